@@ -1,0 +1,142 @@
+//! IDX files, the format of MNIST and its relatives: a magic number, the dimensions, then bytes.
+
+use std::{
+    fs::{self, File},
+    io::{BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::{Cases, Dataset, Rows, check_labels};
+use crate::error::{Error, Result, bad_data};
+
+/// Two zero bytes, then the type of the elements (8: unsigned byte), then the number of dimensions.
+const IMAGES: u32 = 0x0803;
+const LABELS: u32 = 0x0801;
+
+/// The bytes of `path`, unpacked where its name ends in `.gz`.
+pub fn read_maybe_gz(path: &Path) -> Result<Vec<u8>> {
+    let mut file = BufReader::new(File::open(path).map_err(Error::read(path))?);
+    let mut bytes = Vec::new();
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        MultiGzDecoder::new(file).read_to_end(&mut bytes)
+    } else {
+        file.read_to_end(&mut bytes)
+    }
+    .map_err(Error::read(path))?;
+    Ok(bytes)
+}
+
+/// The file of a set of the given kind, by either of the names in use, compressed or not.
+pub fn find(folder: &Path, set: &str, kind: &str) -> Option<PathBuf> {
+    [kind.to_string(), kind.replace("-idx", ".idx")]
+        .iter()
+        .flat_map(|kind| ["", ".gz"].map(|gz| folder.join(format!("{set}-{kind}-ubyte{gz}"))))
+        .find(|path| path.is_file())
+}
+
+/// Reads a folder: training images are needed, training labels and a test set are taken where they are there.
+pub fn load(folder: &Path) -> Result<Dataset> {
+    fs::read_dir(folder).map_err(Error::read(folder))?;
+    let Some((image, train)) = cases(folder, "train")? else {
+        return bad_data!(
+            "{}: found no training images; expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz",
+            folder.display()
+        );
+    };
+    let test = match cases(folder, "t10k")? {
+        Some((test_image, _)) if test_image != image => {
+            return bad_data!(
+                "{}: training images of {}×{} pixels but test images of {}×{}; they must be of one size",
+                folder.display(),
+                image.0,
+                image.1,
+                test_image.0,
+                test_image.1
+            );
+        }
+        found => found.map(|(_, cases)| cases),
+    };
+    Ok(Dataset { image, train, test })
+}
+
+fn cases(folder: &Path, set: &str) -> Result<Option<((usize, usize), Cases)>> {
+    let Some(path) = find(folder, set, "images-idx3") else { return Ok(None) };
+    let file = read_maybe_gz(&path)?;
+    let ([count, height, width], pixels) = parse::<3>(&path, &file, IMAGES)?;
+    if count == 0 || height == 0 || width == 0 {
+        return bad_data!(
+            "{}: {count} images of {height}×{width} pixels: nothing to learn from",
+            path.display()
+        );
+    }
+    let labels = match find(folder, set, "labels-idx1") {
+        None => None,
+        Some(path) => {
+            let file = read_maybe_gz(&path)?;
+            let ([labels], classes) = parse::<1>(&path, &file, LABELS)?;
+            check_labels(&path.display().to_string(), count, labels)?;
+            Some(classes.to_vec())
+        }
+    };
+    Ok(Some(((height, width), Cases { rows: Rows::from_bytes(height * width, pixels, 1.0 / 255.0), labels })))
+}
+
+/// Checks a file against its own header; gives its dimensions and what follows them.
+fn parse<'a, const N: usize>(path: &Path, file: &'a [u8], magic: u32) -> Result<([usize; N], &'a [u8])> {
+    let (header, body) = file.split_at_checked(4 + 4 * N).unwrap_or((file, &[]));
+    let (words, rest) = header.as_chunks::<4>();
+    let found = words.first().map(|word| u32::from_be_bytes(*word));
+    if found != Some(magic) {
+        return bad_data!(
+            "{}: expected an IDX file of unsigned bytes with {N} dimension(s), which begins with {magic:#010x}; \
+             found {}; is it another format, or compressed without .gz at the end of its name?",
+            path.display(),
+            found.map_or(format!("{} bytes in all", file.len()), |word| format!("{word:#010x}"))
+        );
+    }
+    if words.len() != N + 1 || !rest.is_empty() {
+        return bad_data!("{}: truncated: the file ends within its header", path.display());
+    }
+    let sizes = std::array::from_fn(|i| u32::from_be_bytes(words[i + 1]) as usize);
+    let expected = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    if expected != Some(body.len()) {
+        return bad_data!(
+            "{}: the header promises {} = {} bytes, but {} follow; is the file {}?",
+            path.display(),
+            sizes.map(|size| size.to_string()).join(" × "),
+            expected.map_or("too many".into(), |bytes| bytes.to_string()),
+            body.len(),
+            if expected.is_none_or(|bytes| bytes > body.len()) { "truncated" } else { "damaged" }
+        );
+    }
+    Ok((sizes, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images(count: u32, height: u32, width: u32, bytes: usize) -> Vec<u8> {
+        let header = [IMAGES, count, height, width].map(u32::to_be_bytes).concat();
+        [header, vec![7; bytes]].concat()
+    }
+
+    fn message(file: &[u8]) -> String {
+        parse::<3>(Path::new("f"), file, IMAGES).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_whole_file_is_read_and_a_broken_one_explained() {
+        let file = images(2, 3, 4, 24);
+        let (sizes, body) = parse::<3>(Path::new("f"), &file, IMAGES).unwrap();
+        assert_eq!((sizes, body.len()), ([2, 3, 4], 24));
+        assert!(message(&images(2, 3, 4, 23)).contains("truncated"));
+        assert!(message(&images(2, 3, 4, 25)).contains("damaged"));
+        assert!(message(&images(u32::MAX, u32::MAX, u32::MAX, 9)).contains("truncated"));
+        assert!(message(&file[..10]).contains("within its header"));
+        assert!(message(&[0x1f, 0x8b, 8, 0]).contains("found 0x1f8b0800"));
+        assert!(message(&[]).contains("0 bytes"));
+    }
+}

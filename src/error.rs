@@ -1,0 +1,91 @@
+//! What can go wrong, in words that say what was expected, what was found, and what to do.
+
+use std::path::{Path, PathBuf};
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An option's value makes no sense, or not with these data or this device.
+    #[error("{0}")]
+    Usage(String),
+    /// A data set could not be found or is not what it should be.
+    #[error("{0}")]
+    Data(String),
+    /// A file of the user's could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A result could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A model file is not one, or not one of ours.
+    #[error("{}: {reason}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A parameter is no longer a finite number.
+    #[error("training diverged in epoch {epoch}: {tensor}[{index}] is {value}; lower --lr, or --momentum")]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The parameters it belongs to.
+        tensor: &'static str,
+        /// Its index there.
+        index: usize,
+        /// Its value.
+        value: f32,
+    },
+    /// The device failed while it worked.
+    #[error("the device {device} failed: {reason}; try another --device (`rbm-gpu devices` lists them)")]
+    Device {
+        /// Its name.
+        device: String,
+        /// What the driver said.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The process's exit code: 2 for input that can't be used, 1 for work that failed.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Usage(_) | Error::Data(_) | Error::Read { .. } | Error::Model { .. } => 2,
+            Error::Write { .. } | Error::Device { .. } | Error::Diverged { .. } => 1,
+        }
+    }
+
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+        move |source| Error::Read { path: path.into(), source }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+        move |source| Error::Write { path: path.into(), source }
+    }
+}
+
+/// `Err(Error::Usage)` with a formatted message.
+macro_rules! usage {
+    ($($message:tt)*) => { Err($crate::error::Error::Usage(format!($($message)*))) };
+}
+
+/// `Err(Error::Data)` with a formatted message.
+macro_rules! bad_data {
+    ($($message:tt)*) => { Err($crate::error::Error::Data(format!($($message)*))) };
+}
+
+pub(crate) use {bad_data, usage};

@@ -1,0 +1,124 @@
+//! Random numbers addressed by meaning, not by order of execution.
+//!
+//! Philox4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, "Parallel random numbers: as easy as 1, 2, 3") turns a
+//! 128-bit counter into four random words. Here the counter says what the number is *for*: which unit, in which
+//! chain, in which Gibbs sweep of which step. So any device, any tile and any order of work draws the same number
+//! for the same unit, and the generator has no state beside the seed and the step. The twin of this file is
+//! `shaders/shared/random.wgsl`.
+
+use rand::rand_core::{Infallible, TryRng};
+
+/// What a random number is for: the low bits of the counter's third word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stream {
+    /// Training: the states of hidden units.
+    Hidden = 0,
+    /// Training: the states of visible units.
+    Visible = 1,
+    /// Turning grey pixels into binary ones.
+    Binarize = 2,
+    /// Initial weights.
+    Weights = 3,
+    /// The order of the cases in an epoch.
+    Order = 4,
+    /// Made-up data: benchmarks and tests.
+    Synthetic = 5,
+}
+
+impl Stream {
+    /// The counter's third word: the Gibbs sweep (below 2^28) and the purpose.
+    pub const fn draw(self, sweep: u32) -> u32 {
+        sweep << 4 | self as u32
+    }
+}
+
+/// The four words of Philox4x32-10 at `counter` under `key`.
+#[inline(always)]
+pub const fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let ([mut a, mut b, mut c, mut d], [mut k0, mut k1]) = (counter, key);
+    let mut round = 0;
+    while round < 10 {
+        let left = a as u64 * 0xD251_1F53;
+        let right = c as u64 * 0xCD9E_8D57;
+        (a, b, c, d) =
+            ((right >> 32) as u32 ^ b ^ k0, right as u32, (left >> 32) as u32 ^ d ^ k1, left as u32);
+        k0 = k0.wrapping_add(0x9E37_79B9);
+        k1 = k1.wrapping_add(0xBB67_AE85);
+        round += 1;
+    }
+    [a, b, c, d]
+}
+
+/// The seed as Philox's key.
+pub const fn key(seed: u64) -> [u32; 2] {
+    [seed as u32, (seed >> 32) as u32]
+}
+
+/// A word as a uniform number in [0, 1): its upper 24 bits, so that the conversion to `f32` is exact everywhere.
+#[inline(always)]
+pub fn uniform(word: u32) -> f32 {
+    (word >> 8) as f32 * (1.0 / 16_777_216.0)
+}
+
+/// The uniform number for `unit` of `chain` in the sweep and for the purpose that `draw` names, at `step`.
+pub fn uniform_at(seed: u64, step: u32, draw: u32, chain: u32, unit: u32) -> f32 {
+    uniform(philox([unit / 4, chain, draw, step], key(seed))[(unit % 4) as usize])
+}
+
+/// Fills `uniforms` with the numbers of the first units of one chain, four to a counter.
+#[inline(always)]
+pub fn fill(seed: u64, step: u32, draw: u32, chain: u32, uniforms: &mut [f32]) {
+    let key = key(seed);
+    let (groups, rest) = uniforms.as_chunks_mut::<4>();
+    let last = groups.len() as u32;
+    for (group, four) in (0..).zip(groups) {
+        *four = philox([group, chain, draw, step], key).map(uniform);
+    }
+    let words = philox([last, chain, draw, step], key);
+    for (slot, word) in rest.iter_mut().zip(words) {
+        *slot = uniform(word);
+    }
+}
+
+/// One purpose's numbers as a sequence, for `rand`'s shuffles and distributions.
+pub struct Philox {
+    key: [u32; 2],
+    counter: [u32; 4],
+    words: [u32; 4],
+    used: usize,
+}
+
+impl Philox {
+    /// The sequence for `stream` at `step` (an epoch, for the order of the cases).
+    pub fn new(seed: u64, stream: Stream, step: u32) -> Self {
+        Self { key: key(seed), counter: [0, 0, stream.draw(0), step], words: [0; 4], used: 4 }
+    }
+}
+
+impl TryRng for Philox {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        if self.used == 4 {
+            self.words = philox(self.counter, self.key);
+            self.counter[0] = self.counter[0].wrapping_add(1);
+            self.counter[1] += u32::from(self.counter[0] == 0);
+            self.used = 0;
+        }
+        self.used += 1;
+        Ok(self.words[self.used - 1])
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let low = u64::from(self.try_next_u32()?);
+        Ok(low | u64::from(self.try_next_u32()?) << 32)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(4) {
+            chunk.copy_from_slice(&self.try_next_u32()?.to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
