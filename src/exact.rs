@@ -1,0 +1,134 @@
+//! What can only be computed for small models: the partition function by enumeration, and with it the exact
+//! log-likelihood and its gradient. In `f64`; equations (22)–(28).
+
+use crate::{
+    data::Rows,
+    error::{Result, usage},
+    rbm::{Rbm, Shape},
+    reference::{free_energy, hidden_input, sigmoid, softplus, visible_input},
+};
+
+/// The smaller layer's units, at most: 2^25 states take about a minute.
+pub const LARGEST_LAYER: usize = 25;
+
+/// log Z = log Σ_v Σ_h e^(−E(v,h)): one layer summed in closed form, the smaller one by enumeration.
+///
+/// # Errors
+/// [`crate::Error::Usage`] when both layers have more than [`LARGEST_LAYER`] units.
+pub fn log_partition_function(rbm: &Rbm) -> Result<f64> {
+    let Shape { visible, hidden } = rbm.shape;
+    let smaller = visible.min(hidden);
+    if smaller > LARGEST_LAYER {
+        return usage!(
+            "log Z is exact only where a layer has at most {LARGEST_LAYER} units; this model has {visible} × {hidden}"
+        );
+    }
+    let mut log_weights = LogSum::default();
+    for_each_state(smaller, |state| {
+        log_weights.add(if visible <= hidden {
+            -free_energy(rbm, 1.0, state)
+        } else {
+            let bias: f64 =
+                state.iter().zip(&rbm.hidden_bias).map(|(h, c)| f64::from(*h) * f64::from(*c)).sum();
+            bias + (0..visible).map(|i| softplus(visible_input(rbm, state, i))).sum::<f64>()
+        });
+    });
+    Ok(log_weights.value())
+}
+
+/// The average of log p(v) over `rows`, equation (22) divided by the number of cases.
+///
+/// # Errors
+/// Those of [`log_partition_function`].
+pub fn log_likelihood(rbm: &Rbm, rows: &Rows) -> Result<f64> {
+    let log_z = log_partition_function(rbm)?;
+    let sum: f64 =
+        (0..rows.len()).map(|row| -free_energy(rbm, 1.0, &rows.values(row).collect::<Vec<_>>())).sum();
+    Ok(sum / rows.len() as f64 - log_z)
+}
+
+/// The gradient of [`log_likelihood`], equations (26)–(28), with the model's means by enumeration over v: for tiny
+/// models. Shaped like the model: for weights, visible biases, hidden biases.
+pub fn log_likelihood_gradient(rbm: &Rbm, rows: &Rows) -> Result<[Vec<f64>; 3]> {
+    let log_z = log_partition_function(rbm)?;
+    let mut gradient = Statistics::zeros(rbm.shape);
+    for row in 0..rows.len() {
+        gradient.add(rbm, 1.0 / rows.len() as f64, &rows.values(row).collect::<Vec<_>>());
+    }
+    for_each_state(rbm.shape.visible, |visible| {
+        let probability = (-free_energy(rbm, 1.0, visible) - log_z).exp();
+        gradient.add(rbm, -probability, visible);
+    });
+    Ok(gradient.0)
+}
+
+/// p(v) for every v, in the order of [`for_each_state`].
+///
+/// # Errors
+/// Those of [`log_partition_function`].
+pub fn visible_distribution(rbm: &Rbm) -> Result<Vec<f64>> {
+    let log_z = log_partition_function(rbm)?;
+    let mut distribution = Vec::new();
+    for_each_state(rbm.shape.visible, |v| distribution.push((-free_energy(rbm, 1.0, v) - log_z).exp()));
+    Ok(distribution)
+}
+
+/// Calls `visit` with each of the 2^`units` binary states; unit i is bit i of the state's number.
+pub fn for_each_state(units: usize, mut visit: impl FnMut(&[f32])) {
+    let mut state = vec![0.0; units];
+    for number in 0u64..1 << units {
+        for (bit, unit) in state.iter_mut().enumerate() {
+            *unit = (number >> bit & 1) as f32;
+        }
+        visit(&state);
+    }
+}
+
+/// ⟨v p(h|v)⟩, ⟨v⟩ and ⟨p(h|v)⟩.
+struct Statistics([Vec<f64>; 3]);
+
+impl Statistics {
+    fn zeros(Shape { visible, hidden }: Shape) -> Self {
+        Self([vec![0.0; visible * hidden], vec![0.0; visible], vec![0.0; hidden]])
+    }
+
+    fn add(&mut self, rbm: &Rbm, weight: f64, visible: &[f32]) {
+        let [weights, visible_bias, hidden_bias] = &mut self.0;
+        for (i, &v) in visible.iter().enumerate() {
+            visible_bias[i] += weight * f64::from(v);
+        }
+        for j in 0..rbm.shape.hidden {
+            let mean = sigmoid(hidden_input(rbm, visible, j));
+            hidden_bias[j] += weight * mean;
+            for (i, &v) in visible.iter().enumerate() {
+                weights[i * rbm.shape.hidden + j] += weight * f64::from(v) * mean;
+            }
+        }
+    }
+}
+
+/// log Σ e^x of a stream of x, without overflow.
+struct LogSum {
+    largest: f64,
+    sum: f64,
+}
+
+impl Default for LogSum {
+    fn default() -> Self {
+        Self { largest: f64::NEG_INFINITY, sum: 0.0 }
+    }
+}
+
+impl LogSum {
+    fn add(&mut self, x: f64) {
+        if x > self.largest {
+            self.sum *= (self.largest - x).exp();
+            self.largest = x;
+        }
+        self.sum += (x - self.largest).exp();
+    }
+
+    fn value(&self) -> f64 {
+        self.largest + self.sum.ln()
+    }
+}

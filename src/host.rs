@@ -1,0 +1,266 @@
+//! A [`Backend`] in the host's own memory: buffers for any set of kernels that work on slices. The oracle and the
+//! native CPU path are two such sets; this file is what they share.
+
+use crate::{
+    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    data::RowLayout,
+    error::Result,
+    rbm::{Layer, Rbm, Shape},
+    rng,
+};
+
+/// Where a kernel takes its uniforms from: the host's buffer, or the generator.
+#[derive(Clone, Copy)]
+pub struct Uniforms<'a>(Option<&'a [f32]>);
+
+impl<'a> Uniforms<'a> {
+    fn of(params: &Params, buffer: &'a [f32]) -> Self {
+        Self(params.has(Params::HOST_UNIFORMS).then(|| &buffer[params.uniforms_at as usize..]))
+    }
+
+    /// The uniform for one unit of one row, in a layer of `units`.
+    pub fn at(&self, params: &Params, units: usize, row: usize, unit: usize) -> f32 {
+        match self.0 {
+            Some(buffer) => buffer[row * units + unit],
+            None => {
+                let chain = params.first_chain + row as u32;
+                rng::uniform_at(params.seed(), params.step, params.draw, chain, unit as u32)
+            }
+        }
+    }
+
+    /// A unit's state, given its mean: u < mean, or the mean where nothing is to be drawn.
+    pub fn state(&self, params: &Params, units: usize, row: usize, unit: usize, mean: f32) -> f32 {
+        if params.has(Params::SAMPLE) { f32::from(self.at(params, units, row, unit) < mean) } else { mean }
+    }
+
+    /// The uniforms of the first units of a row, written to `out` unless they lie in the host's buffer already.
+    #[inline(always)]
+    pub fn row<'b>(&self, params: &Params, units: usize, row: usize, out: &'b mut [f32]) -> &'b [f32]
+    where
+        'a: 'b,
+    {
+        match self.0 {
+            Some(buffer) => &buffer[row * units..][..units],
+            None => {
+                let chain = params.first_chain + row as u32;
+                rng::fill(params.seed(), params.step, params.draw, chain, out);
+                out
+            }
+        }
+    }
+}
+
+/// What the update takes from one phase: the states of the visible units and the means of the hidden ones.
+#[derive(Clone, Copy)]
+pub struct Phase<'a> {
+    /// v, rows × visible units.
+    pub visible: &'a [f32],
+    /// p(h|v), rows × hidden units.
+    pub hidden: &'a [f32],
+}
+
+/// The verbs of [`Backend`] on slices: the same names, the same order of arguments, rows × units, row-major.
+#[expect(missing_docs, reason = "each is documented where it is declared first, in Backend")]
+pub trait HostKernels: Send {
+    fn gather(
+        &self,
+        params: &Params,
+        layout: RowLayout,
+        words: &[u32],
+        order: &[u32],
+        uniforms: Uniforms,
+        states: &mut [f32],
+    );
+    fn sample_hidden(
+        &self,
+        params: &Params,
+        rbm: &Rbm,
+        visible: &[f32],
+        uniforms: Uniforms,
+        means: &mut [f32],
+        states: &mut [f32],
+    );
+    fn sample_visible(
+        &self,
+        params: &Params,
+        rbm: &Rbm,
+        hidden: &[f32],
+        uniforms: Uniforms,
+        means: &mut [f32],
+        states: &mut [f32],
+    );
+    fn update(&self, params: &Params, positive: Phase, negative: Phase, rbm: &mut Rbm, velocity: &mut Rbm);
+    fn squared_error(&self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
+    fn free_energy(&self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
+}
+
+/// Means and states of a layer of `width` units.
+#[derive(Default)]
+struct UnitsBuffer {
+    width: usize,
+    means: Vec<f32>,
+    states: Vec<f32>,
+}
+
+struct DataBuffer {
+    layout: RowLayout,
+    words: Vec<u32>,
+    order: Vec<u32>,
+}
+
+/// Buffers in host memory, and the kernels that work on them.
+pub struct Host<K> {
+    kernels: K,
+    info: DeviceInfo,
+    rbm: Rbm,
+    velocity: Rbm,
+    units: Vec<UnitsBuffer>,
+    data: Vec<DataBuffer>,
+    values: Vec<Vec<f32>>,
+    uniforms: Vec<f32>,
+}
+
+impl<K: HostKernels> Host<K> {
+    /// Room for a model of this shape.
+    pub fn new(kernels: K, info: DeviceInfo, shape: Shape) -> Self {
+        Self {
+            kernels,
+            info,
+            rbm: Rbm::zeros(shape),
+            velocity: Rbm::zeros(shape),
+            units: Vec::new(),
+            data: Vec::new(),
+            values: Vec::new(),
+            uniforms: Vec::new(),
+        }
+    }
+
+    /// Lends the buffer of `output` while the other buffers are read.
+    fn with_units(&mut self, output: Units, kernel: impl FnOnce(&Self, &mut UnitsBuffer)) {
+        let mut buffer = std::mem::take(&mut self.units[output.0]);
+        kernel(self, &mut buffer);
+        self.units[output.0] = buffer;
+    }
+}
+
+impl<K: HostKernels> Backend for Host<K> {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
+        let width = self.rbm.shape.units(layer);
+        let zeros = vec![0.0; rows * width];
+        self.units.push(UnitsBuffer { width, means: zeros.clone(), states: zeros });
+        Ok(Units(self.units.len() - 1))
+    }
+
+    fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data> {
+        self.data.push(DataBuffer { layout, words: vec![0; rows * layout.words()], order: vec![0; rows] });
+        Ok(Data(self.data.len() - 1))
+    }
+
+    fn values(&mut self, rows: usize) -> Result<Values> {
+        self.values.push(vec![0.0; rows]);
+        Ok(Values(self.values.len() - 1))
+    }
+
+    fn uniforms(&mut self, count: usize) -> Result<()> {
+        self.uniforms = vec![0.0; count];
+        Ok(())
+    }
+
+    fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
+        self.rbm.clone_from(rbm);
+        self.velocity.clone_from(velocity);
+    }
+
+    fn write_data(&mut self, data: Data, words: &[u32]) {
+        self.data[data.0].words[..words.len()].copy_from_slice(words);
+    }
+
+    fn write_order(&mut self, data: Data, order: &[u32]) {
+        self.data[data.0].order[..order.len()].copy_from_slice(order);
+    }
+
+    fn write_uniforms(&mut self, uniforms: &[f32]) {
+        self.uniforms[..uniforms.len()].copy_from_slice(uniforms);
+    }
+
+    fn write_units(&mut self, units: Units, means: &[f32], states: &[f32]) {
+        self.units[units.0].means[..means.len()].copy_from_slice(means);
+        self.units[units.0].states[..states.len()].copy_from_slice(states);
+    }
+
+    fn write_values(&mut self, values: Values, numbers: &[f32]) {
+        self.values[values.0][..numbers.len()].copy_from_slice(numbers);
+    }
+
+    fn gather(&mut self, params: &Params, data: Data, visible: Units) {
+        self.with_units(visible, |host, out| {
+            let uniforms = Uniforms::of(params, &host.uniforms);
+            let data = &host.data[data.0];
+            host.kernels.gather(params, data.layout, &data.words, &data.order, uniforms, &mut out.states);
+        });
+    }
+
+    fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
+        self.with_units(hidden, |host, out| {
+            let uniforms = Uniforms::of(params, &host.uniforms);
+            let visible = &host.units[visible.0].states;
+            let (means, states) = (&mut out.means, &mut out.states);
+            host.kernels.sample_hidden(params, &host.rbm, visible, uniforms, means, states);
+        });
+    }
+
+    fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
+        self.with_units(visible, |host, out| {
+            let uniforms = Uniforms::of(params, &host.uniforms);
+            let hidden = &host.units[hidden.0].states;
+            let (means, states) = (&mut out.means, &mut out.states);
+            host.kernels.sample_visible(params, &host.rbm, hidden, uniforms, means, states);
+        });
+    }
+
+    fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units)) {
+        let phase = |(v, h): (Units, Units)| Phase {
+            visible: &self.units[v.0].states,
+            hidden: &self.units[h.0].means,
+        };
+        let (positive, negative) = (phase(positive), phase(negative));
+        self.kernels.update(params, positive, negative, &mut self.rbm, &mut self.velocity);
+    }
+
+    fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
+        let (visible, means) = (&self.units[visible.0].states, &self.units[reconstruction.0].means);
+        self.kernels.squared_error(params, visible, means, &mut self.values[values.0]);
+    }
+
+    fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
+        let visible = &self.units[visible.0].states;
+        self.kernels.free_energy(params, &self.rbm, visible, &mut self.values[values.0]);
+    }
+
+    fn submit(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn read_rbm(&mut self) -> Result<(Rbm, Rbm)> {
+        Ok((self.rbm.clone(), self.velocity.clone()))
+    }
+
+    fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+        let buffer = &self.units[units.0];
+        let first = |all: &[f32]| all[..rows * buffer.width].to_vec();
+        Ok((first(&buffer.means), first(&buffer.states)))
+    }
+
+    fn read_values(&mut self, values: Values, rows: usize) -> Result<Vec<f32>> {
+        Ok(self.values[values.0][..rows].to_vec())
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
