@@ -1,0 +1,399 @@
+//! The wgpu path: the kernels of `shaders/` on any vendor's GPU.
+//!
+//! The verbs of [`Backend`] are recorded as dispatches, each with its own slot of parameters, and sent off in one
+//! command buffer by [`Backend::submit`]. Nothing is allocated on the way: bind groups are kept, and every write
+//! goes through the queue's own staging. [`Gpu::read`] is the only place that waits for data.
+
+pub mod adapter;
+pub mod kernels;
+mod memory;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use wgpu::util::DeviceExt;
+
+use crate::{
+    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    data::RowLayout,
+    error::{Error, Result},
+    rbm::{Layer, Rbm, Shape},
+};
+use kernels::{Kernel, Tile};
+
+/// Dispatches in a command buffer, at most.
+const SLOTS: usize = 1024;
+
+/// A model on a GPU, or on a software adapter.
+pub struct Gpu {
+    info: DeviceInfo,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    shape: Shape,
+    tile: Tile,
+    pipelines: HashMap<(Kernel, Tile), wgpu::ComputePipeline>,
+    layouts: HashMap<Kernel, wgpu::BindGroupLayout>,
+    buffers: Vec<wgpu::Buffer>,
+    bind_groups: HashMap<(Kernel, Vec<usize>), wgpu::BindGroup>,
+    units: Vec<UnitsBuffers>,
+    data: Vec<DataBuffers>,
+    parameters: usize,
+    velocity: usize,
+    uniforms: usize,
+    slots: wgpu::Buffer,
+    slot_size: usize,
+    slot_bytes: Vec<u8>,
+    recorded: Vec<Dispatch>,
+    in_flight: Option<wgpu::SubmissionIndex>,
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+#[derive(Clone, Copy)]
+struct UnitsBuffers {
+    layer: Layer,
+    means: usize,
+    states: usize,
+}
+
+#[derive(Clone, Copy)]
+struct DataBuffers {
+    words: usize,
+    order: usize,
+}
+
+/// One kernel to run, and where its parameters lie in the buffer of slots.
+struct Dispatch {
+    kernel: (Kernel, Tile),
+    bind_group: wgpu::BindGroup,
+    slot: u32,
+    workgroups: (u32, u32),
+}
+
+impl Gpu {
+    /// Opens an adapter for a model of this shape.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the driver refuses.
+    pub fn open(adapter: &wgpu::Adapter, shape: Shape, tile: Option<Tile>) -> Result<Self> {
+        let info = adapter::info(adapter);
+        let failed = |reason: String| Error::Device { device: info.name.clone(), reason };
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("rbm"),
+            required_limits: adapter::limits(adapter),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        }))
+        .map_err(|error| failed(error.to_string()))?;
+
+        let failure = Arc::new(Mutex::new(None));
+        let keep_first = |slot: &Arc<Mutex<Option<String>>>, reason: String| {
+            if let Ok(mut slot) = slot.lock() {
+                slot.get_or_insert(reason);
+            }
+        };
+        let slot = failure.clone();
+        device.on_uncaptured_error(Arc::new(move |error| keep_first(&slot, error.to_string())));
+        let slot = failure.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            // Dropping the device on purpose is no failure.
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                keep_first(&slot, format!("device lost: {message}"));
+            }
+        });
+
+        let slot_size = size_of::<Params>()
+            .next_multiple_of(device.limits().min_uniform_buffer_offset_alignment as usize);
+        let slots = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("rbm.params"),
+            size: (SLOTS * slot_size) as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let software = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+        let layouts = Kernel::ALL.iter().map(|&kernel| (kernel, kernel.bind_group_layout(&device))).collect();
+        let mut gpu = Self {
+            info,
+            device,
+            queue,
+            shape,
+            tile: tile.unwrap_or(if software { Tile::STREAMING } else { Tile::TILED }),
+            pipelines: HashMap::new(),
+            layouts,
+            buffers: Vec::new(),
+            bind_groups: HashMap::new(),
+            units: Vec::new(),
+            data: Vec::new(),
+            parameters: 0,
+            velocity: 0,
+            uniforms: 0,
+            slots,
+            slot_size,
+            slot_bytes: Vec::with_capacity(SLOTS * slot_size),
+            recorded: Vec::with_capacity(SLOTS),
+            in_flight: None,
+            failure,
+        };
+        let size = memory::parameters_len(shape);
+        gpu.parameters = gpu.buffer("parameters", size)?;
+        gpu.velocity = gpu.buffer("velocity", size)?;
+        gpu.uniforms = gpu.buffer("uniforms", 4)?;
+        Ok(gpu)
+    }
+
+    /// A storage buffer of `words` 32-bit words, all zero.
+    fn buffer(&mut self, label: &str, words: usize) -> Result<usize> {
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(&format!("rbm.{label}")),
+            size: (words.next_multiple_of(4) * 4) as u64,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        let errors = [pollster::block_on(validation.pop()), pollster::block_on(memory.pop())];
+        if let Some(error) = errors.into_iter().flatten().next() {
+            let reason = format!(
+                "no room for {label} of {:.1} MB ({error}); a smaller --batch or fewer --hidden units need less",
+                words as f64 * 4e-6
+            );
+            return Err(self.failed(reason));
+        }
+        self.buffers.push(buffer);
+        Ok(self.buffers.len() - 1)
+    }
+
+    fn write<T: bytemuck::NoUninit>(&mut self, buffer: usize, values: &[T]) {
+        // The queue's writes land before the next submission: what was recorded must not see them.
+        self.flush();
+        self.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(values));
+    }
+
+    /// Records one kernel; `buffers` are its storage bindings in order.
+    fn dispatch(&mut self, kernel: Kernel, params: &Params, buffers: &[usize]) {
+        if params.rows == 0 {
+            return;
+        }
+        if self.recorded.len() == SLOTS {
+            self.flush();
+        }
+        let tile = if kernel.is_product() { self.tile } else { Tile::STREAMING };
+        self.pipelines
+            .entry((kernel, tile))
+            .or_insert_with(|| kernel.pipeline(&self.device, &self.layouts[&kernel], tile));
+        let bind_group = match self.bind_groups.get(&(kernel, buffers.to_vec())) {
+            Some(bind_group) => bind_group.clone(),
+            None => {
+                let bind_group = self.bind_group(kernel, buffers);
+                self.bind_groups.insert((kernel, buffers.to_vec()), bind_group.clone());
+                bind_group
+            }
+        };
+        let slot = self.slot_bytes.len();
+        self.slot_bytes.extend_from_slice(bytemuck::bytes_of(params));
+        self.slot_bytes.resize(slot + self.slot_size, 0);
+        self.recorded.push(Dispatch {
+            kernel: (kernel, tile),
+            bind_group,
+            slot: slot as u32,
+            workgroups: kernel.workgroups(params, tile),
+        });
+    }
+
+    fn bind_group(&self, kernel: Kernel, buffers: &[usize]) -> wgpu::BindGroup {
+        let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &self.slots,
+            offset: 0,
+            size: std::num::NonZeroU64::new(size_of::<Params>() as u64),
+        });
+        let storage = buffers.iter().map(|&buffer| self.buffers[buffer].as_entire_binding());
+        let entries: Vec<_> = std::iter::once(params)
+            .chain(storage)
+            .enumerate()
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.label()),
+            layout: &self.layouts[&kernel],
+            entries: &entries,
+        })
+    }
+
+    /// Sends off what was recorded.
+    fn flush(&mut self) -> Option<wgpu::SubmissionIndex> {
+        if self.recorded.is_empty() {
+            return None;
+        }
+        self.queue.write_buffer(&self.slots, 0, &self.slot_bytes);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for dispatch in &self.recorded {
+                pass.set_pipeline(&self.pipelines[&dispatch.kernel]);
+                pass.set_bind_group(0, &dispatch.bind_group, &[dispatch.slot]);
+                pass.dispatch_workgroups(dispatch.workgroups.0, dispatch.workgroups.1, 1);
+            }
+        }
+        self.recorded.clear();
+        self.slot_bytes.clear();
+        Some(self.queue.submit([encoder.finish()]))
+    }
+
+    /// Waits for a submission, or for all of them.
+    fn poll(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let poll = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+        let failure = self.failure.lock().ok().and_then(|failure| failure.clone());
+        match (failure, poll) {
+            (Some(reason), _) => Err(self.failed(reason)),
+            (None, Err(error)) => Err(self.failed(error.to_string())),
+            (None, Ok(_)) => Ok(()),
+        }
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        Error::Device { device: self.info.name.clone(), reason }
+    }
+
+    /// Waits for everything, then gives the first `words` of a buffer.
+    fn read(&mut self, buffer: usize, words: usize) -> Result<Vec<f32>> {
+        self.flush();
+        let size = (words * 4) as u64;
+        let staging = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+            label: Some("rbm.readback"),
+            contents: &vec![0; words * 4],
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(&self.buffers[buffer], 0, &staging, 0, size);
+        self.queue.submit([encoder.finish()]);
+        staging.map_async(wgpu::MapMode::Read, .., |_| {}); // a failure shows in get_mapped_range
+        self.poll(None)?;
+        let view = staging.get_mapped_range(..).map_err(|error| self.failed(error.to_string()))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+}
+
+impl Backend for Gpu {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
+        let words = rows * memory::stride(self.shape.units(layer));
+        let means = self.buffer("means", words)?;
+        let states = self.buffer("states", words)?;
+        self.units.push(UnitsBuffers { layer, means, states });
+        Ok(Units(self.units.len() - 1))
+    }
+
+    fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data> {
+        let words = self.buffer("data", rows * layout.words())?;
+        let order = self.buffer("order", rows)?;
+        self.data.push(DataBuffers { words, order });
+        Ok(Data(self.data.len() - 1))
+    }
+
+    fn values(&mut self, rows: usize) -> Result<Values> {
+        self.buffer("values", rows).map(Values)
+    }
+
+    fn uniforms(&mut self, count: usize) -> Result<()> {
+        self.uniforms = self.buffer("uniforms", count)?;
+        Ok(())
+    }
+
+    fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
+        self.write(self.parameters, &memory::augment(rbm));
+        self.write(self.velocity, &memory::augment(velocity));
+    }
+
+    fn write_data(&mut self, data: Data, words: &[u32]) {
+        self.write(self.data[data.0].words, words);
+    }
+
+    fn write_order(&mut self, data: Data, order: &[u32]) {
+        self.write(self.data[data.0].order, order);
+    }
+
+    fn write_uniforms(&mut self, uniforms: &[f32]) {
+        self.write(self.uniforms, uniforms);
+    }
+
+    fn write_units(&mut self, units: Units, means: &[f32], states: &[f32]) {
+        let buffers = self.units[units.0];
+        let width = self.shape.units(buffers.layer);
+        self.write(buffers.means, &memory::pad_rows(means, width));
+        self.write(buffers.states, &memory::pad_rows(states, width));
+    }
+
+    fn write_values(&mut self, values: Values, numbers: &[f32]) {
+        self.write(values.0, numbers);
+    }
+
+    fn gather(&mut self, params: &Params, data: Data, visible: Units) {
+        let (data, states) = (self.data[data.0], self.units[visible.0].states);
+        self.dispatch(Kernel::Gather, params, &[data.words, data.order, self.uniforms, states]);
+    }
+
+    fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
+        let (input, output) = (self.units[visible.0], self.units[hidden.0]);
+        let buffers = [self.parameters, input.states, self.uniforms, output.means, output.states];
+        self.dispatch(Kernel::SampleHidden, params, &buffers);
+    }
+
+    fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
+        let (input, output) = (self.units[hidden.0], self.units[visible.0]);
+        let buffers = [self.parameters, input.states, self.uniforms, output.means, output.states];
+        self.dispatch(Kernel::SampleVisible, params, &buffers);
+    }
+
+    fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units)) {
+        let phase = |(v, h): (Units, Units)| [self.units[v.0].states, self.units[h.0].means];
+        let ([v0, h0], [vk, hk]) = (phase(positive), phase(negative));
+        self.dispatch(Kernel::Update, params, &[v0, h0, vk, hk, self.parameters, self.velocity]);
+    }
+
+    fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
+        let buffers = [self.units[visible.0].states, self.units[reconstruction.0].means, values.0];
+        self.dispatch(Kernel::SquaredError, params, &buffers);
+    }
+
+    fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
+        let buffers = [self.parameters, self.units[visible.0].states, values.0];
+        self.dispatch(Kernel::FreeEnergy, params, &buffers);
+    }
+
+    fn submit(&mut self) -> Result<()> {
+        let Some(submission) = self.flush() else { return Ok(()) };
+        match self.in_flight.replace(submission) {
+            Some(previous) => self.poll(Some(previous)),
+            None => Ok(()),
+        }
+    }
+
+    fn read_rbm(&mut self) -> Result<(Rbm, Rbm)> {
+        let words = memory::parameters_len(self.shape);
+        let parameters = self.read(self.parameters, words)?;
+        let velocity = self.read(self.velocity, words)?;
+        Ok((memory::split(&parameters, self.shape), memory::split(&velocity, self.shape)))
+    }
+
+    fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+        let buffers = self.units[units.0];
+        let width = self.shape.units(buffers.layer);
+        let words = rows * memory::stride(width);
+        let means = self.read(buffers.means, words)?;
+        let states = self.read(buffers.states, words)?;
+        Ok((memory::unpad_rows(&means, width), memory::unpad_rows(&states, width)))
+    }
+
+    fn read_values(&mut self, values: Values, rows: usize) -> Result<Vec<f32>> {
+        self.read(values.0, rows)
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        self.flush();
+        self.poll(None)
+    }
+}

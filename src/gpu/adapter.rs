@@ -1,0 +1,55 @@
+//! The adapters of this machine.
+
+use crate::backend::DeviceInfo;
+
+/// Every adapter of the native back ends, the best first: discrete, integrated, virtual, other, software.
+pub fn all() -> Vec<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    });
+    adapters
+}
+
+/// What an adapter is.
+pub fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
+    let info = adapter.get_info();
+    DeviceInfo {
+        name: info.name,
+        backend: info.backend.to_str().into(),
+        kind: kind(info.device_type).into(),
+        driver: [info.driver, info.driver_info].join(" ").trim().into(),
+    }
+}
+
+/// The word for a kind of adapter, as `--device` takes it.
+pub fn kind(device_type: wgpu::DeviceType) -> &'static str {
+    match device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete",
+        wgpu::DeviceType::IntegratedGpu => "integrated",
+        wgpu::DeviceType::VirtualGpu => "virtual",
+        wgpu::DeviceType::Other => "other",
+        wgpu::DeviceType::Cpu => "software",
+    }
+}
+
+/// The limits to ask for: WebGPU's defaults, which the kernels keep to, but buffers as large as the adapter has.
+pub fn limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
+    let offered = adapter.limits();
+    wgpu::Limits {
+        max_buffer_size: offered.max_buffer_size,
+        max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+        ..wgpu::Limits::default()
+    }
+}
+
+/// The largest buffer that a kernel can bind, in bytes.
+pub fn largest_buffer(adapter: &wgpu::Adapter) -> u64 {
+    let limits = limits(adapter);
+    limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)
+}

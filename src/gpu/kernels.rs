@@ -1,0 +1,205 @@
+//! The table of kernels: what each is made of, what it binds, and how many workgroups it takes. A new kernel is a WGSL
+//! file, a row here, a method of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`].
+
+use crate::backend::Params;
+
+/// A WGSL kernel, one file in `shaders/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    /// `gather.wgsl`
+    Gather,
+    /// `sample_hidden.wgsl`
+    SampleHidden,
+    /// `sample_visible.wgsl`
+    SampleVisible,
+    /// `update.wgsl`
+    Update,
+    /// `squared_error.wgsl`
+    SquaredError,
+    /// `free_energy.wgsl`
+    FreeEnergy,
+}
+
+/// How a product is cut into workgroups and invocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tile {
+    /// Whether workgroup memory holds the factors (for GPUs) or they are streamed (for software adapters).
+    pub workgroup_memory: bool,
+    /// Invocations of a workgroup, along columns and along rows.
+    pub workgroup: (u32, u32),
+    /// 4×4 blocks of an invocation, along columns and along rows.
+    pub blocks: (u32, u32),
+    /// Slices of four that a step brings into workgroup memory.
+    pub depth_blocks: u32,
+}
+
+impl Tile {
+    /// For software adapters: no workgroup memory, 8×8 sums an invocation.
+    pub const STREAMING: Self =
+        Self { workgroup_memory: false, workgroup: (16, 1), blocks: (2, 2), depth_blocks: 1 };
+    /// For GPUs: 32×32 outputs a workgroup, 4×4 sums an invocation; small enough to fill a large GPU at batch 256.
+    pub const TILED: Self =
+        Self { workgroup_memory: true, workgroup: (8, 8), blocks: (1, 1), depth_blocks: 4 };
+    /// Every tile that is in use, for the tests.
+    pub const ALL: [Self; 2] = [Self::STREAMING, Self::TILED];
+
+    fn constants(&self) -> String {
+        format!(
+            "\n// How the product is cut: chosen by the host.\n\
+             const WORKGROUP_X = {}u;\nconst WORKGROUP_Y = {}u;\n\
+             const COLUMN_BLOCKS = {}u;\nconst ROW_BLOCKS = {}u;\nconst DEPTH_BLOCKS = {}u;\n",
+            self.workgroup.0, self.workgroup.1, self.blocks.0, self.blocks.1, self.depth_blocks
+        )
+    }
+}
+
+const PARAMS: &str = include_str!("../../shaders/shared/params.wgsl");
+const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
+const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
+const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
+const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
+const STREAMING: &str = include_str!("../../shaders/shared/product_streaming.wgsl");
+const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
+
+impl Kernel {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Gather,
+        Self::SampleHidden,
+        Self::SampleVisible,
+        Self::Update,
+        Self::SquaredError,
+        Self::FreeEnergy,
+    ];
+
+    /// The name of the file, the entry point, the method and the twin.
+    pub fn name(self) -> &'static str {
+        &self.label()["rbm.".len()..]
+    }
+
+    /// The name for debuggers and profilers.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Gather => "rbm.gather",
+            Self::SampleHidden => "rbm.sample_hidden",
+            Self::SampleVisible => "rbm.sample_visible",
+            Self::Update => "rbm.update",
+            Self::SquaredError => "rbm.squared_error",
+            Self::FreeEnergy => "rbm.free_energy",
+        }
+    }
+
+    /// Whether it is built on the shared product, and so depends on the tile.
+    pub fn is_product(self) -> bool {
+        matches!(self, Self::SampleHidden | Self::SampleVisible | Self::Update)
+    }
+
+    /// The kernel's own file, and the shared parts it is composed with.
+    fn parts(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Gather => (include_str!("../../shaders/gather.wgsl"), &[RANDOM]),
+            Self::SampleHidden => {
+                (include_str!("../../shaders/sample_hidden.wgsl"), &[ACCUMULATE, SAMPLE, RANDOM])
+            }
+            Self::SampleVisible => {
+                (include_str!("../../shaders/sample_visible.wgsl"), &[ACCUMULATE, SAMPLE, RANDOM])
+            }
+            Self::Update => (include_str!("../../shaders/update.wgsl"), &[ACCUMULATE]),
+            Self::SquaredError => (include_str!("../../shaders/squared_error.wgsl"), &[REDUCE]),
+            Self::FreeEnergy => (include_str!("../../shaders/free_energy.wgsl"), &[ACCUMULATE, REDUCE]),
+        }
+    }
+
+    /// Storage bindings 1, 2, …: whether each is written.
+    fn writes(self) -> &'static [bool] {
+        match self {
+            Self::Gather => &[false, false, false, true],
+            Self::SampleHidden | Self::SampleVisible => &[false, false, false, true, true],
+            Self::Update => &[false, false, false, false, true, true],
+            Self::SquaredError | Self::FreeEnergy => &[false, false, true],
+        }
+    }
+
+    /// The whole WGSL module. The kernel's own file comes first, so that the lines of an error are its own.
+    pub fn source(self, tile: Tile) -> String {
+        let (own, shared) = self.parts();
+        let mut source = [&[own, PARAMS], shared].concat().concat();
+        if self.is_product() {
+            source += if tile.workgroup_memory { TILED } else { STREAMING };
+            source += &tile.constants();
+        }
+        source
+    }
+
+    pub(super) fn bind_group_layout(self, device: &wgpu::Device) -> wgpu::BindGroupLayout {
+        let buffer = |binding, ty, has_dynamic_offset, min_binding_size| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size },
+            count: None,
+        };
+        let params = std::num::NonZeroU64::new(size_of::<Params>() as u64);
+        let storage = (1..).zip(self.writes()).map(|(binding, &write)| {
+            buffer(binding, wgpu::BufferBindingType::Storage { read_only: !write }, false, None)
+        });
+        let entries: Vec<_> = std::iter::once(buffer(0, wgpu::BufferBindingType::Uniform, true, params))
+            .chain(storage)
+            .collect();
+        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(self.label()),
+            entries: &entries,
+        })
+    }
+
+    pub(super) fn pipeline(
+        self,
+        device: &wgpu::Device,
+        layout: &wgpu::BindGroupLayout,
+        tile: Tile,
+    ) -> wgpu::ComputePipeline {
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(self.label()),
+            source: wgpu::ShaderSource::Wgsl(self.source(tile).into()),
+        };
+        let module = if cfg!(debug_assertions) {
+            device.create_shader_module(descriptor)
+        } else {
+            // SAFETY: the kernels stay within their buffers and their loops end: the tests run them with the checks,
+            // at sizes around every edge. Without them a product is up to 1.6 times as fast on some drivers.
+            unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(self.label()),
+            bind_group_layouts: &[Some(layout)],
+            immediate_size: 0,
+        });
+        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(self.label()),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some(self.name()),
+            compilation_options: Default::default(),
+            cache: None,
+        })
+    }
+
+    /// Workgroups along x and y.
+    pub(super) fn workgroups(self, params: &Params, tile: Tile) -> (u32, u32) {
+        // One-dimensional kernels stride over the grid, so they can be cut short.
+        let line = |count: u32| (count.clamp(1, 65_535), 1);
+        let groups = |units: u32| units / 4 + 1;
+        let row_blocks = params.rows.div_ceil(4);
+        let (columns, rows) = match self {
+            Self::Gather => {
+                let invocations = u64::from(params.rows) * u64::from(groups(params.visible));
+                return line(invocations.div_ceil(64).min(65_535) as u32);
+            }
+            Self::SquaredError => return line(params.rows),
+            Self::FreeEnergy => return line(row_blocks),
+            Self::SampleHidden => (groups(params.hidden), row_blocks),
+            Self::SampleVisible => (groups(params.visible), row_blocks),
+            Self::Update => (groups(params.hidden), groups(params.visible)),
+        };
+        (columns.div_ceil(tile.workgroup.0 * tile.blocks.0), rows.div_ceil(tile.workgroup.1 * tile.blocks.1))
+    }
+}
