@@ -1,0 +1,84 @@
+//! How the gradient's second term, the mean over the model, is estimated: where the chains of the negative phase
+//! start and how they move.
+
+use crate::{
+    backend::{Backend, Params, Units},
+    config::VisibleStates,
+    rbm::Layer,
+    rng::Stream,
+};
+
+/// The buffers of one step: data-driven units, and the chains'.
+#[derive(Clone, Copy, Debug)]
+pub struct Phases {
+    /// v⁽⁰⁾ and h⁽⁰⁾: the positive phase.
+    pub positive: (Units, Units),
+    /// v⁽ᵏ⁾ and h⁽ᵏ⁾: the negative phase.
+    pub negative: (Units, Units),
+}
+
+/// Hands out the uniforms of a step: where the host prepared them, each draw's begin where the last draw's end.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws {
+    /// Where the next draw's uniforms begin, if they come from the host.
+    pub host: Option<usize>,
+}
+
+impl Draws {
+    /// The parameters of a kernel that draws a layer's states.
+    pub fn next(&mut self, params: Params, layer: Layer, stream: Stream, sweep: u32) -> Params {
+        let params = params.sample(stream, sweep);
+        match &mut self.host {
+            None => params,
+            Some(at) => {
+                let uniforms_at = *at as u32;
+                *at += params.rows as usize * params.shape().units(layer);
+                Params { flags: params.flags | Params::HOST_UNIFORMS, uniforms_at, ..params }
+            }
+        }
+    }
+}
+
+/// Contrastive divergence, CD-k (Hinton 2002; equation (30)): the chains start at the data and take k Gibbs steps.
+/// The visible units of `phases.positive` hold the minibatch; afterwards both phases are ready for the update.
+pub fn contrastive_divergence(
+    backend: &mut dyn Backend,
+    params: Params,
+    draws: &mut Draws,
+    phases: Phases,
+    k: u32,
+    visible_states: VisibleStates,
+) {
+    let (data, driven) = phases.positive;
+    let (visible, hidden) = phases.negative;
+
+    backend.sample_hidden(&draws.next(params, Layer::Hidden, Stream::Hidden, 0), data, driven);
+    let mut from = driven;
+    for sweep in 0..k {
+        let reconstruct = match visible_states {
+            VisibleStates::Sample => draws.next(params, Layer::Visible, Stream::Visible, sweep),
+            VisibleStates::Mean => params,
+        };
+        backend.sample_visible(&reconstruct, from, visible);
+        // The last hidden pass uses the probabilities: a draw would only add noise (Hinton 2010, section 3.1).
+        let last = sweep + 1 == k;
+        let drive = if last { params } else { draws.next(params, Layer::Hidden, Stream::Hidden, sweep + 1) };
+        backend.sample_hidden(&drive, visible, hidden);
+        from = hidden;
+    }
+}
+
+/// The uniforms of one CD-k step in the order of use: their layer and the counter's third word.
+pub fn draws_of_step(k: u32, visible_states: VisibleStates, binarize: bool) -> Vec<(Layer, u32)> {
+    let mut draws = Vec::new();
+    if binarize {
+        draws.push((Layer::Visible, Stream::Binarize.draw(0)));
+    }
+    for sweep in 0..k {
+        draws.push((Layer::Hidden, Stream::Hidden.draw(sweep)));
+        if visible_states == VisibleStates::Sample {
+            draws.push((Layer::Visible, Stream::Visible.draw(sweep)));
+        }
+    }
+    draws
+}

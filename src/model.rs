@@ -1,0 +1,89 @@
+//! A model's file: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32, and the
+//! options it was trained with in the metadata.
+
+use std::{collections::HashMap, fs, io::Write, path::Path};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use crate::{
+    config::TrainConfig,
+    error::{Error, Result},
+    rbm::{Rbm, Shape},
+};
+
+/// The metadata's only key. One key, because their order in the file is not fixed, and equal runs give equal bytes.
+const CONFIG: &str = "rbm_gpu_config";
+
+/// Writes the model to a temporary file beside `path` and renames it, so that `path` is always whole.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
+    let Shape { visible, hidden } = rbm.shape;
+    let model_error = |reason: String| Error::Model { path: path.into(), reason };
+    let tensors = [
+        ("weights", vec![visible, hidden], &rbm.weights),
+        ("visible_bias", vec![visible], &rbm.visible_bias),
+        ("hidden_bias", vec![hidden], &rbm.hidden_bias),
+    ];
+    let views = tensors
+        .into_iter()
+        .map(|(name, shape, values)| {
+            TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(values)).map(|view| (name, view))
+        })
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|error| model_error(error.to_string()))?;
+    let config =
+        serde_json::to_string(&config.model_options()).map_err(|error| model_error(error.to_string()))?;
+    let bytes = safetensors::serialize(views, Some(HashMap::from([(CONFIG.to_string(), config)])))
+        .map_err(|error| model_error(error.to_string()))?;
+
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::write(path))?;
+    file.write_all(&bytes).map_err(Error::write(path))?;
+    file.persist(path).map_err(|error| Error::Write { path: path.into(), source: error.error })?;
+    Ok(())
+}
+
+/// Reads a model, and the options it was trained with if it was trained here.
+///
+/// # Errors
+/// [`Error::Read`], or [`Error::Model`] with what is wrong.
+pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>)> {
+    let bytes = fs::read(path).map_err(Error::read(path))?;
+    let bad = |reason: String| Error::Model { path: path.into(), reason };
+    let broken = |error: safetensors::SafeTensorError| bad(format!("not a whole safetensors file: {error}"));
+    let file = SafeTensors::deserialize(&bytes).map_err(broken)?;
+    let tensor = |name: &str, dimensions: usize| {
+        let view = file.tensor(name).map_err(|_| {
+            let found: Vec<_> = file.names().iter().map(|name| name.to_string()).collect();
+            bad(format!("expected a tensor {name:?}, found {}", found.join(", ")))
+        })?;
+        if view.dtype() != Dtype::F32 || view.shape().len() != dimensions {
+            return Err(bad(format!(
+                "expected {name} as F32 with {dimensions} dimension(s), found {:?} {:?}",
+                view.dtype(),
+                view.shape()
+            )));
+        }
+        Ok((view.shape().to_vec(), bytemuck::pod_collect_to_vec::<u8, f32>(view.data())))
+    };
+    let (shape, weights) = tensor("weights", 2)?;
+    let shape = Shape { visible: shape[0], hidden: shape[1] };
+    let bias = |name: &str, units: usize| {
+        let (found, values) = tensor(name, 1)?;
+        if found[0] != units {
+            return Err(bad(format!("{name} has {} units, the weights have {units}", found[0])));
+        }
+        Ok(values)
+    };
+    let rbm = Rbm {
+        shape,
+        weights,
+        visible_bias: bias("visible_bias", shape.visible)?,
+        hidden_bias: bias("hidden_bias", shape.hidden)?,
+    };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
+    let config = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG));
+    Ok((rbm, config.and_then(|text| serde_json::from_str(text).ok())))
+}

@@ -1,0 +1,67 @@
+//! Pictures of what a model has learnt: its hidden units' weights, and its reconstructions.
+
+use image::{GrayImage, Luma};
+
+use crate::rbm::Rbm;
+
+/// Tiles in a picture, at most.
+const MOST_TILES: usize = 2_500;
+/// A tile's shorter side is enlarged to at least so many pixels.
+const SMALLEST_TILE: usize = 20;
+/// Between tiles.
+const GAP: usize = 2;
+const BACKGROUND: u8 = 48;
+
+/// Each hidden unit's weights as an image: grey is 0, white is positive, black is negative. All units share one scale,
+/// four standard deviations of all weights, so that a unit that has learnt nothing stays grey.
+pub fn filters(rbm: &Rbm, image: (usize, usize)) -> GrayImage {
+    let hidden = rbm.shape.hidden;
+    let squares: f64 = rbm.weights.iter().map(|&w| f64::from(w).powi(2)).sum();
+    let white = (4.0 * (squares / rbm.weights.len() as f64).sqrt()).max(f64::MIN_POSITIVE) as f32;
+    let units = hidden.min(MOST_TILES);
+    let columns = (units as f64).sqrt().ceil() as usize;
+    grid(image, units, columns, |unit, pixel| {
+        let share = rbm.weights[pixel * hidden + unit] / white;
+        127.5 + 127.5 * share
+    })
+}
+
+/// Cases above what the model makes of them; both are cases × visible units, in [0, 1].
+pub fn reconstructions(cases: &[f32], reconstructions: &[f32], image: (usize, usize)) -> GrayImage {
+    let units = image.0 * image.1;
+    let count = (cases.len() / units).min(MOST_TILES / 2);
+    let columns = count.min(20);
+    // Rows of tiles alternate: cases, their reconstructions, cases, …
+    let rows = count.div_ceil(columns.max(1)) * 2;
+    grid(image, rows * columns, columns, |tile, pixel| {
+        let (row, column) = (tile / columns, tile % columns);
+        let case = row / 2 * columns + column;
+        let source = if row % 2 == 0 { cases } else { reconstructions };
+        source.get(case * units + pixel).map_or(f32::from(BACKGROUND), |value| 255.0 * value)
+    })
+}
+
+/// Tiles of one size in rows of `columns`, left to right; `value` gives a pixel of a tile as 0…255.
+fn grid(
+    (height, width): (usize, usize),
+    tiles: usize,
+    columns: usize,
+    value: impl Fn(usize, usize) -> f32,
+) -> GrayImage {
+    let columns = columns.max(1);
+    let zoom =
+        SMALLEST_TILE.div_ceil(height.min(width)).min(SMALLEST_TILE.div_ceil(height.max(width)).max(4));
+    let step = (height * zoom + GAP, width * zoom + GAP);
+    let size = (tiles.div_ceil(columns) * step.0 + GAP, columns * step.1 + GAP);
+    let mut picture = GrayImage::from_pixel(size.1 as u32, size.0 as u32, Luma([BACKGROUND]));
+    for tile in 0..tiles {
+        let (top, left) = (GAP + tile / columns * step.0, GAP + tile % columns * step.1);
+        for y in 0..height * zoom {
+            for x in 0..width * zoom {
+                let grey = value(tile, y / zoom * width + x / zoom).round().clamp(0.0, 255.0) as u8;
+                picture.put_pixel((left + x) as u32, (top + y) as u32, Luma([grey]));
+            }
+        }
+    }
+    picture
+}

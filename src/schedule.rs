@@ -1,0 +1,229 @@
+//! The host-side scheduler: shuffles the cases of an epoch, cuts them into minibatches, and prepares blocks of them,
+//! with their uniforms and, where the data set does not fit the device, with their rows, on a thread of its own while
+//! the device works on the block before.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+
+use crate::{
+    data::Rows,
+    rbm::{Layer, Shape},
+    rng::{self, Philox, Stream},
+};
+
+/// What a block may take on the way to the device, in bytes: large enough to amortise a submission, small enough to
+/// stay below WebGPU's default limit of 128 MiB for a binding.
+const BLOCK_BYTES: usize = 32 << 20;
+/// Minibatches in a block, at most: progress is reported between blocks.
+const BLOCK_MINIBATCHES: usize = 64;
+/// Blocks in the ring: one on the device's way, one ready, one being prepared.
+const RING: usize = 3;
+
+/// What stays the same for a whole run.
+#[derive(Clone, Debug)]
+pub struct Schedule<'a> {
+    /// The training cases.
+    pub rows: &'a Rows,
+    /// Units of each layer.
+    pub shape: Shape,
+    /// Cases in a minibatch; the last of an epoch may have fewer.
+    pub batch: usize,
+    /// The seed.
+    pub seed: u64,
+    /// Whether blocks carry their rows, rather than where the rows are.
+    pub stream_rows: bool,
+    /// The uniforms that a step needs from the host, in order; none if the device draws its own.
+    pub draws: Vec<(Layer, u32)>,
+}
+
+/// One minibatch of a block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Minibatch {
+    /// The number of the step since training began.
+    pub step: u32,
+    /// Where it begins in the block's order.
+    pub first_row: usize,
+    /// Its cases.
+    pub rows: usize,
+    /// Where its uniforms begin in the block's.
+    pub uniforms_at: usize,
+}
+
+/// Consecutive minibatches, and what the device needs for them.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    /// The minibatches.
+    pub minibatches: Vec<Minibatch>,
+    /// For each case of the block, the row where it lies on the device.
+    pub order: Vec<u32>,
+    /// The rows themselves, if they are streamed.
+    pub words: Vec<u32>,
+    /// The uniforms of all minibatches, if they come from the host.
+    pub uniforms: Vec<f32>,
+}
+
+impl Schedule<'_> {
+    /// Steps in an epoch.
+    pub fn steps(&self) -> usize {
+        self.rows.len().div_ceil(self.batch)
+    }
+
+    /// Minibatches in a block.
+    pub fn block_minibatches(&self) -> usize {
+        let row = if self.stream_rows { 4 * self.rows.layout().words() } else { 0 };
+        let bytes = self.batch * (row + 4) + 4 * self.uniforms_of(self.batch);
+        (BLOCK_BYTES / bytes).clamp(1, BLOCK_MINIBATCHES).min(self.steps())
+    }
+
+    /// Cases in a block, at most: the room that the device needs for streamed rows.
+    pub fn block_rows(&self) -> usize {
+        (self.block_minibatches() * self.batch).min(self.rows.len())
+    }
+
+    /// Uniforms in a block, at most.
+    pub fn block_uniforms(&self) -> usize {
+        self.block_minibatches() * self.uniforms_of(self.batch)
+    }
+
+    fn uniforms_of(&self, rows: usize) -> usize {
+        self.draws.iter().map(|&(layer, _)| rows * self.shape.units(layer)).sum()
+    }
+
+    /// Runs `work` on each block of an epoch, in order, while the next is being prepared. Stops at the first error.
+    ///
+    /// # Errors
+    /// The first error of `work`.
+    pub fn epoch<E>(&self, epoch: usize, mut work: impl FnMut(&Block) -> Result<(), E>) -> Result<(), E> {
+        let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
+        order.shuffle(&mut Philox::new(self.seed, Stream::Order, epoch as u32));
+        std::thread::scope(|scope| {
+            // Two blocks wait in the channels at most; every buffer is used again.
+            let (ready, blocks) = sync_channel(RING);
+            let (done, free) = sync_channel(RING);
+            (0..RING).try_for_each(|_| done.send(Block::default())).unwrap_or_default();
+            scope.spawn(move || {
+                let cases = order.chunks(self.block_minibatches() * self.batch);
+                let mut step = epoch * self.steps();
+                for cases in cases {
+                    // A channel that is closed means that `work` failed: there is nothing left to do.
+                    let Ok(mut block) = Receiver::recv(&free) else { return };
+                    self.prepare(&mut block, cases, step);
+                    step += block.minibatches.len();
+                    if ready.send(block).is_err() {
+                        return;
+                    }
+                }
+            });
+            for block in blocks {
+                work(&block)?;
+                let _ = done.send(block); // nobody takes it after the last
+            }
+            Ok(())
+        })
+    }
+
+    fn prepare(&self, block: &mut Block, cases: &[u32], first_step: usize) {
+        block.order.clear();
+        block.words.clear();
+        if self.stream_rows {
+            block.order.extend(0..cases.len() as u32);
+            cases.iter().for_each(|&case| block.words.extend_from_slice(self.rows.row(case as usize)));
+        } else {
+            block.order.extend_from_slice(cases);
+        }
+        block.minibatches.clear();
+        let mut uniforms_at = 0;
+        for (index, minibatch) in cases.chunks(self.batch).enumerate() {
+            let (step, rows) = ((first_step + index) as u32, minibatch.len());
+            block.minibatches.push(Minibatch { step, first_row: index * self.batch, rows, uniforms_at });
+            uniforms_at += self.uniforms_of(rows);
+        }
+        block.uniforms.resize(uniforms_at, 0.0);
+        for minibatch in &block.minibatches {
+            let mut at = minibatch.uniforms_at;
+            for &(layer, draw) in &self.draws {
+                let units = self.shape.units(layer);
+                let uniforms = &mut block.uniforms[at..][..minibatch.rows * units];
+                uniforms.par_chunks_mut(units).enumerate().for_each(|(chain, row)| {
+                    rng::fill(self.seed, minibatch.step, draw, chain as u32, row);
+                });
+                at += minibatch.rows * units;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(rows: &Rows, stream_rows: bool) -> Schedule<'_> {
+        let shape = Shape { visible: 3, hidden: 2 };
+        let draws = vec![(Layer::Hidden, Stream::Hidden.draw(0)), (Layer::Visible, Stream::Visible.draw(0))];
+        Schedule { rows, shape, batch: 4, seed: 5, stream_rows, draws }
+    }
+
+    #[test]
+    fn an_epoch_takes_every_case_once_with_its_own_uniforms() {
+        let bytes: Vec<u8> = (0..3 * 1030).map(|i| (i / 3) as u8).collect();
+        let rows = Rows::from_bytes(3, &bytes, 1.0);
+        let mut seen = vec![0; rows.len()];
+        let mut steps = Vec::new();
+        let schedule = schedule(&rows, false);
+        schedule
+            .epoch(1, |block| {
+                for minibatch in &block.minibatches {
+                    steps.push(minibatch.step);
+                    let cases = &block.order[minibatch.first_row..][..minibatch.rows];
+                    cases.iter().for_each(|&case| seen[case as usize] += 1);
+                    let chain = minibatch.rows - 1;
+                    let visible_at = minibatch.uniforms_at + minibatch.rows * 2 + chain * 3;
+                    let expected =
+                        rng::uniform_at(5, minibatch.step, Stream::Visible.draw(0), chain as u32, 2);
+                    assert_eq!(block.uniforms[visible_at + 2], expected);
+                }
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+        assert!(seen.iter().all(|&times| times == 1), "a case was left out or taken twice");
+        assert_eq!(steps, (258..516).collect::<Vec<_>>(), "1030 cases in minibatches of 4 are 258 steps");
+    }
+
+    #[test]
+    fn streamed_rows_are_the_rows_of_the_order() {
+        let bytes: Vec<u8> = (0..3 * 1030).map(|i| (i * 7) as u8).collect();
+        let rows = Rows::from_bytes(3, &bytes, 1.0);
+        let (mut resident, mut streamed) = (Vec::new(), Vec::new());
+        let collect = |schedule: Schedule, words: &mut Vec<u32>| {
+            schedule
+                .epoch(0, |block| {
+                    let row = |&case: &u32| {
+                        if schedule.stream_rows {
+                            block.words[case as usize]
+                        } else {
+                            rows.row(case as usize)[0]
+                        }
+                    };
+                    words.extend(block.order.iter().map(row));
+                    Ok::<_, ()>(())
+                })
+                .unwrap();
+        };
+        collect(schedule(&rows, false), &mut resident);
+        collect(schedule(&rows, true), &mut streamed);
+        assert_eq!(resident, streamed);
+    }
+
+    #[test]
+    fn an_error_ends_the_epoch() {
+        let rows = Rows::from_bytes(3, &[1; 3 * 4000], 1.0);
+        let mut blocks = 0;
+        let result = schedule(&rows, true).epoch(0, |_| {
+            blocks += 1;
+            Err("the device is gone")
+        });
+        assert_eq!((result, blocks), (Err("the device is gone"), 1));
+    }
+}

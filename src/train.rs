@@ -1,0 +1,403 @@
+//! The trainer: from a data set to a model, one epoch at a time. The step itself is Hinton's: show the data, run the
+//! chains, update (Hinton 2010, sections 2 and 3).
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    config::{Binarize, TrainConfig, Uniforms},
+    data::{Dataset, Rows},
+    device::{self, Footprint},
+    error::{Error, Result, usage},
+    estimator::{Draws, Phases, contrastive_divergence, draws_of_step},
+    rbm::{Layer, Rbm, Shape},
+    rng::Stream,
+    schedule::{Block, Minibatch, Schedule},
+};
+
+/// The cost is taken from every so many minibatches: it is for watching, and takes no part in learning.
+const COST_EVERY: u32 = 8;
+/// Reconstructions are measured in parts of so many cases, or of a minibatch if that is larger.
+const EVALUATION_ROWS: usize = 512;
+/// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+const SUBMISSION: Duration = Duration::from_millis(60);
+
+/// Where a run stands within an epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Cases shown so far in this epoch.
+    pub cases: usize,
+    /// Squared error of the steps' own reconstructions, a case, in this epoch.
+    pub cost: f64,
+    /// Cases a second in this epoch.
+    pub samples_per_second: f64,
+}
+
+/// What an epoch came to: a line of `metrics.jsonl`.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct EpochMetrics {
+    /// The epoch, from 1; 0 is the model before training.
+    pub epoch: usize,
+    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x).
+    pub reconstruction_error: f64,
+    /// The same over the epoch's own minibatches as they were learnt from, with h drawn from p(h|x).
+    pub training_reconstruction_error: f64,
+    /// Time spent learning, without the measuring of errors.
+    pub seconds: f64,
+    /// Training cases learnt from in a second.
+    pub samples_per_second: f64,
+}
+
+/// A run: a model on a device, and the data it learns from.
+pub struct Trainer {
+    config: TrainConfig,
+    dataset: Dataset,
+    backend: Box<dyn Backend>,
+    params: Params,
+    phases: Phases,
+    training: Data,
+    costs: Values,
+    stream_rows: bool,
+    evaluation: Evaluation,
+    minibatches_a_submission: usize,
+    epoch: usize,
+}
+
+impl Trainer {
+    /// Checks the options against the data, chooses the device, checks that everything fits it, and only then opens
+    /// it and moves the initial model and the data there.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for options that don't go with the data or the device, [`Error::Device`] if it fails.
+    pub fn new(config: &TrainConfig, dataset: Dataset) -> Result<Self> {
+        config.check()?;
+        let cases = dataset.train.rows.len();
+        if config.batch > cases {
+            return usage!(
+                "--batch {} is larger than the data: {} has {cases} training cases; choose at most {cases}",
+                config.batch,
+                config.data
+            );
+        }
+        let steps = cases.div_ceil(config.batch) as u64;
+        if steps.saturating_mul(config.epochs as u64) >= 1 << 32 {
+            return usage!(
+                "{} epochs of {steps} steps are more than 2^32 steps; choose fewer --epochs or a larger --batch",
+                config.epochs
+            );
+        }
+        let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
+        let rows = config.batch.max(Evaluation::rows(config, &dataset));
+        let footprint = Footprint::new(shape, rows, 2);
+        let candidate = device::choose(&config.device)?;
+        let backend = candidate.open(&footprint)?;
+        let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);
+        Self::with_backend(config, dataset, backend, stream_rows)
+    }
+
+    /// The same on a device that is already open; `stream_rows` says whether the training cases are streamed with
+    /// the minibatches rather than kept there.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device has no room.
+    pub fn with_backend(
+        config: &TrainConfig,
+        dataset: Dataset,
+        mut backend: Box<dyn Backend>,
+        stream_rows: bool,
+    ) -> Result<Self> {
+        let dataset = match config.binarize {
+            Binarize::Threshold => dataset.threshold(),
+            Binarize::Sample | Binarize::None => dataset,
+        };
+        let rows = &dataset.train.rows;
+        let layout = rows.layout();
+        let shape = Shape { visible: layout.units, hidden: config.hidden };
+        let rbm = Rbm::initial(shape, &rows.density(), config.seed);
+        backend.write_rbm(&rbm, &Rbm::zeros(shape));
+
+        let mut phase = || {
+            Ok((backend.units(Layer::Visible, config.batch)?, backend.units(Layer::Hidden, config.batch)?))
+        };
+        let phases = Phases { positive: phase()?, negative: phase()? };
+        let costs = backend.values(config.batch)?;
+        let schedule = schedule(config, rows, shape, stream_rows);
+        backend.uniforms(schedule.block_uniforms().max(1))?;
+        let training = if stream_rows {
+            backend.data(layout, schedule.block_rows())?
+        } else {
+            let training = backend.data(layout, rows.len())?;
+            backend.write_data(training, rows.words());
+            training
+        };
+        let evaluation = Evaluation::new(&mut *backend, config, &dataset)?;
+        let params = Params {
+            learning_rate: config.learning_rate,
+            momentum: config.momentum,
+            weight_decay: config.weight_decay,
+            ..Params::new(shape, config.batch, config.seed).layout(layout)
+        };
+        Ok(Self {
+            config: config.clone(),
+            dataset,
+            backend,
+            params,
+            phases,
+            training,
+            costs,
+            stream_rows,
+            evaluation,
+            minibatches_a_submission: 1,
+            epoch: 0,
+        })
+    }
+
+    /// The device that the run is on.
+    pub fn device(&self) -> &DeviceInfo {
+        self.backend.info()
+    }
+
+    /// The data as they are learnt from: thresholded, if the options say so.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Epochs done.
+    pub fn epochs_done(&self) -> usize {
+        self.epoch
+    }
+
+    /// The model as it is now. Waits for the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed.
+    pub fn rbm(&mut self) -> Result<Rbm> {
+        Ok(self.backend.read_rbm()?.0)
+    }
+
+    /// Starts from this model instead of a random one; momentum starts at zero.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it has another shape.
+    pub fn set_rbm(&mut self, rbm: &Rbm) -> Result<()> {
+        if rbm.shape != self.params.shape() {
+            return usage!("the model has {:?}, the run needs {:?}", rbm.shape, self.params.shape());
+        }
+        self.backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
+        Ok(())
+    }
+
+    /// One pass over the training cases, then the error on the held-out ones. `report` is called now and then.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed, [`Error::Diverged`] if a parameter is no longer a number.
+    pub fn epoch(&mut self, mut report: impl FnMut(Progress)) -> Result<EpochMetrics> {
+        let start = Instant::now();
+        self.backend.write_values(self.costs, &vec![0.0; self.config.batch]);
+        // The schedule borrows the rows, and the steps borrow the rest of the trainer.
+        let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
+        let schedule = schedule(&self.config, &rows, self.params.shape(), self.stream_rows);
+        let mut watch = Watch { start, cases: 0, cost_cases: 0, last_report: start };
+        let outcome = schedule.epoch(self.epoch, |block| self.block(block, &mut watch, &mut report));
+        self.dataset.train.rows = rows;
+        outcome?;
+        self.backend.wait()?;
+        let last = self.progress(&watch)?;
+        report(last);
+        let seconds = start.elapsed().as_secs_f64();
+
+        self.epoch += 1;
+        let reconstruction_error = self.reconstruction_error()?;
+        if let Some((tensor, index, value)) = self.rbm()?.non_finite() {
+            return Err(Error::Diverged { epoch: self.epoch, tensor, index, value });
+        }
+        Ok(EpochMetrics {
+            epoch: self.epoch,
+            reconstruction_error,
+            training_reconstruction_error: last.cost,
+            seconds,
+            samples_per_second: watch.cases as f64 / seconds,
+        })
+    }
+
+    /// The steps of one block.
+    fn block(&mut self, block: &Block, watch: &mut Watch, report: &mut dyn FnMut(Progress)) -> Result<()> {
+        if self.stream_rows {
+            self.backend.write_data(self.training, &block.words);
+        }
+        self.backend.write_order(self.training, &block.order);
+        if !block.uniforms.is_empty() {
+            self.backend.write_uniforms(&block.uniforms);
+        }
+        let mut rest = block.minibatches.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(self.minibatches_a_submission.min(rest.len()));
+            rest = later;
+            let start = Instant::now();
+            for minibatch in now {
+                self.step(minibatch);
+                watch.cases += minibatch.rows;
+                if minibatch.step.is_multiple_of(COST_EVERY) {
+                    watch.cost_cases += minibatch.rows;
+                }
+            }
+            self.backend.submit()?;
+            // Submitting waits for the submission before the last, so this is about the device's time for one.
+            let took = start.elapsed();
+            if took < SUBMISSION / 2 {
+                self.minibatches_a_submission *= 2;
+            } else if took > SUBMISSION * 2 {
+                self.minibatches_a_submission = (self.minibatches_a_submission / 2).max(1);
+            }
+            if watch.last_report.elapsed() > REPORT_EVERY {
+                report(self.progress(watch)?);
+                watch.last_report = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// One step: the data, the chains, the update.
+    fn step(&mut self, minibatch: &Minibatch) {
+        let params =
+            Params { step: minibatch.step, ..self.params.minibatch(minibatch.first_row, minibatch.rows) };
+        let host = (self.config.uniforms == Some(Uniforms::Host)).then_some(minibatch.uniforms_at);
+        let mut draws = Draws { host };
+        let backend = &mut *self.backend;
+        let Phases { positive, negative } = self.phases;
+
+        let show = match self.config.binarize {
+            Binarize::Sample => draws.next(params, Layer::Visible, Stream::Binarize, 0),
+            Binarize::Threshold | Binarize::None => params,
+        };
+        backend.gather(&show, self.training, positive.0);
+        let TrainConfig { cd, visible_states, .. } = self.config;
+        contrastive_divergence(backend, params, &mut draws, self.phases, cd, visible_states);
+        backend.update(&params, positive, negative);
+        if minibatch.step.is_multiple_of(COST_EVERY) {
+            backend.squared_error(&params, positive.0, negative.0, self.costs);
+        }
+    }
+
+    fn progress(&mut self, watch: &Watch) -> Result<Progress> {
+        let costs = self.backend.read_values(self.costs, self.config.batch)?;
+        let sum: f64 = costs.iter().map(|&cost| f64::from(cost)).sum();
+        Ok(Progress {
+            epoch: self.epoch + 1,
+            cases: watch.cases,
+            cost: sum / watch.cost_cases.max(1) as f64,
+            samples_per_second: watch.cases as f64 / watch.start.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x), so that nothing is left to chance; x is as
+    /// the data set has it, also where training draws binary pixels from grey ones.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed.
+    pub fn reconstruction_error(&mut self) -> Result<f64> {
+        let rows = self.dataset.held_out();
+        self.evaluation.reconstruction_error(&mut *self.backend, self.params, &rows.rows)
+    }
+
+    /// p(v|h) for the held-out cases with these numbers, with h = p(h|x): cases × visible units.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed.
+    pub fn reconstruct(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
+        let rows = &self.dataset.held_out().rows;
+        self.evaluation.reconstruct(&mut *self.backend, self.params, rows, cases)
+    }
+}
+
+/// What an epoch has come to so far.
+struct Watch {
+    start: Instant,
+    cases: usize,
+    /// Cases whose cost was taken.
+    cost_cases: usize,
+    last_report: Instant,
+}
+
+fn schedule<'a>(config: &TrainConfig, rows: &'a Rows, shape: Shape, stream_rows: bool) -> Schedule<'a> {
+    let draws = match config.uniforms {
+        Some(Uniforms::Host) => {
+            draws_of_step(config.cd, config.visible_states, config.binarize == Binarize::Sample)
+        }
+        Some(Uniforms::Device) | None => Vec::new(),
+    };
+    Schedule { rows, shape, batch: config.batch, seed: config.seed, stream_rows, draws }
+}
+
+/// Buffers for looking at reconstructions of held-out cases, a part at a time.
+struct Evaluation {
+    rows: usize,
+    data: Data,
+    visible: Units,
+    hidden: Units,
+    reconstruction: Units,
+    errors: Values,
+}
+
+impl Evaluation {
+    /// Cases in a part.
+    fn rows(config: &TrainConfig, dataset: &Dataset) -> usize {
+        config.batch.max(EVALUATION_ROWS).min(dataset.held_out().rows.len())
+    }
+
+    fn new(backend: &mut dyn Backend, config: &TrainConfig, dataset: &Dataset) -> Result<Self> {
+        let rows = Self::rows(config, dataset);
+        let data = backend.data(dataset.held_out().rows.layout(), rows)?;
+        let order: Vec<u32> = (0..rows as u32).collect();
+        backend.write_order(data, &order);
+        Ok(Self {
+            rows,
+            data,
+            visible: backend.units(Layer::Visible, rows)?,
+            hidden: backend.units(Layer::Hidden, rows)?,
+            reconstruction: backend.units(Layer::Visible, rows)?,
+            errors: backend.values(rows)?,
+        })
+    }
+
+    /// Brings a part of the cases through the model and back.
+    fn pass(&self, backend: &mut dyn Backend, params: Params, words: &[u32]) {
+        backend.write_data(self.data, words);
+        backend.gather(&params, self.data, self.visible);
+        backend.sample_hidden(&params, self.visible, self.hidden);
+        backend.sample_visible(&params, self.hidden, self.reconstruction);
+    }
+
+    fn reconstruction_error(&self, backend: &mut dyn Backend, params: Params, rows: &Rows) -> Result<f64> {
+        backend.write_values(self.errors, &vec![0.0; self.rows]);
+        let width = rows.layout().words();
+        for words in rows.words().chunks(self.rows * width) {
+            let params = params.layout(rows.layout()).minibatch(0, words.len() / width);
+            self.pass(backend, params, words);
+            backend.squared_error(&params, self.visible, self.reconstruction, self.errors);
+            backend.submit()?;
+        }
+        let errors = backend.read_values(self.errors, self.rows)?;
+        Ok(errors.iter().map(|&error| f64::from(error)).sum::<f64>() / rows.len() as f64)
+    }
+
+    fn reconstruct(
+        &self,
+        backend: &mut dyn Backend,
+        params: Params,
+        rows: &Rows,
+        cases: &[usize],
+    ) -> Result<Vec<f32>> {
+        let mut means = Vec::new();
+        for cases in cases.chunks(self.rows) {
+            let words: Vec<u32> = cases.iter().flat_map(|&case| rows.row(case)).copied().collect();
+            let params = params.layout(rows.layout()).minibatch(0, cases.len());
+            self.pass(backend, params, &words);
+            means.extend(backend.read_units(self.reconstruction, cases.len())?.0);
+        }
+        Ok(means)
+    }
+}
