@@ -1,0 +1,53 @@
+//! The command line: one function for each command, no mathematics.
+
+mod bench;
+mod devices;
+mod train;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use rbm_gpu::{Result, bench::BenchOptions, config::TrainConfig};
+
+/// Trains Restricted Boltzmann Machines on any vendor's GPU, or on none
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a model; without options, on MNIST with the best device found
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu train\n  \
+        rbm-gpu train --device discrete --hidden 1000 --epochs 30 --out runs/wide\n  \
+        rbm-gpu train --data bars-and-stripes:4 --hidden 16 --batch 32 --epochs 2000 --lr 0.05\n  \
+        rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5")]
+    Train(Box<TrainConfig>),
+    /// List the devices, their limits, and which one auto takes
+    Devices,
+    /// Check one step against the reference, then time steps and kernels
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu bench --batch 256\n  \
+        rbm-gpu bench --device discrete --batch 8192 --hidden 4096 --json")]
+    Bench(BenchOptions),
+}
+
+/// Runs what was asked for.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Train(config) => train::run(*config),
+        Command::Devices => devices::run(),
+        Command::Bench(options) => bench::run(&options),
+    }
+}
+
+/// Prints to standard output. A reader that has gone away, as `head` does, is no error of ours.
+fn print(text: &str) {
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}

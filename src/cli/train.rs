@@ -1,0 +1,142 @@
+//! `rbm-gpu train`
+
+use std::{io::IsTerminal, process::ExitCode, time::Instant};
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use rbm_gpu::{
+    Result,
+    backend::DeviceInfo,
+    config::{TrainConfig, Uniforms},
+    data::Cases,
+    picture,
+    run::RunFolder,
+    train::{EpochMetrics, Trainer},
+};
+use serde::Serialize;
+
+use super::print;
+
+/// Test cases in a picture of reconstructions.
+const PICTURED: usize = 40;
+
+/// `config.json`: the options, and what they led to on this machine.
+#[derive(Serialize)]
+struct RunConfig<'a> {
+    version: &'static str,
+    #[serde(flatten)]
+    config: &'a TrainConfig,
+    device_used: &'a DeviceInfo,
+    visible: usize,
+}
+
+pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
+    let start = Instant::now();
+    config.check()?;
+    let out = RunFolder::choose(&config)?;
+    let mut trainer = Trainer::new(&config, config.data.load()?)?;
+    config.out = Some(out.clone());
+    // Drawing in the kernel saves the way through memory: the faster choice wherever it was measured.
+    config.uniforms.get_or_insert(Uniforms::Device);
+    let device = trainer.device().clone();
+    let image = trainer.dataset().image;
+    let visible = image.0 * image.1;
+    let run_config =
+        RunConfig { version: env!("CARGO_PKG_VERSION"), config: &config, device_used: &device, visible };
+    let mut folder = RunFolder::create(out, &run_config)?;
+
+    let cases = trainer.dataset().train.rows.len();
+    print(&format!(
+        "{}: {cases} training cases, {visible} visible and {} hidden units, CD-{}, on {device}\n",
+        config.data, config.hidden, config.cd
+    ));
+    let pictured = pictured(trainer.dataset().held_out());
+    let originals: Vec<f32> =
+        pictured.iter().flat_map(|&case| trainer.dataset().held_out().rows.values(case)).collect();
+    let before = trainer.reconstruction_error()?;
+    print(&format!("before training: reconstruction error {before:.2}\n"));
+
+    let mut last = None;
+    for _ in 0..config.epochs {
+        let metrics = epoch(&mut trainer, config.epochs, cases)?;
+        let rbm = trainer.rbm()?;
+        folder.save_model(&rbm, &config)?;
+        folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
+        let reconstructed = trainer.reconstruct(&pictured)?;
+        let picture = picture::reconstructions(&originals, &reconstructed, image);
+        folder.add_picture("reconstructions", metrics.epoch, &picture)?;
+        folder.add_metrics(&metrics)?;
+        print(&format!(
+            "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s\n",
+            metrics.epoch, metrics.reconstruction_error, metrics.samples_per_second, metrics.seconds
+        ));
+        last = Some(metrics);
+    }
+
+    let path = folder.path().display();
+    let epoch = config.epochs;
+    print(&format!(
+        "\ndone in {:.1} s; reconstruction error {before:.2} before, {:.3} after {epoch} epochs, on {}\n  \
+         model            {}\n  \
+         metrics          {path}/metrics.jsonl\n  \
+         configuration    {path}/config.json\n  \
+         filters          {path}/filters/epoch-{epoch:04}.png\n  \
+         reconstructions  {path}/reconstructions/epoch-{epoch:04}.png\n",
+        start.elapsed().as_secs_f64(),
+        last.map_or(before, |metrics| metrics.reconstruction_error),
+        if trainer.dataset().test.is_some() { "test cases" } else { "the training cases" },
+        folder.model().display(),
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One epoch behind a progress bar, which shows where standard error is a terminal.
+fn epoch(trainer: &mut Trainer, epochs: usize, cases: usize) -> Result<EpochMetrics> {
+    let done = trainer.epochs_done() * cases;
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new((epochs * cases) as u64).with_position(done as u64)
+    } else {
+        ProgressBar::hidden()
+    };
+    let template = "epoch {prefix} {bar:30} cost {msg}, {rate} samples/s, {left} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(format!("{}/{epochs}", trainer.epochs_done() + 1));
+    bar.set_message("…");
+    let metrics = trainer.epoch(|progress| {
+        let remaining = (epochs * cases - done - progress.cases) as f64 / progress.samples_per_second;
+        let rate = progress.samples_per_second;
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(
+                style
+                    .with_key("rate", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        let _ = write!(out, "{rate:.0}");
+                    })
+                    .with_key("left", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                        let _ = write!(out, "{remaining:.0} s");
+                    }),
+            );
+        }
+        bar.set_message(format!("{:.2}", progress.cost));
+        bar.set_position((done + progress.cases) as u64);
+    });
+    bar.finish_and_clear();
+    metrics
+}
+
+/// Cases to look at: the same number of each class where classes are known, in their order; else the first ones.
+fn pictured(cases: &Cases) -> Vec<usize> {
+    let count = cases.rows.len().min(PICTURED);
+    let Some(labels) = &cases.labels else { return (0..count).collect() };
+    let mut classes = labels.clone();
+    classes.sort_unstable();
+    classes.dedup();
+    let columns = classes.len().clamp(1, 20);
+    let of_class = |class: u8, nth: usize| {
+        labels.iter().enumerate().filter(move |(_, label)| **label == class).map(|(case, _)| case).nth(nth)
+    };
+    (0..PICTURED.div_ceil(columns))
+        .flat_map(|nth| classes.iter().filter_map(move |&class| of_class(class, nth)))
+        .take(count)
+        .collect()
+}

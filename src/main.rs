@@ -1,0 +1,23 @@
+//! Parse, run, print the error; nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod cli;
+
+fn main() -> ExitCode {
+    // Without a desktop, Mesa's layer that puts the desktop's GPU first prints errors that are none. We rank the
+    // devices ourselves and don't need it.
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: no other thread has been started yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+    match cli::run(cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
