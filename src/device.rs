@@ -8,7 +8,7 @@ use crate::{
     cpu::Cpu,
     data::RowLayout,
     error::{Result, usage},
-    gpu::{Gpu, adapter},
+    gpu::{Context, Gpu, adapter},
     host::Host,
     rbm::Shape,
     reference::Reference,
@@ -149,7 +149,7 @@ impl Candidate {
         let (largest, available) = self.room();
         footprint.check(largest, available, &self.info().name)?;
         Ok(match self {
-            Self::Adapter(adapter) => Box::new(Gpu::open(adapter, footprint.shape, None)?),
+            Self::Adapter(adapter) => Box::new(Gpu::new(Context::open(adapter)?, footprint.shape, None)?),
             Self::Cpu => Box::new(Cpu::open(footprint.shape)),
             Self::Reference => Box::new(Host::new(Reference, self.info(), footprint.shape)),
         })

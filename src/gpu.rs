@@ -5,20 +5,18 @@
 //! goes through the queue's own staging. [`Gpu::read`] is the only place that waits for data.
 
 pub mod adapter;
+mod context;
 pub mod kernels;
 mod memory;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+pub use context::Context;
 
-use wgpu::util::DeviceExt;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
     data::RowLayout,
-    error::{Error, Result},
+    error::Result,
     rbm::{Layer, Rbm, Shape},
 };
 use kernels::{Kernel, Tile};
@@ -28,13 +26,9 @@ const SLOTS: usize = 1024;
 
 /// A model on a GPU, or on a software adapter.
 pub struct Gpu {
-    info: DeviceInfo,
-    device: wgpu::Device,
-    queue: wgpu::Queue,
+    context: Arc<Context>,
     shape: Shape,
     tile: Tile,
-    pipelines: HashMap<(Kernel, Tile), wgpu::ComputePipeline>,
-    layouts: HashMap<Kernel, wgpu::BindGroupLayout>,
     buffers: Vec<wgpu::Buffer>,
     bind_groups: HashMap<(Kernel, Vec<usize>), wgpu::BindGroup>,
     units: Vec<UnitsBuffers>,
@@ -47,7 +41,6 @@ pub struct Gpu {
     slot_bytes: Vec<u8>,
     recorded: Vec<Dispatch>,
     in_flight: Option<wgpu::SubmissionIndex>,
-    failure: Arc<Mutex<Option<String>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -65,62 +58,30 @@ struct DataBuffers {
 
 /// One kernel to run, and where its parameters lie in the buffer of slots.
 struct Dispatch {
-    kernel: (Kernel, Tile),
+    pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     slot: u32,
     workgroups: (u32, u32),
 }
 
 impl Gpu {
-    /// Opens an adapter for a model of this shape.
+    /// Room for a model of this shape, with the tile that suits the adapter or a given one.
     ///
     /// # Errors
-    /// [`Error::Device`] if the driver refuses.
-    pub fn open(adapter: &wgpu::Adapter, shape: Shape, tile: Option<Tile>) -> Result<Self> {
-        let info = adapter::info(adapter);
-        let failed = |reason: String| Error::Device { device: info.name.clone(), reason };
-        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("rbm"),
-            required_limits: adapter::limits(adapter),
-            memory_hints: wgpu::MemoryHints::Performance,
-            ..Default::default()
-        }))
-        .map_err(|error| failed(error.to_string()))?;
-
-        let failure = Arc::new(Mutex::new(None));
-        let keep_first = |slot: &Arc<Mutex<Option<String>>>, reason: String| {
-            if let Ok(mut slot) = slot.lock() {
-                slot.get_or_insert(reason);
-            }
-        };
-        let slot = failure.clone();
-        device.on_uncaptured_error(Arc::new(move |error| keep_first(&slot, error.to_string())));
-        let slot = failure.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            // Dropping the device on purpose is no failure.
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep_first(&slot, format!("device lost: {message}"));
-            }
-        });
-
-        let slot_size = size_of::<Params>()
-            .next_multiple_of(device.limits().min_uniform_buffer_offset_alignment as usize);
+    /// [`crate::Error::Device`] if there is no room.
+    pub fn new(context: Arc<Context>, shape: Shape, tile: Option<Tile>) -> Result<Self> {
+        let device = &context.device;
+        let alignment = device.limits().min_uniform_buffer_offset_alignment as usize;
+        let slot_size = size_of::<Params>().next_multiple_of(alignment);
         let slots = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("rbm.params"),
             size: (SLOTS * slot_size) as u64,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let software = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
-        let layouts = Kernel::ALL.iter().map(|&kernel| (kernel, kernel.bind_group_layout(&device))).collect();
         let mut gpu = Self {
-            info,
-            device,
-            queue,
             shape,
-            tile: tile.unwrap_or(if software { Tile::STREAMING } else { Tile::TILED }),
-            pipelines: HashMap::new(),
-            layouts,
+            tile: tile.unwrap_or(context.default_tile()),
             buffers: Vec::new(),
             bind_groups: HashMap::new(),
             units: Vec::new(),
@@ -133,7 +94,7 @@ impl Gpu {
             slot_bytes: Vec::with_capacity(SLOTS * slot_size),
             recorded: Vec::with_capacity(SLOTS),
             in_flight: None,
-            failure,
+            context,
         };
         let size = memory::parameters_len(shape);
         gpu.parameters = gpu.buffer("parameters", size)?;
@@ -144,30 +105,14 @@ impl Gpu {
 
     /// A storage buffer of `words` 32-bit words, all zero.
     fn buffer(&mut self, label: &str, words: usize) -> Result<usize> {
-        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(&format!("rbm.{label}")),
-            size: (words.next_multiple_of(4) * 4) as u64,
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
-        });
-        let errors = [pollster::block_on(validation.pop()), pollster::block_on(memory.pop())];
-        if let Some(error) = errors.into_iter().flatten().next() {
-            let reason = format!(
-                "no room for {label} of {:.1} MB ({error}); a smaller --batch or fewer --hidden units need less",
-                words as f64 * 4e-6
-            );
-            return Err(self.failed(reason));
-        }
-        self.buffers.push(buffer);
+        self.buffers.push(self.context.storage_buffer(label, words)?);
         Ok(self.buffers.len() - 1)
     }
 
     fn write<T: bytemuck::NoUninit>(&mut self, buffer: usize, values: &[T]) {
         // The queue's writes land before the next submission: what was recorded must not see them.
         self.flush();
-        self.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(values));
+        self.context.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(values));
     }
 
     /// Records one kernel; `buffers` are its storage bindings in order.
@@ -178,10 +123,6 @@ impl Gpu {
         if self.recorded.len() == SLOTS {
             self.flush();
         }
-        let tile = if kernel.is_product() { self.tile } else { Tile::STREAMING };
-        self.pipelines
-            .entry((kernel, tile))
-            .or_insert_with(|| kernel.pipeline(&self.device, &self.layouts[&kernel], tile));
         let bind_group = match self.bind_groups.get(&(kernel, buffers.to_vec())) {
             Some(bind_group) => bind_group.clone(),
             None => {
@@ -194,10 +135,10 @@ impl Gpu {
         self.slot_bytes.extend_from_slice(bytemuck::bytes_of(params));
         self.slot_bytes.resize(slot + self.slot_size, 0);
         self.recorded.push(Dispatch {
-            kernel: (kernel, tile),
+            pipeline: self.context.pipeline(kernel, self.tile),
             bind_group,
             slot: slot as u32,
-            workgroups: kernel.workgroups(params, tile),
+            workgroups: kernel.workgroups(params, self.tile),
         });
     }
 
@@ -210,12 +151,12 @@ impl Gpu {
         let storage = buffers.iter().map(|&buffer| self.buffers[buffer].as_entire_binding());
         let entries: Vec<_> = std::iter::once(params)
             .chain(storage)
-            .enumerate()
-            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
+            .zip(0..)
+            .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
             .collect();
-        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        self.context.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(kernel.label()),
-            layout: &self.layouts[&kernel],
+            layout: self.context.layout(kernel),
             entries: &entries,
         })
     }
@@ -225,58 +166,44 @@ impl Gpu {
         if self.recorded.is_empty() {
             return None;
         }
-        self.queue.write_buffer(&self.slots, 0, &self.slot_bytes);
-        let mut encoder = self.device.create_command_encoder(&Default::default());
+        self.context.queue.write_buffer(&self.slots, 0, &self.slot_bytes);
+        let mut encoder = self.context.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             for dispatch in &self.recorded {
-                pass.set_pipeline(&self.pipelines[&dispatch.kernel]);
+                pass.set_pipeline(&dispatch.pipeline);
                 pass.set_bind_group(0, &dispatch.bind_group, &[dispatch.slot]);
                 pass.dispatch_workgroups(dispatch.workgroups.0, dispatch.workgroups.1, 1);
             }
         }
         self.recorded.clear();
         self.slot_bytes.clear();
-        Some(self.queue.submit([encoder.finish()]))
-    }
-
-    /// Waits for a submission, or for all of them.
-    fn poll(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
-        let failure = self.failure.lock().ok().and_then(|failure| failure.clone());
-        match (failure, poll) {
-            (Some(reason), _) => Err(self.failed(reason)),
-            (None, Err(error)) => Err(self.failed(error.to_string())),
-            (None, Ok(_)) => Ok(()),
-        }
-    }
-
-    fn failed(&self, reason: String) -> Error {
-        Error::Device { device: self.info.name.clone(), reason }
+        Some(self.context.queue.submit([encoder.finish()]))
     }
 
     /// Waits for everything, then gives the first `words` of a buffer.
     fn read(&mut self, buffer: usize, words: usize) -> Result<Vec<f32>> {
         self.flush();
         let size = (words * 4) as u64;
-        let staging = self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
+        let staging = self.context.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("rbm.readback"),
-            contents: &vec![0; words * 4],
+            size,
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
         });
-        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let mut encoder = self.context.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&self.buffers[buffer], 0, &staging, 0, size);
-        self.queue.submit([encoder.finish()]);
+        self.context.queue.submit([encoder.finish()]);
         staging.map_async(wgpu::MapMode::Read, .., |_| {}); // a failure shows in get_mapped_range
-        self.poll(None)?;
-        let view = staging.get_mapped_range(..).map_err(|error| self.failed(error.to_string()))?;
+        self.context.wait(None)?;
+        let view = staging.get_mapped_range(..).map_err(|error| self.context.failed(error.to_string()))?;
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
 }
 
 impl Backend for Gpu {
     fn info(&self) -> &DeviceInfo {
-        &self.info
+        &self.context.info
     }
 
     fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
@@ -367,7 +294,7 @@ impl Backend for Gpu {
     fn submit(&mut self) -> Result<()> {
         let Some(submission) = self.flush() else { return Ok(()) };
         match self.in_flight.replace(submission) {
-            Some(previous) => self.poll(Some(previous)),
+            Some(previous) => self.context.wait(Some(previous)),
             None => Ok(()),
         }
     }
@@ -394,6 +321,6 @@ impl Backend for Gpu {
 
     fn wait(&mut self) -> Result<()> {
         self.flush();
-        self.poll(None)
+        self.context.wait(None)
     }
 }

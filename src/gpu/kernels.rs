@@ -111,7 +111,7 @@ impl Kernel {
     }
 
     /// Storage bindings 1, 2, …: whether each is written.
-    fn writes(self) -> &'static [bool] {
+    pub fn writes(self) -> &'static [bool] {
         match self {
             Self::Gather => &[false, false, false, true],
             Self::SampleHidden | Self::SampleVisible => &[false, false, false, true, true],
@@ -129,58 +129,6 @@ impl Kernel {
             source += &tile.constants();
         }
         source
-    }
-
-    pub(super) fn bind_group_layout(self, device: &wgpu::Device) -> wgpu::BindGroupLayout {
-        let buffer = |binding, ty, has_dynamic_offset, min_binding_size| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size },
-            count: None,
-        };
-        let params = std::num::NonZeroU64::new(size_of::<Params>() as u64);
-        let storage = (1..).zip(self.writes()).map(|(binding, &write)| {
-            buffer(binding, wgpu::BufferBindingType::Storage { read_only: !write }, false, None)
-        });
-        let entries: Vec<_> = std::iter::once(buffer(0, wgpu::BufferBindingType::Uniform, true, params))
-            .chain(storage)
-            .collect();
-        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(self.label()),
-            entries: &entries,
-        })
-    }
-
-    pub(super) fn pipeline(
-        self,
-        device: &wgpu::Device,
-        layout: &wgpu::BindGroupLayout,
-        tile: Tile,
-    ) -> wgpu::ComputePipeline {
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(self.label()),
-            source: wgpu::ShaderSource::Wgsl(self.source(tile).into()),
-        };
-        let module = if cfg!(debug_assertions) {
-            device.create_shader_module(descriptor)
-        } else {
-            // SAFETY: the kernels stay within their buffers and their loops end: the tests run them with the checks,
-            // at sizes around every edge. Without them a product is up to 1.6 times as fast on some drivers.
-            unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
-        };
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(self.label()),
-            bind_group_layouts: &[Some(layout)],
-            immediate_size: 0,
-        });
-        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(self.label()),
-            layout: Some(&layout),
-            module: &module,
-            entry_point: Some(self.name()),
-            compilation_options: Default::default(),
-            cache: None,
-        })
     }
 
     /// Workgroups along x and y.

@@ -1,0 +1,76 @@
+//! What the tests share: the backends to test, and a skip that is never silent.
+#![allow(dead_code, reason = "each test file uses a part of this")]
+
+use std::{
+    env,
+    io::Write,
+    sync::{Arc, OnceLock},
+};
+
+use rbm_gpu::{
+    backend::{Backend, DeviceInfo},
+    cpu::Cpu,
+    gpu::{Context, Gpu, adapter, kernels::Tile},
+    host::Host,
+    rbm::Shape,
+    reference::Reference,
+};
+
+/// Makes the lack of an adapter a failure, where it would skip tests.
+const REQUIRE: &str = "RBM_GPU_REQUIRE_ADAPTER";
+/// A part of the name of the adapter to test; without it, the best one there is, software included.
+const ADAPTER: &str = "RBM_GPU_TEST_ADAPTER";
+
+/// Opens an adapter, once for all tests of a file; says so where there is none.
+pub fn context(test: &str) -> Option<Arc<Context>> {
+    static CONTEXT: OnceLock<Option<Arc<Context>>> = OnceLock::new();
+    let context = CONTEXT.get_or_init(|| {
+        if env::var_os("XDG_RUNTIME_DIR").is_none() {
+            // SAFETY: the tests read no environment variable that is set here, and the driver starts after it.
+            unsafe { env::set_var("NODEVICE_SELECT", "1") };
+        }
+        let name = env::var(ADAPTER).unwrap_or_default().to_lowercase();
+        let adapter =
+            adapter::all().into_iter().find(|a| a.get_info().name.to_lowercase().contains(&name))?;
+        Some(Context::open(&adapter).expect("the adapter opens"))
+    });
+    if context.is_none() {
+        assert!(env::var_os(REQUIRE).is_none(), "{test}: there is no adapter, and {REQUIRE} is set");
+        // Past the test harness, which would keep it back.
+        let _ = writeln!(std::io::stderr(), "skipped without an adapter: {test}");
+    }
+    context.clone()
+}
+
+/// A backend and what to call it in a message.
+pub type Named = (String, Box<dyn Backend>);
+
+/// Each tile on the adapter, if there is one.
+pub fn gpus(test: &str, shape: Shape) -> Vec<Named> {
+    let Some(context) = context(test) else { return vec![] };
+    let gpu = |tile: Tile| -> Named {
+        let name = if tile.workgroup_memory { "gpu tiled" } else { "gpu streaming" };
+        (name.into(), Box::new(Gpu::new(context.clone(), shape, Some(tile)).expect("room for a small model")))
+    };
+    Tile::ALL.map(gpu).into()
+}
+
+/// The oracle.
+pub fn reference(shape: Shape) -> Host<Reference> {
+    let word = || "reference".to_string();
+    Host::new(Reference, DeviceInfo { name: word(), backend: word(), kind: word(), driver: word() }, shape)
+}
+
+/// Everything that is tested against the oracle: the native path, and each tile on the adapter.
+pub fn fast(test: &str, shape: Shape) -> Vec<Named> {
+    let mut backends = gpus(test, shape);
+    backends.push(("cpu".into(), Box::new(Cpu::open(shape))));
+    backends
+}
+
+/// Every backend there is.
+pub fn all(test: &str, shape: Shape) -> Vec<Named> {
+    let mut backends = fast(test, shape);
+    backends.push(("reference".into(), Box::new(reference(shape))));
+    backends
+}

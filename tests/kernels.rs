@@ -1,0 +1,293 @@
+//! Every kernel of every backend against its textbook twin, at sizes around the edges of every tile, on outputs that
+//! were poisoned before, with rows beyond the last that nothing may touch.
+
+mod common;
+
+use rbm_gpu::{
+    backend::{Backend, Params, Units},
+    check::{
+        self, TOLERANCE, largest_difference, largest_rbm_difference, random_rbm, random_states, wrong_states,
+    },
+    data::Rows,
+    rbm::{Layer, Rbm, Shape},
+    rng::Stream,
+};
+
+/// Rows, visible and hidden units: 1, around 4 (a vec4), 32 and 128 (the tiles), never square.
+const SIZES: [(usize, usize, usize); 14] = [
+    (1, 1, 1),
+    (1, 2, 130),
+    (2, 127, 1),
+    (3, 4, 5),
+    (4, 5, 3),
+    (5, 3, 4),
+    (7, 31, 33),
+    (8, 32, 31),
+    (9, 33, 32),
+    (31, 127, 63),
+    (32, 128, 65),
+    (33, 129, 127),
+    (65, 63, 128),
+    (130, 260, 129),
+];
+/// Rows beyond the last, in every buffer.
+const GUARD: usize = 3;
+const POISON: f32 = f32::NAN;
+
+/// One case: what a failure prints is enough to run it again.
+struct Case {
+    rows: usize,
+    shape: Shape,
+    seed: u64,
+    name: String,
+}
+
+/// The backend under test, and the reference.
+type Sides = [Box<dyn Backend>; 2];
+
+/// Runs `test` on each backend beside a reference that holds the same model, at every size.
+fn each(test: &str, mut run: impl FnMut(&Case, &mut Sides)) {
+    for (seed, (rows, visible, hidden)) in (7..).zip(SIZES) {
+        let shape = Shape { visible, hidden };
+        for (backend, tested) in common::fast(test, shape) {
+            let mut sides = [tested, Box::new(common::reference(shape)) as Box<dyn Backend>];
+            let rbm = random_rbm(shape, 0.3, seed);
+            let velocity = random_rbm(shape, 0.1, seed + 1);
+            sides.iter_mut().for_each(|side| side.write_rbm(&rbm, &velocity));
+            let name =
+                format!("{test} on {backend}: rows={rows} visible={visible} hidden={hidden} seed={seed}");
+            run(&Case { rows, shape, seed, name }, &mut sides);
+        }
+    }
+}
+
+/// The same units on both sides: means and states in the first rows, poison in the guarded ones.
+fn units(case: &Case, sides: &mut Sides, layer: Layer, values: Option<&[f32]>) -> [Units; 2] {
+    let width = case.shape.units(layer);
+    sides.each_mut().map(|side| {
+        let units = side.units(layer, case.rows + GUARD).unwrap();
+        let mut all = vec![POISON; (case.rows + GUARD) * width];
+        if let Some(values) = values {
+            all[..values.len()].copy_from_slice(values);
+        }
+        side.write_units(units, &all, &all);
+        units
+    })
+}
+
+/// Reads the units of a layer; fails if the guarded rows were touched.
+fn read(case: &Case, side: &mut dyn Backend, layer: Layer, units: Units) -> (Vec<f32>, Vec<f32>) {
+    let (mut means, mut states) = side.read_units(units, case.rows + GUARD).unwrap();
+    let used = case.rows * case.shape.units(layer);
+    let untouched = means[used..].iter().chain(&states[used..]).all(|x| x.is_nan());
+    assert!(untouched, "{}: wrote past the last row", case.name);
+    means.truncate(used);
+    states.truncate(used);
+    (means, states)
+}
+
+/// Numbers in [0, 1] that are no states: what a positive phase on grey pixels multiplies.
+fn random_means(rows: usize, units: usize, seed: u64) -> Vec<f32> {
+    let states = random_states(rows, units + 1, seed);
+    (0..rows * units).map(|i| states[i] * 0.75 + (i % 97) as f32 / 400.0).collect()
+}
+
+#[test]
+fn gather() {
+    each("gather", |case, sides| {
+        let units = case.shape.visible;
+        let bytes: Vec<u8> = (0..(case.rows + 5) * units).map(|i| (i * 89 % 256) as u8).collect();
+        let bits: Vec<bool> = bytes.iter().map(|byte| byte % 3 == 0).collect();
+        let order: Vec<u32> =
+            (0..case.rows as u32 + 2).map(|row| (row * 7 + 3) % (case.rows as u32 + 5)).collect();
+        for rows in [Rows::from_bytes(units, &bytes, 1.0 / 255.0), Rows::from_bits(units, &bits)] {
+            let plain = Params { step: 9, ..Params::new(case.shape, case.rows, case.seed) };
+            let plain = plain.layout(rows.layout()).minibatch(2, case.rows);
+            for params in [plain, plain.sample(Stream::Binarize, 0)] {
+                let mut states = Vec::new();
+                for side in sides.iter_mut() {
+                    let data = side.data(rows.layout(), rows.len()).unwrap();
+                    side.write_data(data, rows.words());
+                    side.write_order(data, &order);
+                    let units = side.units(Layer::Visible, case.rows + GUARD).unwrap();
+                    let poison = vec![POISON; (case.rows + GUARD) * case.shape.visible];
+                    side.write_units(units, &poison, &poison);
+                    side.gather(&params, data, units);
+                    states.push(read(case, &mut **side, Layer::Visible, units).1);
+                }
+                assert_eq!(states[0], states[1], "{}: {:?}", case.name, rows.layout());
+            }
+        }
+    });
+}
+
+/// Both half steps, with and without a draw, at two temperatures.
+fn half_step(case: &Case, sides: &mut Sides, from: Layer, to: Layer) {
+    let input = random_means(case.rows, case.shape.units(from), case.seed);
+    let inputs = units(case, sides, from, Some(&input));
+    let plain = Params { step: 5, first_chain: 3, ..Params::new(case.shape, case.rows, case.seed) };
+    let cold = Params { beta: 0.4, ..plain };
+    for params in [plain, plain.sample(Stream::Hidden, 2), cold.sample(Stream::Visible, 1)] {
+        let outputs = units(case, sides, to, None);
+        let mut results = Vec::new();
+        for (side, (input, output)) in sides.iter_mut().zip(inputs.into_iter().zip(outputs)) {
+            match to {
+                Layer::Hidden => side.sample_hidden(&params, input, output),
+                Layer::Visible => side.sample_visible(&params, input, output),
+            }
+            results.push(read(case, &mut **side, to, output));
+        }
+        let error = largest_difference(&results[0].0, &results[1].0);
+        assert!(error <= TOLERANCE, "{}: means differ by {error:e}", case.name);
+        let wrong = wrong_states(&params, case.shape.units(to), &results[0].0, &results[0].1);
+        assert_eq!(wrong, 0, "{}: states that are not u < mean", case.name);
+    }
+}
+
+#[test]
+fn sample_hidden() {
+    each("sample_hidden", |case, sides| {
+        half_step(case, sides, Layer::Visible, Layer::Hidden);
+    });
+}
+
+#[test]
+fn sample_visible() {
+    each("sample_visible", |case, sides| {
+        half_step(case, sides, Layer::Hidden, Layer::Visible);
+    });
+}
+
+#[test]
+fn update() {
+    each("update", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let params = Params {
+            learning_rate: 0.3,
+            momentum: 0.7,
+            weight_decay: 0.05,
+            ..Params::new(case.shape, case.rows, case.seed)
+        };
+        let inputs: Vec<_> = [
+            (Layer::Visible, random_states(case.rows, visible, 1)),
+            (Layer::Hidden, random_means(case.rows, hidden, 2)),
+            (Layer::Visible, random_means(case.rows, visible, 3)),
+            (Layer::Hidden, random_means(case.rows, hidden, 4)),
+        ]
+        .map(|(layer, values)| units(case, sides, layer, Some(&values)))
+        .into();
+        let mut results = Vec::new();
+        for (side, s) in sides.iter_mut().zip(0..) {
+            for _ in 0..2 {
+                side.update(&params, (inputs[0][s], inputs[1][s]), (inputs[2][s], inputs[3][s]));
+            }
+            results.push(side.read_rbm().unwrap());
+        }
+        let ((rbm, velocity), (expected_rbm, expected_velocity)) = (&results[0], &results[1]);
+        let error = largest_rbm_difference(rbm, expected_rbm)
+            .max(largest_rbm_difference(velocity, expected_velocity));
+        assert!(error <= TOLERANCE, "{}: parameters differ by {error:e}", case.name);
+    });
+}
+
+#[test]
+fn squared_error() {
+    each("squared_error", |case, sides| {
+        let width = case.shape.visible;
+        let (x, p) = (random_states(case.rows, width, 1), random_means(case.rows, width, 2));
+        let params = Params::new(case.shape, case.rows, case.seed);
+        let xs = units(case, sides, Layer::Visible, Some(&x));
+        let ps = units(case, sides, Layer::Visible, Some(&p));
+        let mut results = Vec::new();
+        for (side, s) in sides.iter_mut().zip(0..) {
+            let values = side.values(case.rows + GUARD).unwrap();
+            side.write_values(values, &vec![1.5; case.rows + GUARD]);
+            side.squared_error(&params, xs[s], ps[s], values);
+            results.push(side.read_values(values, case.rows + GUARD).unwrap());
+        }
+        let error = largest_difference(&results[0], &results[1]);
+        assert!(error <= 1e-6 * width as f32 + 1e-6, "{}: errors differ by {error:e}", case.name);
+        assert_eq!(results[0][case.rows..], [1.5; GUARD], "{}: wrote past the last row", case.name);
+    });
+}
+
+#[test]
+fn free_energy() {
+    each("free_energy", |case, sides| {
+        let v = random_states(case.rows, case.shape.visible, case.seed);
+        let params = Params { beta: 0.8, ..Params::new(case.shape, case.rows, case.seed) };
+        let visible = units(case, sides, Layer::Visible, Some(&v));
+        let mut results = Vec::new();
+        for (side, s) in sides.iter_mut().zip(0..) {
+            let values = side.values(case.rows + GUARD).unwrap();
+            side.write_values(values, &vec![1.5; case.rows + GUARD]);
+            side.free_energy(&params, visible[s], values);
+            results.push(side.read_values(values, case.rows + GUARD).unwrap());
+        }
+        // A sum of as many terms as there are hidden units, each of the size of its input.
+        let size = results[1].iter().fold(1.0f32, |size, f| size.max(f.abs()));
+        let error = largest_difference(&results[0], &results[1]);
+        assert!(error <= 2e-6 * size, "{}: free energies of {size} differ by {error:e}", case.name);
+        assert_eq!(results[0][case.rows..], [1.5; GUARD], "{}: wrote past the last row", case.name);
+    });
+}
+
+#[test]
+fn uniforms_from_the_host_draw_the_same_states() {
+    let shape = Shape { visible: 37, hidden: 21 };
+    let rows = 11;
+    for (name, mut backend) in common::all("uniforms_from_the_host_draw_the_same_states", shape) {
+        backend.write_rbm(&random_rbm(shape, 0.3, 1), &Rbm::zeros(shape));
+        let visible = backend.units(Layer::Visible, rows).unwrap();
+        let states = random_states(rows, 37, 2);
+        backend.write_units(visible, &states, &states);
+        let hidden = backend.units(Layer::Hidden, rows).unwrap();
+        let params = Params { step: 4, ..Params::new(shape, rows, 3) }.sample(Stream::Hidden, 1);
+        backend.sample_hidden(&params, visible, hidden);
+        let drawn_there = backend.read_units(hidden, rows).unwrap();
+
+        let offset = 13;
+        let mut uniforms = vec![POISON; offset];
+        for row in 0..rows as u32 {
+            uniforms.extend((0..21).map(|unit| rbm_gpu::rng::uniform_at(3, 4, params.draw, row, unit)));
+        }
+        backend.uniforms(uniforms.len()).unwrap();
+        backend.write_uniforms(&uniforms);
+        let from_host =
+            Params { flags: params.flags | Params::HOST_UNIFORMS, uniforms_at: offset as u32, ..params };
+        backend.sample_hidden(&from_host, visible, hidden);
+        assert_eq!(backend.read_units(hidden, rows).unwrap(), drawn_there, "{name}");
+    }
+}
+
+#[test]
+fn a_whole_step_at_full_size() {
+    let shape = Shape { visible: 784, hidden: 500 };
+    for (name, mut backend) in common::fast("a_whole_step_at_full_size", shape) {
+        let check = check::step(&mut *backend, shape, 100, 1).unwrap();
+        assert!(check.passes(), "{name}: {check:?}");
+    }
+}
+
+#[test]
+fn a_wrong_kernel_is_found() {
+    // The comparison itself must be able to fail: one weight is off by 1e-3.
+    let shape = Shape { visible: 9, hidden: 6 };
+    let (mut right, mut wrong) = (common::reference(shape), common::reference(shape));
+    let mut rbm = random_rbm(shape, 0.3, 1);
+    right.write_rbm(&rbm, &rbm);
+    rbm.weights[4] += 1e-3;
+    wrong.write_rbm(&rbm, &rbm);
+    let params = Params::new(shape, 2, 1).sample(Stream::Hidden, 0);
+    let means = [&mut right, &mut wrong].map(|side| {
+        let (visible, hidden) =
+            (side.units(Layer::Visible, 2).unwrap(), side.units(Layer::Hidden, 2).unwrap());
+        side.write_units(visible, &[1.0; 18], &[1.0; 18]);
+        side.sample_hidden(&params, visible, hidden);
+        side.read_units(hidden, 2).unwrap()
+    });
+    assert!(largest_difference(&means[0].0, &means[1].0) > TOLERANCE);
+    let mut states = means[0].1.clone();
+    states[3] = 1.0 - states[3];
+    assert_eq!(wrong_states(&params, 6, &means[0].0, &states), 1);
+}
