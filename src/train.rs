@@ -247,7 +247,7 @@ impl Trainer {
             self.backend.submit()?;
             // Submitting waits for the submission before the last, so this is about the device's time for one.
             let took = start.elapsed();
-            if took < SUBMISSION / 2 {
+            if took < SUBMISSION / 2 && now.len() == self.minibatches_a_submission {
                 self.minibatches_a_submission *= 2;
             } else if took > SUBMISSION * 2 {
                 self.minibatches_a_submission = (self.minibatches_a_submission / 2).max(1);

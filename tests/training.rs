@@ -1,0 +1,149 @@
+//! Training as a whole: it learns, on every backend; and no choice that should not matter does.
+
+mod common;
+
+use rbm_gpu::{
+    backend::Backend,
+    config::{Binarize, DeviceChoice, TrainConfig, Uniforms, VisibleStates},
+    data::{Dataset, Source},
+    exact,
+    rbm::{Rbm, Shape},
+    train::{EpochMetrics, Trainer},
+};
+
+/// MNIST's first images.
+fn some_mnist(train: usize, test: usize) -> Dataset {
+    let mut dataset = Source::Mnist.load().unwrap();
+    dataset.train.rows.truncate(train);
+    if let Some(cases) = &mut dataset.test {
+        cases.rows.truncate(test);
+    }
+    dataset
+}
+
+/// The model after all epochs, and what each epoch came to.
+fn trained(
+    config: &TrainConfig,
+    dataset: Dataset,
+    backend: Box<dyn Backend>,
+    stream: bool,
+) -> (Rbm, Vec<EpochMetrics>) {
+    let mut trainer = Trainer::with_backend(config, dataset, backend, stream).unwrap();
+    let metrics = (0..config.epochs).map(|_| trainer.epoch(|_| {}).unwrap()).collect();
+    (trainer.rbm().unwrap(), metrics)
+}
+
+fn small() -> TrainConfig {
+    // 230 cases in minibatches of 50: the last has 30.
+    TrainConfig { hidden: 20, epochs: 2, batch: 50, momentum: 0.8, ..TrainConfig::default() }
+}
+
+const SMALL: Shape = Shape { visible: 784, hidden: 20 };
+
+#[test]
+fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
+    let variants = [
+        (1, Binarize::Sample, VisibleStates::Sample),
+        (3, Binarize::None, VisibleStates::Mean),
+        (2, Binarize::Threshold, VisibleStates::Sample),
+    ];
+    for (cd, binarize, visible_states) in variants {
+        let config = TrainConfig { cd, binarize, visible_states, ..small() };
+        // One backend after the other: `all` makes them anew for each run.
+        let test = "where_uniforms_and_rows_come_from_does_not_change_a_bit";
+        let run = |uniforms, stream: bool| -> Vec<_> {
+            let config = TrainConfig { uniforms: Some(uniforms), ..config.clone() };
+            common::fast(test, SMALL)
+                .into_iter()
+                .map(|(name, backend)| (name, trained(&config, some_mnist(230, 60), backend, stream).0))
+                .collect()
+        };
+        let expected = run(Uniforms::Device, false);
+        for (uniforms, stream) in [
+            (Uniforms::Device, false),
+            (Uniforms::Host, false),
+            (Uniforms::Device, true),
+            (Uniforms::Host, true),
+        ] {
+            for ((name, rbm), (_, expected)) in run(uniforms, stream).iter().zip(&expected) {
+                assert!(rbm == expected, "{name}: CD-{cd}, {uniforms:?} uniforms, streamed rows {stream}");
+            }
+        }
+    }
+}
+
+#[test]
+fn another_seed_gives_another_model() {
+    let run = |seed| {
+        let config = TrainConfig { seed, ..small() };
+        trained(&config, some_mnist(230, 60), Box::new(rbm_gpu::cpu::Cpu::open(SMALL)), false).0
+    };
+    assert!(run(1) == run(1) && run(1) != run(2));
+}
+
+/// The optimum is −3.3791 nats; a model of independent pixels has −11.09.
+#[test]
+fn bars_and_stripes_are_learnt_on_every_backend() {
+    let config = TrainConfig {
+        data: Source::BarsAndStripes(4),
+        hidden: 16,
+        epochs: 1500,
+        batch: 32,
+        learning_rate: 0.1,
+        momentum: 0.5,
+        weight_decay: 0.0,
+        cd: 5,
+        ..TrainConfig::default()
+    };
+    let shape = Shape { visible: 16, hidden: 16 };
+    for (name, backend) in common::all("bars_and_stripes_are_learnt_on_every_backend", shape) {
+        let dataset = config.data.load().unwrap();
+        let rows = dataset.train.rows.clone();
+        let (rbm, _) = trained(&config, dataset, backend, false);
+        let log_likelihood = exact::log_likelihood(&rbm, &rows).unwrap();
+        println!("{name}: {log_likelihood:.3} nats");
+        assert!(log_likelihood > -4.5, "{name}: {log_likelihood} nats a case");
+    }
+}
+
+#[test]
+fn a_part_of_mnist_is_learnt_alike_on_every_backend() {
+    let config = TrainConfig { hidden: 64, epochs: 3, ..TrainConfig::default() };
+    let shape = Shape { visible: 784, hidden: 64 };
+    let mut results = Vec::new();
+    for (name, backend) in common::fast("a_part_of_mnist_is_learnt_alike_on_every_backend", shape) {
+        let (_, metrics) = trained(&config, some_mnist(3000, 500), backend, false);
+        let errors: Vec<_> = metrics.iter().map(|metrics| metrics.reconstruction_error).collect();
+        assert!(
+            errors.is_sorted_by(|before, after| after < before),
+            "{name}: the error must fall: {errors:?}"
+        );
+        results.push((name, errors[2]));
+    }
+    let (_, expected) = results[results.len() - 1];
+    for (name, error) in &results {
+        // One uniform that falls on the other side changes every later draw, but not how well a model learns.
+        assert!((error / expected - 1.0).abs() < 0.02, "{name}: {error}, the native path {expected}");
+    }
+}
+
+/// The command that the README begins with, on a machine without a GPU.
+#[test]
+fn mnist_is_learnt_with_the_defaults() {
+    let config = TrainConfig { device: DeviceChoice::Cpu, ..TrainConfig::default() };
+    let mut trainer = Trainer::new(&config, config.data.load().unwrap()).unwrap();
+    let errors: Vec<f64> =
+        (0..config.epochs).map(|_| trainer.epoch(|_| {}).unwrap().reconstruction_error).collect();
+    println!("{errors:?}");
+    assert!(errors[..5].is_sorted_by(|before, after| after < before), "the error must fall: {errors:?}");
+    assert!(errors[config.epochs - 1] <= 5.0, "on grey test digits, a case: {errors:?}");
+}
+
+#[test]
+fn a_run_that_diverges_says_so() {
+    let config = TrainConfig { learning_rate: 1e38, batch: 10, ..small() };
+    let backend = Box::new(rbm_gpu::cpu::Cpu::open(SMALL));
+    let mut trainer = Trainer::with_backend(&config, some_mnist(230, 60), backend, false).unwrap();
+    let error = (0..5).find_map(|_| trainer.epoch(|_| {}).err()).expect("1e38 is no learning rate");
+    assert!(error.to_string().contains("lower --lr"), "{error}");
+}
