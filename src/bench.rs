@@ -116,7 +116,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         }
     }
     let shape = Shape { visible, hidden };
-    let footprint = Footprint::new(shape, batch, 4);
+    let footprint = Footprint::new(shape, batch, 6, 0);
     let mut backend = device::choose(&options.device)?.open(&footprint)?;
     let backend = &mut *backend;
 

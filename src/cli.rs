@@ -23,11 +23,14 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train a model; without options, on MNIST with the best device found
-    #[command(after_help = "Examples:\n  \
+    #[command(
+        allow_negative_numbers = true,
+        after_help = "Examples:\n  \
         rbm-gpu train\n  \
         rbm-gpu train --device discrete --hidden 1000 --epochs 30 --out runs/wide\n  \
         rbm-gpu train --data bars-and-stripes:4 --hidden 16 --batch 32 --epochs 2000 --lr 0.05\n  \
-        rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5")]
+        rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5"
+    )]
     Train(Box<TrainConfig>),
     /// List the devices, their limits, and which one auto takes
     Devices,

@@ -20,37 +20,47 @@ pub struct Footprint {
     /// How many units there are.
     pub shape: Shape,
     /// Rows of the largest minibatch.
-    pub rows: usize,
-    /// Parameters and velocity, each.
+    rows: usize,
+    /// The parameters once.
     parameters: u64,
-    /// Means or states of the wider layer.
+    /// Means or states of the wider layer, for all rows.
     layer: u64,
+    /// Uniforms from the host.
+    uniforms: u64,
     /// Everything but the data set.
     total: u64,
 }
 
 impl Footprint {
-    /// For a model and minibatches of up to `rows` cases, with `buffers` pairs of layers for them.
-    pub fn new(shape: Shape, rows: usize, buffers: usize) -> Self {
-        // Sizes from the command line may be anything: what overflows is too large for every device.
-        let bytes = |a: usize, b: usize| (a as u64 + 4).saturating_mul(b as u64 + 4).saturating_mul(4);
-        let parameters = bytes(shape.visible, shape.hidden);
-        let layer = bytes(rows, shape.visible.max(shape.hidden));
-        let total = parameters.saturating_mul(2).saturating_add(layer.saturating_mul(4 * buffers as u64));
-        Self { shape, rows, parameters, layer, total }
+    /// For a model, minibatches of up to `rows` cases in so many pairs of layers, and so many uniforms from the host.
+    /// The options may ask for anything: what overflows is too large for every device.
+    pub fn new(shape: Shape, rows: usize, pairs_of_layers: u64, uniforms: usize) -> Self {
+        let padded = |units: usize| (units as u64).saturating_add(4);
+        let matrix = |a: usize, b: usize| padded(a).saturating_mul(padded(b)).saturating_mul(4);
+        let parameters = matrix(shape.visible, shape.hidden);
+        let layer = matrix(rows, shape.visible.max(shape.hidden));
+        let uniforms = matrix(uniforms, 0) / 4;
+        // Parameters and velocity, and a copy of each on its way; means and states of two layers.
+        let total = parameters
+            .saturating_mul(4)
+            .saturating_add(layer.saturating_mul(4 * pairs_of_layers))
+            .saturating_add(uniforms);
+        Self { shape, rows, parameters, layer, uniforms, total }
     }
 
+    /// Holds this against the largest buffer of a device and the memory that it has left, if that is known.
     fn check(&self, largest: u64, available: Option<u64>, device: &str) -> Result<()> {
         let gb = |bytes: u64| bytes as f64 * 1e-9;
         let Shape { visible, hidden } = self.shape;
         for (what, bytes, remedy) in [
-            (format!("the weights of {visible} × {hidden} units"), self.parameters, "--hidden"),
-            (format!("a minibatch of {} cases", self.rows), self.layer, "--batch"),
+            (format!("the weights of {visible} × {hidden} units"), self.parameters, "a smaller --hidden"),
+            (format!("a minibatch of {} cases", self.rows), self.layer, "a smaller --batch"),
+            ("the uniforms of a minibatch".into(), self.uniforms, "a smaller --batch or --uniforms device"),
         ] {
             if bytes > largest {
                 return usage!(
                     "{what} take {:.2} GB, but one buffer of {device} holds at most {:.2} GB; \
-                     choose a smaller {remedy} or another --device",
+                     choose {remedy}, or another --device",
                     gb(bytes),
                     gb(largest)
                 );
@@ -129,7 +139,8 @@ impl Candidate {
                 let shared = adapter.get_info().device_type != wgpu::DeviceType::DiscreteGpu;
                 (adapter::largest_buffer(adapter), if shared { host() } else { None })
             }
-            Self::Cpu | Self::Reference => (isize::MAX as u64, host()),
+            // Parameters of a kernel count in 32-bit words.
+            Self::Cpu | Self::Reference => (4 * u64::from(u32::MAX), host()),
         }
     }
 

@@ -73,7 +73,8 @@ impl Schedule<'_> {
     /// Minibatches in a block.
     pub fn block_minibatches(&self) -> usize {
         let row = if self.stream_rows { 4 * self.rows.layout().words() } else { 0 };
-        let bytes = self.batch * (row + 4) + 4 * self.uniforms_of(self.batch);
+        let bytes =
+            self.batch.saturating_mul(row + 4).saturating_add(self.uniforms_of(self.batch).saturating_mul(4));
         (BLOCK_BYTES / bytes).clamp(1, BLOCK_MINIBATCHES).min(self.steps())
     }
 
@@ -84,11 +85,12 @@ impl Schedule<'_> {
 
     /// Uniforms in a block, at most.
     pub fn block_uniforms(&self) -> usize {
-        self.block_minibatches() * self.uniforms_of(self.batch)
+        self.block_minibatches().saturating_mul(self.uniforms_of(self.batch))
     }
 
     fn uniforms_of(&self, rows: usize) -> usize {
-        self.draws.iter().map(|&(layer, _)| rows * self.shape.units(layer)).sum()
+        let units = self.draws.iter().map(|&(layer, _)| self.shape.units(layer));
+        rows.saturating_mul(units.fold(0, usize::saturating_add))
     }
 
     /// Runs `work` on each block of an epoch, in order, while the next is being prepared. Stops at the first error.

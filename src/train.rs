@@ -91,7 +91,9 @@ impl Trainer {
         }
         let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
         let rows = config.batch.max(Evaluation::rows(config, &dataset));
-        let footprint = Footprint::new(shape, rows, 2);
+        // Blocks that carry their rows have fewer uniforms, if any.
+        let uniforms = schedule(config, &dataset.train.rows, shape, false).block_uniforms();
+        let footprint = Footprint::new(shape, rows, 4, uniforms);
         let candidate = device::choose(&config.device)?;
         let backend = candidate.open(&footprint)?;
         let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);

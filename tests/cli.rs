@@ -1,0 +1,329 @@
+//! The command line as a user meets it: what a run leaves behind, and what bad input prints.
+
+mod common;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use rbm_gpu::{config::TrainConfig, model};
+use serde_json::Value;
+
+/// Runs the program in `folder`.
+fn rbm_gpu(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().unwrap()
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rbm-gpu"));
+    command.current_dir(folder).args(arguments).env_remove("RBM_GPU_DATA");
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The arguments of a quick run.
+const QUICK: [&str; 12] = [
+    "train",
+    "--data",
+    "bars-and-stripes:3",
+    "--hidden",
+    "5",
+    "--epochs",
+    "3",
+    "--batch",
+    "7",
+    "--device",
+    "cpu",
+    "--out",
+];
+
+fn quick<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&QUICK[..], &[out], more].concat()
+}
+
+fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = rbm_gpu(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// An IDX file of bytes.
+fn idx(sizes: &[u32], bytes: usize) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, sizes.len() as u8];
+    sizes.iter().for_each(|size| file.extend(size.to_be_bytes()));
+    file.extend((0..bytes).map(|i| (i * 37 % 256) as u8));
+    file
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_run_leaves_everything_it_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let printed = succeed(folder.path(), &quick("run", &["--lr", "0.07", "--seed", "12"]));
+    for promised in [
+        "model.safetensors",
+        "config.json",
+        "metrics.jsonl",
+        "filters/epoch-0001.png",
+        "filters/epoch-0003.png",
+        "reconstructions/epoch-0003.png",
+    ] {
+        assert!(out.join(promised).is_file(), "{promised}");
+    }
+    assert!(printed.contains("run/model.safetensors"), "{printed}");
+
+    let metrics = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+    let lines: Vec<Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    for (line, epoch) in lines.iter().zip(1..) {
+        assert_eq!(line["epoch"], epoch);
+        for key in ["reconstruction_error", "seconds", "samples_per_second"] {
+            assert!(line[key].as_f64().is_some_and(|number| number > 0.0), "{key} in {line}");
+        }
+    }
+    let config: Value = serde_json::from_slice(&fs::read(out.join("config.json")).unwrap()).unwrap();
+    assert_eq!((&config["seed"], &config["data"]), (&Value::from(12), &Value::from("bars-and-stripes:3")));
+
+    let (rbm, options) = model::load(&out.join("model.safetensors")).unwrap();
+    assert_eq!((rbm.shape.visible, rbm.shape.hidden), (9, 5));
+    let options: TrainConfig = options.expect("the options are in the metadata");
+    assert_eq!((options.seed, options.learning_rate), (12, 0.07));
+    let bytes = fs::read(out.join("model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    for (name, shape) in [("weights", vec![9, 5]), ("visible_bias", vec![9]), ("hidden_bias", vec![5])] {
+        let tensor = tensors.tensor(name).unwrap();
+        assert_eq!((tensor.shape(), tensor.dtype()), (&shape[..], safetensors::Dtype::F32), "{name}");
+    }
+}
+
+#[test]
+fn the_same_options_give_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut devices = vec!["cpu", "reference"];
+    if common::context("the_same_options_give_the_same_bytes on software").is_some() {
+        devices.push("software");
+    }
+    for device in devices {
+        let model = |name: &str, more: &[&str]| {
+            let out = format!("{device}-{name}");
+            let mut arguments = quick(&out, more);
+            arguments[10] = device;
+            succeed(folder.path(), &arguments);
+            fs::read(folder.path().join(&out).join("model.safetensors")).unwrap()
+        };
+        let first = model("first", &[]);
+        assert!(model("again", &[]) == first, "{device}: two equal runs");
+        assert!(model("host", &["--uniforms", "host"]) == first, "{device}: uniforms from the host");
+        assert!(model("seed", &["--seed", "2"]) != first, "{device}: another seed");
+    }
+}
+
+#[test]
+fn without_out_each_run_gets_a_folder_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = &QUICK[..QUICK.len() - 1];
+    succeed(folder.path(), arguments);
+    succeed(folder.path(), arguments);
+    let runs: Vec<_> = files(&folder.path().join("runs"));
+    let names: Vec<_> = runs.iter().map(|path| path.file_name().unwrap().to_string_lossy()).collect();
+    assert_eq!(names, ["bars-and-stripes-3-1", "bars-and-stripes-3-2"]);
+}
+
+#[test]
+fn mnist_is_found_from_any_working_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        ["train", "--device", "cpu", "--hidden", "4", "--epochs", "1", "--batch", "1000", "--out", "run"];
+    let printed = succeed(folder.path(), &arguments);
+    assert!(printed.contains("60000 training cases"), "{printed}");
+
+    // Where the variable says, and nowhere else; there uncompressed too.
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let output = command(folder.path(), &["train"]).env("RBM_GPU_DATA", &empty).output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for part in ["train-images-idx3-ubyte", "empty", "RBM_GPU_DATA"] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mnist");
+    for file in files(&assets).iter().filter(|file| file.extension().is_some_and(|end| end == "gz")) {
+        fs::copy(file, empty.join(file.file_name().unwrap())).unwrap();
+    }
+    let labels = empty.join("t10k-labels-idx1-ubyte");
+    fs::remove_file(labels.with_extension("gz")).unwrap();
+    fs::write(&labels, idx(&[10_000], 10_000)).unwrap();
+    let output = command(folder.path(), &["train"]).env("RBM_GPU_DATA", &empty).output().unwrap();
+    let message = text(&output.stderr);
+    assert!(message.contains("expected SHA-256") && message.contains("t10k-labels-idx1-ubyte"), "{message}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_folder_of_idx_files_is_learnt_from() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("train-images.idx3-ubyte"), idx(&[40, 4, 6], 960)).unwrap();
+    fs::write(folder.path().join("t10k-images-idx3-ubyte"), idx(&[9, 4, 6], 216)).unwrap();
+    for binarize in ["threshold", "sample", "none"] {
+        let arguments = ["train", "--data", ".", "--hidden", "3", "--batch", "40", "--device", "cpu"];
+        let arguments =
+            [&arguments[..], &["--binarize", binarize, "--visible-states", "mean", "--out", binarize]];
+        let printed = succeed(folder.path(), &arguments.concat());
+        assert!(printed.contains("40 training cases, 24 visible"), "{printed}");
+    }
+}
+
+/// Bad input: a message that says what was expected, found and to be done; exit code 2; nothing written.
+#[test]
+fn bad_input_is_explained_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = |name: &str, files: &[(&str, Vec<u8>)]| {
+        let path = folder.path().join(name);
+        fs::create_dir(&path).unwrap();
+        files.iter().for_each(|(file, bytes)| fs::write(path.join(file), bytes).unwrap());
+    };
+    let images = |bytes| ("train-images-idx3-ubyte", idx(&[10, 3, 3], bytes));
+    data("good", &[images(90)]);
+    data("nothing", &[]);
+    data("truncated", &[images(89)]);
+    data("header", &[("train-images-idx3-ubyte", vec![0, 0, 8, 3, 0, 0])]);
+    data("magic", &[("train-images-idx3-ubyte", idx(&[10], 10))]);
+    data("broken-gz", &[("train-images-idx3-ubyte.gz", vec![0x1f, 0x8b, 8, 0, 1, 2])]);
+    data("not-gz", &[("train-images-idx3-ubyte.gz", idx(&[10, 3, 3], 90))]);
+    data("no-images", &[("train-images-idx3-ubyte", idx(&[0, 3, 3], 0))]);
+    data("labels", &[images(90), ("train-labels-idx1-ubyte", idx(&[9], 9))]);
+    data("sizes", &[images(90), ("t10k-images-idx3-ubyte", idx(&[10, 3, 4], 120))]);
+    data("taken", &[("model.safetensors", vec![1, 2, 3])]);
+    fs::write(folder.path().join("file"), "text").unwrap();
+
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--data", "absent"], &["absent", "No such file"]),
+        (&["--data", ""], &["expected a data set"]),
+        (&["--data", "nothing"], &["no training images", "train-images-idx3-ubyte"]),
+        (&["--data", "truncated"], &["10 × 3 × 3 = 90 bytes", "89 follow", "truncated"]),
+        (&["--data", "header"], &["truncated"]),
+        (&["--data", "magic"], &["0x00000803", "0x00000801"]),
+        (&["--data", "broken-gz"], &["cannot read", "ubyte.gz"]),
+        (&["--data", "not-gz"], &["cannot read", "ubyte.gz"]),
+        (&["--data", "no-images"], &["nothing to learn from"]),
+        (&["--data", "labels"], &["10 images but 9 labels"]),
+        (&["--data", "sizes"], &["3×3", "3×4"]),
+        (&["--data", "bars-and-stripes:0"], &["from 1 to 12", "\"0\""]),
+        (&["--data", "bars-and-stripes:999"], &["from 1 to 12", "\"999\""]),
+        (&["--data", "bars-and-stripes"], &["bars-and-stripes:4"]),
+        (&["--hidden", "0"], &["--hidden must be at least 1"]),
+        (&["--epochs", "0"], &["--epochs must be at least 1"]),
+        (&["--batch", "0"], &["--batch must be at least 1"]),
+        (&["--cd", "0"], &["--cd must be at least 1"]),
+        (&["--cd", "99999999"], &["--cd must be below"]),
+        (&["--batch", "11"], &["--batch 11", "10 training cases", "at most 10"]),
+        (&["--lr", "0"], &["--lr must be above 0"]),
+        (&["--lr", "-0.1"], &["--lr must be above 0", "-0.1"]),
+        (&["--lr", "NaN"], &["--lr must be above 0"]),
+        (&["--lr", "fast"], &["invalid value 'fast'"]),
+        (&["--momentum", "1"], &["below 1, found 1"]),
+        (&["--weight-decay", "-1"], &["--weight-decay must be at least 0"]),
+        (&["--epochs", "18446744073709551615"], &["more than 2^32 steps"]),
+        (&["--hidden", "18446744073709551615"], &["the weights of 9", "smaller --hidden"]),
+        (&["--hidden", "1000000000000"], &["the weights of 9", "smaller --hidden"]),
+        (&["--hidden", "100000000"], &["GB", "--hidden"]),
+        (
+            &["--cd", "1000000", "--hidden", "1000", "--uniforms", "host"],
+            &["the uniforms", "--uniforms device"],
+        ),
+        (&["--device", "no-such-device"], &["no such device", "reference"]),
+        (&["--device", ""], &["expected a device's name"]),
+        (&["--binarize", "maybe"], &["threshold", "sample", "none"]),
+        (&["--out", "taken"], &["not empty", "new folder"]),
+        (&["--out", "file"], &["expected a folder, found a file"]),
+    ];
+    let before = files(folder.path());
+    for (arguments, expected) in cases {
+        let mut all = vec!["train", "--device", "cpu", "--batch", "5", "--epochs", "1", "--hidden", "3"];
+        if !arguments.contains(&"--data") {
+            all.extend(["--data", "good"]);
+        }
+        if !arguments.contains(&"--out") {
+            all.extend(["--out", "new"]);
+        }
+        // clap takes an option once: the case's own takes the place of the default.
+        for pair in arguments.chunks(2) {
+            if let Some(at) = all.iter().position(|argument| *argument == pair[0]) {
+                all.drain(at..at + 2);
+            }
+            all.extend(pair);
+        }
+        let output = rbm_gpu(folder.path(), &all);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+        for part in *expected {
+            assert!(message.contains(part), "{arguments:?}: expected {part:?} in {message:?}");
+        }
+        assert_eq!(files(folder.path()), before, "{arguments:?} wrote something");
+    }
+    assert_eq!(fs::read(folder.path().join("taken/model.safetensors")).unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn a_device_that_is_not_there_is_answered_with_those_that_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = succeed(folder.path(), &["devices"]);
+    assert!(listed.contains("auto takes this one") && listed.contains("reference"), "{listed}");
+    if !listed.contains("type     discrete") {
+        let output = rbm_gpu(folder.path(), &["train", "--device", "discrete"]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("--device discrete") && message.contains("reference"), "{message}");
+        assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
+fn bench_checks_and_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["--batch", "8", "--visible", "20", "--hidden", "10", "--cd", "2", "--device", "cpu"];
+    let json = succeed(folder.path(), &[&["bench"], &small[..], &["--json"]].concat());
+    let report: Value = serde_json::from_str(&json).unwrap();
+    for (key, expected) in [("visible", 20), ("hidden", 10), ("batch", 8), ("cd", 2)] {
+        assert_eq!(report[key], expected, "{key}");
+    }
+    assert!(report["device"].is_string() && report["backend"] == "cpu", "{report}");
+    assert!(report["samples_per_second"].as_f64().unwrap() > 0.0);
+    let names: Vec<_> = report["kernels"].as_array().unwrap().iter().map(|kernel| &kernel["name"]).collect();
+    assert_eq!(names, ["gather", "sample_hidden", "sample_visible", "update"]);
+    let table = succeed(folder.path(), &[&["bench"], &small[..]].concat());
+    assert!(table.contains("passed") && table.contains("samples a second"), "{table}");
+
+    for (arguments, expected) in [
+        (["--hidden", "0"], "--hidden must be at least 1"),
+        (["--batch", "9999999999"], "choose"),
+        (["--visible", "18446744073709551615"], "choose"),
+    ] {
+        let output = rbm_gpu(folder.path(), &[&["bench", "--device", "cpu"], &arguments[..]].concat());
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn help_and_no_arguments_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["--help"][..], &["train", "--help"], &["bench", "--help"], &["--version"]] {
+        assert!(!succeed(folder.path(), arguments).is_empty());
+    }
+    assert!(succeed(folder.path(), &["train", "--help"]).contains("[default: mnist]"));
+    assert_eq!(rbm_gpu(folder.path(), &[]).status.code(), Some(2));
+}
