@@ -2,7 +2,7 @@
 //!
 //! The verbs of [`Backend`] are recorded as dispatches, each with its own slot of parameters, and sent off in one
 //! command buffer by [`Backend::submit`]. Nothing is allocated on the way: bind groups are kept, and every write
-//! goes through the queue's own staging. [`Gpu::read`] is the only place that waits for data.
+//! goes through the queue's own staging. `Gpu::read` is the only place that waits for data.
 
 pub mod adapter;
 mod context;

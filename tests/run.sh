@@ -1,0 +1,28 @@
+#!/bin/sh
+# Runs every test, the kernels' included. Needs Rust; on Debian and Ubuntu it installs what else is missing: a linker,
+# and, where there is no adapter, Mesa's software Vulkan. Skipping is failure here: RBM_GPU_REQUIRE_ADAPTER.
+set -eu
+cd "$(dirname "$0")/.."
+
+install() {
+    if ! command -v apt-get >/dev/null; then
+        echo "run.sh: $1 is missing; install it and run this again" >&2
+        exit 1
+    fi
+    echo "run.sh: installing $1 with apt-get"
+    as_root=
+    [ "$(id -u)" -eq 0 ] || as_root=sudo
+    $as_root apt-get update -qq
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $1 >/dev/null
+}
+
+command -v cc >/dev/null || install "gcc libc6-dev"
+
+cargo build --quiet --tests
+if ! cargo run --quiet -- devices | grep -Eq '^  backend  (vulkan|metal|dx12)$'; then
+    echo "run.sh: no GPU and no software adapter was found"
+    install mesa-vulkan-drivers
+fi
+cargo run --quiet -- devices
+
+RBM_GPU_REQUIRE_ADAPTER=1 cargo test
