@@ -36,7 +36,7 @@
 //!     device: DeviceChoice::Cpu,
 //!     hidden: 8,
 //!     batch: 16,
-//!     epochs: 300,
+//!     epochs: 3000,
 //!     ..TrainConfig::default()
 //! };
 //! let dataset = config.data.load()?;

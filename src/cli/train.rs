@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, process::ExitCode, time::Instant};
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use rbm_gpu::{
     Result,
     backend::DeviceInfo,
@@ -10,7 +10,7 @@ use rbm_gpu::{
     data::Cases,
     picture,
     run::RunFolder,
-    train::{EpochMetrics, Trainer},
+    train::{EpochMetrics, Progress, Trainer},
 };
 use serde::Serialize;
 
@@ -97,27 +97,14 @@ fn epoch(trainer: &mut Trainer, epochs: usize, cases: usize) -> Result<EpochMetr
     } else {
         ProgressBar::hidden()
     };
-    let template = "epoch {prefix} {bar:30} cost {msg}, {rate} samples/s, {left} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
+    if let Ok(style) = ProgressStyle::with_template("epoch {prefix} {bar:30} {msg}") {
         bar.set_style(style);
     }
     bar.set_prefix(format!("{}/{epochs}", trainer.epochs_done() + 1));
-    bar.set_message("…");
     let metrics = trainer.epoch(|progress| {
-        let remaining = (epochs * cases - done - progress.cases) as f64 / progress.samples_per_second;
-        let rate = progress.samples_per_second;
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(
-                style
-                    .with_key("rate", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                        let _ = write!(out, "{rate:.0}");
-                    })
-                    .with_key("left", move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                        let _ = write!(out, "{remaining:.0} s");
-                    }),
-            );
-        }
-        bar.set_message(format!("{:.2}", progress.cost));
+        let Progress { cost, samples_per_second, .. } = progress;
+        let left = (epochs * cases - done - progress.cases) as f64 / samples_per_second;
+        bar.set_message(format!("cost {cost:.2}, {samples_per_second:.0} samples/s, {left:.0} s left"));
         bar.set_position((done + progress.cases) as u64);
     });
     bar.finish_and_clear();
