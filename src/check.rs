@@ -92,7 +92,7 @@ pub fn wrong_states(params: &Params, units: usize, means: &[f32], states: &[f32]
     let rows = means.chunks(units).zip(states.chunks(units)).enumerate();
     let wrong = rows.flat_map(|(row, (means, states))| {
         means.iter().zip(states).enumerate().filter(move |&(unit, (&mean, &state))| {
-            let chain = params.first_chain + row as u32;
+            let chain = params.first_chain.wrapping_add(row as u32);
             let drawn = || uniform_at(params.seed(), params.step, params.draw, chain, unit as u32) < mean;
             state != if params.has(Params::SAMPLE) { f32::from(drawn()) } else { mean }
         })

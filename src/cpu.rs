@@ -61,8 +61,8 @@ impl Cpu {
         }
     }
 
-    /// means = σ(β(bias + input × factor)) and their states, for one layer. Each thread has a few rows and finishes
-    /// them, product, sigmoid and draw, while they are in its cache. A row's result doesn't depend on the split.
+    /// means = σ(β(bias + input × factor)) and their states, for one layer. A thread takes a few rows and finishes
+    /// them, product, sigmoid and draw, while they are in its cache.
     #[expect(clippy::too_many_arguments, reason = "a kernel has as many as it has bindings")]
     fn sample(
         &self,
@@ -75,15 +75,14 @@ impl Cpu {
         states: &mut [f32],
     ) {
         let (rows, units) = (params.rows as usize, bias.len());
-        let share = share(rows);
         let outputs = means[..rows * units]
-            .par_chunks_mut(share * units)
-            .zip_eq(states[..rows * units].par_chunks_mut(share * units));
+            .par_chunks_mut(SHARE * units)
+            .zip_eq(states[..rows * units].par_chunks_mut(SHARE * units));
         outputs.enumerate().for_each_init(
             || vec![0.0; units],
             |scratch, (part, (means, states))| {
                 let input = Matrix {
-                    values: &input[part * share * factor.rows..],
+                    values: &input[part * SHARE * factor.rows..],
                     stride: (factor.rows, 1),
                     rows: means.len() / units,
                     columns: factor.rows,
@@ -94,7 +93,7 @@ impl Cpu {
                 {
                     let uniforms = params
                         .has(Params::SAMPLE)
-                        .then(|| uniforms.row(params, units, part * share + row, scratch));
+                        .then(|| uniforms.row(params, units, part * SHARE + row, scratch));
                     self.instructions.dispatch(
                         #[inline(always)]
                         || {
@@ -158,10 +157,9 @@ fn product(out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) 
     }
 }
 
-/// Rows for each thread.
-fn share(rows: usize) -> usize {
-    rows.div_ceil(rayon::current_num_threads()).max(1)
-}
+/// Rows of a part of the work: few enough that many threads share a minibatch. The number of threads must not change
+/// it: a product of one row is summed in another order.
+const SHARE: usize = 32;
 
 /// e^x to about 2e-7 relative, for x within ±87: 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial for e^r (Cephes'
 /// `expf`, Moshier 1989). Plain arithmetic that the compiler vectorises, where libm's function is a call.
@@ -247,14 +245,13 @@ impl HostKernels for Cpu {
         let rows = params.rows as usize;
         let (momentum, rate) = (params.momentum, params.learning_rate / rows as f32);
         let decay = params.learning_rate * params.weight_decay;
-        let share = share(m);
         let weights =
-            rbm.weights.par_chunks_mut(share * n).zip_eq(velocity.weights.par_chunks_mut(share * n));
+            rbm.weights.par_chunks_mut(SHARE * n).zip_eq(velocity.weights.par_chunks_mut(SHARE * n));
         weights.enumerate().for_each(|(part, (weights, velocity))| {
             let units = velocity.len() / n;
             for (phase, keep, rate) in [(positive, momentum, rate), (negative, 1.0, -rate)] {
                 let left = Matrix {
-                    values: &phase.visible[part * share..],
+                    values: &phase.visible[part * SHARE..],
                     stride: (1, m),
                     rows: units,
                     columns: rows,
@@ -300,9 +297,8 @@ impl HostKernels for Cpu {
     fn free_energy(&self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let rows = params.rows as usize;
-        let share = share(rows);
         let weights = Matrix { values: &rbm.weights, stride: (n, 1), rows: m, columns: n };
-        values[..rows].par_chunks_mut(share).zip(visible.par_chunks(share * m)).for_each(
+        values[..rows].par_chunks_mut(SHARE).zip(visible.par_chunks(SHARE * m)).for_each(
             |(values, visible)| {
                 let mut inputs = vec![0.0; values.len() * n];
                 let cases = Matrix { values: visible, stride: (m, 1), rows: values.len(), columns: m };

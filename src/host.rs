@@ -23,7 +23,7 @@ impl<'a> Uniforms<'a> {
         match self.0 {
             Some(buffer) => buffer[row * units + unit],
             None => {
-                let chain = params.first_chain + row as u32;
+                let chain = params.first_chain.wrapping_add(row as u32);
                 rng::uniform_at(params.seed(), params.step, params.draw, chain, unit as u32)
             }
         }
@@ -43,7 +43,7 @@ impl<'a> Uniforms<'a> {
         match self.0 {
             Some(buffer) => &buffer[row * units..][..units],
             None => {
-                let chain = params.first_chain + row as u32;
+                let chain = params.first_chain.wrapping_add(row as u32);
                 rng::fill(params.seed(), params.step, params.draw, chain, out);
                 out
             }
