@@ -6,6 +6,7 @@
 //! written once, above this line, and don't know what they run on.
 
 use crate::{
+    config::DeviceChoice,
     data::RowLayout,
     error::Result,
     rbm::{Layer, Rbm, Shape},
@@ -129,6 +130,17 @@ pub struct DeviceInfo {
     pub kind: String,
     /// The driver and its version, or the instruction set and threads of a CPU.
     pub driver: String,
+}
+
+impl DeviceInfo {
+    /// The choice that means this device and no other kind.
+    pub fn choice(&self) -> DeviceChoice {
+        match self.kind.as_str() {
+            "cpu" => DeviceChoice::Cpu,
+            "reference" => DeviceChoice::Reference,
+            _ => DeviceChoice::Name(self.name.clone()),
+        }
+    }
 }
 
 impl std::fmt::Display for DeviceInfo {

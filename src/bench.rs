@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     backend::{Backend, Params},
     check::{self, StepCheck, random_states},
-    config::{DeviceChoice, VisibleStates},
+    config::{DeviceChoice, VisibleStates, check_cd},
     data::Rows,
     device::{self, Footprint},
     error::{Result, usage},
@@ -115,9 +115,10 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
             return usage!("--{option} must be at least 1, found 0");
         }
     }
+    check_cd(cd)?;
     let shape = Shape { visible, hidden };
     let footprint = Footprint::new(shape, batch, 6, 0);
-    let mut backend = device::choose(&options.device)?.open(&footprint)?;
+    let (_, mut backend) = device::open(&options.device, &footprint)?;
     let backend = &mut *backend;
 
     let row_work = 5 * visible.saturating_mul(hidden);

@@ -79,8 +79,8 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// The options that the resulting model depends on, for its metadata: all but where it was written to and
-    /// where the uniforms were drawn.
+    /// The options that the resulting model depends on, for its metadata: all but where it is written to and where
+    /// the uniforms are drawn.
     pub fn model_options(&self) -> Self {
         Self { out: None, uniforms: None, ..self.clone() }
     }
@@ -100,8 +100,9 @@ impl TrainConfig {
                 return usage!("--{option} must be at least 1, found 0");
             }
         }
-        if self.cd >= 1 << 20 {
-            return usage!("--cd must be below 1048576, found {}", self.cd);
+        check_cd(self.cd)?;
+        if self.out.as_ref().is_some_and(|out| out.to_str().is_none()) {
+            return usage!("--out must be UTF-8, found {:?}", self.out);
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return usage!("--lr must be above 0 and finite, found {}", self.learning_rate);
@@ -114,6 +115,14 @@ impl TrainConfig {
         }
         Ok(())
     }
+}
+
+/// Checks the number of Gibbs steps: a sweep has 28 bits of the random numbers' counter, and a step must end some day.
+pub(crate) fn check_cd(cd: u32) -> Result<()> {
+    if cd >= 1 << 20 {
+        return usage!("--cd must be below 1048576, found {cd}");
+    }
+    Ok(())
 }
 
 /// How grey pixels become binary ones.

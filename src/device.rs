@@ -7,14 +7,15 @@ use crate::{
     config::DeviceChoice,
     cpu::Cpu,
     data::RowLayout,
-    error::{Result, usage},
-    gpu::{Context, Gpu, adapter},
+    error::{Error, Result, usage},
+    gpu::{Context, Gpu, adapter, kernels::Tile},
     host::Host,
     rbm::Shape,
     reference::Reference,
+    schedule::RING,
 };
 
-/// What a run will keep on the device, in bytes: known before anything is allocated.
+/// What a run will keep in memory, in bytes: known before anything is allocated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Footprint {
     /// How many units there are.
@@ -25,10 +26,12 @@ pub struct Footprint {
     parameters: u64,
     /// Means or states of the wider layer, for all rows.
     layer: u64,
-    /// Uniforms from the host.
+    /// Uniforms from the host, for one block of minibatches.
     uniforms: u64,
-    /// Everything but the data set.
-    total: u64,
+    /// Everything on the device but the data set.
+    device: u64,
+    /// What the host needs beside it: copies on their way.
+    host: u64,
 }
 
 impl Footprint {
@@ -39,17 +42,16 @@ impl Footprint {
         let matrix = |a: usize, b: usize| padded(a).saturating_mul(padded(b)).saturating_mul(4);
         let parameters = matrix(shape.visible, shape.hidden);
         let layer = matrix(rows, shape.visible.max(shape.hidden));
-        let uniforms = matrix(uniforms, 0) / 4;
-        // Parameters and velocity, and a copy of each on its way; means and states of two layers.
-        let total = parameters
-            .saturating_mul(4)
-            .saturating_add(layer.saturating_mul(4 * pairs_of_layers))
-            .saturating_add(uniforms);
-        Self { shape, rows, parameters, layer, uniforms, total }
+        let uniforms = padded(uniforms).saturating_mul(4);
+        let twice = parameters.saturating_mul(2); // the parameters and their velocity
+        // A pair of layers has means and states of each.
+        let device = twice.saturating_add(layer.saturating_mul(4 * pairs_of_layers)).saturating_add(uniforms);
+        let host = twice.saturating_mul(2).saturating_add(uniforms.saturating_mul(RING as u64 + 1));
+        Self { shape, rows, parameters, layer, uniforms, device, host }
     }
 
-    /// Holds this against the largest buffer of a device and the memory that it has left, if that is known.
-    fn check(&self, largest: u64, available: Option<u64>, device: &str) -> Result<()> {
+    /// Holds this against the room there is.
+    fn check(&self, room: &Room, device: &str) -> Result<()> {
         let gb = |bytes: u64| bytes as f64 * 1e-9;
         let Shape { visible, hidden } = self.shape;
         for (what, bytes, remedy) in [
@@ -57,25 +59,55 @@ impl Footprint {
             (format!("a minibatch of {} cases", self.rows), self.layer, "a smaller --batch"),
             ("the uniforms of a minibatch".into(), self.uniforms, "a smaller --batch or --uniforms device"),
         ] {
-            if bytes > largest {
+            if bytes > room.largest_buffer {
                 return usage!(
                     "{what} take {:.2} GB, but one buffer of {device} holds at most {:.2} GB; \
                      choose {remedy}, or another --device",
                     gb(bytes),
-                    gb(largest)
+                    gb(room.largest_buffer)
                 );
             }
         }
-        match available {
-            Some(available) if self.total > available => usage!(
-                "the model and its minibatches take {:.2} GB, but {device} has {:.2} GB of memory left; \
+        let most = room.most_rows as usize;
+        for (what, count) in [("cases in a minibatch", self.rows), ("visible", visible), ("hidden", hidden)] {
+            if count > most {
+                return usage!(
+                    "{count} {what} are more than the kernels take on {device}: at most {most}; \
+                     choose fewer, or --device cpu"
+                );
+            }
+        }
+        let needed = self.host.saturating_add(if room.shared { self.device } else { 0 });
+        match room.memory {
+            Some(memory) if needed > memory => usage!(
+                "the model and its minibatches take {:.2} GB, but {:.2} GB of memory are left; \
                  choose a smaller --hidden or --batch",
-                gb(self.total),
-                gb(available)
+                gb(needed),
+                gb(memory)
             ),
             _ => Ok(()),
         }
     }
+}
+
+/// The room that a device has.
+struct Room {
+    /// In bytes.
+    largest_buffer: u64,
+    /// Cases or units that a kernel's grid takes.
+    most_rows: u32,
+    /// What is left of the host's memory, if that is known.
+    memory: Option<u64>,
+    /// Whether the device's buffers lie in the host's memory.
+    shared: bool,
+}
+
+/// What is left of the host's memory, or of what a container may take of it.
+fn memory_left() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let container = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    Some(system.available_memory().min(container)).filter(|&bytes| bytes > 0)
 }
 
 /// A device of this machine, not yet opened.
@@ -111,7 +143,8 @@ impl Candidate {
         }
     }
 
-    fn is_chosen_by(&self, choice: &DeviceChoice) -> bool {
+    /// Whether a choice means this device.
+    pub fn is_chosen_by(&self, choice: &DeviceChoice) -> bool {
         let info = self.info();
         let kind = info.kind.as_str();
         match choice {
@@ -127,38 +160,33 @@ impl Candidate {
         }
     }
 
-    /// The largest buffer, and the memory that is left where that can be known.
-    fn room(&self) -> (u64, Option<u64>) {
-        let host = || {
-            let mut system = System::new().ok()?;
-            system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-            Some(system.available_memory()).filter(|&bytes| bytes > 0)
-        };
+    fn room(&self) -> Room {
+        let memory = memory_left();
         match self {
-            Self::Adapter(adapter) => {
-                let shared = adapter.get_info().device_type != wgpu::DeviceType::DiscreteGpu;
-                (adapter::largest_buffer(adapter), if shared { host() } else { None })
+            Self::Adapter(adapter) => Room {
+                largest_buffer: adapter::largest_buffer(adapter),
+                most_rows: Tile::for_adapter(adapter).most_rows(),
+                memory,
+                shared: adapter.get_info().device_type != wgpu::DeviceType::DiscreteGpu,
+            },
+            // The parameters of a kernel count in 32-bit words.
+            Self::Cpu | Self::Reference => {
+                Room { largest_buffer: 4 * u64::from(u32::MAX), most_rows: u32::MAX, memory, shared: true }
             }
-            // Parameters of a kernel count in 32-bit words.
-            Self::Cpu | Self::Reference => (4 * u64::from(u32::MAX), host()),
         }
     }
 
     /// Whether `rows` packed rows may stay on the device beside the rest; if not, they are streamed.
     pub fn holds(&self, layout: RowLayout, rows: usize, footprint: &Footprint) -> bool {
         let bytes = 4 * (rows as u64) * (layout.words() as u64);
-        let (largest, available) = self.room();
-        bytes <= largest
-            && available.is_none_or(|available| bytes.saturating_add(footprint.total) <= available)
+        let room = self.room();
+        let needed = bytes.saturating_add(footprint.device).saturating_add(footprint.host);
+        bytes <= room.largest_buffer && (!room.shared || room.memory.is_none_or(|memory| needed <= memory))
     }
 
     /// Checks that the work fits, and only then opens the device.
-    ///
-    /// # Errors
-    /// [`crate::Error::Usage`] says what does not fit and what would make it fit.
-    pub fn open(&self, footprint: &Footprint) -> Result<Box<dyn Backend>> {
-        let (largest, available) = self.room();
-        footprint.check(largest, available, &self.info().name)?;
+    fn open(&self, footprint: &Footprint) -> Result<Box<dyn Backend>> {
+        footprint.check(&self.room(), &self.info().name)?;
         Ok(match self {
             Self::Adapter(adapter) => Box::new(Gpu::new(Context::open(adapter)?, footprint.shape, None)?),
             Self::Cpu => Box::new(Cpu::open(footprint.shape)),
@@ -167,24 +195,38 @@ impl Candidate {
     }
 }
 
-/// The device that a choice means on this machine.
+/// The devices of this machine that a choice means, the best first.
 ///
 /// # Errors
-/// [`crate::Error::Usage`] lists the devices there are.
-pub fn choose(choice: &DeviceChoice) -> Result<Candidate> {
+/// [`Error::Usage`] lists the devices there are.
+pub fn choose(choice: &DeviceChoice) -> Result<Vec<Candidate>> {
     // The paths without an adapter need no driver to be asked.
     match choice {
-        DeviceChoice::Cpu => return Ok(Candidate::Cpu),
-        DeviceChoice::Reference => return Ok(Candidate::Reference),
+        DeviceChoice::Cpu => return Ok(vec![Candidate::Cpu]),
+        DeviceChoice::Reference => return Ok(vec![Candidate::Reference]),
         _ => {}
     }
-    let mut candidates = Candidate::all();
-    match candidates.iter().position(|candidate| candidate.is_chosen_by(choice)) {
-        Some(index) => Ok(candidates.swap_remove(index)),
-        None => {
-            let list: Vec<_> =
-                candidates.iter().map(|candidate| format!("\n  {}", candidate.info())).collect();
-            usage!("--device {choice}: there is no such device here; there are{}", list.concat())
+    let (chosen, others): (Vec<_>, Vec<_>) =
+        Candidate::all().into_iter().partition(|candidate| candidate.is_chosen_by(choice));
+    if chosen.is_empty() {
+        let list: Vec<_> = others.iter().map(|candidate| format!("\n  {}", candidate.info())).collect();
+        return usage!("--device {choice}: there is no such device here; there are{}", list.concat());
+    }
+    Ok(chosen)
+}
+
+/// Opens the best device that a choice means; where `auto` meets one that fails to open, it takes the next.
+///
+/// # Errors
+/// Those of [`choose`]; [`Error::Usage`] says what does not fit and what would make it fit; [`Error::Device`].
+pub fn open(choice: &DeviceChoice, footprint: &Footprint) -> Result<(Candidate, Box<dyn Backend>)> {
+    let mut failure = None;
+    for candidate in choose(choice)? {
+        match candidate.open(footprint) {
+            Ok(backend) => return Ok((candidate, backend)),
+            Err(error @ Error::Device { .. }) if *choice == DeviceChoice::Auto => failure = Some(error),
+            Err(error) => return Err(error),
         }
     }
+    Err(failure.unwrap_or_else(|| Error::Usage(format!("--device {choice}: no device could be opened"))))
 }

@@ -49,7 +49,11 @@ pub fn log_likelihood(rbm: &Rbm, rows: &Rows) -> Result<f64> {
 
 /// The gradient of [`log_likelihood`], equations (26)–(28), with the model's means by enumeration over v: for tiny
 /// models. Shaped like the model: for weights, visible biases, hidden biases.
+///
+/// # Errors
+/// [`crate::Error::Usage`] when there are more than [`LARGEST_LAYER`] visible units.
 pub fn log_likelihood_gradient(rbm: &Rbm, rows: &Rows) -> Result<[Vec<f64>; 3]> {
+    check_visible(rbm)?;
     let log_z = log_partition_function(rbm)?;
     let mut gradient = Statistics::zeros(rbm.shape);
     for row in 0..rows.len() {
@@ -65,12 +69,24 @@ pub fn log_likelihood_gradient(rbm: &Rbm, rows: &Rows) -> Result<[Vec<f64>; 3]> 
 /// p(v) for every v, in the order of [`for_each_state`].
 ///
 /// # Errors
-/// Those of [`log_partition_function`].
+/// [`crate::Error::Usage`] when there are more than [`LARGEST_LAYER`] visible units.
 pub fn visible_distribution(rbm: &Rbm) -> Result<Vec<f64>> {
+    check_visible(rbm)?;
     let log_z = log_partition_function(rbm)?;
     let mut distribution = Vec::new();
     for_each_state(rbm.shape.visible, |v| distribution.push((-free_energy(rbm, 1.0, v) - log_z).exp()));
     Ok(distribution)
+}
+
+fn check_visible(rbm: &Rbm) -> Result<()> {
+    if rbm.shape.visible > LARGEST_LAYER {
+        return usage!(
+            "every visible state is visited only where there are at most {LARGEST_LAYER} visible units; \
+             this model has {}",
+            rbm.shape.visible
+        );
+    }
+    Ok(())
 }
 
 /// Calls `visit` with each of the 2^`units` binary states; unit i is bit i of the state's number.

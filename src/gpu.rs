@@ -1,7 +1,7 @@
 //! The wgpu path: the kernels of `shaders/` on any vendor's GPU.
 //!
 //! The verbs of [`Backend`] are recorded as dispatches, each with its own slot of parameters, and sent off in one
-//! command buffer by [`Backend::submit`]. Nothing is allocated on the way: bind groups are kept, and every write
+//! command buffer by [`Backend::submit`]. No buffer is made on the way: bind groups are kept, and every write
 //! goes through the queue's own staging. `Gpu::read` is the only place that waits for data.
 
 pub mod adapter;
@@ -24,13 +24,16 @@ use kernels::{Kernel, Tile};
 /// Dispatches in a command buffer, at most.
 const SLOTS: usize = 1024;
 
+/// The storage buffers of a dispatch in the order of its bindings; the rest is not used.
+type Bindings = [Option<usize>; 6];
+
 /// A model on a GPU, or on a software adapter.
 pub struct Gpu {
     context: Arc<Context>,
     shape: Shape,
     tile: Tile,
     buffers: Vec<wgpu::Buffer>,
-    bind_groups: HashMap<(Kernel, Vec<usize>), wgpu::BindGroup>,
+    bind_groups: HashMap<(Kernel, Bindings), wgpu::BindGroup>,
     units: Vec<UnitsBuffers>,
     data: Vec<DataBuffers>,
     parameters: usize,
@@ -81,7 +84,7 @@ impl Gpu {
         });
         let mut gpu = Self {
             shape,
-            tile: tile.unwrap_or(context.default_tile()),
+            tile: tile.unwrap_or(context.tile),
             buffers: Vec::new(),
             bind_groups: HashMap::new(),
             units: Vec::new(),
@@ -123,11 +126,12 @@ impl Gpu {
         if self.recorded.len() == SLOTS {
             self.flush();
         }
-        let bind_group = match self.bind_groups.get(&(kernel, buffers.to_vec())) {
+        let bindings = std::array::from_fn(|binding| buffers.get(binding).copied());
+        let bind_group = match self.bind_groups.get(&(kernel, bindings)) {
             Some(bind_group) => bind_group.clone(),
             None => {
                 let bind_group = self.bind_group(kernel, buffers);
-                self.bind_groups.insert((kernel, buffers.to_vec()), bind_group.clone());
+                self.bind_groups.insert((kernel, bindings), bind_group.clone());
                 bind_group
             }
         };
@@ -210,6 +214,11 @@ impl Backend for Gpu {
         let words = rows * memory::stride(self.shape.units(layer));
         let means = self.buffer("means", words)?;
         let states = self.buffer("states", words)?;
+        // Zeros, but for the unit that is always on.
+        let width = self.shape.units(layer);
+        let zeros = memory::pad_rows(&vec![0.0; rows * width], width);
+        self.write(means, &zeros);
+        self.write(states, &zeros);
         self.units.push(UnitsBuffers { layer, means, states });
         Ok(Units(self.units.len() - 1))
     }

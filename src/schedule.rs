@@ -13,13 +13,13 @@ use crate::{
     rng::{self, Philox, Stream},
 };
 
-/// What a block may take on the way to the device, in bytes: large enough to amortise a submission, small enough to
-/// stay below WebGPU's default limit of 128 MiB for a binding.
+/// What a block of several minibatches may take on the way to the device, in bytes: far below WebGPU's default limit
+/// of 128 MiB for a binding.
 const BLOCK_BYTES: usize = 32 << 20;
-/// Minibatches in a block, at most: progress is reported between blocks.
+/// Minibatches in a block, at most: enough to amortise the way to the device.
 const BLOCK_MINIBATCHES: usize = 64;
 /// Blocks in the ring: one on the device's way, one ready, one being prepared.
-const RING: usize = 3;
+pub(crate) const RING: usize = 3;
 
 /// What stays the same for a whole run.
 #[derive(Clone, Debug)]

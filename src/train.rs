@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The cost is taken from every so many minibatches: it is for watching, and takes no part in learning.
-const COST_EVERY: u32 = 8;
+const COST_EVERY: usize = 8;
 /// Reconstructions are measured in parts of so many cases, or of a minibatch if that is larger.
 const EVALUATION_ROWS: usize = 512;
 /// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
@@ -30,7 +30,7 @@ pub struct Progress {
     pub epoch: usize,
     /// Cases shown so far in this epoch.
     pub cases: usize,
-    /// Squared error of the steps' own reconstructions, a case, in this epoch.
+    /// As [`EpochMetrics::training_reconstruction_error`], so far.
     pub cost: f64,
     /// Cases a second in this epoch.
     pub samples_per_second: f64,
@@ -43,7 +43,8 @@ pub struct EpochMetrics {
     pub epoch: usize,
     /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x).
     pub reconstruction_error: f64,
-    /// The same over the epoch's own minibatches as they were learnt from, with h drawn from p(h|x).
+    /// Mean of Σ (x − p(v|h))² over every eighth of the epoch's minibatches, as the chains left them: with h drawn,
+    /// after k sweeps of CD-k, under the parameters of that step.
     pub training_reconstruction_error: f64,
     /// Time spent learning, without the measuring of errors.
     pub seconds: f64,
@@ -61,6 +62,7 @@ pub struct Trainer {
     training: Data,
     costs: Values,
     stream_rows: bool,
+    steps_an_epoch: usize,
     evaluation: Evaluation,
     minibatches_a_submission: usize,
     epoch: usize,
@@ -73,29 +75,14 @@ impl Trainer {
     /// # Errors
     /// [`Error::Usage`] for options that don't go with the data or the device, [`Error::Device`] if it fails.
     pub fn new(config: &TrainConfig, dataset: Dataset) -> Result<Self> {
-        config.check()?;
+        check(config, &dataset)?;
         let cases = dataset.train.rows.len();
-        if config.batch > cases {
-            return usage!(
-                "--batch {} is larger than the data: {} has {cases} training cases; choose at most {cases}",
-                config.batch,
-                config.data
-            );
-        }
-        let steps = cases.div_ceil(config.batch) as u64;
-        if steps.saturating_mul(config.epochs as u64) >= 1 << 32 {
-            return usage!(
-                "{} epochs of {steps} steps are more than 2^32 steps; choose fewer --epochs or a larger --batch",
-                config.epochs
-            );
-        }
         let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
         let rows = config.batch.max(Evaluation::rows(config, &dataset));
         // Blocks that carry their rows have fewer uniforms, if any.
         let uniforms = schedule(config, &dataset.train.rows, shape, false).block_uniforms();
         let footprint = Footprint::new(shape, rows, 4, uniforms);
-        let candidate = device::choose(&config.device)?;
-        let backend = candidate.open(&footprint)?;
+        let (candidate, backend) = device::open(&config.device, &footprint)?;
         let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);
         Self::with_backend(config, dataset, backend, stream_rows)
     }
@@ -104,13 +91,14 @@ impl Trainer {
     /// the minibatches rather than kept there.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device has no room.
+    /// [`Error::Usage`] for options that don't go with the data, or if the device has no room.
     pub fn with_backend(
         config: &TrainConfig,
         dataset: Dataset,
         mut backend: Box<dyn Backend>,
         stream_rows: bool,
     ) -> Result<Self> {
+        check(config, &dataset)?;
         let dataset = match config.binarize {
             Binarize::Threshold => dataset.threshold(),
             Binarize::Sample | Binarize::None => dataset,
@@ -135,6 +123,7 @@ impl Trainer {
             backend.write_data(training, rows.words());
             training
         };
+        let steps_an_epoch = schedule.steps();
         let evaluation = Evaluation::new(&mut *backend, config, &dataset)?;
         let params = Params {
             learning_rate: config.learning_rate,
@@ -151,6 +140,7 @@ impl Trainer {
             training,
             costs,
             stream_rows,
+            steps_an_epoch,
             evaluation,
             minibatches_a_submission: 1,
             epoch: 0,
@@ -178,18 +168,6 @@ impl Trainer {
     /// [`Error::Device`] if the device failed.
     pub fn rbm(&mut self) -> Result<Rbm> {
         Ok(self.backend.read_rbm()?.0)
-    }
-
-    /// Starts from this model instead of a random one; momentum starts at zero.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if it has another shape.
-    pub fn set_rbm(&mut self, rbm: &Rbm) -> Result<()> {
-        if rbm.shape != self.params.shape() {
-            return usage!("the model has {:?}, the run needs {:?}", rbm.shape, self.params.shape());
-        }
-        self.backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
-        Ok(())
     }
 
     /// One pass over the training cases, then the error on the held-out ones. `report` is called now and then.
@@ -242,7 +220,7 @@ impl Trainer {
             for minibatch in now {
                 self.step(minibatch);
                 watch.cases += minibatch.rows;
-                if minibatch.step.is_multiple_of(COST_EVERY) {
+                if self.takes_cost(minibatch) {
                     watch.cost_cases += minibatch.rows;
                 }
             }
@@ -279,9 +257,15 @@ impl Trainer {
         let TrainConfig { cd, visible_states, .. } = self.config;
         contrastive_divergence(backend, params, &mut draws, self.phases, cd, visible_states);
         backend.update(&params, positive, negative);
-        if minibatch.step.is_multiple_of(COST_EVERY) {
-            backend.squared_error(&params, positive.0, negative.0, self.costs);
+        if self.takes_cost(minibatch) {
+            self.backend.squared_error(&params, positive.0, negative.0, self.costs);
         }
+    }
+
+    /// The first minibatch of an epoch, and every so many after it.
+    fn takes_cost(&self, minibatch: &Minibatch) -> bool {
+        let steps = self.steps_an_epoch;
+        (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
     }
 
     fn progress(&mut self, watch: &Watch) -> Result<Progress> {
@@ -313,6 +297,27 @@ impl Trainer {
         let rows = &self.dataset.held_out().rows;
         self.evaluation.reconstruct(&mut *self.backend, self.params, rows, cases)
     }
+}
+
+/// Checks the options by themselves and against the data.
+fn check(config: &TrainConfig, dataset: &Dataset) -> Result<()> {
+    config.check()?;
+    let cases = dataset.train.rows.len();
+    if config.batch > cases {
+        return usage!(
+            "--batch {} is larger than the data: {} has {cases} training cases; choose at most {cases}",
+            config.batch,
+            config.data
+        );
+    }
+    let steps = cases.div_ceil(config.batch) as u64;
+    if steps.saturating_mul(config.epochs as u64) >= 1 << 32 {
+        return usage!(
+            "{} epochs of {steps} steps are more than 2^32 steps; choose fewer --epochs or a larger --batch",
+            config.epochs
+        );
+    }
+    Ok(())
 }
 
 /// What an epoch has come to so far.

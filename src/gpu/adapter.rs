@@ -38,13 +38,14 @@ pub fn kind(device_type: wgpu::DeviceType) -> &'static str {
     }
 }
 
-/// The limits to ask for: WebGPU's defaults, which the kernels keep to, but buffers as large as the adapter has.
+/// The limits to ask for: WebGPU's defaults, which the kernels keep to, less where the adapter has less (it may lack
+/// what only pictures need), and buffers as large as it has.
 pub fn limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     let offered = adapter.limits();
     wgpu::Limits {
         max_buffer_size: offered.max_buffer_size,
         max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
-        ..wgpu::Limits::default()
+        ..wgpu::Limits::default().or_worse_values_from(&offered)
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     backend::{DeviceInfo, Params},
-    error::{Error, Result},
+    error::{Error, Result, usage},
 };
 
 /// An open device.
@@ -20,6 +20,8 @@ pub struct Context {
     pub(super) info: DeviceInfo,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
+    /// The tile that suits this kind of adapter.
+    pub(super) tile: Tile,
     layouts: HashMap<Kernel, wgpu::BindGroupLayout>,
     pipelines: Mutex<HashMap<(Kernel, Option<Tile>), wgpu::ComputePipeline>>,
     failure: Arc<Mutex<Option<String>>>,
@@ -55,12 +57,8 @@ impl Context {
         });
         let layouts = Kernel::ALL.map(|kernel| (kernel, bind_group_layout(&device, kernel)));
         let pipelines = Mutex::default();
-        Ok(Arc::new(Self { info, device, queue, layouts: layouts.into(), pipelines, failure }))
-    }
-
-    /// The tile that suits this kind of adapter.
-    pub(super) fn default_tile(&self) -> Tile {
-        if self.info.kind == "software" { Tile::STREAMING } else { Tile::TILED }
+        let tile = Tile::for_adapter(adapter);
+        Ok(Arc::new(Self { info, device, queue, tile, layouts: layouts.into(), pipelines, failure }))
     }
 
     pub(super) fn layout(&self, kernel: Kernel) -> &wgpu::BindGroupLayout {
@@ -115,10 +113,11 @@ impl Context {
         let errors = [pollster::block_on(validation.pop()), pollster::block_on(memory.pop())];
         match errors.into_iter().flatten().next() {
             None => Ok(buffer),
-            Some(error) => Err(self.failed(format!(
-                "no room for {label} of {:.1} MB ({error}); a smaller --batch or fewer --hidden units need less",
+            Some(error) => usage!(
+                "{} has no room for {label} of {:.1} MB ({error}); choose a smaller --batch or --hidden",
+                self.info.name,
                 words as f64 * 4e-6
-            ))),
+            ),
         }
     }
 

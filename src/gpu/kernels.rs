@@ -3,6 +3,9 @@
 
 use crate::backend::Params;
 
+/// Workgroups along one dimension of a grid: WebGPU's limit.
+const MOST_WORKGROUPS: u32 = 65_535;
+
 /// A WGSL kernel, one file in `shaders/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
@@ -42,6 +45,20 @@ impl Tile {
         Self { workgroup_memory: true, workgroup: (8, 8), blocks: (1, 1), depth_blocks: 4 };
     /// Every tile that is in use, for the tests.
     pub const ALL: [Self; 2] = [Self::STREAMING, Self::TILED];
+
+    /// The tile that suits a kind of adapter.
+    pub fn for_adapter(adapter: &wgpu::Adapter) -> Self {
+        match adapter.get_info().device_type {
+            wgpu::DeviceType::Cpu => Self::STREAMING,
+            _ => Self::TILED,
+        }
+    }
+
+    /// Cases or units that the grid of a product takes, along its shorter reach.
+    pub fn most_rows(self) -> u32 {
+        let (x, y) = (self.workgroup.0 * self.blocks.0, self.workgroup.1 * self.blocks.1);
+        MOST_WORKGROUPS * 4 * x.min(y)
+    }
 
     fn constants(&self) -> String {
         format!(
@@ -134,13 +151,13 @@ impl Kernel {
     /// Workgroups along x and y.
     pub(super) fn workgroups(self, params: &Params, tile: Tile) -> (u32, u32) {
         // One-dimensional kernels stride over the grid, so they can be cut short.
-        let line = |count: u32| (count.clamp(1, 65_535), 1);
+        let line = |count: u32| (count.clamp(1, MOST_WORKGROUPS), 1);
         let groups = |units: u32| units / 4 + 1;
         let row_blocks = params.rows.div_ceil(4);
         let (columns, rows) = match self {
             Self::Gather => {
                 let invocations = u64::from(params.rows) * u64::from(groups(params.visible));
-                return line(invocations.div_ceil(64).min(65_535) as u32);
+                return line(invocations.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32);
             }
             Self::SquaredError => return line(params.rows),
             Self::FreeEnergy => return line(row_blocks),
