@@ -9,7 +9,7 @@ mod mnist;
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use crate::error::{Error, Result, bad_data, usage};
+use crate::error::{Error, Result, usage};
 
 /// Where a data set comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,14 +228,4 @@ impl Rows {
             (0..self.len()).flat_map(|row| self.values(row).map(|x| x > 0.5).collect::<Vec<_>>()).collect();
         Self::from_bits(self.layout.units, &bits)
     }
-}
-
-/// Checks that labels and images belong together.
-fn check_labels(what: &str, images: usize, labels: usize) -> Result<()> {
-    if images != labels {
-        return bad_data!(
-            "{what}: {images} images but {labels} labels; do the two files belong to the same data set?"
-        );
-    }
-    Ok(())
 }

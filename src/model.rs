@@ -1,7 +1,7 @@
 //! A model's file: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32, and the
 //! options it was trained with in the metadata.
 
-use std::{collections::HashMap, fs, io::Write, path::Path};
+use std::{collections::HashMap, fs, path::Path};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
@@ -14,7 +14,7 @@ use crate::{
 /// The metadata's only key. One key, because their order in the file is not fixed, and equal runs give equal bytes.
 const CONFIG: &str = "rbm_gpu_config";
 
-/// Writes the model to a temporary file beside `path` and renames it, so that `path` is always whole.
+/// Writes the model beside `path` and renames it, so that `path` is always whole.
 ///
 /// # Errors
 /// [`Error::Write`].
@@ -38,11 +38,11 @@ pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
     let bytes = safetensors::serialize(views, Some(HashMap::from([(CONFIG.to_string(), config)])))
         .map_err(|error| model_error(error.to_string()))?;
 
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::write(path))?;
-    file.write_all(&bytes).map_err(Error::write(path))?;
-    file.persist(path).map_err(|error| Error::Write { path: path.into(), source: error.error })?;
-    Ok(())
+    let whole = path.with_extension("safetensors.new");
+    fs::write(&whole, bytes).and_then(|()| fs::rename(&whole, path)).map_err(|source| {
+        let _ = fs::remove_file(&whole); // it may never have been made
+        Error::Write { path: path.into(), source }
+    })
 }
 
 /// Reads a model, and the options it was trained with if it was trained here.

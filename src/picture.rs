@@ -4,21 +4,23 @@ use image::{GrayImage, Luma};
 
 use crate::rbm::Rbm;
 
-/// Tiles in a picture, at most.
+/// Tiles in a picture, at most, and pixels in all of them.
 const MOST_TILES: usize = 2_500;
-/// A tile's shorter side is enlarged to at least so many pixels.
+const MOST_PIXELS: usize = 16_000_000;
+/// A tile's longer side is enlarged to at least so many pixels.
 const SMALLEST_TILE: usize = 20;
 /// Between tiles.
 const GAP: usize = 2;
 const BACKGROUND: u8 = 48;
 
 /// Each hidden unit's weights as an image: grey is 0, white is positive, black is negative. All units share one scale,
-/// four standard deviations of all weights, so that a unit that has learnt nothing stays grey.
+/// four standard deviations of all weights, so that a unit that has learnt nothing stays grey. Large models show their
+/// first units.
 pub fn filters(rbm: &Rbm, image: (usize, usize)) -> GrayImage {
     let hidden = rbm.shape.hidden;
     let squares: f64 = rbm.weights.iter().map(|&w| f64::from(w).powi(2)).sum();
     let white = (4.0 * (squares / rbm.weights.len() as f64).sqrt()).max(f64::MIN_POSITIVE) as f32;
-    let units = hidden.min(MOST_TILES);
+    let units = hidden.min(most_tiles(image));
     let columns = (units as f64).sqrt().ceil() as usize;
     grid(image, units, columns, |unit, pixel| {
         let share = rbm.weights[pixel * hidden + unit] / white;
@@ -29,7 +31,7 @@ pub fn filters(rbm: &Rbm, image: (usize, usize)) -> GrayImage {
 /// Cases above what the model makes of them; both are cases × visible units, in [0, 1].
 pub fn reconstructions(cases: &[f32], reconstructions: &[f32], image: (usize, usize)) -> GrayImage {
     let units = image.0 * image.1;
-    let count = (cases.len() / units).min(MOST_TILES / 2);
+    let count = (cases.len() / units).min((most_tiles(image) / 2).max(1));
     let columns = count.min(20);
     // Rows of tiles alternate: cases, their reconstructions, cases, …
     let rows = count.div_ceil(columns.max(1)) * 2;
@@ -39,6 +41,10 @@ pub fn reconstructions(cases: &[f32], reconstructions: &[f32], image: (usize, us
         let source = if row % 2 == 0 { cases } else { reconstructions };
         source.get(case * units + pixel).map_or(f32::from(BACKGROUND), |value| 255.0 * value)
     })
+}
+
+fn most_tiles((height, width): (usize, usize)) -> usize {
+    (MOST_PIXELS / (height * width)).clamp(1, MOST_TILES)
 }
 
 /// Tiles of one size in rows of `columns`, left to right; `value` gives a pixel of a tile as 0…255.

@@ -52,21 +52,27 @@ impl RunFolder {
         }
     }
 
-    /// Makes the folder, with the options and the device in `config.json`.
+    /// Makes the folder, with the options and the device in `config.json`. Of two runs that start at once, only one
+    /// gets a folder.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Usage`] if it cannot be made, or has been taken since it was chosen.
     pub fn create(path: PathBuf, config: &impl Serialize) -> Result<Self> {
-        for folder in [path.clone(), path.join("filters"), path.join("reconstructions")] {
-            fs::create_dir_all(&folder).map_err(Error::write(&folder))?;
-        }
-        let config_path = path.join("config.json");
-        let mut text = serde_json::to_string_pretty(config)
-            .map_err(|error| Error::Write { path: config_path.clone(), source: error.into() })?;
+        let unusable = |source: std::io::Error| {
+            let path = path.display();
+            Error::Usage(format!(
+                "--out {path}: cannot be used ({source}); name a new folder that can be written"
+            ))
+        };
+        let mut text = serde_json::to_string_pretty(config).map_err(|error| unusable(error.into()))?;
         text.push('\n');
-        fs::write(&config_path, text).map_err(Error::write(&config_path))?;
-        let metrics_path = path.join("metrics.jsonl");
-        let metrics = File::create_new(&metrics_path).map_err(Error::write(&metrics_path))?;
+        fs::create_dir_all(&path).map_err(unusable)?;
+        // Whoever makes this file has the folder.
+        let metrics = File::create_new(path.join("metrics.jsonl")).map_err(unusable)?;
+        fs::write(path.join("config.json"), text).map_err(unusable)?;
+        for folder in ["filters", "reconstructions"] {
+            fs::create_dir(path.join(folder)).map_err(unusable)?;
+        }
         Ok(Self { path, metrics })
     }
 

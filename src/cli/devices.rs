@@ -2,23 +2,19 @@
 
 use std::process::ExitCode;
 
-use rbm_gpu::{
-    Result,
-    config::DeviceChoice,
-    device::{Candidate, choose},
-    gpu::adapter,
-};
+use rbm_gpu::{Result, config::DeviceChoice, device::Candidate, gpu::adapter};
 
 use super::print;
 
 pub fn run() -> Result<ExitCode> {
-    let auto = choose(&DeviceChoice::Auto)?.info();
-    for candidate in Candidate::all() {
+    let candidates = Candidate::all();
+    let auto = candidates.iter().position(|candidate| candidate.is_chosen_by(&DeviceChoice::Auto));
+    for (index, candidate) in candidates.iter().enumerate() {
         let info = candidate.info();
-        let mark = if info == auto { "  <- auto takes this one" } else { "" };
+        let mark = if auto == Some(index) { "  <- auto takes this one" } else { "" };
         print(&format!("{}{mark}\n  type     {}\n", info.name, info.kind));
         print(&format!("  backend  {}\n  driver   {}\n", info.backend, info.driver));
-        if let Candidate::Adapter(adapter) = &candidate {
+        if let Candidate::Adapter(adapter) = candidate {
             let limits = adapter.limits();
             print(&format!(
                 "  limits   buffer {:.2} GB, storage binding {:.2} GB, {} invocations and {} KiB a workgroup, \

@@ -8,24 +8,18 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Cases, Dataset, Rows, check_labels};
+use super::{Cases, Dataset, Rows};
 use crate::error::{Error, Result, bad_data};
 
 /// Two zero bytes, then the type of the elements (8: unsigned byte), then the number of dimensions.
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
 
-/// The bytes of `path`, unpacked where its name ends in `.gz`.
-pub fn read_maybe_gz(path: &Path) -> Result<Vec<u8>> {
-    let mut file = BufReader::new(File::open(path).map_err(Error::read(path))?);
-    let mut bytes = Vec::new();
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        MultiGzDecoder::new(file).read_to_end(&mut bytes)
-    } else {
-        file.read_to_end(&mut bytes)
-    }
-    .map_err(Error::read(path))?;
-    Ok(bytes)
+/// Opens `path`; unpacks it on the way where its name ends in `.gz`.
+pub fn open_maybe_gz(path: &Path) -> Result<Box<dyn Read>> {
+    let file = BufReader::new(File::open(path).map_err(Error::read(path))?);
+    let packed = path.extension().is_some_and(|extension| extension == "gz");
+    Ok(if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 /// The file of a set of the given kind, by either of the names in use, compressed or not.
@@ -63,8 +57,7 @@ pub fn load(folder: &Path) -> Result<Dataset> {
 
 fn cases(folder: &Path, set: &str) -> Result<Option<((usize, usize), Cases)>> {
     let Some(path) = find(folder, set, "images-idx3") else { return Ok(None) };
-    let file = read_maybe_gz(&path)?;
-    let ([count, height, width], pixels) = parse::<3>(&path, &file, IMAGES)?;
+    let ([count, height, width], pixels) = read::<3>(&path, open_maybe_gz(&path)?, IMAGES)?;
     if count == 0 || height == 0 || width == 0 {
         return bad_data!(
             "{}: {count} images of {height}×{width} pixels: nothing to learn from",
@@ -74,41 +67,57 @@ fn cases(folder: &Path, set: &str) -> Result<Option<((usize, usize), Cases)>> {
     let labels = match find(folder, set, "labels-idx1") {
         None => None,
         Some(path) => {
-            let file = read_maybe_gz(&path)?;
-            let ([labels], classes) = parse::<1>(&path, &file, LABELS)?;
-            check_labels(&path.display().to_string(), count, labels)?;
-            Some(classes.to_vec())
+            let ([labels], classes) = read::<1>(&path, open_maybe_gz(&path)?, LABELS)?;
+            check_labels(&path, count, labels)?;
+            Some(classes)
         }
     };
-    Ok(Some(((height, width), Cases { rows: Rows::from_bytes(height * width, pixels, 1.0 / 255.0), labels })))
+    Ok(Some((
+        (height, width),
+        Cases { rows: Rows::from_bytes(height * width, &pixels, 1.0 / 255.0), labels },
+    )))
 }
 
-/// Checks a file against its own header; gives its dimensions and what follows them.
-fn parse<'a, const N: usize>(path: &Path, file: &'a [u8], magic: u32) -> Result<([usize; N], &'a [u8])> {
-    let (header, body) = file.split_at_checked(4 + 4 * N).unwrap_or((file, &[]));
-    let (words, rest) = header.as_chunks::<4>();
+/// Labels and images must belong together.
+fn check_labels(path: &Path, images: usize, labels: usize) -> Result<()> {
+    if images != labels {
+        return bad_data!(
+            "{}: {images} images but {labels} labels; do the two files belong to the same data set?",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Reads a file's dimensions and what follows them, and no more than they promise.
+fn read<const N: usize>(path: &Path, mut file: impl Read, magic: u32) -> Result<([usize; N], Vec<u8>)> {
+    let mut header = Vec::new();
+    file.by_ref().take(4 + 4 * N as u64).read_to_end(&mut header).map_err(Error::read(path))?;
+    let (words, _) = header.as_chunks::<4>();
     let found = words.first().map(|word| u32::from_be_bytes(*word));
     if found != Some(magic) {
         return bad_data!(
             "{}: expected an IDX file of unsigned bytes with {N} dimension(s), which begins with {magic:#010x}; \
              found {}; is it another format, or compressed without .gz at the end of its name?",
             path.display(),
-            found.map_or(format!("{} bytes in all", file.len()), |word| format!("{word:#010x}"))
+            found.map_or(format!("{} bytes in all", header.len()), |word| format!("{word:#010x}"))
         );
     }
-    if words.len() != N + 1 || !rest.is_empty() {
+    if words.len() != N + 1 {
         return bad_data!("{}: truncated: the file ends within its header", path.display());
     }
-    let sizes = std::array::from_fn(|i| u32::from_be_bytes(words[i + 1]) as usize);
-    let expected = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-    if expected != Some(body.len()) {
+    let sizes: [usize; N] = std::array::from_fn(|i| u32::from_be_bytes(words[i + 1]) as usize);
+    let expected = sizes.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
+    let mut body = Vec::new();
+    file.take(expected.saturating_add(1)).read_to_end(&mut body).map_err(Error::read(path))?;
+    if expected != body.len() as u64 {
+        let short = expected > body.len() as u64;
         return bad_data!(
-            "{}: the header promises {} = {} bytes, but {} follow; is the file {}?",
+            "{}: the header promises {} = {expected} bytes, but {} follow; is the file {}?",
             path.display(),
             sizes.map(|size| size.to_string()).join(" × "),
-            expected.map_or("too many".into(), |bytes| bytes.to_string()),
-            body.len(),
-            if expected.is_none_or(|bytes| bytes > body.len()) { "truncated" } else { "damaged" }
+            if short { body.len().to_string() } else { "more".into() },
+            if short { "truncated" } else { "damaged" }
         );
     }
     Ok((sizes, body))
@@ -124,13 +133,13 @@ mod tests {
     }
 
     fn message(file: &[u8]) -> String {
-        parse::<3>(Path::new("f"), file, IMAGES).unwrap_err().to_string()
+        read::<3>(Path::new("f"), file, IMAGES).unwrap_err().to_string()
     }
 
     #[test]
     fn a_whole_file_is_read_and_a_broken_one_explained() {
         let file = images(2, 3, 4, 24);
-        let (sizes, body) = parse::<3>(Path::new("f"), &file, IMAGES).unwrap();
+        let (sizes, body) = read::<3>(Path::new("f"), file.as_slice(), IMAGES).unwrap();
         assert_eq!((sizes, body.len()), ([2, 3, 4], 24));
         assert!(message(&images(2, 3, 4, 23)).contains("truncated"));
         assert!(message(&images(2, 3, 4, 25)).contains("damaged"));

@@ -1,6 +1,6 @@
 //! MNIST as it ships with the project: found, unpacked, known to be whole, and then parsed by the `mnist` crate.
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, io::Read, path::PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -22,7 +22,7 @@ const FILES: [(&str, &str, &str); 4] = [
 /// working directory or above it, beside the executable or above it, in the clone that it was built from, and in
 /// the user's cache.
 fn candidates() -> Vec<PathBuf> {
-    if let Some(named) = env::var_os(FOLDER_VARIABLE) {
+    if let Some(named) = env::var_os(FOLDER_VARIABLE).filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
         return vec![named.join("mnist"), named];
     }
@@ -55,9 +55,20 @@ pub fn load() -> Result<Dataset> {
         );
     };
 
-    let unpacked = tempfile::tempdir().map_err(Error::write(&env::temp_dir()))?;
+    let unpackable = |source: std::io::Error| {
+        let folder = env::temp_dir();
+        Error::Usage(format!(
+            "cannot unpack MNIST (55 MB) in the temporary folder {}: {source}; make room there, or set TMPDIR to a \
+             folder that can be written",
+            folder.display()
+        ))
+    };
+    let unpacked = tempfile::tempdir().map_err(unpackable)?;
     for ((set, kind, expected), path) in FILES.iter().zip(&files) {
-        let bytes = idx::read_maybe_gz(path)?;
+        let mut bytes = Vec::new();
+        // One byte more than the largest of the four has: enough to tell that a file is another.
+        let mut file = idx::open_maybe_gz(path)?.take(47_040_017);
+        file.read_to_end(&mut bytes).map_err(Error::read(path))?;
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         if digest != *expected {
             return bad_data!(
@@ -69,7 +80,7 @@ pub fn load() -> Result<Dataset> {
             );
         }
         let copy = unpacked.path().join(format!("{set}-{kind}-ubyte"));
-        fs::write(&copy, &bytes).map_err(Error::write(&copy))?;
+        fs::write(copy, &bytes).map_err(unpackable)?;
     }
     let Some(folder) = unpacked.path().to_str() else {
         return bad_data!(
