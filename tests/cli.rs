@@ -130,6 +130,41 @@ fn the_same_options_give_the_same_bytes() {
 }
 
 #[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("train-images-idx3-ubyte"), idx(&[60, 28, 28], 60 * 784)).unwrap();
+    for batch in ["3", "33"] {
+        let models = ["1", "2", "7", "33"].map(|threads| {
+            let out = format!("{batch}-{threads}");
+            let arguments =
+                ["train", "--data", ".", "--device", "cpu", "--batch", batch, "--epochs", "2", "--out"];
+            let status = command(folder.path(), &[&arguments[..], &[&out]].concat())
+                .env("RAYON_NUM_THREADS", threads)
+                .output()
+                .unwrap()
+                .status;
+            assert!(status.success());
+            fs::read(folder.path().join(out).join("model.safetensors")).unwrap()
+        });
+        assert!(models.iter().all(|model| *model == models[0]), "batch {batch}");
+    }
+}
+
+#[test]
+fn runs_that_start_at_once_get_folders_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let seeds = ["1", "2", "3", "4"];
+    let runs = seeds.map(|seed| command(folder.path(), &quick("run", &["--seed", seed])).spawn().unwrap());
+    let winners = runs.map(|mut run| run.wait().unwrap().success());
+    assert_eq!(winners.iter().filter(|&&success| success).count(), 1, "one --out, one run");
+    let seed = 1 + winners.iter().position(|&success| success).unwrap();
+    let config: Value =
+        serde_json::from_slice(&fs::read(folder.path().join("run/config.json")).unwrap()).unwrap();
+    let (_, options) = model::load(&folder.path().join("run/model.safetensors")).unwrap();
+    assert_eq!((&config["seed"], options.unwrap().seed), (&Value::from(seed), seed as u64));
+}
+
+#[test]
 fn without_out_each_run_gets_a_folder_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = &QUICK[..QUICK.len() - 1];
@@ -247,6 +282,7 @@ fn bad_input_is_explained_and_writes_nothing() {
         (&["--binarize", "maybe"], &["threshold", "sample", "none"]),
         (&["--out", "taken"], &["not empty", "new folder"]),
         (&["--out", "file"], &["expected a folder, found a file"]),
+        (&["--out", "file/below"], &["cannot be used", "new folder"]),
     ];
     let before = files(folder.path());
     for (arguments, expected) in cases {
@@ -310,6 +346,7 @@ fn bench_checks_and_times() {
         (["--hidden", "0"], "--hidden must be at least 1"),
         (["--batch", "9999999999"], "choose"),
         (["--visible", "18446744073709551615"], "choose"),
+        (["--cd", "4294967295"], "--cd must be below"),
     ] {
         let output = rbm_gpu(folder.path(), &[&["bench", "--device", "cpu"], &arguments[..]].concat());
         let message = text(&output.stderr);

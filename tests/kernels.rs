@@ -232,6 +232,40 @@ fn free_energy() {
     });
 }
 
+/// More rows than a grid has workgroups: the one-dimensional kernels must come round again.
+#[test]
+fn more_rows_than_workgroups() {
+    let test = "more_rows_than_workgroups";
+    let shape = Shape { visible: 30, hidden: 2 };
+    let rows = 600_000; // 8 groups a row: gather takes 4.8 million invocations, a grid has 4.2
+    let bits: Vec<bool> = (0..37 * shape.visible).map(|i| i * i % 7 < 3).collect();
+    let cases = Rows::from_bits(shape.visible, &bits);
+    let order: Vec<u32> = (0..rows as u32).map(|row| row % 37).collect();
+    let params = Params::new(shape, rows, 1).layout(cases.layout());
+    let rbm = random_rbm(shape, 0.3, 1);
+    let mut results = Vec::new();
+    for (name, mut backend) in common::all(test, shape) {
+        backend.write_rbm(&rbm, &rbm);
+        let data = backend.data(cases.layout(), rows).unwrap();
+        backend.write_data(data, cases.words());
+        backend.write_order(data, &order);
+        let visible = backend.units(Layer::Visible, rows).unwrap();
+        let values = backend.values(rows).unwrap();
+        backend.gather(&params, data, visible);
+        // The means are zeros, so the squared error is the number of units that are on.
+        backend.squared_error(&params, visible, visible, values);
+        let on = backend.read_values(values, rows).unwrap();
+        backend.free_energy(&params, visible, values);
+        results.push((name, on, backend.read_values(values, rows).unwrap()));
+    }
+    let (_, expected_on, expected_energy) = &results[results.len() - 1];
+    for (name, on, energy) in &results {
+        assert!(on == expected_on, "{name}: squared errors");
+        let error = largest_difference(energy, expected_energy);
+        assert!(error < 1e-4, "{name}: free energies differ by {error:e}");
+    }
+}
+
 #[test]
 fn uniforms_from_the_host_draw_the_same_states() {
     let shape = Shape { visible: 37, hidden: 21 };

@@ -70,6 +70,7 @@ fn device_words_are_bit_equal_to_host_words() {
     biased.visible_bias.iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
     for (name, mut backend) in common::all("device_words_are_bit_equal_to_host_words", shape) {
         backend.write_rbm(&biased, &Rbm::zeros(shape));
+        // Nobody has written the hidden units: they are off, and p = σ(b).
         let hidden = backend.units(Layer::Hidden, rows).unwrap();
         let visible = backend.units(Layer::Visible, rows).unwrap();
         for (seed, step, sweep, first_chain) in [(0, 0, 0, 0), (u64::MAX, u32::MAX, (1 << 28) - 1, 1 << 31)] {
@@ -78,6 +79,10 @@ fn device_words_are_bit_equal_to_host_words() {
             backend.sample_visible(&params, hidden, visible);
             let (means, states) = backend.read_units(visible, rows).unwrap();
             assert_eq!(wrong_states(&params, 1001, &means, &states), 0, "{name}");
+            assert!(
+                (means[0] - 0.00669285).abs() < 1e-6 && (means[500] - 0.5).abs() < 1e-6,
+                "{name}: p = σ(b)"
+            );
             let on: f32 = states.iter().sum();
             let expected: f32 = means.iter().sum();
             let deviation = means.iter().map(|p| p * (1.0 - p)).sum::<f32>().sqrt();

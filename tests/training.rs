@@ -34,8 +34,8 @@ fn trained(
 }
 
 fn small() -> TrainConfig {
-    // 230 cases in minibatches of 50: the last has 30.
-    TrainConfig { hidden: 20, epochs: 2, batch: 50, momentum: 0.8, ..TrainConfig::default() }
+    // 230 cases in minibatches of 3: 77 of them, in two blocks; the last minibatch has 2 cases.
+    TrainConfig { hidden: 20, epochs: 2, batch: 3, momentum: 0.8, ..TrainConfig::default() }
 }
 
 const SMALL: Shape = Shape { visible: 784, hidden: 20 };
@@ -70,6 +70,15 @@ fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
             }
         }
     }
+}
+
+#[test]
+fn every_epoch_has_a_cost_to_show() {
+    // One step an epoch: the cost must not be left out because it is not the eighth.
+    let config = TrainConfig { batch: 230, epochs: 3, ..small() };
+    let backend = Box::new(rbm_gpu::cpu::Cpu::open(SMALL));
+    let (_, metrics) = trained(&config, some_mnist(230, 60), backend, false);
+    assert!(metrics.iter().all(|metrics| metrics.training_reconstruction_error > 1.0), "{metrics:?}");
 }
 
 #[test]
@@ -141,7 +150,7 @@ fn mnist_is_learnt_with_the_defaults() {
 
 #[test]
 fn a_run_that_diverges_says_so() {
-    let config = TrainConfig { learning_rate: 1e38, batch: 10, ..small() };
+    let config = TrainConfig { learning_rate: 1e38, ..small() };
     let backend = Box::new(rbm_gpu::cpu::Cpu::open(SMALL));
     let mut trainer = Trainer::with_backend(&config, some_mnist(230, 60), backend, false).unwrap();
     let error = (0..5).find_map(|_| trainer.epoch(|_| {}).err()).expect("1e38 is no learning rate");
