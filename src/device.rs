@@ -69,7 +69,9 @@ impl Footprint {
             }
         }
         let most = room.most_rows as usize;
-        for (what, count) in [("cases in a minibatch", self.rows), ("visible", visible), ("hidden", hidden)] {
+        for (what, count) in
+            [("cases in a minibatch", self.rows), ("visible units", visible), ("hidden units", hidden)]
+        {
             if count > most {
                 return usage!(
                     "{count} {what} are more than the kernels take on {device}: at most {most}; \
