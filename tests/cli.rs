@@ -110,11 +110,11 @@ fn a_run_leaves_everything_it_promised() {
 #[test]
 fn the_same_options_give_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
-    let mut devices = vec!["cpu", "reference"];
-    if common::context("the_same_options_give_the_same_bytes on software").is_some() {
-        devices.push("software");
+    let mut devices = vec!["cpu".to_string(), "reference".into()];
+    if let Some(context) = common::context("the_same_options_give_the_same_bytes") {
+        devices.push(context.info().name.clone());
     }
-    for device in devices {
+    for device in &devices {
         let model = |name: &str, more: &[&str]| {
             let out = format!("{device}-{name}");
             let mut arguments = quick(&out, more);

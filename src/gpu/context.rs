@@ -61,6 +61,11 @@ impl Context {
         Ok(Arc::new(Self { info, device, queue, tile, layouts: layouts.into(), pipelines, failure }))
     }
 
+    /// What the device is.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
     pub(super) fn layout(&self, kernel: Kernel) -> &wgpu::BindGroupLayout {
         &self.layouts[&kernel]
     }

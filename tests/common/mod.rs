@@ -2,9 +2,10 @@
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
 use std::{
+    collections::BTreeSet,
     env,
     io::Write,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use rbm_gpu::{
@@ -36,8 +37,11 @@ pub fn context(test: &str) -> Option<Arc<Context>> {
     });
     if context.is_none() {
         assert!(env::var_os(REQUIRE).is_none(), "{test}: there is no adapter, and {REQUIRE} is set");
-        // Past the test harness, which would keep it back.
-        let _ = writeln!(std::io::stderr(), "skipped without an adapter: {test}");
+        static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        if SAID.lock().unwrap().insert(test.into()) {
+            // Past the test harness, which would keep it back.
+            let _ = writeln!(std::io::stderr(), "no adapter, so skipped on the GPU: {test}");
+        }
     }
     context.clone()
 }
