@@ -75,14 +75,15 @@ impl Cpu {
         states: &mut [f32],
     ) {
         let (rows, units) = (params.rows as usize, bias.len());
+        let share = share(rows);
         let outputs = means[..rows * units]
-            .par_chunks_mut(SHARE * units)
-            .zip_eq(states[..rows * units].par_chunks_mut(SHARE * units));
+            .par_chunks_mut(share * units)
+            .zip_eq(states[..rows * units].par_chunks_mut(share * units));
         outputs.enumerate().for_each_init(
             || vec![0.0; units],
             |scratch, (part, (means, states))| {
                 let input = Matrix {
-                    values: &input[part * SHARE * factor.rows..],
+                    values: &input[part * share * factor.rows..],
                     stride: (factor.rows, 1),
                     rows: means.len() / units,
                     columns: factor.rows,
@@ -93,7 +94,7 @@ impl Cpu {
                 {
                     let uniforms = params
                         .has(Params::SAMPLE)
-                        .then(|| uniforms.row(params, units, part * SHARE + row, scratch));
+                        .then(|| uniforms.row(params, units, part * share + row, scratch));
                     self.instructions.dispatch(
                         #[inline(always)]
                         || {
@@ -157,9 +158,14 @@ fn product(out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) 
     }
 }
 
-/// Rows of a part of the work: few enough that many threads share a minibatch. The number of threads must not change
-/// it: a product of one row is summed in another order.
-const SHARE: usize = 32;
+/// Rows of each part of the work: equal parts, an even number of them, so that a few threads end together. The number
+/// of threads must not change them: the crate sums a product of one row in another order.
+fn share(rows: usize) -> usize {
+    const MOST: usize = 32;
+    let parts = rows.div_ceil(MOST);
+    let parts = if parts > 1 { parts.next_multiple_of(2) } else { 1 };
+    rows.div_ceil(parts).max(1)
+}
 
 /// e^x to about 2e-7 relative, for x within ±87: 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial for e^r (Cephes'
 /// `expf`, Moshier 1989). Plain arithmetic that the compiler vectorises, where libm's function is a call.
@@ -245,13 +251,14 @@ impl HostKernels for Cpu {
         let rows = params.rows as usize;
         let (momentum, rate) = (params.momentum, params.learning_rate / rows as f32);
         let decay = params.learning_rate * params.weight_decay;
+        let share = share(m);
         let weights =
-            rbm.weights.par_chunks_mut(SHARE * n).zip_eq(velocity.weights.par_chunks_mut(SHARE * n));
+            rbm.weights.par_chunks_mut(share * n).zip_eq(velocity.weights.par_chunks_mut(share * n));
         weights.enumerate().for_each(|(part, (weights, velocity))| {
             let units = velocity.len() / n;
             for (phase, keep, rate) in [(positive, momentum, rate), (negative, 1.0, -rate)] {
                 let left = Matrix {
-                    values: &phase.visible[part * SHARE..],
+                    values: &phase.visible[part * share..],
                     stride: (1, m),
                     rows: units,
                     columns: rows,
@@ -297,8 +304,9 @@ impl HostKernels for Cpu {
     fn free_energy(&self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let rows = params.rows as usize;
+        let share = share(rows);
         let weights = Matrix { values: &rbm.weights, stride: (n, 1), rows: m, columns: n };
-        values[..rows].par_chunks_mut(SHARE).zip(visible.par_chunks(SHARE * m)).for_each(
+        values[..rows].par_chunks_mut(share).zip(visible.par_chunks(share * m)).for_each(
             |(values, visible)| {
                 let mut inputs = vec![0.0; values.len() * n];
                 let cases = Matrix { values: visible, stride: (m, 1), rows: values.len(), columns: m };
