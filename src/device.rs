@@ -108,7 +108,9 @@ struct Room {
 fn memory_left() -> Option<u64> {
     let mut system = System::new().ok()?;
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-    let container = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    // Not the container's own count of free memory: it takes cached files for memory in use.
+    let container =
+        system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
     Some(system.available_memory().min(container)).filter(|&bytes| bytes > 0)
 }
 
