@@ -39,7 +39,7 @@ impl StepCheck {
 pub fn random_states(rows: usize, units: usize, seed: u64) -> Vec<f32> {
     let mut states = vec![0.0; rows * units];
     for (row, states) in states.chunks_mut(units).enumerate() {
-        crate::rng::fill(seed, 0, Stream::Synthetic.draw(0), row as u32, states);
+        crate::rng::fill(seed, 0, Stream::Synthetic.draw(0), row as u32, 0, states);
         states.iter_mut().for_each(|u| *u = f32::from(*u < 0.5));
     }
     states

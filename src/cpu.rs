@@ -1,7 +1,16 @@
-//! The native path for a machine without a GPU: a GEMM crate for the products, all cores, and loops that the
-//! compiler vectorises for the instruction set found at run time. Tested against [`crate::reference`], as the GPU is.
+//! The native path for a machine without a GPU: all cores, and loops for the instruction set found at run time. Products
+//! with binary states look sums up ([`lookup`]); others go to a GEMM crate. Tested against [`crate::reference`], as
+//! the GPU is.
 
-use gemm::Parallelism;
+mod codes;
+mod lookup;
+mod math;
+mod matrix;
+mod strips;
+
+use std::ops::Range;
+
+use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{
@@ -10,16 +19,25 @@ use crate::{
     host::{Host, HostKernels, Phase, Uniforms},
     rbm::{Rbm, Shape},
 };
+use codes::Codes;
+use lookup::Term;
+use math::sigmoid;
+use matrix::{Matrix, product};
+use strips::Strips;
+
+/// Cases for which tables of sums are worth making.
+const FEWEST: usize = 8;
 
 /// The kernels of the native CPU path.
-#[derive(Clone, Copy)]
 pub struct Cpu {
-    instructions: pulp::Arch,
+    arch: Arch,
+    /// Binary states on their way through a product: of the positive and of the negative phase.
+    codes: [Codes; 2],
 }
 
 impl Default for Cpu {
     fn default() -> Self {
-        Self { instructions: pulp::Arch::new() }
+        Self { arch: Arch::new(), codes: Default::default() }
     }
 }
 
@@ -52,7 +70,7 @@ impl Cpu {
     /// The instruction set that was found.
     fn instruction_set(&self) -> String {
         // pulp names x86-64's levels, and writes out what each consists of.
-        let name = format!("{:?}", self.instructions);
+        let name = format!("{:?}", self.arch);
         match name.split('(').next() {
             Some("V4") => "AVX-512".into(),
             Some("V3") => "AVX2".into(),
@@ -61,99 +79,88 @@ impl Cpu {
         }
     }
 
-    /// means = σ(β(bias + input × factor)) and their states, for one layer. A thread takes a few rows and finishes
-    /// them, product, sigmoid and draw, while they are in its cache.
-    #[expect(clippy::too_many_arguments, reason = "a kernel has as many as it has bindings")]
+    /// means = σ(β(bias + input × factor)) and their states, for one layer: each part is finished, product, sigmoid
+    /// and draw, while it is in the cache.
     fn sample(
-        &self,
+        &mut self,
         params: &Params,
         input: &[f32],
         factor: Matrix,
         bias: &[f32],
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        (means, states): (&mut [f32], &mut [f32]),
     ) {
         let (rows, units) = (params.rows as usize, bias.len());
-        let share = share(rows);
-        let outputs = means[..rows * units]
-            .par_chunks_mut(share * units)
-            .zip_eq(states[..rows * units].par_chunks_mut(share * units));
-        outputs.enumerate().for_each_init(
-            || vec![0.0; units],
-            |scratch, (part, (means, states))| {
-                let input = Matrix {
-                    values: &input[part * share * factor.rows..],
-                    stride: (factor.rows, 1),
-                    rows: means.len() / units,
-                    columns: factor.rows,
-                };
-                product(means, 0.0, 1.0, input, factor);
-                for (row, (means, states)) in
-                    means.chunks_mut(units).zip(states.chunks_mut(units)).enumerate()
-                {
-                    let uniforms = params
-                        .has(Params::SAMPLE)
-                        .then(|| uniforms.row(params, units, part * share + row, scratch));
-                    self.instructions.dispatch(
-                        #[inline(always)]
-                        || {
-                            for (x, bias) in means.iter_mut().zip(bias) {
-                                *x = sigmoid(params.beta * (*x + bias));
-                            }
-                            match uniforms {
-                                Some(uniforms) => {
-                                    for ((state, mean), u) in states.iter_mut().zip(&*means).zip(uniforms) {
-                                        *state = f32::from(u < mean);
-                                    }
-                                }
-                                None => states.copy_from_slice(means),
-                            }
-                        },
-                    );
+        let (means, states) = (&mut means[..rows * units], &mut states[..rows * units]);
+        let activation = Activation { arch: self.arch, params, bias, uniforms };
+        if rows >= FEWEST && self.codes[0].pack(self.arch, input, rows, factor.rows) {
+            let (means, states) = (Strips::new(means, units), Strips::new(states, units));
+            let term = Term { left: &self.codes[0], right: factor, scale: 1.0 };
+            lookup::sum(self.arch, &[term], |part| {
+                for (row, sums) in part.rows() {
+                    // SAFETY: the parts of a sum don't overlap.
+                    let (means, states) =
+                        unsafe { (means.row(row, &part.columns), states.row(row, &part.columns)) };
+                    means.copy_from_slice(sums);
+                    activation.finish(row, &part.columns, means, states);
                 }
-            },
-        );
+            });
+            return;
+        }
+        let share = share(rows);
+        let parts = means.par_chunks_mut(share * units).zip_eq(states.par_chunks_mut(share * units));
+        parts.enumerate().for_each(|(part, (means, states))| {
+            let first = part * share;
+            let cases = Matrix::new(&input[first * factor.rows..], means.len() / units, factor.rows);
+            product(means, 0.0, 1.0, cases, factor);
+            for ((means, states), row) in means.chunks_mut(units).zip(states.chunks_mut(units)).zip(first..) {
+                activation.finish(row, &(0..units), means, states);
+            }
+        });
     }
 }
 
-/// A matrix somewhere in memory: element (i, j) is at `i * stride.0 + j * stride.1`.
-#[derive(Clone, Copy)]
-struct Matrix<'a> {
-    values: &'a [f32],
-    stride: (usize, usize),
-    rows: usize,
-    columns: usize,
+/// Runs loops compiled for the instruction set that was found. Mark the closure `#[inline(always)]`; it must come here
+/// as an `FnOnce`, since the call of another kind of closure through `FnOnce` is a function that may stay by itself,
+/// compiled for the baseline.
+fn vectorize<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
+    arch.dispatch(work)
 }
 
-/// out = keep · out + scale · left × right, on this thread; `out` is row-major.
-fn product(out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) {
-    let (m, n, k) = (left.rows, right.columns, left.columns);
-    let last = |matrix: &Matrix| (matrix.rows - 1) * matrix.stride.0 + (matrix.columns - 1) * matrix.stride.1;
-    assert!(m > 0 && n > 0 && k > 0 && k == right.rows);
-    assert!(out.len() == m * n && last(&left) < left.values.len() && last(&right) < right.values.len());
-    // SAFETY: the assertions hold every element that is read or written within its slice.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            keep != 0.0,
-            left.values.as_ptr(),
-            left.stride.1 as isize,
-            left.stride.0 as isize,
-            right.values.as_ptr(),
-            right.stride.1 as isize,
-            right.stride.0 as isize,
-            keep,
-            scale,
-            false,
-            false,
-            false,
-            Parallelism::None,
+/// What follows the product in both half steps.
+struct Activation<'a> {
+    arch: Arch,
+    params: &'a Params,
+    bias: &'a [f32],
+    uniforms: Uniforms<'a>,
+}
+
+impl Activation<'_> {
+    /// Finishes some units of a row: `means` holds their sums.
+    fn finish(&self, row: usize, columns: &Range<usize>, means: &mut [f32], states: &mut [f32]) {
+        const WIDTH: usize = 64;
+        let Self { params, bias, uniforms, .. } = self;
+        let beta = params.beta;
+        vectorize(
+            self.arch,
+            #[inline(always)]
+            || {
+                let mut buffer = [0.0; WIDTH];
+                let parts = means.chunks_mut(WIDTH).zip(states.chunks_mut(WIDTH));
+                for ((means, states), first) in parts.zip(columns.clone().step_by(WIDTH)) {
+                    for (x, bias) in means.iter_mut().zip(&bias[first..]) {
+                        *x = sigmoid(beta * (*x + bias));
+                    }
+                    if !params.has(Params::SAMPLE) {
+                        states.copy_from_slice(means);
+                        continue;
+                    }
+                    let uniforms = uniforms.row(params, bias.len(), row, first, &mut buffer[..means.len()]);
+                    for ((state, mean), u) in states.iter_mut().zip(&*means).zip(uniforms) {
+                        *state = f32::from(u < mean);
+                    }
+                }
+            },
         );
     }
 }
@@ -167,32 +174,18 @@ fn share(rows: usize) -> usize {
     rows.div_ceil(parts).max(1)
 }
 
-/// e^x to about 2e-7 relative, for x within ±87: 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial for e^r (Cephes'
-/// `expf`, Moshier 1989). Plain arithmetic that the compiler vectorises, where libm's function is a call.
+/// The step of some parameters: velocity = momentum·velocity + gradient − decay·θ, θ += velocity.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it leaves an integer in the lower bits
-    let x = x.clamp(-87.0, 87.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
-    let mut y = 1.987_569_2e-4;
-    for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
-        y = y * r + coefficient;
+fn step(params: &Params, decay: f32, theta: &mut [f32], velocity: &mut [f32], gradient: &[f32]) {
+    for ((theta, velocity), gradient) in theta.iter_mut().zip(velocity).zip(gradient) {
+        *velocity = params.momentum * *velocity + gradient - decay * *theta;
+        *theta += *velocity;
     }
-    let y = y * r * r + r + 1.0;
-    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
-    y * power
-}
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
 }
 
 impl HostKernels for Cpu {
     fn gather(
-        &self,
+        &mut self,
         params: &Params,
         layout: RowLayout,
         words: &[u32],
@@ -200,26 +193,31 @@ impl HostKernels for Cpu {
         uniforms: Uniforms,
         states: &mut [f32],
     ) {
-        let (rows, units) = (params.rows as usize, params.visible as usize);
+        let (rows, units, arch) = (params.rows as usize, params.visible as usize, self.arch);
         let order = &order[params.first_row as usize..][..rows];
         states[..rows * units].par_chunks_mut(units).zip_eq(order).enumerate().for_each_init(
             || vec![0.0; units],
             |scratch, (row, (states, &case))| {
                 let packed = &words[case as usize * layout.words()..][..layout.words()];
-                for (unit, state) in states.iter_mut().enumerate() {
-                    *state = layout.value(packed, unit);
-                }
-                if params.has(Params::SAMPLE) {
-                    for (state, u) in states.iter_mut().zip(uniforms.row(params, units, row, scratch)) {
-                        *state = f32::from(u < state);
-                    }
-                }
+                vectorize(
+                    arch,
+                    #[inline(always)]
+                    || {
+                        layout.unpack(packed, states);
+                        if params.has(Params::SAMPLE) {
+                            let uniforms = uniforms.row(params, units, row, 0, scratch);
+                            for (state, u) in states.iter_mut().zip(uniforms) {
+                                *state = f32::from(u < state);
+                            }
+                        }
+                    },
+                );
             },
         );
     }
 
     fn sample_hidden(
-        &self,
+        &mut self,
         params: &Params,
         rbm: &Rbm,
         visible: &[f32],
@@ -228,12 +226,12 @@ impl HostKernels for Cpu {
         states: &mut [f32],
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let weights = Matrix { values: &rbm.weights, stride: (n, 1), rows: m, columns: n };
-        self.sample(params, visible, weights, &rbm.hidden_bias, uniforms, means, states);
+        let weights = Matrix::new(&rbm.weights, m, n);
+        self.sample(params, visible, weights, &rbm.hidden_bias, uniforms, (means, states));
     }
 
     fn sample_visible(
-        &self,
+        &mut self,
         params: &Params,
         rbm: &Rbm,
         hidden: &[f32],
@@ -242,58 +240,98 @@ impl HostKernels for Cpu {
         states: &mut [f32],
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let transposed = Matrix { values: &rbm.weights, stride: (1, n), rows: n, columns: m };
-        self.sample(params, hidden, transposed, &rbm.visible_bias, uniforms, means, states);
+        let transposed = Matrix::new(&rbm.weights, m, n).transposed();
+        self.sample(params, hidden, transposed, &rbm.visible_bias, uniforms, (means, states));
     }
 
-    fn update(&self, params: &Params, positive: Phase, negative: Phase, rbm: &mut Rbm, velocity: &mut Rbm) {
+    fn update(
+        &mut self,
+        params: &Params,
+        positive: Phase,
+        negative: Phase,
+        rbm: &mut Rbm,
+        velocity: &mut Rbm,
+    ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let rows = params.rows as usize;
-        let (momentum, rate) = (params.momentum, params.learning_rate / rows as f32);
+        let (rows, arch) = (params.rows as usize, self.arch);
+        let rate = params.learning_rate / rows as f32;
         let decay = params.learning_rate * params.weight_decay;
-        let share = share(m);
-        let weights =
-            rbm.weights.par_chunks_mut(share * n).zip_eq(velocity.weights.par_chunks_mut(share * n));
-        weights.enumerate().for_each(|(part, (weights, velocity))| {
-            let units = velocity.len() / n;
-            for (phase, keep, rate) in [(positive, momentum, rate), (negative, 1.0, -rate)] {
-                let left = Matrix {
-                    values: &phase.visible[part * share..],
-                    stride: (1, m),
-                    rows: units,
-                    columns: rows,
-                };
-                let right = Matrix { values: phase.hidden, stride: (n, 1), rows, columns: n };
-                product(velocity, keep, rate, left, right);
-            }
-            self.instructions.dispatch(
-                #[inline(always)]
-                || {
-                    for (weight, velocity) in weights.iter_mut().zip(velocity) {
-                        *velocity -= decay * *weight;
-                        *weight += *velocity;
-                    }
-                },
-            );
-        });
+        let phases = [(positive, rate), (negative, -rate)];
+        let [left, right] = &mut self.codes;
+        let binary = rows >= FEWEST
+            && left.pack_transposed(arch, positive.visible, rows, m)
+            && right.pack_transposed(arch, negative.visible, rows, m);
+        if binary {
+            let weights = Strips::new(&mut rbm.weights, n);
+            let velocity = Strips::new(&mut velocity.weights, n);
+            let terms = [&*left, right].into_iter().zip(phases).map(|(left, (phase, scale))| Term {
+                left,
+                right: Matrix::new(phase.hidden, rows, n),
+                scale,
+            });
+            lookup::sum(arch, &terms.collect::<Vec<_>>(), |part| {
+                for (unit, gradient) in part.rows() {
+                    // SAFETY: the parts of a sum don't overlap.
+                    let (weights, velocity) =
+                        unsafe { (weights.row(unit, &part.columns), velocity.row(unit, &part.columns)) };
+                    vectorize(
+                        arch,
+                        #[inline(always)]
+                        || step(params, decay, weights, velocity, gradient),
+                    );
+                }
+            });
+        } else {
+            let share = share(m);
+            let weights = rbm.weights.par_chunks_mut(share * n);
+            let parts = weights.zip_eq(velocity.weights.par_chunks_mut(share * n)).enumerate();
+            parts.for_each_init(Vec::new, |gradient, (part, (weights, velocity))| {
+                gradient.resize(weights.len(), 0.0);
+                for ((phase, scale), keep) in phases.into_iter().zip([0.0, 1.0]) {
+                    let units = Matrix {
+                        values: &phase.visible[part * share..],
+                        stride: (1, m),
+                        rows: weights.len() / n,
+                        columns: rows,
+                    };
+                    product(gradient, keep, scale, units, Matrix::new(phase.hidden, rows, n));
+                }
+                vectorize(
+                    arch,
+                    #[inline(always)]
+                    || step(params, decay, weights, velocity, gradient),
+                );
+            });
+        }
         let update_bias = |bias: &mut [f32], velocity: &mut [f32], positive: &[f32], negative: &[f32]| {
             let units = bias.len();
-            let mut sums = vec![0.0; units];
-            for (x, y) in positive.chunks(units).zip(negative.chunks(units)).take(rows) {
-                for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
-                    *sum += x - y;
-                }
-            }
-            for ((bias, velocity), sum) in bias.iter_mut().zip(velocity).zip(sums) {
-                *velocity = momentum * *velocity + rate * sum;
-                *bias += *velocity;
-            }
+            let mut gradient = vec![0.0; units];
+            vectorize(
+                arch,
+                #[inline(always)]
+                || {
+                    for (x, y) in positive.chunks(units).zip(negative.chunks(units)).take(rows) {
+                        for ((sum, x), y) in gradient.iter_mut().zip(x).zip(y) {
+                            *sum += rate * (x - y);
+                        }
+                    }
+                    step(params, 0.0, bias, velocity, &gradient);
+                },
+            );
         };
-        update_bias(&mut rbm.visible_bias, &mut velocity.visible_bias, positive.visible, negative.visible);
-        update_bias(&mut rbm.hidden_bias, &mut velocity.hidden_bias, positive.hidden, negative.hidden);
+        rayon::join(
+            || {
+                let (bias, velocity) = (&mut rbm.visible_bias, &mut velocity.visible_bias);
+                update_bias(bias, velocity, positive.visible, negative.visible);
+            },
+            || {
+                let (bias, velocity) = (&mut rbm.hidden_bias, &mut velocity.hidden_bias);
+                update_bias(bias, velocity, positive.hidden, negative.hidden);
+            },
+        );
     }
 
-    fn squared_error(&self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {
+    fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {
         let units = params.visible as usize;
         let rows = visible.par_chunks(units).zip(means.par_chunks(units));
         values[..params.rows as usize].par_iter_mut().zip(rows).for_each(|(value, (x, p))| {
@@ -301,16 +339,15 @@ impl HostKernels for Cpu {
         });
     }
 
-    fn free_energy(&self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
+    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let rows = params.rows as usize;
         let share = share(rows);
-        let weights = Matrix { values: &rbm.weights, stride: (n, 1), rows: m, columns: n };
+        let weights = Matrix::new(&rbm.weights, m, n);
         values[..rows].par_chunks_mut(share).zip(visible.par_chunks(share * m)).for_each(
             |(values, visible)| {
                 let mut inputs = vec![0.0; values.len() * n];
-                let cases = Matrix { values: visible, stride: (m, 1), rows: values.len(), columns: m };
-                product(&mut inputs, 0.0, 1.0, cases, weights);
+                product(&mut inputs, 0.0, 1.0, Matrix::new(visible, values.len(), m), weights);
                 for ((value, v), inputs) in values.iter_mut().zip(visible.chunks(m)).zip(inputs.chunks(n)) {
                     let bias: f64 = v.iter().zip(&rbm.visible_bias).map(|(v, b)| f64::from(v * b)).sum();
                     let hidden: f64 = inputs

@@ -142,6 +142,26 @@ impl RowLayout {
             (row[unit / 4] >> (unit % 4 * 8) & 0xff) as f32 * self.scale
         }
     }
+
+    /// The values of a row, word by word: loops that the compiler vectorises.
+    #[inline(always)]
+    pub fn unpack(&self, row: &[u32], values: &mut [f32]) {
+        #[inline(always)]
+        fn each<const N: usize>(row: &[u32], values: &mut [f32], value: impl Fn(u32, u32) -> f32) {
+            let (words, rest) = values.as_chunks_mut::<N>();
+            for (word, values) in row.iter().zip(words.iter_mut().map(|values| &mut values[..])) {
+                values.iter_mut().zip(0..).for_each(|(out, at)| *out = value(*word, at));
+            }
+            if let Some(word) = row.get(words.len()) {
+                rest.iter_mut().zip(0..).for_each(|(out, at)| *out = value(*word, at));
+            }
+        }
+        if self.bits {
+            each::<32>(row, values, |word, bit| (word >> bit & 1) as f32);
+        } else {
+            each::<4>(row, values, |word, byte| (word >> (8 * byte) & 0xff) as f32 * self.scale);
+        }
+    }
 }
 
 /// Packed rows.

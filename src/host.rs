@@ -34,17 +34,25 @@ impl<'a> Uniforms<'a> {
         if params.has(Params::SAMPLE) { f32::from(self.at(params, units, row, unit) < mean) } else { mean }
     }
 
-    /// The uniforms of the first units of a row, written to `out` unless they lie in the host's buffer already.
+    /// The uniforms of some units of a row in a layer of `units`, from a multiple of four on, written to `out` unless
+    /// they lie in the host's buffer already.
     #[inline(always)]
-    pub fn row<'b>(&self, params: &Params, units: usize, row: usize, out: &'b mut [f32]) -> &'b [f32]
+    pub fn row<'b>(
+        &self,
+        params: &Params,
+        units: usize,
+        row: usize,
+        first: usize,
+        out: &'b mut [f32],
+    ) -> &'b [f32]
     where
         'a: 'b,
     {
         match self.0 {
-            Some(buffer) => &buffer[row * units..][..units],
+            Some(buffer) => &buffer[row * units + first..][..out.len()],
             None => {
                 let chain = params.first_chain.wrapping_add(row as u32);
-                rng::fill(params.seed(), params.step, params.draw, chain, out);
+                rng::fill(params.seed(), params.step, params.draw, chain, first as u32, out);
                 out
             }
         }
@@ -64,7 +72,7 @@ pub struct Phase<'a> {
 #[expect(missing_docs, reason = "each is documented where it is declared first, in Backend")]
 pub trait HostKernels: Send {
     fn gather(
-        &self,
+        &mut self,
         params: &Params,
         layout: RowLayout,
         words: &[u32],
@@ -73,7 +81,7 @@ pub trait HostKernels: Send {
         states: &mut [f32],
     );
     fn sample_hidden(
-        &self,
+        &mut self,
         params: &Params,
         rbm: &Rbm,
         visible: &[f32],
@@ -82,7 +90,7 @@ pub trait HostKernels: Send {
         states: &mut [f32],
     );
     fn sample_visible(
-        &self,
+        &mut self,
         params: &Params,
         rbm: &Rbm,
         hidden: &[f32],
@@ -90,9 +98,16 @@ pub trait HostKernels: Send {
         means: &mut [f32],
         states: &mut [f32],
     );
-    fn update(&self, params: &Params, positive: Phase, negative: Phase, rbm: &mut Rbm, velocity: &mut Rbm);
-    fn squared_error(&self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
-    fn free_energy(&self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
+    fn update(
+        &mut self,
+        params: &Params,
+        positive: Phase,
+        negative: Phase,
+        rbm: &mut Rbm,
+        velocity: &mut Rbm,
+    );
+    fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
+    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
 }
 
 /// Means and states of a layer of `width` units.
@@ -137,7 +152,7 @@ impl<K: HostKernels> Host<K> {
     }
 
     /// Lends the buffer of `output` while the other buffers are read.
-    fn with_units(&mut self, output: Units, kernel: impl FnOnce(&Self, &mut UnitsBuffer)) {
+    fn with_units(&mut self, output: Units, kernel: impl FnOnce(&mut Self, &mut UnitsBuffer)) {
         let mut buffer = std::mem::take(&mut self.units[output.0]);
         kernel(self, &mut buffer);
         self.units[output.0] = buffer;

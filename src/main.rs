@@ -13,7 +13,9 @@ fn main() -> ExitCode {
         // SAFETY: no other thread has been started yet.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
-    match cli::run(cli::Cli::parse()) {
+    let cli = cli::Cli::parse();
+    // On a thread of the pool, which then shares its work with the others without being woken up each time.
+    match rayon::scope(|_| cli::run(cli)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");

@@ -69,7 +69,7 @@ pub struct Reference;
 
 impl HostKernels for Reference {
     fn gather(
-        &self,
+        &mut self,
         params: &Params,
         layout: RowLayout,
         words: &[u32],
@@ -93,7 +93,7 @@ impl HostKernels for Reference {
     }
 
     fn sample_hidden(
-        &self,
+        &mut self,
         params: &Params,
         rbm: &Rbm,
         visible: &[f32],
@@ -113,7 +113,7 @@ impl HostKernels for Reference {
     }
 
     fn sample_visible(
-        &self,
+        &mut self,
         params: &Params,
         rbm: &Rbm,
         hidden: &[f32],
@@ -132,7 +132,14 @@ impl HostKernels for Reference {
         }
     }
 
-    fn update(&self, params: &Params, positive: Phase, negative: Phase, rbm: &mut Rbm, velocity: &mut Rbm) {
+    fn update(
+        &mut self,
+        params: &Params,
+        positive: Phase,
+        negative: Phase,
+        rbm: &mut Rbm,
+        velocity: &mut Rbm,
+    ) {
         let shape = rbm.shape;
         let rows = params.rows as usize;
         // One unit in one row; a phase's own mean of a product or of a unit is over the rows.
@@ -163,7 +170,7 @@ impl HostKernels for Reference {
         }
     }
 
-    fn squared_error(&self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {
+    fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {
         let units = params.visible as usize;
         for row in 0..params.rows as usize {
             let mut sum = 0.0;
@@ -175,7 +182,7 @@ impl HostKernels for Reference {
         }
     }
 
-    fn free_energy(&self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
+    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
         let units = params.visible as usize;
         for row in 0..params.rows as usize {
             let visible = &visible[row * units..][..units];

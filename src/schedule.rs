@@ -1,11 +1,11 @@
 //! The host-side scheduler: shuffles the cases of an epoch, cuts them into minibatches, and prepares blocks of them,
 //! with their uniforms and, where the data set does not fit the device, with their rows, on a thread of its own while
-//! the device works on the block before.
+//! the device works on the block before. That thread asks nothing of the pool of the native path, which may be waiting
+//! for it.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use rand::seq::SliceRandom;
-use rayon::prelude::*;
 
 use crate::{
     data::Rows,
@@ -148,9 +148,9 @@ impl Schedule<'_> {
             for &(layer, draw) in &self.draws {
                 let units = self.shape.units(layer);
                 let uniforms = &mut block.uniforms[at..][..minibatch.rows * units];
-                uniforms.par_chunks_mut(units).enumerate().for_each(|(chain, row)| {
-                    rng::fill(self.seed, minibatch.step, draw, chain as u32, row);
-                });
+                for (chain, row) in uniforms.chunks_mut(units).enumerate() {
+                    rng::fill(self.seed, minibatch.step, draw, chain as u32, 0, row);
+                }
                 at += minibatch.rows * units;
             }
         }

@@ -56,7 +56,7 @@ fn the_questions_recipe_gives_its_two_plateaus() {
     let (x_grey, hid, hid2) = (units(Layer::Visible), units(Layer::Hidden), units(Layer::Hidden));
     let mut binary = vec![0.0; x.len()];
     for (row, states) in binary.chunks_mut(784).enumerate() {
-        fill(1, 0, Stream::Binarize.draw(0), row as u32, states);
+        fill(1, 0, Stream::Binarize.draw(0), row as u32, 0, states);
         states.iter_mut().zip(&x[row * 784..]).for_each(|(u, x)| *u = f32::from(*x > *u));
     }
     backend.write_units(x_states, &binary, &binary); // x_states = x > rand

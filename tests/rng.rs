@@ -27,10 +27,13 @@ fn philox_gives_the_known_answers() {
         assert_eq!(philox(counter, key), expected, "counter {counter:x?}, key {key:x?}");
     }
     assert_eq!((uniform(0), uniform(u32::MAX)), (0.0, 1.0 - 2f32.powi(-24)));
-    let mut filled = [0.0; 11];
-    rng::fill(5, 6, 7, 8, &mut filled);
-    for (unit, u) in filled.into_iter().enumerate() {
-        assert_eq!(u, rng::uniform_at(5, 6, 7, 8, unit as u32));
+    // One at a time, and a vector of counters at a time, from the first unit on and from another.
+    for first in [0, 20] {
+        let mut filled = [0.0; 139];
+        rng::fill(5, 6, 7, 8, first, &mut filled);
+        for (unit, u) in (first..).zip(filled) {
+            assert_eq!(u, rng::uniform_at(5, 6, 7, 8, unit));
+        }
     }
 }
 

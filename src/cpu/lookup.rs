@@ -1,0 +1,191 @@
+//! Products of a binary matrix and a real one without a multiplication: the method of the four Russians (Arlazarov,
+//! Dinic, Kronrod and Faradžev 1970).
+//!
+//! Four rows of the right matrix have only sixteen subset sums. With those in a table, four binary inputs of a row cost
+//! one look-up and one addition, not four multiplications and additions; the table is made once and serves all rows.
+//! All five products of a CD-1 step have a binary side: the states of a layer, by row or by column.
+
+use std::{cell::RefCell, ops::Range};
+
+use bytemuck::{Pod, Zeroable};
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::{
+    codes::{Codes, DEPTH, ENTRIES, GROUP, GROUPS},
+    matrix::Matrix,
+};
+
+/// Rows that one table serves, at most: their sums stay in the second cache.
+const ROWS: usize = 512;
+/// Vectors side by side that share the reading of a code.
+const VECTORS: usize = 4;
+/// Floats to a line of cache, and the most that a vector has.
+const LANES: usize = 16;
+
+/// A product to add: `scale` × a binary matrix × a real one.
+pub struct Term<'a> {
+    /// rows × depth.
+    pub left: &'a Codes,
+    /// depth × columns.
+    pub right: Matrix<'a>,
+    /// What the right matrix is multiplied by.
+    pub scale: f32,
+}
+
+/// A part of the sum: `sums[row - rows.start][column - columns.start]`, with so many floats from row to row.
+pub struct Part<'a> {
+    /// Its rows.
+    pub rows: Range<usize>,
+    /// Its columns; the first is a multiple of four.
+    pub columns: Range<usize>,
+    sums: &'a [f32],
+    stride: usize,
+}
+
+impl Part<'_> {
+    /// The number of each row, and its sums.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        self.rows.clone().zip(self.sums.chunks(self.stride).map(|sums| &sums[..self.columns.len()]))
+    }
+}
+
+/// Adds up the terms, and hands each part of the sum to `finish` while it is in the cache. A number does not depend on
+/// how the work is cut: the terms and their depth are always added in one order.
+pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
+    let ((rows, _), columns) = (terms[0].left.shape(), terms[0].right.columns);
+    for Term { left, right, .. } in terms {
+        assert_eq!((left.shape(), right.columns), ((rows, right.rows), columns));
+    }
+    let threads = rayon::current_num_threads();
+    // A strip begins at a multiple of four columns, as the random numbers come by fours.
+    let lanes = arch.dispatch(Lanes);
+    let unit = lanes.max(4);
+    let units = columns.div_ceil(unit);
+    let strips = units.div_ceil(VECTORS * lanes / unit).next_multiple_of(threads).min(units);
+    let chunk = terms[0].left.chunk();
+    let chunks = rows.div_ceil(chunk);
+    let parts = rows.div_ceil(ROWS).max(threads.div_ceil(8)).min(chunks);
+    (0..strips * parts).into_par_iter().for_each(|part| {
+        let (strip, part) = (part / parts, part % parts);
+        let (first, end) = (units * strip / strips * unit, units * (strip + 1) / strips * unit);
+        let columns = first..end.min(columns);
+        let chunks = chunks * part / parts..chunks * (part + 1) / parts;
+        let rows = chunks.start * chunk..rows.min(chunks.end * chunk);
+        let stride = end - first;
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.sums.clear();
+            scratch.sums.resize((rows.len() * stride).div_ceil(LANES), Line::zeroed());
+            let Scratch { panel, table, sums } = scratch;
+            for term in terms {
+                arch.dispatch(Strip { term, chunks: &chunks, columns: &columns, stride, panel, table, sums });
+            }
+            finish(Part { rows, columns, sums: bytemuck::cast_slice(sums), stride });
+        });
+    });
+}
+
+/// A line of cache.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Line([f32; LANES]);
+
+/// What one thread works in.
+struct Scratch {
+    panel: Vec<Line>,
+    table: Vec<Line>,
+    sums: Vec<Line>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        panel: vec![Line::zeroed(); DEPTH * VECTORS],
+        table: vec![Line::zeroed(); GROUPS * ENTRIES * VECTORS],
+        sums: Vec::new(),
+    });
+}
+
+/// How many floats a vector has.
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
+
+/// One term's share of a part of the sum.
+struct Strip<'a> {
+    term: &'a Term<'a>,
+    chunks: &'a Range<usize>,
+    columns: &'a Range<usize>,
+    stride: usize,
+    panel: &'a mut [Line],
+    table: &'a mut [Line],
+    sums: &'a mut [Line],
+}
+
+impl WithSimd for Strip<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match self.stride / S::F32_LANES {
+            1 => self.add::<S, 1>(simd),
+            2 => self.add::<S, 2>(simd),
+            3 => self.add::<S, 3>(simd),
+            _ => self.add::<S, VECTORS>(simd),
+        }
+    }
+}
+
+impl Strip<'_> {
+    /// sums += scale × left × right, for `V` vectors of columns.
+    #[inline(always)]
+    fn add<S: Simd, const V: usize>(self, simd: S) {
+        let Self { term: Term { left, right, scale }, chunks, columns, stride, panel, table, sums } = self;
+        let sums: &mut [S::f32s] = bytemuck::cast_slice_mut(sums);
+        let sums = sums.as_chunks_mut::<V>().0;
+        let table: &mut [S::f32s] = bytemuck::cast_slice_mut(table);
+        let table: &mut [[S::f32s; V]; GROUPS * ENTRIES] =
+            table.as_chunks_mut::<V>().0.first_chunk_mut().expect("room for VECTORS vectors");
+        let zero = [simd.splat_f32s(0.0); V];
+        for block in 0..left.blocks() {
+            let first = block * DEPTH;
+            let depth = first..(first + DEPTH).min(right.rows);
+            let panel: &mut [f32] = &mut bytemuck::cast_slice_mut(panel)[..DEPTH * stride];
+            right.copy_block(depth, columns.clone(), *scale, panel, stride);
+            let panel: &[S::f32s] = bytemuck::cast_slice(panel);
+            let panel = panel.as_chunks::<V>().0;
+            for (group, table) in table.as_chunks_mut::<ENTRIES>().0.iter_mut().enumerate() {
+                table[0] = zero;
+                for input in 0..GROUP {
+                    let row = &panel[group * GROUP + input];
+                    let (sums, next) = table.split_at_mut(1 << input);
+                    for (next, sum) in next.iter_mut().zip(sums) {
+                        for v in 0..V {
+                            next[v] = simd.add_f32s(sum[v], row[v]);
+                        }
+                    }
+                }
+            }
+            for (chunk, sums) in chunks.clone().zip(sums.chunks_mut(left.chunk())) {
+                for (count, rows) in left.block(chunk, block).rows() {
+                    for (row, entries) in rows {
+                        let mut sum = sums[row];
+                        for &entry in &entries[..count] {
+                            let entry = &table[usize::from(entry) % (GROUPS * ENTRIES)];
+                            for v in 0..V {
+                                sum[v] = simd.add_f32s(sum[v], entry[v]);
+                            }
+                        }
+                        sums[row] = sum;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Matrices somewhere in memory, and their product by a GEMM crate.
+
+use std::ops::Range;
+
+use gemm::Parallelism;
+
+/// A matrix somewhere in memory: element (i, j) is at `i * stride.0 + j * stride.1`.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a> {
+    pub values: &'a [f32],
+    pub stride: (usize, usize),
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// rows × columns, row by row.
+    pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
+        Self { values, stride: (columns, 1), rows, columns }
+    }
+
+    /// Its transpose.
+    pub fn transposed(self) -> Self {
+        Self { stride: (self.stride.1, self.stride.0), rows: self.columns, columns: self.rows, ..self }
+    }
+
+    /// Copies a block, times `scale`, to rows of `width` floats, and fills what is left of `out` with zeros.
+    #[inline(always)]
+    pub fn copy_block(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        scale: f32,
+        out: &mut [f32],
+        width: usize,
+    ) {
+        let block = &self.values[rows.start * self.stride.0 + columns.start * self.stride.1..];
+        if rows.len() * width < out.len() || columns.len() < width {
+            out.fill(0.0);
+        }
+        // Row by row, or column by column; a single column may look like either.
+        if self.stride.1 == 1 && self.stride.0 >= self.columns {
+            for (out, row) in out.chunks_mut(width).zip(block.chunks(self.stride.0)).take(rows.len()) {
+                for (out, x) in out.iter_mut().zip(&row[..columns.len()]) {
+                    *out = scale * x;
+                }
+            }
+        } else {
+            // Four columns at a time: their elements lie side by side afterwards.
+            let mut all = block.chunks(self.stride.1).take(columns.len()).map(|column| &column[..rows.len()]);
+            for j in (0..columns.len()).step_by(4) {
+                let [a, b, c, d] = std::array::from_fn(|_| all.next());
+                if let (Some(a), Some(b), Some(c), Some(d)) = (a, b, c, d) {
+                    for ((((out, a), b), c), d) in out.chunks_mut(width).zip(a).zip(b).zip(c).zip(d) {
+                        out[j..j + 4].copy_from_slice(&[scale * a, scale * b, scale * c, scale * d]);
+                    }
+                } else {
+                    for (j, column) in (j..).zip([a, b, c, d].into_iter().flatten()) {
+                        for (out, x) in out.chunks_mut(width).zip(column) {
+                            out[j] = scale * x;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// out = keep · out + scale · left × right, on this thread; `out` is row-major.
+pub fn product(out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) {
+    let (m, n, k) = (left.rows, right.columns, left.columns);
+    let last = |matrix: &Matrix| (matrix.rows - 1) * matrix.stride.0 + (matrix.columns - 1) * matrix.stride.1;
+    assert!(m > 0 && n > 0 && k > 0 && k == right.rows);
+    assert!(out.len() == m * n && last(&left) < left.values.len() && last(&right) < right.values.len());
+    // SAFETY: the assertions hold every element that is read or written within its slice.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            keep != 0.0,
+            left.values.as_ptr(),
+            left.stride.1 as isize,
+            left.stride.0 as isize,
+            right.values.as_ptr(),
+            right.stride.1 as isize,
+            right.stride.0 as isize,
+            keep,
+            scale,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
