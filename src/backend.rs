@@ -119,6 +119,9 @@ pub struct Data(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Values(pub(crate) usize);
 
+/// How often [`Backend::multiply_add`] multiplies and adds. The same in `shaders/multiply_add.wgsl`.
+pub const MULTIPLY_ADDS: usize = 256;
+
 /// What a device is, for people and for reports.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct DeviceInfo {
@@ -195,6 +198,11 @@ pub trait Backend: Send {
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values);
     /// values = F(v) = −β bᵀv − Σ_j softplus(β(c_j + (vW)_j)), of the states of `visible`.
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values);
+
+    /// values = x·(1 − 2⁻¹⁰) + 2⁻¹⁰, [`MULTIPLY_ADDS`] times over: what arithmetic can reach, for benchmarks.
+    fn multiply_add(&mut self, params: &Params, values: Values);
+    /// to = from: what the memory can reach, for benchmarks.
+    fn copy(&mut self, params: &Params, from: Values, to: Values);
 
     /// Sends off what was recorded; waits only where the device is more than one submission behind.
     ///

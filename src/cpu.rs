@@ -6,6 +6,7 @@ mod codes;
 mod lookup;
 mod math;
 mod matrix;
+mod multiply_add;
 mod strips;
 
 use std::ops::Range;
@@ -23,6 +24,7 @@ use codes::Codes;
 use lookup::Term;
 use math::sigmoid;
 use matrix::{Matrix, product};
+use multiply_add::MultiplyAdd;
 use strips::Strips;
 
 /// Cases for which tables of sums are worth making.
@@ -359,5 +361,17 @@ impl HostKernels for Cpu {
                 }
             },
         );
+    }
+
+    fn multiply_add(&mut self, params: &Params, values: &mut [f32]) {
+        let parts = values[..params.rows as usize].par_chunks_mut(1 << 12);
+        parts.for_each(|values| self.arch.dispatch(MultiplyAdd(values)));
+    }
+
+    fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]) {
+        let rows = params.rows as usize;
+        to[..rows].par_chunks_mut(1 << 16).zip(from[..rows].par_chunks(1 << 16)).for_each(|(to, from)| {
+            to.copy_from_slice(from);
+        });
     }
 }

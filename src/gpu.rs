@@ -300,6 +300,14 @@ impl Backend for Gpu {
         self.dispatch(Kernel::FreeEnergy, params, &buffers);
     }
 
+    fn multiply_add(&mut self, params: &Params, values: Values) {
+        self.dispatch(Kernel::MultiplyAdd, params, &[values.0]);
+    }
+
+    fn copy(&mut self, params: &Params, from: Values, to: Values) {
+        self.dispatch(Kernel::Copy, params, &[from.0, to.0]);
+    }
+
     fn submit(&mut self) -> Result<()> {
         let Some(submission) = self.flush() else { return Ok(()) };
         match self.in_flight.replace(submission) {

@@ -108,6 +108,8 @@ pub trait HostKernels: Send {
     );
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
+    fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
+    fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]);
 }
 
 /// Means and states of a layer of `width` units.
@@ -255,6 +257,16 @@ impl<K: HostKernels> Backend for Host<K> {
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
         let visible = &self.units[visible.0].states;
         self.kernels.free_energy(params, &self.rbm, visible, &mut self.values[values.0]);
+    }
+
+    fn multiply_add(&mut self, params: &Params, values: Values) {
+        self.kernels.multiply_add(params, &mut self.values[values.0]);
+    }
+
+    fn copy(&mut self, params: &Params, from: Values, to: Values) {
+        let mut copies = std::mem::take(&mut self.values[to.0]);
+        self.kernels.copy(params, &self.values[from.0], &mut copies);
+        self.values[to.0] = copies;
     }
 
     fn submit(&mut self) -> Result<()> {

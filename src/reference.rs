@@ -2,7 +2,7 @@
 //! other devices are tested against it, so it is never optimised.
 
 use crate::{
-    backend::Params,
+    backend::{MULTIPLY_ADDS, Params},
     data::RowLayout,
     host::{HostKernels, Phase, Uniforms},
     rbm::Rbm,
@@ -188,5 +188,21 @@ impl HostKernels for Reference {
             let visible = &visible[row * units..][..units];
             values[row] = free_energy(rbm, f64::from(params.beta), visible) as f32;
         }
+    }
+
+    fn multiply_add(&mut self, params: &Params, values: &mut [f32]) {
+        let small = f64::exp2(-10.0);
+        for value in &mut values[..params.rows as usize] {
+            let mut x = f64::from(*value);
+            for _ in 0..MULTIPLY_ADDS {
+                x = x * (1.0 - small) + small;
+            }
+            *value = x as f32;
+        }
+    }
+
+    fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]) {
+        let rows = params.rows as usize;
+        to[..rows].copy_from_slice(&from[..rows]);
     }
 }

@@ -315,6 +315,31 @@ fn a_whole_step_at_full_size() {
     }
 }
 
+/// The two kernels that only benchmarks need.
+#[test]
+fn multiply_add_and_copy() {
+    each("multiply_add_and_copy", |case, sides| {
+        let count = case.rows * case.shape.visible;
+        let params = Params { rows: count as u32, ..Params::new(case.shape, case.rows, case.seed) };
+        let numbers: Vec<f32> = random_means(1, count + GUARD, 5).iter().map(|x| x * 20.0).collect();
+        let mut results = Vec::new();
+        for side in sides.iter_mut() {
+            let [values, copies] = [side.values(count + GUARD).unwrap(), side.values(count + GUARD).unwrap()];
+            side.write_values(values, &numbers);
+            side.write_values(copies, &vec![POISON; count + GUARD]);
+            side.multiply_add(&params, values);
+            side.copy(&params, values, copies);
+            let [values, copies] = [values, copies].map(|all| side.read_values(all, count + GUARD).unwrap());
+            assert_eq!(values[..count], copies[..count], "{}", case.name);
+            assert_eq!(values[count..], numbers[count..], "{}: changed past the last", case.name);
+            assert!(copies[count..].iter().all(|x| x.is_nan()), "{}: wrote past the last", case.name);
+            results.push(values);
+        }
+        let error = largest_difference(&results[0], &results[1]);
+        assert!(error <= 20.0 * TOLERANCE, "{}: {error:e}", case.name);
+    });
+}
+
 #[test]
 fn a_wrong_kernel_is_found() {
     // The comparison itself must be able to fail: one weight is off by 1e-3.

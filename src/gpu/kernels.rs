@@ -21,6 +21,10 @@ pub enum Kernel {
     SquaredError,
     /// `free_energy.wgsl`
     FreeEnergy,
+    /// `multiply_add.wgsl`
+    MultiplyAdd,
+    /// `copy.wgsl`
+    Copy,
 }
 
 /// How a product is cut into workgroups and invocations.
@@ -80,13 +84,15 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
         Self::Update,
         Self::SquaredError,
         Self::FreeEnergy,
+        Self::MultiplyAdd,
+        Self::Copy,
     ];
 
     /// The name of the file, the entry point, the method and the twin.
@@ -103,6 +109,8 @@ impl Kernel {
             Self::Update => "rbm.update",
             Self::SquaredError => "rbm.squared_error",
             Self::FreeEnergy => "rbm.free_energy",
+            Self::MultiplyAdd => "rbm.multiply_add",
+            Self::Copy => "rbm.copy",
         }
     }
 
@@ -124,6 +132,8 @@ impl Kernel {
             Self::Update => (include_str!("../../shaders/update.wgsl"), &[ACCUMULATE]),
             Self::SquaredError => (include_str!("../../shaders/squared_error.wgsl"), &[REDUCE]),
             Self::FreeEnergy => (include_str!("../../shaders/free_energy.wgsl"), &[ACCUMULATE, REDUCE]),
+            Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
+            Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
         }
     }
 
@@ -134,6 +144,8 @@ impl Kernel {
             Self::SampleHidden | Self::SampleVisible => &[false, false, false, true, true],
             Self::Update => &[false, false, false, false, true, true],
             Self::SquaredError | Self::FreeEnergy => &[false, false, true],
+            Self::MultiplyAdd => &[true],
+            Self::Copy => &[false, true],
         }
     }
 
@@ -161,6 +173,8 @@ impl Kernel {
             }
             Self::SquaredError => return line(params.rows),
             Self::FreeEnergy => return line(row_blocks),
+            Self::MultiplyAdd => return line(row_blocks.div_ceil(64 * 8)),
+            Self::Copy => return line(row_blocks.div_ceil(64)),
             Self::SampleHidden => (groups(params.hidden), row_blocks),
             Self::SampleVisible => (groups(params.visible), row_blocks),
             Self::Update => (groups(params.hidden), groups(params.visible)),
