@@ -1,20 +1,32 @@
-//! How fast a device is: one step checked against the reference, then whole steps and single kernels timed.
+//! How fast a device is: one step checked against the reference, then whole steps and single kernels timed, beside what
+//! the device can reach at all.
 
-use std::time::{Duration, Instant};
+mod ceilings;
+mod plot;
+mod sweep;
+mod timing;
+mod workload;
+
+pub use ceilings::{Ceilings, Work};
+pub use plot::plot;
+pub use sweep::{Cliff, SweepPoint, SweepReport, sweep};
+pub use timing::Times;
+
+use std::path::PathBuf;
 
 use serde::Serialize;
 
 use crate::{
-    backend::{Backend, Params},
-    check::{self, StepCheck, random_states},
-    config::{DeviceChoice, VisibleStates, check_cd},
-    data::Rows,
+    backend::DeviceInfo,
+    check::{self, StepCheck},
+    config::{DeviceChoice, check_cd},
+    data::{RowLayout, Rows, Source},
     device::{self, Footprint},
     error::{Result, usage},
-    estimator::{Draws, Phases, contrastive_divergence},
-    rbm::{Layer, Rbm, Shape},
-    rng::Stream,
+    rbm::Shape,
 };
+use timing::{Patience, time};
+use workload::{Workload, random_rows};
 
 /// The options of a benchmark.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,7 +35,7 @@ pub struct BenchOptions {
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub batch: usize,
     /// Visible units
-    #[arg(long, value_name = "N", default_value_t = 784)]
+    #[arg(long, value_name = "N", default_value_t = 784, conflicts_with = "data")]
     pub visible: usize,
     /// Hidden units
     #[arg(long, value_name = "N", default_value_t = 500)]
@@ -31,24 +43,28 @@ pub struct BenchOptions {
     /// Gibbs steps of contrastive divergence
     #[arg(long, value_name = "K", default_value_t = 1)]
     pub cd: u32,
+    /// Cases that an epoch is made of, at most; whole minibatches of them
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub rows: usize,
+    /// Learn these data, made binary at 0.5, rather than random rows with half of the bits on; as for train
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<Source>,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub device: DeviceChoice,
+    /// Steps of many sizes instead: 128 to 4096 hidden units, 16 to 8192 cases in a minibatch
+    #[arg(long, conflicts_with_all = ["batch", "hidden", "rows", "data"])]
+    pub sweep: bool,
+    /// Draw the sweep, as an SVG file
+    #[arg(long, value_name = "FILE", requires = "sweep")]
+    pub plot: Option<PathBuf>,
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,
 }
 
-/// Times of many runs, each of one step or one kernel, in seconds.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Times {
-    /// The median.
-    pub median: f64,
-    /// The shortest.
-    pub min: f64,
-    /// The longest.
-    pub max: f64,
-}
+/// The kernels of a step, in order.
+const KERNELS: [&str; 4] = ["gather", "sample_hidden", "sample_visible", "update"];
 
 /// What one kernel takes.
 #[derive(Clone, Debug, Serialize)]
@@ -59,21 +75,34 @@ pub struct KernelTimes {
     pub calls_a_step: u32,
     /// For one call.
     pub seconds: Times,
-    /// Floating-point operations of its product, 10⁹ a second, at the median; none for a kernel without a product.
-    pub gflops: Option<f64>,
+    /// What it has to do at least.
+    pub work: Work,
+    /// Floating-point operations of its product, 10⁹ a second, at the median.
+    pub gflops: f64,
+    /// The least time that its work takes on this device over the time that it takes.
+    pub share_of_ceiling: f64,
+}
+
+/// Whether a second run would find the same.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Repeatability {
+    /// How far apart the medians of the steps before and after the kernels are, as a share.
+    pub drift: f64,
+    /// [`Times::spread`] of all steps.
+    pub spread: f64,
+    /// Whether both are below five per cent.
+    pub repeatable: bool,
 }
 
 /// What a benchmark found.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
-    /// The device's name.
-    pub device: String,
-    /// `vulkan`, `metal`, `dx12`, `cpu` or `reference`.
-    pub backend: String,
-    /// `discrete`, `integrated`, `virtual`, `software`, `other`, `cpu` or `reference`.
-    pub kind: String,
-    /// The driver, or the instruction set and threads.
-    pub driver: String,
+    /// What was measured.
+    pub device: DeviceInfo,
+    /// The data: `random`, or as they were named.
+    pub data: String,
+    /// Cases of an epoch.
+    pub rows: usize,
     /// Visible units.
     pub visible: usize,
     /// Hidden units.
@@ -84,119 +113,122 @@ pub struct BenchReport {
     pub cd: u32,
     /// The step that was held against the reference.
     pub check: StepCheck,
-    /// For one training step.
+    /// What the device can reach at all.
+    pub ceilings: Ceilings,
+    /// For one training step, as the scheduler runs it.
     pub step_seconds: Times,
+    /// Whether a second run would find the same.
+    pub repeatability: Repeatability,
     /// Cases learnt from in a second, at the median.
     pub samples_per_second: f64,
     /// Floating-point operations of the products, 10⁹ a second, at the median.
     pub gflops: f64,
+    /// A step's kernels, each by itself, added up.
+    pub kernels_seconds: f64,
     /// Each kernel by itself.
     pub kernels: Vec<KernelTimes>,
 }
 
 /// Multiplications and additions that checking a step may cost the reference: a few seconds.
 const CHECK_WORK: usize = 2_000_000_000;
-/// A timed run is repeated within one measurement until it takes at least this long,
-const LEAST: Duration = Duration::from_millis(20);
-/// and measured so many times,
-const MEASUREMENTS: usize = 30;
-/// or until this much time has gone by.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// What two measurements may differ by.
+const REPEATABLE: f64 = 0.05;
+
+/// Checks the options by themselves.
+fn checked(options: &BenchOptions) -> Result<()> {
+    let &BenchOptions { batch, visible, hidden, cd, rows, .. } = options;
+    for (option, value) in
+        [("batch", batch), ("visible", visible), ("hidden", hidden), ("cd", cd as usize), ("rows", rows)]
+    {
+        if value == 0 {
+            return usage!("--{option} must be at least 1, found 0");
+        }
+    }
+    check_cd(cd)
+}
 
 /// Checks one step, then times.
 ///
 /// # Errors
 /// [`crate::Error::Usage`] for options that make no sense or don't fit the device, [`crate::Error::Device`] if it
-/// fails.
+/// fails; what loading the data may give.
 pub fn run(options: &BenchOptions) -> Result<BenchReport> {
-    let &BenchOptions { batch, visible, hidden, cd, .. } = options;
-    for (option, value) in [("batch", batch), ("visible", visible), ("hidden", hidden), ("cd", cd as usize)] {
-        if value == 0 {
-            return usage!("--{option} must be at least 1, found 0");
-        }
-    }
-    check_cd(cd)?;
+    checked(options)?;
+    let &BenchOptions { batch, hidden, cd, .. } = options;
+    let loaded = match &options.data {
+        Some(source) => Some(source.load()?.threshold().train.rows),
+        None => None,
+    };
+    let visible = loaded.as_ref().map_or(options.visible, |rows| rows.layout().units);
     let shape = Shape { visible, hidden };
     let footprint = Footprint::new(shape, batch, 6, 0);
-    let (_, mut backend) = device::open(&options.device, &footprint)?;
+    let (candidate, mut backend) = device::open(&options.device, &footprint)?;
     let backend = &mut *backend;
+    // Whole minibatches, so that every step is of one size.
+    let most = loaded.as_ref().map_or(usize::MAX, Rows::len);
+    if batch > most {
+        return usage!("--batch {batch} is larger than the data: there are {most} training cases");
+    }
+    let count = (options.rows.min(most) / batch).max(1) * batch;
+    let layout = RowLayout { units: visible, bits: true, scale: 1.0 };
+    if !candidate.holds(layout, count, &footprint) {
+        return usage!("there is no room for {count} rows of {visible} units; choose fewer --rows");
+    }
 
     let row_work = 5 * visible.saturating_mul(hidden);
     let check = check::step(backend, shape, batch.min((CHECK_WORK / row_work).max(1)), 1)?;
+    let ceilings = Ceilings::measure(backend)?;
 
-    let states = random_states(batch, visible, 2);
-    let bits: Vec<bool> = states.iter().map(|&state| state > 0.5).collect();
-    let rows = Rows::from_bits(visible, &bits);
-    let data = backend.data(rows.layout(), batch)?;
-    backend.write_data(data, rows.words());
-    backend.write_order(data, &(0..batch as u32).collect::<Vec<_>>());
-    backend.write_rbm(&Rbm::initial(shape, &vec![0.5; visible], 1), &Rbm::zeros(shape));
-    let mut phase = || Ok((backend.units(Layer::Visible, batch)?, backend.units(Layer::Hidden, batch)?));
-    let phases = Phases { positive: phase()?, negative: phase()? };
-    let ((v0, h0), (v1, _)) = (phases.positive, phases.negative);
-    let params = Params { learning_rate: 0.01, ..Params::new(shape, batch, 1).layout(rows.layout()) };
-    let (draw_hidden, draw_visible) = (params.sample(Stream::Hidden, 0), params.sample(Stream::Visible, 0));
-
-    let mut step = 0;
-    let step_seconds = time(backend, |backend| {
-        step += 1;
-        let params = Params { step, ..params };
-        backend.gather(&params, data, v0);
-        let draws = &mut Draws { host: None };
-        contrastive_divergence(backend, params, draws, phases, cd, VisibleStates::Sample);
-        backend.update(&params, phases.positive, phases.negative);
-    })?;
-
-    let product = 2.0 * batch as f64 * visible as f64 * hidden as f64;
-    let mut kernels = Vec::new();
-    let mut kernel = |name, calls_a_step, products: f64, call: &dyn Fn(&mut dyn Backend)| {
-        let seconds = time(backend, call)?;
-        let gflops = (products > 0.0).then(|| products * product / seconds.median * 1e-9);
-        kernels.push(KernelTimes { name, calls_a_step, seconds, gflops });
-        Ok(())
+    let rows = match loaded {
+        None => random_rows(count, visible),
+        Some(mut rows) => {
+            rows.truncate(count);
+            rows
+        }
     };
-    kernel("gather", 1, 0.0, &|backend| backend.gather(&params, data, v0))?;
-    kernel("sample_hidden", 1 + cd, 1.0, &|backend| backend.sample_hidden(&draw_hidden, v0, h0))?;
-    kernel("sample_visible", cd, 1.0, &|backend| backend.sample_visible(&draw_visible, h0, v1))?;
-    kernel("update", 1, 2.0, &|backend| backend.update(&params, phases.positive, phases.negative))?;
+    let mut workload = Workload::new(backend, rows, hidden, batch, cd)?;
+    let before = workload.time_steps(backend, Patience::LONG, batch)?;
+    let mut kernels = Vec::new();
+    let work = Work::of_kernels(shape, batch, workload.row_bytes());
+    for (kernel, (name, work)) in KERNELS.into_iter().zip(work).enumerate() {
+        let seconds = Times::of(time(backend, Patience::LONG, |backend| {
+            workload.kernel(backend, kernel);
+            Ok(())
+        })?);
+        kernels.push(KernelTimes {
+            name,
+            calls_a_step: [1, 1 + cd, cd, 1][kernel],
+            seconds,
+            work,
+            gflops: work.flops / seconds.median * 1e-9,
+            share_of_ceiling: ceilings.least_seconds(work) / seconds.median,
+        });
+    }
+    let after = workload.time_steps(backend, Patience::LONG, batch)?;
+    let medians = [&before, &after].map(|seconds| Times::of(seconds.clone()).median);
+    let step_seconds = Times::of([before, after].concat());
+    let drift = (medians[1] / medians[0] - 1.0).abs();
+    let repeatable = drift < REPEATABLE && step_seconds.spread < REPEATABLE;
 
-    let info = backend.info().clone();
+    let flops: f64 = kernels.iter().map(|kernel| f64::from(kernel.calls_a_step) * kernel.work.flops).sum();
     Ok(BenchReport {
-        device: info.name,
-        backend: info.backend,
-        kind: info.kind,
-        driver: info.driver,
+        device: backend.info().clone(),
+        data: options.data.as_ref().map_or("random".into(), Source::to_string),
+        rows: count,
         visible,
         hidden,
         batch,
         cd,
         check,
+        ceilings,
         step_seconds,
+        repeatability: Repeatability { drift, spread: step_seconds.spread, repeatable },
         samples_per_second: batch as f64 / step_seconds.median,
-        gflops: f64::from(3 + 2 * cd) * product / step_seconds.median * 1e-9,
+        gflops: flops / step_seconds.median * 1e-9,
+        kernels_seconds: kernels
+            .iter()
+            .map(|kernel| f64::from(kernel.calls_a_step) * kernel.seconds.median)
+            .sum(),
         kernels,
     })
-}
-
-/// Times one call: warm-up, then measurements of as many calls as [`LEAST`] takes.
-fn time(backend: &mut dyn Backend, mut call: impl FnMut(&mut dyn Backend)) -> Result<Times> {
-    let mut measure = |backend: &mut dyn Backend, calls: u32| -> Result<Duration> {
-        let start = Instant::now();
-        (0..calls).for_each(|_| call(backend));
-        backend.wait()?;
-        Ok(start.elapsed())
-    };
-    measure(backend, 1)?;
-    let mut calls = 1;
-    while measure(backend, calls)? < LEAST {
-        calls *= 2;
-    }
-    let start = Instant::now();
-    let mut seconds = Vec::new();
-    while seconds.len() < MEASUREMENTS && (seconds.len() < 3 || start.elapsed() < PATIENCE) {
-        seconds.push(measure(backend, calls)?.as_secs_f64() / f64::from(calls));
-    }
-    seconds.sort_by(f64::total_cmp);
-    let median = (seconds[(seconds.len() - 1) / 2] + seconds[seconds.len() / 2]) / 2.0;
-    Ok(Times { median, min: seconds[0], max: seconds[seconds.len() - 1] })
 }

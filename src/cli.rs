@@ -37,7 +37,9 @@ enum Command {
     /// Check one step against the reference, then time steps and kernels
     #[command(after_help = "Examples:\n  \
         rbm-gpu bench --batch 256\n  \
-        rbm-gpu bench --device discrete --batch 8192 --hidden 4096 --json")]
+        rbm-gpu bench --device discrete --batch 8192 --hidden 4096 --json\n  \
+        rbm-gpu bench --data mnist --device cpu\n  \
+        rbm-gpu bench --sweep --plot sweep.svg")]
     Bench(BenchOptions),
 }
 

@@ -235,6 +235,12 @@ impl Rows {
         sums.iter().map(|sum| sum / self.len() as f64).collect()
     }
 
+    /// Adds rows of the same layout at the end.
+    pub fn append(&mut self, mut more: Self) {
+        assert_eq!(self.layout, more.layout, "rows of one layout");
+        self.words.append(&mut more.words);
+    }
+
     /// The first rows, at most `count`.
     pub fn truncate(&mut self, count: usize) {
         self.words.truncate(count * self.layout.words());

@@ -182,7 +182,7 @@ impl Candidate {
 
     /// Whether `rows` packed rows may stay on the device beside the rest; if not, they are streamed.
     pub fn holds(&self, layout: RowLayout, rows: usize, footprint: &Footprint) -> bool {
-        let bytes = 4 * (rows as u64) * (layout.words() as u64);
+        let bytes = (rows as u64).saturating_mul(layout.words() as u64).saturating_mul(4);
         let room = self.room();
         let needed = bytes.saturating_add(footprint.device).saturating_add(footprint.host);
         bytes <= room.largest_buffer && (!room.shared || room.memory.is_none_or(|memory| needed <= memory))

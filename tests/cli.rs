@@ -335,7 +335,7 @@ fn bench_checks_and_times() {
     for (key, expected) in [("visible", 20), ("hidden", 10), ("batch", 8), ("cd", 2)] {
         assert_eq!(report[key], expected, "{key}");
     }
-    assert!(report["device"].is_string() && report["backend"] == "cpu", "{report}");
+    assert!(report["device"]["name"].is_string() && report["device"]["backend"] == "cpu", "{report}");
     assert!(report["samples_per_second"].as_f64().unwrap() > 0.0);
     let names: Vec<_> = report["kernels"].as_array().unwrap().iter().map(|kernel| &kernel["name"]).collect();
     assert_eq!(names, ["gather", "sample_hidden", "sample_visible", "update"]);

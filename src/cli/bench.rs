@@ -4,16 +4,16 @@ use std::process::ExitCode;
 
 use rbm_gpu::{
     Result,
-    bench::{BenchOptions, BenchReport, Times, run as measure},
+    bench::{BenchOptions, BenchReport, SweepReport, Times, plot, run as measure, sweep},
     check,
 };
 
 use super::print;
 
-/// A measurement this many times longer than the median makes a warning.
-const NOISY: f64 = 1.5;
-
 pub fn run(options: &BenchOptions) -> Result<ExitCode> {
+    if options.sweep {
+        return run_sweep(options);
+    }
     let report = measure(options)?;
     if options.json {
         print(&format!("{}\n", serde_json::json!(report)));
@@ -32,44 +32,108 @@ pub fn run(options: &BenchOptions) -> Result<ExitCode> {
 }
 
 fn table(report: &BenchReport) -> String {
-    let BenchReport { check, step_seconds: step, .. } = report;
+    let BenchReport { device, check, ceilings, step_seconds: step, repeatability, .. } = report;
     let mut text = format!(
-        "{} ({}, {}, {})\n{} visible and {} hidden units, batch {}, CD-{}\n",
-        report.device,
-        report.backend,
-        report.kind,
-        report.driver,
+        "{} ({}, {}, {})\n{} visible and {} hidden units, batch {}, CD-{}, {} rows of {}\n",
+        device.name,
+        device.backend,
+        device.kind,
+        device.driver,
         report.visible,
         report.hidden,
         report.batch,
-        report.cd
+        report.cd,
+        report.rows,
+        report.data
     );
     text += &format!(
         "check: {} cases; largest difference from the reference {:.1e} in means, {:.1e} in parameters; \
-         {} wrong states: {}\n\n",
+         {} wrong states: {}\n",
         check.rows,
         check.mean_error,
         check.parameter_error,
         check.wrong_states,
         if check.passes() { "passed" } else { "FAILED" }
     );
-    text += &format!("{:16}{:>6}{:>12}{:>12}{:>12}{:>10}\n", "", "calls", "median", "min", "max", "GFLOP/s");
-    let mut row = |name: &str, calls: String, times: &Times, gflops: Option<f64>| {
-        let gflops = gflops.map_or(String::new(), |gflops| format!("{gflops:.1}"));
-        text += &format!("{name:16}{calls:>6}");
-        for seconds in [times.median, times.min, times.max] {
-            text += &format!("{:>9.3} ms", seconds * 1e3);
-        }
-        text += &format!("{gflops:>10}\n");
-    };
-    row("step", String::new(), step, Some(report.gflops));
+    text += &format!(
+        "ceilings: {:.0} GFLOP/s of multiplying and adding, {:.1} GB/s of copying\n\n",
+        ceilings.gflops, ceilings.gbytes_per_second
+    );
+    text += &format!(
+        "{:16}{:>6}{:>12}{:>12}{:>12}{:>10}{:>9}{:>12}\n",
+        "", "calls", "median", "min", "max", "GFLOP/s", "GB/s", "of ceiling"
+    );
+    let times =
+        |times: &Times| [times.median, times.min, times.max].map(|s| format!("{:>9.3} ms", s * 1e3)).concat();
+    let gflops = |gflops: f64| if gflops > 0.0 { format!("{gflops:.1}") } else { String::new() };
     for kernel in &report.kernels {
-        row(kernel.name, kernel.calls_a_step.to_string(), &kernel.seconds, kernel.gflops);
+        text += &format!(
+            "{:16}{:>6}{}{:>10}{:>9.1}{:>10.0} %\n",
+            kernel.name,
+            kernel.calls_a_step,
+            times(&kernel.seconds),
+            gflops(kernel.gflops),
+            kernel.work.bytes / kernel.seconds.median * 1e-9,
+            kernel.share_of_ceiling * 1e2
+        );
     }
-    text += &format!("\n{:.0} samples a second\n", report.samples_per_second);
-    if step.max > NOISY * step.median {
-        text +=
-            "the slowest step took much longer than the median: something else was running; repeat this\n";
+    text += &format!("{:22}{:>9.3} ms\n", "these together", report.kernels_seconds * 1e3);
+    text += &format!("{:22}{}{:>10}\n", "step", times(step), gflops(report.gflops));
+    text += &format!(
+        "\n{:.0} samples a second; a step takes {:.2} times what its kernels take by themselves\n",
+        report.samples_per_second,
+        step.median / report.kernels_seconds
+    );
+    let (spread, drift) = (repeatability.spread * 1e2, repeatability.drift * 1e2);
+    text += &if repeatability.repeatable {
+        format!("repeatable: half of the steps are within {spread:.1} %, and they drifted by {drift:.1} %\n")
+    } else {
+        format!(
+            "NOT repeatable: half of the steps are within {spread:.1} %, and they drifted by {drift:.1} % while this \
+             ran (5 % is the limit): something else was running; repeat this\n"
+        )
+    };
+    text
+}
+
+fn run_sweep(options: &BenchOptions) -> Result<ExitCode> {
+    if !options.json {
+        print(&format!(
+            "{:>8}{:>8}{:>14}{:>10}{:>14}{:>10}\n",
+            "hidden", "batch", "step", "GFLOP/s", "samples/s", "spread"
+        ));
+    }
+    let report = sweep(options, |point| {
+        if !options.json {
+            print(&format!(
+                "{:>8}{:>8}{:>11.3} ms{:>10.1}{:>14.0}{:>8.1} %\n",
+                point.hidden,
+                point.batch,
+                point.step_seconds.median * 1e3,
+                point.gflops,
+                point.batch as f64 / point.step_seconds.median,
+                point.step_seconds.spread * 1e2
+            ));
+        }
+    })?;
+    if let Some(path) = &options.plot {
+        plot(&report, path)?;
+    }
+    print(&if options.json { format!("{}\n", serde_json::json!(report)) } else { verdict(&report) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verdict(report: &SweepReport) -> String {
+    let mut text = format!("\n{}; {} visible units, CD-{}\n", report.device, report.visible, report.cd);
+    if report.cliffs.is_empty() {
+        text += "no cliffs: twice the work always takes from 0.9 to 4 times as long\n";
+    }
+    for cliff in &report.cliffs {
+        let ((hidden, batch), (more_hidden, more_batch)) = (cliff.from, cliff.to);
+        text += &format!(
+            "cliff: {more_hidden} hidden units at batch {more_batch} take {:.2} times as long as {hidden} at {batch}\n",
+            cliff.ratio
+        );
     }
     text
 }

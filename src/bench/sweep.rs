@@ -1,0 +1,115 @@
+//! Steps of many sizes: does their cost grow as the arithmetic does?
+
+use serde::Serialize;
+
+use super::{
+    BenchOptions, checked,
+    timing::{Patience, Times},
+    workload::{Workload, random_rows},
+};
+use crate::{
+    backend::DeviceInfo,
+    device::{self, Footprint},
+    error::{Result, usage},
+    rbm::Shape,
+};
+
+/// Hidden units and cases in a minibatch: the powers of two from one to the other.
+const HIDDEN: [usize; 2] = [128, 4096];
+const BATCH: [usize; 2] = [16, 8192];
+
+/// How many times as long twice the work may take.
+const LEAST: f64 = 0.9;
+const MOST: f64 = 4.0;
+
+/// One size.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct SweepPoint {
+    /// Hidden units.
+    pub hidden: usize,
+    /// Cases in a minibatch.
+    pub batch: usize,
+    /// For one training step.
+    pub step_seconds: Times,
+    /// Floating-point operations of the products, 10⁹ a second, at the median.
+    pub gflops: f64,
+}
+
+/// Two neighbouring sizes between which the cost does not grow as the arithmetic does.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Cliff {
+    /// The smaller: hidden units and cases.
+    pub from: (usize, usize),
+    /// Twice as much of one of them.
+    pub to: (usize, usize),
+    /// How many times as long the larger takes.
+    pub ratio: f64,
+}
+
+/// What a sweep found.
+#[derive(Clone, Debug, Serialize)]
+pub struct SweepReport {
+    /// What was measured.
+    pub device: DeviceInfo,
+    /// Visible units.
+    pub visible: usize,
+    /// Gibbs steps of a training step.
+    pub cd: u32,
+    /// All sizes, by hidden units, then by cases.
+    pub points: Vec<SweepPoint>,
+    /// Where twice the work takes more than four times as long, or less time than half of it.
+    pub cliffs: Vec<Cliff>,
+}
+
+/// Measures steps of every size, and calls `report` after each.
+///
+/// # Errors
+/// As [`super::run`].
+pub fn sweep(options: &BenchOptions, mut report: impl FnMut(&SweepPoint)) -> Result<SweepReport> {
+    checked(options)?;
+    if options.data.is_some() {
+        return usage!("--sweep takes random rows: leave out --data");
+    }
+    let powers = |[first, last]: [usize; 2]| {
+        std::iter::successors(Some(first), |x| Some(2 * x)).take_while(move |&x| x <= last)
+    };
+    let &BenchOptions { visible, cd, .. } = options;
+    let mut device = None;
+    let mut points: Vec<SweepPoint> = Vec::new();
+    for hidden in powers(HIDDEN) {
+        let shape = Shape { visible, hidden };
+        let footprint = Footprint::new(shape, BATCH[1], 2, 0);
+        let (_, mut backend) = device::open(&options.device, &footprint)?;
+        let backend = &mut *backend;
+        device = Some(backend.info().clone());
+        let mut workload = Workload::new(backend, random_rows(BATCH[1], visible), hidden, BATCH[1], cd)?;
+        for batch in powers(BATCH) {
+            let step_seconds = Times::of(workload.time_steps(backend, Patience::SHORT, batch)?);
+            let flops = f64::from(3 + 2 * cd) * 2.0 * (batch * visible * hidden) as f64;
+            let point =
+                SweepPoint { hidden, batch, step_seconds, gflops: flops / step_seconds.median * 1e-9 };
+            report(&point);
+            points.push(point);
+        }
+    }
+    let cliffs = cliffs(&points);
+    let device = device.expect("there is more than one size");
+    Ok(SweepReport { device, visible, cd, points, cliffs })
+}
+
+/// Twice the work takes twice as long on a device that it fills, and as long as half of it on one that it does not. The
+/// time for a floating-point operation must stay within a factor of two of that, give or take what a measurement does.
+fn cliffs(points: &[SweepPoint]) -> Vec<Cliff> {
+    let twice = |a: &SweepPoint, b: &SweepPoint| {
+        (b.hidden, b.batch) == (2 * a.hidden, a.batch) || (b.hidden, b.batch) == (a.hidden, 2 * a.batch)
+    };
+    let pairs = points.iter().flat_map(|a| points.iter().filter(move |b| twice(a, b)).map(move |b| (a, b)));
+    pairs
+        .map(|(a, b)| Cliff {
+            from: (a.hidden, a.batch),
+            to: (b.hidden, b.batch),
+            ratio: b.step_seconds.median / a.step_seconds.median,
+        })
+        .filter(|pair| !(LEAST..=MOST).contains(&pair.ratio))
+        .collect()
+}
