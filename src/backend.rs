@@ -13,7 +13,7 @@ use crate::{
     rng::Stream,
 };
 
-/// What one kernel is told. The same 64 bytes as `struct Params` in `shaders/shared/params.wgsl`.
+/// What one kernel is told. The same 80 bytes as `struct Params` in `shaders/shared/params.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {
@@ -49,6 +49,12 @@ pub struct Params {
     pub first_chain: u32,
     /// What a data byte is multiplied by.
     pub data_scale: f32,
+    /// Chains of the negative phase.
+    pub chains: u32,
+    /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1.
+    pub rate: f32,
+    /// Not used.
+    pub reserved: [u32; 2],
 }
 
 impl Params {
@@ -58,12 +64,15 @@ impl Params {
     pub const HOST_UNIFORMS: u32 = 2;
     /// Data rows hold one bit a unit, not one byte.
     pub const BITS: u32 = 4;
+    /// The update is centred at the offsets.
+    pub const CENTRED: u32 = 8;
 
-    /// Parameters that say only which units there are, at temperature 1.
+    /// Parameters that say only which units there are, at temperature 1; as many chains as rows.
     pub fn new(shape: Shape, rows: usize, seed: u64) -> Self {
         let [seed_low, seed_high] = crate::rng::key(seed);
         Self {
             rows: rows as u32,
+            chains: rows as u32,
             visible: shape.visible as u32,
             hidden: shape.hidden as u32,
             beta: 1.0,
@@ -85,9 +94,14 @@ impl Params {
         Self { flags, data_scale: layout.scale, ..self }
     }
 
-    /// The same for another minibatch of the order.
+    /// The same for another minibatch of the order; as many chains as rows.
     pub fn minibatch(self, first_row: usize, rows: usize) -> Self {
-        Self { first_row: first_row as u32, rows: rows as u32, ..self }
+        Self { first_row: first_row as u32, rows: rows as u32, chains: rows as u32, ..self }
+    }
+
+    /// The same for the chains in place of the cases.
+    pub fn of_chains(self) -> Self {
+        Self { rows: self.chains, ..self }
     }
 
     /// Whether a flag is set.
@@ -174,6 +188,8 @@ pub trait Backend: Send {
 
     /// Replaces the parameters; `velocity` is the update that momentum carries on.
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm);
+    /// Replaces the offsets at which a centred update takes the units, and begins the average of the parameters anew.
+    fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]);
     /// Replaces the first rows of packed data.
     fn write_data(&mut self, data: Data, words: &[u32]);
     /// Replaces the beginning of the order in which minibatches take rows.
@@ -191,9 +207,18 @@ pub trait Backend: Send {
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units);
     /// means = p(v=1|h) = σ(β(b + hWᵀ)); states = u < p with [`Params::SAMPLE`], else the means.
     fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units);
-    /// velocity = momentum·velocity + rate·(⟨v p(h|v)⟩ of `positive` − ⟨v p(h|v)⟩ of `negative` − decay·W), and
-    /// θ += velocity; for each bias its own gradient, and no decay. ⟨·⟩ are means over the rows.
+    /// velocity = momentum·velocity + lr·(⟨v p(h|v)⟩ of `positive` − ⟨v p(h|v)⟩ of `negative` − decay·W), and
+    /// θ += velocity; for each bias its own gradient, and no decay. ⟨·⟩ are means over the rows of the positive phase and
+    /// over the chains of the negative one.
+    ///
+    /// With [`Params::CENTRED`], v and h are taken as v − μ and h − λ, μ and λ being the offsets (Montavon and Müller
+    /// 2012; Melchior, Fischer and Wiskott 2016, algorithm 1). Velocities are those of the centred model; its step is
+    /// W += V_W, b += V_b − V_W λ and c += V_c − V_Wᵀ μ for this one.
     fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units));
+    /// λ += rate·(⟨p(h|v)⟩ − λ): the offsets of the hidden units follow their means over the rows.
+    fn track(&mut self, params: &Params, hidden: Units);
+    /// average += rate·(θ − average): the average of the parameters follows them.
+    fn average(&mut self, params: &Params);
     /// values += Σ_i (x_i − p_i)², of the states of `visible` and the means of `reconstruction`.
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values);
     /// values = F(v) = −β bᵀv − Σ_j softplus(β(c_j + (vW)_j)), of the states of `visible`.
@@ -211,6 +236,10 @@ pub trait Backend: Send {
     fn submit(&mut self) -> Result<()>;
     /// Waits for everything and gives the parameters and the velocity.
     fn read_rbm(&mut self) -> Result<(Rbm, Rbm)>;
+    /// Waits for everything and gives the average of the parameters.
+    fn read_average(&mut self) -> Result<Rbm>;
+    /// Waits for everything and gives the offsets of the visible and the hidden units.
+    fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)>;
     /// Waits for everything and gives the means and the states of the first rows.
     fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)>;
     /// Waits for everything and gives the numbers of the first rows.

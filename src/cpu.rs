@@ -17,12 +17,12 @@ use rayon::prelude::*;
 use crate::{
     backend::{DeviceInfo, Params},
     data::RowLayout,
-    host::{Host, HostKernels, Phase, Uniforms},
+    host::{Host, HostKernels, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
 };
 use codes::Codes;
 use lookup::Term;
-use math::sigmoid;
+use math::{dot, sigmoid};
 use matrix::{Matrix, product};
 use multiply_add::MultiplyAdd;
 use strips::Strips;
@@ -129,6 +129,25 @@ fn vectorize<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
     arch.dispatch(work)
 }
 
+/// Σ scale · the sum over its rows, for each unit of a layer: rows × units, how many rows, and the scale.
+fn unit_gradient<const N: usize>(arch: Arch, phases: [(&[f32], usize, f32); N], units: usize) -> Vec<f32> {
+    let mut gradient = vec![0.0; units];
+    vectorize(
+        arch,
+        #[inline(always)]
+        || {
+            for (values, rows, scale) in phases {
+                for row in values.chunks(units).take(rows) {
+                    for (sum, x) in gradient.iter_mut().zip(row) {
+                        *sum += scale * x;
+                    }
+                }
+            }
+        },
+    );
+    gradient
+}
+
 /// What follows the product in both half steps.
 struct Activation<'a> {
     arch: Arch,
@@ -176,12 +195,32 @@ fn share(rows: usize) -> usize {
     rows.div_ceil(parts).max(1)
 }
 
-/// The step of some parameters: velocity = momentum·velocity + gradient − decay·θ, θ += velocity.
+/// velocity = momentum·velocity + gradient − decay·θ, and θ += velocity.
 #[inline(always)]
 fn step(params: &Params, decay: f32, theta: &mut [f32], velocity: &mut [f32], gradient: &[f32]) {
     for ((theta, velocity), gradient) in theta.iter_mut().zip(velocity).zip(gradient) {
         *velocity = params.momentum * *velocity + gradient - decay * *theta;
         *theta += *velocity;
+    }
+}
+
+/// The same for a row of weights whose gradient is not centred yet: (v − μ)(h − λ) = vh − μh − (v − μ)λ. `mu` is the
+/// row's μ, `visible` its unit's gradient; `lambda` and `hidden` are those of its columns.
+#[inline(always)]
+fn centred_step(
+    params: &Params,
+    decay: f32,
+    weights: &mut [f32],
+    velocity: &mut [f32],
+    gradient: &[f32],
+    (mu, visible): (f32, f32),
+    (lambda, hidden): (&[f32], &[f32]),
+) {
+    let weights = weights.iter_mut().zip(velocity).zip(gradient);
+    for (((weight, velocity), gradient), (lambda, hidden)) in weights.zip(lambda.iter().zip(hidden)) {
+        let gradient = gradient - mu * hidden - visible * lambda;
+        *velocity = params.momentum * *velocity + gradient - decay * *weight;
+        *weight += *velocity;
     }
 }
 
@@ -251,24 +290,54 @@ impl HostKernels for Cpu {
         params: &Params,
         positive: Phase,
         negative: Phase,
+        offsets: &Offsets,
         rbm: &mut Rbm,
         velocity: &mut Rbm,
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let (rows, arch) = (params.rows as usize, self.arch);
-        let rate = params.learning_rate / rows as f32;
+        let arch = self.arch;
+        let centred = params.has(Params::CENTRED);
         let decay = params.learning_rate * params.weight_decay;
-        let phases = [(positive, rate), (negative, -rate)];
+        let phases = [(positive, 1.0), (negative, -1.0)]
+            .map(|(phase, sign)| (phase, sign * params.learning_rate / phase.rows as f32));
         let [left, right] = &mut self.codes;
-        let binary = rows >= FEWEST
-            && left.pack_transposed(arch, positive.visible, rows, m)
-            && right.pack_transposed(arch, negative.visible, rows, m);
+        let ((binary, visible_gradient), hidden_gradient) = rayon::join(
+            || {
+                let pack = |codes: &mut Codes, phase: Phase| {
+                    phase.rows >= FEWEST && codes.pack_transposed(arch, phase.visible, phase.rows, m)
+                };
+                let gradient = || {
+                    unit_gradient(arch, phases.map(|(phase, scale)| (phase.visible, phase.rows, scale)), m)
+                };
+                rayon::join(|| pack(left, positive) && pack(right, negative), gradient)
+            },
+            || unit_gradient(arch, phases.map(|(phase, scale)| (phase.hidden, phase.rows, scale)), n),
+        );
+        let finish = |unit: usize,
+                      columns: Range<usize>,
+                      weights: &mut [f32],
+                      velocity: &mut [f32],
+                      gradient: &[f32]| {
+            vectorize(
+                arch,
+                #[inline(always)]
+                || {
+                    if centred {
+                        let row = (offsets.visible[unit], visible_gradient[unit]);
+                        let columns = (&offsets.hidden[columns.clone()], &hidden_gradient[columns]);
+                        centred_step(params, decay, weights, velocity, gradient, row, columns);
+                    } else {
+                        step(params, decay, weights, velocity, gradient);
+                    }
+                },
+            );
+        };
         if binary {
             let weights = Strips::new(&mut rbm.weights, n);
             let velocity = Strips::new(&mut velocity.weights, n);
             let terms = [&*left, right].into_iter().zip(phases).map(|(left, (phase, scale))| Term {
                 left,
-                right: Matrix::new(phase.hidden, rows, n),
+                right: Matrix::new(phase.hidden, phase.rows, n),
                 scale,
             });
             lookup::sum(arch, &terms.collect::<Vec<_>>(), |part| {
@@ -276,11 +345,7 @@ impl HostKernels for Cpu {
                     // SAFETY: the parts of a sum don't overlap.
                     let (weights, velocity) =
                         unsafe { (weights.row(unit, &part.columns), velocity.row(unit, &part.columns)) };
-                    vectorize(
-                        arch,
-                        #[inline(always)]
-                        || step(params, decay, weights, velocity, gradient),
-                    );
+                    finish(unit, part.columns.clone(), weights, velocity, gradient);
                 }
             });
         } else {
@@ -294,43 +359,68 @@ impl HostKernels for Cpu {
                         values: &phase.visible[part * share..],
                         stride: (1, m),
                         rows: weights.len() / n,
-                        columns: rows,
+                        columns: phase.rows,
                     };
-                    product(gradient, keep, scale, units, Matrix::new(phase.hidden, rows, n));
+                    product(gradient, keep, scale, units, Matrix::new(phase.hidden, phase.rows, n));
                 }
+                let rows = weights.chunks_mut(n).zip(velocity.chunks_mut(n)).zip(gradient.chunks(n));
+                for (unit, ((weights, velocity), gradient)) in (part * share..).zip(rows) {
+                    finish(unit, 0..n, weights, velocity, gradient);
+                }
+            });
+        }
+        step(params, 0.0, &mut rbm.visible_bias, &mut velocity.visible_bias, &visible_gradient);
+        step(params, 0.0, &mut rbm.hidden_bias, &mut velocity.hidden_bias, &hidden_gradient);
+        if centred {
+            // The centred model's biases stay where they are if its weights change: this one's don't.
+            let velocity = &velocity.weights;
+            rbm.visible_bias.par_iter_mut().zip(velocity.par_chunks(n)).with_min_len(64).for_each(
+                |(bias, row)| {
+                    *bias -= vectorize(
+                        arch,
+                        #[inline(always)]
+                        || dot(row, &offsets.hidden),
+                    );
+                },
+            );
+            const STRIP: usize = 64;
+            rbm.hidden_bias.par_chunks_mut(STRIP).enumerate().for_each(|(strip, bias)| {
                 vectorize(
                     arch,
                     #[inline(always)]
-                    || step(params, decay, weights, velocity, gradient),
+                    || {
+                        let mut sums = [0.0; STRIP];
+                        for (row, mu) in velocity.chunks(n).zip(&offsets.visible) {
+                            for (sum, velocity) in sums.iter_mut().zip(&row[strip * STRIP..]) {
+                                *sum += velocity * mu;
+                            }
+                        }
+                        bias.iter_mut().zip(sums).for_each(|(bias, sum)| *bias -= sum);
+                    },
                 );
             });
         }
-        let update_bias = |bias: &mut [f32], velocity: &mut [f32], positive: &[f32], negative: &[f32]| {
-            let units = bias.len();
-            let mut gradient = vec![0.0; units];
-            vectorize(
-                arch,
-                #[inline(always)]
-                || {
-                    for (x, y) in positive.chunks(units).zip(negative.chunks(units)).take(rows) {
-                        for ((sum, x), y) in gradient.iter_mut().zip(x).zip(y) {
-                            *sum += rate * (x - y);
-                        }
-                    }
-                    step(params, 0.0, bias, velocity, &gradient);
-                },
-            );
+    }
+
+    fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]) {
+        let rows = params.rows as usize;
+        let means = unit_gradient(self.arch, [(hidden, rows, 1.0 / rows as f32)], offsets.len());
+        for (offset, mean) in offsets.iter_mut().zip(means) {
+            *offset += params.rate * (mean - *offset);
+        }
+    }
+
+    fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm) {
+        let follow = |average: &mut [f32], parameters: &[f32]| {
+            for (average, parameter) in average.iter_mut().zip(parameters) {
+                *average += params.rate * (parameter - *average);
+            }
         };
-        rayon::join(
-            || {
-                let (bias, velocity) = (&mut rbm.visible_bias, &mut velocity.visible_bias);
-                update_bias(bias, velocity, positive.visible, negative.visible);
-            },
-            || {
-                let (bias, velocity) = (&mut rbm.hidden_bias, &mut velocity.hidden_bias);
-                update_bias(bias, velocity, positive.hidden, negative.hidden);
-            },
-        );
+        const PART: usize = 1 << 14;
+        let weights = average.weights.par_chunks_mut(PART).zip(rbm.weights.par_chunks(PART));
+        weights.for_each(|(average, weights)| follow(average, weights));
+        follow(&mut average.visible_bias, &rbm.visible_bias);
+        follow(&mut average.hidden_bias, &rbm.hidden_bias);
     }
 
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {

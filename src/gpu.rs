@@ -25,7 +25,7 @@ use kernels::{Kernel, Tile};
 const SLOTS: usize = 1024;
 
 /// The storage buffers of a dispatch in the order of its bindings; the rest is not used.
-type Bindings = [Option<usize>; 6];
+type Bindings = [Option<usize>; 8];
 
 /// A model on a GPU, or on a software adapter.
 pub struct Gpu {
@@ -38,6 +38,8 @@ pub struct Gpu {
     data: Vec<DataBuffers>,
     parameters: usize,
     velocity: usize,
+    average: usize,
+    offsets: [usize; 2],
     uniforms: usize,
     slots: wgpu::Buffer,
     slot_size: usize,
@@ -91,6 +93,8 @@ impl Gpu {
             data: Vec::new(),
             parameters: 0,
             velocity: 0,
+            average: 0,
+            offsets: [0; 2],
             uniforms: 0,
             slots,
             slot_size,
@@ -102,6 +106,11 @@ impl Gpu {
         let size = memory::parameters_len(shape);
         gpu.parameters = gpu.buffer("parameters", size)?;
         gpu.velocity = gpu.buffer("velocity", size)?;
+        gpu.average = gpu.buffer("average", size)?;
+        gpu.offsets = [
+            gpu.buffer("visible offsets", memory::stride(shape.visible))?,
+            gpu.buffer("hidden offsets", memory::stride(shape.hidden))?,
+        ];
         gpu.uniforms = gpu.buffer("uniforms", 4)?;
         Ok(gpu)
     }
@@ -244,6 +253,16 @@ impl Backend for Gpu {
         self.write(self.velocity, &memory::augment(velocity));
     }
 
+    fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]) {
+        for (buffer, offsets) in self.offsets.into_iter().zip([visible, hidden]) {
+            // Nothing is taken off the unit that is always on.
+            let mut padded = vec![0.0; memory::stride(offsets.len())];
+            padded[..offsets.len()].copy_from_slice(offsets);
+            self.write(buffer, &padded);
+        }
+        self.write(self.average, &vec![0.0_f32; memory::parameters_len(self.shape)]);
+    }
+
     fn write_data(&mut self, data: Data, words: &[u32]) {
         self.write(self.data[data.0].words, words);
     }
@@ -287,7 +306,20 @@ impl Backend for Gpu {
     fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units)) {
         let phase = |(v, h): (Units, Units)| [self.units[v.0].states, self.units[h.0].means];
         let ([v0, h0], [vk, hk]) = (phase(positive), phase(negative));
-        self.dispatch(Kernel::Update, params, &[v0, h0, vk, hk, self.parameters, self.velocity]);
+        let [mu, lambda] = self.offsets;
+        let buffers = [v0, h0, vk, hk, mu, lambda, self.parameters, self.velocity];
+        self.dispatch(Kernel::Update, params, &buffers);
+        if params.has(Params::CENTRED) {
+            self.dispatch(Kernel::Centre, params, &[self.velocity, mu, lambda, self.parameters]);
+        }
+    }
+
+    fn track(&mut self, params: &Params, hidden: Units) {
+        self.dispatch(Kernel::Track, params, &[self.units[hidden.0].means, self.offsets[1]]);
+    }
+
+    fn average(&mut self, params: &Params) {
+        self.dispatch(Kernel::Average, params, &[self.parameters, self.average]);
     }
 
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
@@ -321,6 +353,17 @@ impl Backend for Gpu {
         let parameters = self.read(self.parameters, words)?;
         let velocity = self.read(self.velocity, words)?;
         Ok((memory::split(&parameters, self.shape), memory::split(&velocity, self.shape)))
+    }
+
+    fn read_average(&mut self) -> Result<Rbm> {
+        let average = self.read(self.average, memory::parameters_len(self.shape))?;
+        Ok(memory::split(&average, self.shape))
+    }
+
+    fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let [visible, hidden] = self.offsets;
+        let Shape { visible: m, hidden: n } = self.shape;
+        Ok((self.read(visible, m)?, self.read(hidden, n)?))
     }
 
     fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)> {

@@ -62,10 +62,21 @@ impl<'a> Uniforms<'a> {
 /// What the update takes from one phase: the states of the visible units and the means of the hidden ones.
 #[derive(Clone, Copy)]
 pub struct Phase<'a> {
+    /// Cases or chains.
+    pub rows: usize,
     /// v, rows × visible units.
     pub visible: &'a [f32],
     /// p(h|v), rows × hidden units.
     pub hidden: &'a [f32],
+}
+
+/// What a centred update takes off the units.
+#[derive(Clone, Default)]
+pub struct Offsets {
+    /// μ, one for each visible unit.
+    pub visible: Vec<f32>,
+    /// λ, one for each hidden unit.
+    pub hidden: Vec<f32>,
 }
 
 /// The verbs of [`Backend`] on slices: the same names, the same order of arguments, rows × units, row-major.
@@ -103,9 +114,12 @@ pub trait HostKernels: Send {
         params: &Params,
         positive: Phase,
         negative: Phase,
+        offsets: &Offsets,
         rbm: &mut Rbm,
         velocity: &mut Rbm,
     );
+    fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]);
+    fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
@@ -132,6 +146,8 @@ pub struct Host<K> {
     info: DeviceInfo,
     rbm: Rbm,
     velocity: Rbm,
+    average: Option<Rbm>,
+    offsets: Offsets,
     units: Vec<UnitsBuffer>,
     data: Vec<DataBuffer>,
     values: Vec<Vec<f32>>,
@@ -146,6 +162,8 @@ impl<K: HostKernels> Host<K> {
             info,
             rbm: Rbm::zeros(shape),
             velocity: Rbm::zeros(shape),
+            average: None,
+            offsets: Offsets { visible: vec![0.0; shape.visible], hidden: vec![0.0; shape.hidden] },
             units: Vec::new(),
             data: Vec::new(),
             values: Vec::new(),
@@ -191,6 +209,12 @@ impl<K: HostKernels> Backend for Host<K> {
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
         self.rbm.clone_from(rbm);
         self.velocity.clone_from(velocity);
+    }
+
+    fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]) {
+        self.offsets.visible.copy_from_slice(visible);
+        self.offsets.hidden.copy_from_slice(hidden);
+        self.average = None;
     }
 
     fn write_data(&mut self, data: Data, words: &[u32]) {
@@ -241,12 +265,23 @@ impl<K: HostKernels> Backend for Host<K> {
     }
 
     fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units)) {
-        let phase = |(v, h): (Units, Units)| Phase {
+        let phase = |(v, h): (Units, Units), rows: u32| Phase {
+            rows: rows as usize,
             visible: &self.units[v.0].states,
             hidden: &self.units[h.0].means,
         };
-        let (positive, negative) = (phase(positive), phase(negative));
-        self.kernels.update(params, positive, negative, &mut self.rbm, &mut self.velocity);
+        let (positive, negative) = (phase(positive, params.rows), phase(negative, params.chains));
+        let (rbm, velocity) = (&mut self.rbm, &mut self.velocity);
+        self.kernels.update(params, positive, negative, &self.offsets, rbm, velocity);
+    }
+
+    fn track(&mut self, params: &Params, hidden: Units) {
+        self.kernels.track(params, &self.units[hidden.0].means, &mut self.offsets.hidden);
+    }
+
+    fn average(&mut self, params: &Params) {
+        let average = self.average.get_or_insert_with(|| Rbm::zeros(self.rbm.shape));
+        self.kernels.average(params, &self.rbm, average);
     }
 
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
@@ -275,6 +310,14 @@ impl<K: HostKernels> Backend for Host<K> {
 
     fn read_rbm(&mut self) -> Result<(Rbm, Rbm)> {
         Ok((self.rbm.clone(), self.velocity.clone()))
+    }
+
+    fn read_average(&mut self) -> Result<Rbm> {
+        Ok(self.average.clone().unwrap_or_else(|| Rbm::zeros(self.rbm.shape)))
+    }
+
+    fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)> {
+        Ok((self.offsets.visible.clone(), self.offsets.hidden.clone()))
     }
 
     fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)> {

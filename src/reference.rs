@@ -4,7 +4,7 @@
 use crate::{
     backend::{MULTIPLY_ADDS, Params},
     data::RowLayout,
-    host::{HostKernels, Phase, Uniforms},
+    host::{HostKernels, Offsets, Phase, Uniforms},
     rbm::Rbm,
 };
 
@@ -132,41 +132,80 @@ impl HostKernels for Reference {
         }
     }
 
+    #[expect(clippy::needless_range_loop, reason = "i and j are the equation's")]
     fn update(
         &mut self,
         params: &Params,
         positive: Phase,
         negative: Phase,
+        offsets: &Offsets,
         rbm: &mut Rbm,
         velocity: &mut Rbm,
     ) {
         let shape = rbm.shape;
-        let rows = params.rows as usize;
-        // One unit in one row; a phase's own mean of a product or of a unit is over the rows.
-        let v = |phase: &Phase, row: usize, i: usize| f64::from(phase.visible[row * shape.visible + i]);
-        let h = |phase: &Phase, row: usize, j: usize| f64::from(phase.hidden[row * shape.hidden + j]);
-        let mean = |unit: &dyn Fn(usize) -> f64| (0..rows).map(unit).sum::<f64>() / rows as f64;
+        let centred = params.has(Params::CENTRED);
+        let mu = |i: usize| if centred { f64::from(offsets.visible[i]) } else { 0.0 };
+        let lambda = |j: usize| if centred { f64::from(offsets.hidden[j]) } else { 0.0 };
+        // One unit in one row; a phase's own mean of a product or of a unit is over its rows.
+        let v =
+            |phase: &Phase, row: usize, i: usize| f64::from(phase.visible[row * shape.visible + i]) - mu(i);
+        let h =
+            |phase: &Phase, row: usize, j: usize| f64::from(phase.hidden[row * shape.hidden + j]) - lambda(j);
+        let difference = |unit: &dyn Fn(&Phase, usize) -> f64| {
+            let mean =
+                |phase: &Phase| (0..phase.rows).map(|row| unit(phase, row)).sum::<f64>() / phase.rows as f64;
+            mean(&positive) - mean(&negative)
+        };
 
         let momentum = f64::from(params.momentum);
         let rate = f64::from(params.learning_rate);
-        let step = |gradient: f64, parameter: &mut f32, velocity: &mut f32| {
+        let step = |gradient: f64, velocity: &mut f32| {
             *velocity = (momentum * f64::from(*velocity) + rate * gradient) as f32;
-            *parameter += *velocity;
+            f64::from(*velocity)
         };
+        // The centred model's biases stay where they are if its weights change: this one's don't.
+        let mut visible_step = vec![0.0; shape.visible];
+        let mut hidden_step = vec![0.0; shape.hidden];
         for i in 0..shape.visible {
             for j in 0..shape.hidden {
                 let at = i * shape.hidden + j;
-                let data = mean(&|row| v(&positive, row, i) * h(&positive, row, j));
-                let model = mean(&|row| v(&negative, row, i) * h(&negative, row, j));
+                let association = difference(&|phase, row| v(phase, row, i) * h(phase, row, j));
                 let decay = f64::from(params.weight_decay) * f64::from(rbm.weights[at]);
-                step(data - model - decay, &mut rbm.weights[at], &mut velocity.weights[at]);
+                let weight_step = step(association - decay, &mut velocity.weights[at]);
+                rbm.weights[at] += velocity.weights[at];
+                visible_step[i] -= weight_step * lambda(j);
+                hidden_step[j] -= weight_step * mu(i);
             }
-            let gradient = mean(&|row| v(&positive, row, i)) - mean(&|row| v(&negative, row, i));
-            step(gradient, &mut rbm.visible_bias[i], &mut velocity.visible_bias[i]);
+        }
+        for i in 0..shape.visible {
+            let gradient = difference(&|phase, row| v(phase, row, i));
+            visible_step[i] += step(gradient, &mut velocity.visible_bias[i]);
+            rbm.visible_bias[i] += visible_step[i] as f32;
         }
         for j in 0..shape.hidden {
-            let gradient = mean(&|row| h(&positive, row, j)) - mean(&|row| h(&negative, row, j));
-            step(gradient, &mut rbm.hidden_bias[j], &mut velocity.hidden_bias[j]);
+            let gradient = difference(&|phase, row| h(phase, row, j));
+            hidden_step[j] += step(gradient, &mut velocity.hidden_bias[j]);
+            rbm.hidden_bias[j] += hidden_step[j] as f32;
+        }
+    }
+
+    fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]) {
+        let (rows, units) = (params.rows as usize, offsets.len());
+        for (j, offset) in offsets.iter_mut().enumerate() {
+            let mean = (0..rows).map(|row| f64::from(hidden[row * units + j])).sum::<f64>() / rows as f64;
+            *offset += (f64::from(params.rate) * (mean - f64::from(*offset))) as f32;
+        }
+    }
+
+    fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm) {
+        for (average, parameters) in [
+            (&mut average.weights, &rbm.weights),
+            (&mut average.visible_bias, &rbm.visible_bias),
+            (&mut average.hidden_bias, &rbm.hidden_bias),
+        ] {
+            for (average, parameter) in average.iter_mut().zip(parameters) {
+                *average += params.rate * (parameter - *average);
+            }
         }
     }
 

@@ -4,10 +4,10 @@ mod common;
 
 use rbm_gpu::{
     backend::{Backend, Params},
-    check::{random_rbm, random_states},
+    check::{largest_rbm_difference, random_rbm, random_states},
     data::Rows,
     exact,
-    host::{HostKernels, Phase},
+    host::{HostKernels, Offsets, Phase},
     rbm::{Layer, Rbm, Shape},
     reference::{self, Reference, sigmoid},
     rng::{Stream, uniform_at},
@@ -122,10 +122,11 @@ fn the_references_gradient_is_the_enumerated_gradient() {
         let mut state = 0;
         exact::for_each_state(shape.visible, |v| {
             let chains = v.repeat(cases);
-            let positive = Phase { visible: &data, hidden: &hidden };
-            let negative = Phase { visible: &chains, hidden: &driven(&chains) };
+            let positive = Phase { rows: cases, visible: &data, hidden: &hidden };
+            let negative = Phase { rows: cases, visible: &chains, hidden: &driven(&chains) };
             let (mut moved, mut velocity) = (rbm.clone(), Rbm::zeros(shape));
-            Reference.update(&params, positive, negative, &mut moved, &mut velocity);
+            let offsets = Offsets::default();
+            Reference.update(&params, positive, negative, &offsets, &mut moved, &mut velocity);
             for (sums, velocity) in sums.iter_mut().zip(parameters(&mut velocity)) {
                 for (sum, step) in sums.iter_mut().zip(velocity) {
                     *sum += distribution[state] * f64::from(*step);
@@ -138,6 +139,48 @@ fn the_references_gradient_is_the_enumerated_gradient() {
             assert!((sums - expected).abs() < 1e-6, "{shape:?}: {sums} against {expected}");
         }
     }
+}
+
+/// Where every unit is turned around, 1 for 0, the model is another with the same probabilities. A plain step of that one
+/// is this one's centred step with all offsets at 1 (Melchior, Fischer and Wiskott 2016, section 3.1).
+#[test]
+fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
+    let turned = |units: &[f32]| -> Vec<f32> { units.iter().map(|x| 1.0 - x).collect() };
+    let turn = |rbm: &Rbm| {
+        let Shape { visible, hidden } = rbm.shape;
+        let weight = |i: usize, j: usize| rbm.weights[i * hidden + j];
+        let visible_bias =
+            (0..visible).map(|i| -rbm.visible_bias[i] - (0..hidden).map(|j| weight(i, j)).sum::<f32>());
+        let hidden_bias =
+            (0..hidden).map(|j| -rbm.hidden_bias[j] - (0..visible).map(|i| weight(i, j)).sum::<f32>());
+        Rbm {
+            shape: rbm.shape,
+            weights: rbm.weights.clone(),
+            visible_bias: visible_bias.collect(),
+            hidden_bias: hidden_bias.collect(),
+        }
+    };
+    let shape = Shape { visible: 7, hidden: 5 };
+    let (cases, chains) = (9, 4);
+    let [v0, h0] = [(7, 1), (5, 2)].map(|(units, seed)| random_states(cases, units, seed));
+    let [v1, h1] = [(7, 3), (5, 4)].map(|(units, seed)| random_states(chains, units, seed));
+    let plain = Params { learning_rate: 0.3, momentum: 0.6, ..Params::new(shape, cases, 1) };
+    let centred = Params { flags: Params::CENTRED, ..plain };
+    let ones = Offsets { visible: vec![1.0; 7], hidden: vec![1.0; 5] };
+
+    let mut rbm = random_rbm(shape, 0.5, 5);
+    let mut other = turn(&rbm);
+    let (mut velocity, mut other_velocity) = (Rbm::zeros(shape), Rbm::zeros(shape));
+    for _ in 0..3 {
+        let phase = |rows, visible, hidden| Phase { rows, visible, hidden };
+        let (positive, negative) = (phase(cases, &v0, &h0), phase(chains, &v1, &h1));
+        Reference.update(&centred, positive, negative, &ones, &mut rbm, &mut velocity);
+        let [v0, h0, v1, h1] = [&v0, &h0, &v1, &h1].map(|units| turned(units));
+        let (positive, negative) = (phase(cases, &v0, &h0), phase(chains, &v1, &h1));
+        Reference.update(&plain, positive, negative, &ones, &mut other, &mut other_velocity);
+    }
+    let error = largest_rbm_difference(&rbm, &turn(&other));
+    assert!(error < 1e-5, "{error:e}");
 }
 
 /// Total variation between the chains' visible states after `sweeps` and p(v), at inverse temperature `beta`, when

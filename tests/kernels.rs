@@ -177,8 +177,16 @@ fn update() {
             weight_decay: 0.05,
             ..Params::new(case.shape, case.rows, case.seed)
         };
+        let few = Params { rows: params.rows.div_ceil(2), ..params };
+        let centred = |params: Params| Params { flags: params.flags | Params::CENTRED, ..params };
+        let offsets = [random_means(1, visible, 5), random_means(1, hidden, 6)];
         // The visible units of the negative phase: probabilities and states.
-        for negative in [random_means(case.rows, visible, 3), random_states(case.rows, visible, 3)] {
+        for (negative, params) in [
+            (random_means(case.rows, visible, 3), params),
+            (random_states(case.rows, visible, 3), few),
+            (random_means(case.rows, visible, 3), centred(few)),
+            (random_states(case.rows, visible, 3), centred(params)),
+        ] {
             let inputs: Vec<_> = [
                 (Layer::Visible, random_states(case.rows, visible, 1)),
                 (Layer::Hidden, random_means(case.rows, hidden, 2)),
@@ -189,6 +197,7 @@ fn update() {
             .into();
             let mut results = Vec::new();
             for (side, s) in sides.iter_mut().zip(0..) {
+                side.write_offsets(&offsets[0], &offsets[1]);
                 for _ in 0..2 {
                     side.update(&params, (inputs[0][s], inputs[1][s]), (inputs[2][s], inputs[3][s]));
                 }
@@ -197,8 +206,53 @@ fn update() {
             let ((rbm, velocity), (expected_rbm, expected_velocity)) = (&results[0], &results[1]);
             let error = largest_rbm_difference(rbm, expected_rbm)
                 .max(largest_rbm_difference(velocity, expected_velocity));
-            assert!(error <= TOLERANCE, "{}: parameters differ by {error:e}", case.name);
+            // A centred bias takes in a whole row of weights, and grows by it.
+            let size = expected_rbm.visible_bias.iter().chain(&expected_rbm.hidden_bias);
+            let size = size.fold(1.0, |largest: f32, bias| largest.max(bias.abs()));
+            let tolerance = if params.has(Params::CENTRED) { size * TOLERANCE } else { TOLERANCE };
+            assert!(
+                error <= tolerance,
+                "{}: flags {}: parameters differ by {error:e}",
+                case.name,
+                params.flags
+            );
         }
+    });
+}
+
+#[test]
+fn track() {
+    each("track", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let params = Params { rate: 0.3, ..Params::new(case.shape, case.rows, case.seed) };
+        let means = units(case, sides, Layer::Hidden, Some(&random_means(case.rows, hidden, 2)));
+        let offsets = [random_means(1, visible, 5), random_means(1, hidden, 6)];
+        let mut results = Vec::new();
+        for (side, means) in sides.iter_mut().zip(means) {
+            side.write_offsets(&offsets[0], &offsets[1]);
+            (0..2).for_each(|_| side.track(&params, means));
+            results.push(side.read_offsets().unwrap());
+        }
+        assert_eq!(results[0].0, offsets[0], "{}", case.name);
+        let error = largest_difference(&results[0].1, &results[1].1);
+        assert!(error <= TOLERANCE, "{}: {error:e}", case.name);
+    });
+}
+
+#[test]
+fn average() {
+    each("average", |case, sides| {
+        let params = Params { rate: 0.25, ..Params::new(case.shape, case.rows, case.seed) };
+        let mut results = Vec::new();
+        for side in sides.iter_mut() {
+            (0..3).for_each(|_| side.average(&params));
+            results.push(side.read_average().unwrap());
+        }
+        let error = largest_rbm_difference(&results[0], &results[1]);
+        assert!(error <= TOLERANCE, "{}: {error:e}", case.name);
+        let share = 1.0 - 0.75_f32.powi(3);
+        let rbm = sides[0].read_rbm().unwrap().0;
+        assert!((results[0].weights[0] - share * rbm.weights[0]).abs() < TOLERANCE, "{}", case.name);
     });
 }
 

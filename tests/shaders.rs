@@ -35,7 +35,8 @@ fn params_have_the_same_layout_in_rust_and_wgsl() {
     #[rustfmt::skip]
     let rust = offsets![
         rows, visible, hidden, first_row, beta, learning_rate, momentum, weight_decay,
-        seed_low, seed_high, step, draw, flags, uniforms_at, first_chain, data_scale
+        seed_low, seed_high, step, draw, flags, uniforms_at, first_chain, data_scale,
+        chains, rate, reserved
     ];
     for (kernel, _, _, module) in modules() {
         let (_, ty) = module

@@ -1,5 +1,5 @@
 
-// What a kernel is told: the same 64 bytes as `Params` in src/backend.rs.
+// What a kernel is told: the same 80 bytes as `Params` in src/backend.rs.
 struct Params {
     rows: u32,
     visible: u32,
@@ -17,12 +17,16 @@ struct Params {
     uniforms_at: u32,
     first_chain: u32,
     data_scale: f32,
+    chains: u32,
+    rate: f32,
+    reserved: vec2<u32>,
 }
 
 // Flags.
 const SAMPLE = 1u;
 const HOST_UNIFORMS = 2u;
 const BITS = 4u;
+const CENTRED = 8u;
 
 fn has(flag: u32) -> bool {
     return (params.flags & flag) != 0u;

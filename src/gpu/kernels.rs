@@ -21,6 +21,12 @@ pub enum Kernel {
     SquaredError,
     /// `free_energy.wgsl`
     FreeEnergy,
+    /// `centre.wgsl`
+    Centre,
+    /// `track.wgsl`
+    Track,
+    /// `average.wgsl`
+    Average,
     /// `multiply_add.wgsl`
     MultiplyAdd,
     /// `copy.wgsl`
@@ -84,13 +90,16 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
         Self::Update,
         Self::SquaredError,
         Self::FreeEnergy,
+        Self::Centre,
+        Self::Track,
+        Self::Average,
         Self::MultiplyAdd,
         Self::Copy,
     ];
@@ -109,6 +118,9 @@ impl Kernel {
             Self::Update => "rbm.update",
             Self::SquaredError => "rbm.squared_error",
             Self::FreeEnergy => "rbm.free_energy",
+            Self::Centre => "rbm.centre",
+            Self::Track => "rbm.track",
+            Self::Average => "rbm.average",
             Self::MultiplyAdd => "rbm.multiply_add",
             Self::Copy => "rbm.copy",
         }
@@ -132,6 +144,9 @@ impl Kernel {
             Self::Update => (include_str!("../../shaders/update.wgsl"), &[ACCUMULATE]),
             Self::SquaredError => (include_str!("../../shaders/squared_error.wgsl"), &[REDUCE]),
             Self::FreeEnergy => (include_str!("../../shaders/free_energy.wgsl"), &[ACCUMULATE, REDUCE]),
+            Self::Centre => (include_str!("../../shaders/centre.wgsl"), &[REDUCE]),
+            Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
+            Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
             Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
             Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
         }
@@ -142,7 +157,9 @@ impl Kernel {
         match self {
             Self::Gather => &[false, false, false, true],
             Self::SampleHidden | Self::SampleVisible => &[false, false, false, true, true],
-            Self::Update => &[false, false, false, false, true, true],
+            Self::Update => &[false, false, false, false, false, false, true, true],
+            Self::Centre => &[false, false, false, true],
+            Self::Track | Self::Average => &[false, true],
             Self::SquaredError | Self::FreeEnergy => &[false, false, true],
             Self::MultiplyAdd => &[true],
             Self::Copy => &[false, true],
@@ -173,6 +190,12 @@ impl Kernel {
             }
             Self::SquaredError => return line(params.rows),
             Self::FreeEnergy => return line(row_blocks),
+            Self::Centre => return line(params.visible.saturating_add(groups(params.hidden))),
+            Self::Track => return line(groups(params.hidden)),
+            Self::Average => {
+                let vectors = u64::from(params.visible + 1) * u64::from(groups(params.hidden));
+                return line(vectors.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32);
+            }
             Self::MultiplyAdd => return line(row_blocks.div_ceil(64 * 8)),
             Self::Copy => return line(row_blocks.div_ceil(64)),
             Self::SampleHidden => (groups(params.hidden), row_blocks),

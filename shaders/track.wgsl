@@ -1,0 +1,25 @@
+// λ_j += rate · (⟨h_j⟩ − λ_j): the offsets of the hidden units follow their means over the rows.
+// hidden (means) is rows × hidden units, row-major; a workgroup takes four units.
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> hidden: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> offsets: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn track(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) index: u32,
+) {
+    let width = groups(params.hidden);
+    for (var group = workgroup.x; group < width; group += workgroups.x) {
+        var sum = vec4(0.0);
+        for (var row = index; row < params.rows; row += 64u) {
+            sum += hidden[row * width + group];
+        }
+        let mean = sum_of_workgroup(index, sum) / f32(params.rows);
+        if index == 0u {
+            let step = params.rate * (mean - offsets[group]);
+            offsets[group] += select(vec4(0.0), step, is_unit(group, params.hidden));
+        }
+    }
+}
