@@ -17,37 +17,42 @@ fn update(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
 
 // The cases of the positive phase, and after them those of the negative phase, which count as −v.
 fn depth() -> u32 {
-    return 2u * ((params.rows + 3u) / 4u);
+    return 2u * blocks_of_cases();
 }
 
-// Four visible units, in four cases.
+fn blocks_of_cases() -> u32 {
+    return (params.rows + 3u) / 4u;
+}
+
+// The four cases at depth k of their phase.
+fn cases(k: u32) -> vec4<u32> {
+    let positive = k < blocks_of_cases();
+    return vec4(4u * select(k - blocks_of_cases(), k, positive)) + vec4(0u, 1u, 2u, 3u);
+}
+
+// Four visible units, in four cases; those past the last count nothing.
 fn left(r: u32, k: u32) -> mat4x4<f32> {
-    let half = (params.rows + 3u) / 4u;
     let stride = groups(params.visible);
-    let column = min(r, stride - 1u);
-    var slices = mat4x4<f32>();
-    for (var i = 0u; i < 4u; i++) {
-        if k < half {
-            let row = 4u * k + i;
-            slices[i] = select(vec4(0.0), positive_visible[min(row, params.rows - 1u) * stride + column], row < params.rows);
-        } else {
-            let row = 4u * (k - half) + i;
-            slices[i] = select(vec4(0.0), -negative_visible[min(row, params.rows - 1u) * stride + column], row < params.rows);
-        }
+    let at = min(cases(k), vec4(params.rows - 1u)) * stride + min(r, stride - 1u);
+    var slices: mat4x4<f32>;
+    var sign = 1.0;
+    if k < blocks_of_cases() {
+        slices = mat4x4(positive_visible[at.x], positive_visible[at.y], positive_visible[at.z], positive_visible[at.w]);
+    } else {
+        slices = mat4x4(negative_visible[at.x], negative_visible[at.y], negative_visible[at.z], negative_visible[at.w]);
+        sign = -1.0;
     }
-    return slices;
+    let counts = select(vec4(0.0), vec4(sign), cases(k) < vec4(params.rows));
+    return mat4x4(counts.x * slices[0], counts.y * slices[1], counts.z * slices[2], counts.w * slices[3]);
 }
 
 // Four hidden units, in four cases.
 fn right(k: u32, c: u32) -> mat4x4<f32> {
-    let half = (params.rows + 3u) / 4u;
     let stride = groups(params.hidden);
-    let column = min(c, stride - 1u);
-    if k < half {
-        let at = min(vec4(4u * k) + vec4(0u, 1u, 2u, 3u), vec4(params.rows - 1u)) * stride + column;
+    let at = min(cases(k), vec4(params.rows - 1u)) * stride + min(c, stride - 1u);
+    if k < blocks_of_cases() {
         return mat4x4(positive_hidden[at.x], positive_hidden[at.y], positive_hidden[at.z], positive_hidden[at.w]);
     }
-    let at = min(vec4(4u * (k - half)) + vec4(0u, 1u, 2u, 3u), vec4(params.rows - 1u)) * stride + column;
     return mat4x4(negative_hidden[at.x], negative_hidden[at.y], negative_hidden[at.z], negative_hidden[at.w]);
 }
 
