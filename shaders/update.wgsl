@@ -21,51 +21,64 @@ fn update(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation
 
 // The cases of the positive phase, and after them the chains of the negative phase, which count as −v.
 fn depth() -> u32 {
-    return (params.rows + 3u) / 4u + (params.chains + 3u) / 4u;
+    return blocks_of_cases() + (params.chains + 3u) / 4u;
 }
 
-// Four visible units, in four cases or chains: each with its share of the mean.
+fn blocks_of_cases() -> u32 {
+    return (params.rows + 3u) / 4u;
+}
+
+fn is_positive(k: u32) -> bool {
+    return k < blocks_of_cases();
+}
+
+// The four cases, or chains, at depth k; and how many there are.
+fn cases(k: u32) -> vec4<u32> {
+    return vec4(4u * select(k - blocks_of_cases(), k, is_positive(k))) + vec4(0u, 1u, 2u, 3u);
+}
+
+fn count(k: u32) -> u32 {
+    return select(params.chains, params.rows, is_positive(k));
+}
+
+// Four visible units, in four cases: each with its share of the mean, and none past the last.
 fn left(r: u32, k: u32) -> mat4x4<f32> {
-    let cases = (params.rows + 3u) / 4u;
     let stride = groups(params.visible);
     let column = min(r, stride - 1u);
-    var offsets = vec4(0.0);
+    let at = min(cases(k), vec4(count(k) - 1u)) * stride + column;
+    var v: mat4x4<f32>;
+    if is_positive(k) {
+        v = mat4x4(positive_visible[at.x], positive_visible[at.y], positive_visible[at.z], positive_visible[at.w]);
+    } else {
+        v = mat4x4(negative_visible[at.x], negative_visible[at.y], negative_visible[at.z], negative_visible[at.w]);
+    }
     if has(CENTRED) {
-        offsets = visible_offsets[column];
+        v -= four_times(visible_offsets[column]);
     }
-    var slices = mat4x4<f32>();
-    for (var i = 0u; i < 4u; i++) {
-        if k < cases {
-            let row = 4u * k + i;
-            let v = positive_visible[min(row, params.rows - 1u) * stride + column] - offsets;
-            slices[i] = select(vec4(0.0), v / f32(params.rows), row < params.rows);
-        } else {
-            let row = 4u * (k - cases) + i;
-            let v = negative_visible[min(row, params.chains - 1u) * stride + column] - offsets;
-            slices[i] = select(vec4(0.0), -v / f32(params.chains), row < params.chains);
-        }
-    }
-    return slices;
+    let share = select(-1.0, 1.0, is_positive(k)) / f32(count(k));
+    let shares = select(vec4(0.0), vec4(share), cases(k) < vec4(count(k)));
+    return mat4x4(shares.x * v[0], shares.y * v[1], shares.z * v[2], shares.w * v[3]);
 }
 
-// Four hidden units, in four cases or chains.
+// Four hidden units, in four cases.
 fn right(k: u32, c: u32) -> mat4x4<f32> {
-    let cases = (params.rows + 3u) / 4u;
     let stride = groups(params.hidden);
     let column = min(c, stride - 1u);
-    var offsets = vec4(0.0);
+    let at = min(cases(k), vec4(count(k) - 1u)) * stride + column;
+    var h: mat4x4<f32>;
+    if is_positive(k) {
+        h = mat4x4(positive_hidden[at.x], positive_hidden[at.y], positive_hidden[at.z], positive_hidden[at.w]);
+    } else {
+        h = mat4x4(negative_hidden[at.x], negative_hidden[at.y], negative_hidden[at.z], negative_hidden[at.w]);
+    }
     if has(CENTRED) {
-        offsets = hidden_offsets[column];
+        h -= four_times(hidden_offsets[column]);
     }
-    var slices = mat4x4<f32>();
-    for (var i = 0u; i < 4u; i++) {
-        if k < cases {
-            slices[i] = positive_hidden[min(4u * k + i, params.rows - 1u) * stride + column] - offsets;
-        } else {
-            slices[i] = negative_hidden[min(4u * (k - cases) + i, params.chains - 1u) * stride + column] - offsets;
-        }
-    }
-    return slices;
+    return h;
+}
+
+fn four_times(x: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4(x, x, x, x);
 }
 
 fn finish(r: u32, c: u32, sums: mat4x4<f32>) {

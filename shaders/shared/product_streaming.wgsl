@@ -1,34 +1,21 @@
 
-// The product that three kernels have in common, Σ_k left(r, k) · right(k, c), for adapters whose workgroup memory is
-// no faster than their caches: each invocation keeps ROW_BLOCKS × COLUMN_BLOCKS blocks of 4×4 sums in registers and
-// streams its rows and columns past them. The kernel says what the factors are, block by block, and what to do with
-// the sums; all indices count blocks of four:
-//     fn depth() -> u32                            blocks to sum over
-//     fn left(r: u32, k: u32) -> mat4x4<f32>       column i: rows 4r…4r+3 at depth 4k+i
-//     fn right(k: u32, c: u32) -> mat4x4<f32>      column i: columns 4c…4c+3 at depth 4k+i
-//     fn finish(r: u32, c: u32, sums: mat4x4<f32>) column i: row 4r+i, columns 4c…4c+3
-// The factors must be readable, as anything, past the last row and column; `finish` must write nothing there.
-fn product(workgroup: vec3<u32>, invocation: vec3<u32>) {
-    let r = (workgroup.y * WORKGROUP_Y + invocation.y) * ROW_BLOCKS;
-    let c = (workgroup.x * WORKGROUP_X + invocation.x) * COLUMN_BLOCKS;
-    var sums: array<mat4x4<f32>, ROW_BLOCKS * COLUMN_BLOCKS>;
+// For adapters whose workgroup memory is no faster than their caches: each invocation streams its rows and columns past
+// its sums. Every loop over blocks runs along an array of its own length: by that, Mesa knows to unroll it, however
+// long it gets.
+fn sum_blocks(workgroup: vec3<u32>, invocation: vec3<u32>, sums: ptr<function, Sums>) {
+    let r = workgroup.y * TILE_ROWS + invocation.y;
+    let c = workgroup.x * TILE_COLUMNS + invocation.x;
     let end = depth();
     for (var k = 0u; k < end; k++) {
         var rights: array<mat4x4<f32>, COLUMN_BLOCKS>;
         for (var j = 0u; j < COLUMN_BLOCKS; j++) {
-            rights[j] = right(k, c + j);
+            rights[j] = right(k, c + j * WORKGROUP_X);
         }
         for (var i = 0u; i < ROW_BLOCKS; i++) {
-            let slices = left(r + i, k);
+            let slices = left(r + i * WORKGROUP_Y, k);
             for (var j = 0u; j < COLUMN_BLOCKS; j++) {
-                let at = i * COLUMN_BLOCKS + j;
-                sums[at] = accumulate(sums[at], slices, rights[j]);
+                (*sums)[i][j] = accumulate((*sums)[i][j], slices, rights[j]);
             }
-        }
-    }
-    for (var i = 0u; i < ROW_BLOCKS; i++) {
-        for (var j = 0u; j < COLUMN_BLOCKS; j++) {
-            finish(r + i, c + j, sums[i * COLUMN_BLOCKS + j]);
         }
     }
 }

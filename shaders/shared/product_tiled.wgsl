@@ -1,18 +1,14 @@
 
-// The same product as shared/product_streaming.wgsl, with the same four functions from the kernel, for GPUs: the
-// invocations of a workgroup load DEPTH_BLOCKS slices of their tile's rows and columns together into workgroup
-// memory, and each then sums its ROW_BLOCKS × COLUMN_BLOCKS blocks of 4×4 from there.
-const TILE_ROWS = WORKGROUP_Y * ROW_BLOCKS;
-const TILE_COLUMNS = WORKGROUP_X * COLUMN_BLOCKS;
+// For GPUs: the invocations of a workgroup load DEPTH_BLOCKS slices of their tile's rows and columns together into
+// workgroup memory, and each then sums its blocks from there.
 const INVOCATIONS = WORKGROUP_X * WORKGROUP_Y;
 
 // Element (k, r) at k * TILE_ROWS + r: the four rows of block r at depth k.
 var<workgroup> left_tile: array<vec4<f32>, 4u * DEPTH_BLOCKS * TILE_ROWS>;
 var<workgroup> right_tile: array<vec4<f32>, 4u * DEPTH_BLOCKS * TILE_COLUMNS>;
 
-fn product(workgroup: vec3<u32>, invocation: vec3<u32>) {
+fn sum_blocks(workgroup: vec3<u32>, invocation: vec3<u32>, sums: ptr<function, Sums>) {
     let index = invocation.y * WORKGROUP_X + invocation.x;
-    var sums: array<mat4x4<f32>, ROW_BLOCKS * COLUMN_BLOCKS>;
     let end = depth();
     for (var first = 0u; first < end; first += DEPTH_BLOCKS) {
         for (var t = index; t < DEPTH_BLOCKS * TILE_ROWS; t += INVOCATIONS) {
@@ -50,17 +46,10 @@ fn product(workgroup: vec3<u32>, invocation: vec3<u32>) {
                 let slices = mat4x4(left_tile[at], left_tile[at + TILE_ROWS],
                                     left_tile[at + 2u * TILE_ROWS], left_tile[at + 3u * TILE_ROWS]);
                 for (var j = 0u; j < COLUMN_BLOCKS; j++) {
-                    sums[i * COLUMN_BLOCKS + j] = accumulate(sums[i * COLUMN_BLOCKS + j], slices, rights[j]);
+                    (*sums)[i][j] = accumulate((*sums)[i][j], slices, rights[j]);
                 }
             }
         }
         workgroupBarrier();
-    }
-    for (var i = 0u; i < ROW_BLOCKS; i++) {
-        for (var j = 0u; j < COLUMN_BLOCKS; j++) {
-            let r = workgroup.y * TILE_ROWS + invocation.y + i * WORKGROUP_Y;
-            let c = workgroup.x * TILE_COLUMNS + invocation.x + j * WORKGROUP_X;
-            finish(r, c, sums[i * COLUMN_BLOCKS + j]);
-        }
     }
 }

@@ -47,9 +47,9 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// For software adapters: no workgroup memory, 8×8 sums an invocation.
+    /// For software adapters: no workgroup memory, and 16×16 sums an invocation; a workgroup as wide as a register.
     pub const STREAMING: Self =
-        Self { workgroup_memory: false, workgroup: (16, 1), blocks: (2, 2), depth_blocks: 1 };
+        Self { workgroup_memory: false, workgroup: (8, 1), blocks: (4, 4), depth_blocks: 1 };
     /// For GPUs: 32×32 outputs a workgroup, 4×4 sums an invocation; small enough to fill a large GPU at batch 256.
     pub const TILED: Self =
         Self { workgroup_memory: true, workgroup: (8, 8), blocks: (1, 1), depth_blocks: 4 };
@@ -85,6 +85,7 @@ const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
 const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
 const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
+const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
 const STREAMING: &str = include_str!("../../shaders/shared/product_streaming.wgsl");
 const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
@@ -171,6 +172,7 @@ impl Kernel {
         let (own, shared) = self.parts();
         let mut source = [&[own, PARAMS], shared].concat().concat();
         if self.is_product() {
+            source += PRODUCT;
             source += if tile.workgroup_memory { TILED } else { STREAMING };
             source += &tile.constants();
         }
