@@ -48,7 +48,7 @@ fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
         (2, Binarize::Threshold, VisibleStates::Sample),
     ];
     for (cd, binarize, visible_states) in variants {
-        let config = TrainConfig { cd, binarize, visible_states, ..small() };
+        let config = TrainConfig { cd: Some(cd), binarize, visible_states, ..small() };
         // One backend after the other: `all` makes them anew for each run.
         let test = "where_uniforms_and_rows_come_from_does_not_change_a_bit";
         let run = |uniforms, stream: bool| -> Vec<_> {
@@ -78,7 +78,7 @@ fn every_epoch_has_a_cost_to_show() {
     let config = TrainConfig { batch: 230, epochs: 3, ..small() };
     let backend = Box::new(rbm_gpu::cpu::Cpu::open(SMALL));
     let (_, metrics) = trained(&config, some_mnist(230, 60), backend, false);
-    assert!(metrics.iter().all(|metrics| metrics.training_reconstruction_error > 1.0), "{metrics:?}");
+    assert!(metrics.iter().all(|metrics| metrics.training_reconstruction_error > Some(1.0)), "{metrics:?}");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn bars_and_stripes_are_learnt_on_every_backend() {
         learning_rate: 0.1,
         momentum: 0.5,
         weight_decay: 0.0,
-        cd: 5,
+        cd: Some(5),
         ..TrainConfig::default()
     };
     let shape = Shape { visible: 16, hidden: 16 };
