@@ -382,3 +382,36 @@ mod as_text {
     serde_as_text!(Source);
     serde_as_text!(Sweeps);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_change_with_the_epoch() {
+        let sweeps: Sweeps = "1@0,5@20".parse().unwrap();
+        assert_eq!([0, 19, 20, 1000].map(|epoch| sweeps.at(epoch)), [1, 1, 5, 5]);
+        assert_eq!((sweeps.most(), sweeps.to_string().as_str()), (5, "1@0,5@20"));
+        assert_eq!("7".parse::<Sweeps>().unwrap(), Sweeps::from(7));
+        for wrong in ["", "x", "1@", "5@3", "1@0,2@0", "1@0,,2@1", "-1", "1@0,5@20,3@10"] {
+            assert!(wrong.parse::<Sweeps>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn learning_rates_go_from_one_to_where_they_should() {
+        let ends = |schedule: LearningRate| [0.0, 1.0].map(|t| (schedule.factor(t) * 1e6).round() / 1e6);
+        assert_eq!(ends(LearningRate::Constant), [1.0, 1.0]);
+        assert_eq!(ends(LearningRate::Linear), [1.0, 0.0]);
+        assert_eq!(ends(LearningRate::Cosine), [1.0, 0.0]);
+        assert_eq!(ends(LearningRate::Inverse), [1.0, 0.1]);
+        assert_eq!(LearningRate::Cosine.factor(0.5), 0.5);
+    }
+
+    #[test]
+    fn the_short_form_is_written_out() {
+        let short =
+            TrainConfig { cd: Some(3), estimator: Estimator::Pcd, ..TrainConfig::default() }.settled();
+        assert_eq!((short.estimator, short.k, short.cd), (Estimator::Cd, Sweeps::from(3), None));
+    }
+}
