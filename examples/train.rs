@@ -10,7 +10,7 @@ fn main() -> rbm_gpu::Result<()> {
         batch: 32,
         learning_rate: 0.1,
         weight_decay: 0.0,
-        cd: 5,
+        cd: Some(5),
         ..TrainConfig::default()
     };
     let dataset = config.data.load()?;

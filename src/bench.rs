@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::{
     backend::DeviceInfo,
     check::{self, StepCheck},
-    config::{DeviceChoice, check_cd},
+    config::{DeviceChoice, check_sweeps},
     data::{RowLayout, Rows, Source},
     device::{self, Footprint},
     error::{Result, usage},
@@ -137,14 +137,12 @@ const REPEATABLE: f64 = 0.05;
 /// Checks the options by themselves.
 fn checked(options: &BenchOptions) -> Result<()> {
     let &BenchOptions { batch, visible, hidden, cd, rows, .. } = options;
-    for (option, value) in
-        [("batch", batch), ("visible", visible), ("hidden", hidden), ("cd", cd as usize), ("rows", rows)]
-    {
+    for (option, value) in [("batch", batch), ("visible", visible), ("hidden", hidden), ("rows", rows)] {
         if value == 0 {
             return usage!("--{option} must be at least 1, found 0");
         }
     }
-    check_cd(cd)
+    check_sweeps("cd", cd)
 }
 
 /// Checks one step, then times.

@@ -12,6 +12,7 @@ use crate::{
 
 /// The options of a training run.
 #[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TrainConfig {
     /// Data set: mnist, bars-and-stripes:N, shifter, or a folder of IDX files (.gz or not)
     #[arg(long, value_name = "D", default_value_t = Self::default().data)]
@@ -34,9 +35,28 @@ pub struct TrainConfig {
     /// L2 weight decay, on weights only, multiplied by the learning rate
     #[arg(long, value_name = "X", default_value_t = Self::default().weight_decay)]
     pub weight_decay: f32,
-    /// Gibbs steps of contrastive divergence (CD-k)
-    #[arg(long, value_name = "K", default_value_t = Self::default().cd)]
-    pub cd: u32,
+    /// Where the chains of the negative phase start: cd, at the data; pcd, where they stopped at the last step
+    #[arg(long, value_name = "E", value_enum, default_value_t = Self::default().estimator)]
+    pub estimator: Estimator,
+    /// Gibbs steps of the chains at each update; or from which epoch on, as in 1@0,5@20
+    #[arg(long, value_name = "K", default_value_t = Self::default().k)]
+    pub k: Sweeps,
+    /// Short for --estimator cd --k K
+    #[arg(long, value_name = "K", conflicts_with_all = ["estimator", "k"])]
+    #[serde(skip)]
+    pub cd: Option<u32>,
+    /// Persistent chains, for pcd [default: as many as there are cases in a minibatch]
+    #[arg(long, value_name = "N")]
+    pub chains: Option<usize>,
+    /// How the learning rate goes from --lr on: constant, linear and cosine (to 0 at the end), inverse (to a tenth, as 1/t)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().lr_schedule)]
+    pub lr_schedule: LearningRate,
+    /// Take units as deviations from their means in the gradient: on or off
+    #[arg(long, value_name = "SWITCH", value_enum, default_value_t = Self::default().centred)]
+    pub centred: Switch,
+    /// The share of the run, at its end, over which the parameters are averaged into the model, from 0 to 1
+    #[arg(long, value_name = "X", default_value_t = Self::default().average)]
+    pub average: f64,
     /// Grey pixels: threshold (on above 0.5), sample (drawn anew for each minibatch), none (taken as they are)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().binarize)]
     pub binarize: Binarize,
@@ -67,7 +87,13 @@ impl Default for TrainConfig {
             learning_rate: 0.1,
             momentum: 0.5,
             weight_decay: 0.0001,
-            cd: 1,
+            estimator: Estimator::Cd,
+            k: Sweeps::from(1),
+            cd: None,
+            chains: None,
+            lr_schedule: LearningRate::Constant,
+            centred: Switch::Off,
+            average: 0.0,
             binarize: Binarize::Sample,
             visible_states: VisibleStates::Sample,
             device: DeviceChoice::Auto,
@@ -85,6 +111,22 @@ impl TrainConfig {
         Self { out: None, uniforms: None, ..self.clone() }
     }
 
+    /// The same with its short forms written out.
+    pub fn settled(&self) -> Self {
+        match self.cd {
+            Some(k) => Self { estimator: Estimator::Cd, k: k.into(), cd: None, ..self.clone() },
+            None => self.clone(),
+        }
+    }
+
+    /// Chains of the negative phase, for a minibatch of so many cases.
+    pub fn chains(&self, rows: usize) -> usize {
+        match self.estimator {
+            Estimator::Cd => rows,
+            Estimator::Pcd => self.chains.unwrap_or(self.batch),
+        }
+    }
+
     /// Checks what can be checked without the data: ranges.
     ///
     /// # Errors
@@ -94,13 +136,21 @@ impl TrainConfig {
             ("hidden", self.hidden),
             ("epochs", self.epochs),
             ("batch", self.batch),
-            ("cd", self.cd as usize),
+            ("chains", self.chains.unwrap_or(1)),
         ] {
             if value == 0 {
                 return usage!("--{option} must be at least 1, found 0");
             }
         }
-        check_cd(self.cd)?;
+        let sweeps = self.cd.map_or(self.k.clone(), Sweeps::from);
+        let option = if self.cd.is_some() { "cd" } else { "k" };
+        sweeps.0.iter().try_for_each(|&(_, k)| check_sweeps(option, k))?;
+        if self.estimator == Estimator::Cd && self.chains.is_some() {
+            return usage!("--chains are for --estimator pcd: contrastive divergence has one for each case");
+        }
+        if !(0.0..=1.0).contains(&self.average) {
+            return usage!("--average must be from 0 to 1, found {}", self.average);
+        }
         if self.out.as_ref().is_some_and(|out| out.to_str().is_none()) {
             return usage!("--out must be UTF-8, found {:?}", self.out);
         }
@@ -118,11 +168,110 @@ impl TrainConfig {
 }
 
 /// Checks the number of Gibbs steps: a sweep has 28 bits of the random numbers' counter, and a step must end some day.
-pub(crate) fn check_cd(cd: u32) -> Result<()> {
-    if cd >= 1 << 20 {
-        return usage!("--cd must be below 1048576, found {cd}");
+pub(crate) fn check_sweeps(option: &str, k: u32) -> Result<()> {
+    match k {
+        0 => usage!("--{option} must be at least 1, found 0"),
+        0x10_0000.. => usage!("--{option} must be below 1048576, found {k}"),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// How the mean over the model is estimated: where the chains of the negative phase start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Estimator {
+    /// At the data: contrastive divergence (Hinton 2002).
+    Cd,
+    /// Where they stopped at the last step: persistent contrastive divergence, or stochastic maximum likelihood
+    /// (Younes 1989; Tieleman 2008).
+    Pcd,
+}
+
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "they say it all")]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// How the learning rate changes during a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LearningRate {
+    /// It does not.
+    Constant,
+    /// 1 − t, where t goes from 0 to 1 in the run.
+    Linear,
+    /// (1 + cos πt) / 2.
+    Cosine,
+    /// 1 / (1 + 9t): from one to a tenth.
+    Inverse,
+}
+
+impl LearningRate {
+    /// The share of the first learning rate when a share `t` of the run is over.
+    pub fn factor(self, t: f64) -> f64 {
+        match self {
+            Self::Constant => 1.0,
+            Self::Linear => 1.0 - t,
+            Self::Cosine => (1.0 + (std::f64::consts::PI * t).cos()) / 2.0,
+            Self::Inverse => 1.0 / (1.0 + 9.0 * t),
+        }
+    }
+}
+
+/// How many Gibbs steps the chains take at an update: from which epoch on, counted from 0, and how many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sweeps(Vec<(usize, u32)>);
+
+impl From<u32> for Sweeps {
+    fn from(k: u32) -> Self {
+        Self(vec![(0, k)])
+    }
+}
+
+impl Sweeps {
+    /// In an epoch, counted from 0.
+    pub fn at(&self, epoch: usize) -> u32 {
+        self.0.iter().rev().find(|&&(first, _)| first <= epoch).map_or(1, |&(_, k)| k)
+    }
+
+    /// The most in any epoch.
+    pub fn most(&self) -> u32 {
+        self.0.iter().map(|&(_, k)| k).max().unwrap_or(1)
+    }
+}
+
+impl FromStr for Sweeps {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let part = |part: &str| {
+            let (k, first) = part.split_once('@').unwrap_or((part, "0"));
+            Some((first.parse().ok()?, k.parse().ok()?))
+        };
+        match text.split(',').map(part).collect::<Option<Vec<_>>>() {
+            Some(parts) if parts[0].0 == 0 && parts.is_sorted_by(|a, b| a.0 < b.0) => Ok(Self(parts)),
+            _ => usage!(
+                "expected a number of Gibbs steps, or such numbers with the epochs from which they hold, \
+                 the first of which is 0, as in 1@0,5@20; found {text:?}"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Sweeps {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0.as_slice() {
+            [(_, k)] => write!(f, "{k}"),
+            parts => {
+                let parts: Vec<String> = parts.iter().map(|(first, k)| format!("{k}@{first}")).collect();
+                f.write_str(&parts.join(","))
+            }
+        }
+    }
 }
 
 /// How grey pixels become binary ones.
@@ -224,8 +373,45 @@ macro_rules! serde_as_text {
 }
 
 mod as_text {
-    use crate::{config::DeviceChoice, data::Source};
+    use crate::{
+        config::{DeviceChoice, Sweeps},
+        data::Source,
+    };
     use std::result::Result;
     serde_as_text!(DeviceChoice);
     serde_as_text!(Source);
+    serde_as_text!(Sweeps);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sweeps_change_with_the_epoch() {
+        let sweeps: Sweeps = "1@0,5@20".parse().unwrap();
+        assert_eq!([0, 19, 20, 1000].map(|epoch| sweeps.at(epoch)), [1, 1, 5, 5]);
+        assert_eq!((sweeps.most(), sweeps.to_string().as_str()), (5, "1@0,5@20"));
+        assert_eq!("7".parse::<Sweeps>().unwrap(), Sweeps::from(7));
+        for wrong in ["", "x", "1@", "5@3", "1@0,2@0", "1@0,,2@1", "-1", "1@0,5@20,3@10"] {
+            assert!(wrong.parse::<Sweeps>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn learning_rates_go_from_one_to_where_they_should() {
+        let ends = |schedule: LearningRate| [0.0, 1.0].map(|t| (schedule.factor(t) * 1e6).round() / 1e6);
+        assert_eq!(ends(LearningRate::Constant), [1.0, 1.0]);
+        assert_eq!(ends(LearningRate::Linear), [1.0, 0.0]);
+        assert_eq!(ends(LearningRate::Cosine), [1.0, 0.0]);
+        assert_eq!(ends(LearningRate::Inverse), [1.0, 0.1]);
+        assert_eq!(LearningRate::Cosine.factor(0.5), 0.5);
+    }
+
+    #[test]
+    fn the_short_form_is_written_out() {
+        let short =
+            TrainConfig { cd: Some(3), estimator: Estimator::Pcd, ..TrainConfig::default() }.settled();
+        assert_eq!((short.estimator, short.k, short.cd), (Estimator::Cd, Sweeps::from(3), None));
+    }
 }

@@ -3,9 +3,10 @@
 
 use crate::{
     backend::{Backend, Params, Units},
-    config::VisibleStates,
+    config::{Estimator, TrainConfig, VisibleStates},
     rbm::Layer,
     rng::Stream,
+    schedule::Draw,
 };
 
 /// The buffers of one step: data-driven units, and the chains'.
@@ -68,16 +69,51 @@ pub fn contrastive_divergence(
     }
 }
 
-/// The uniforms of one CD-k step in the order of use: their layer and the counter's third word.
-pub fn draws_of_step(k: u32, visible_states: VisibleStates, binarize: bool) -> Vec<(Layer, u32)> {
+/// Persistent contrastive divergence, PCD-k: the chains go on from where they stopped, k Gibbs steps (Younes 1989;
+/// Tieleman 2008). The visible units of `phases.positive` hold the minibatch, the hidden ones of `phases.negative` the
+/// chains' states; afterwards both phases are ready for the update, and the chains for the next step.
+pub fn persistent_contrastive_divergence(
+    backend: &mut dyn Backend,
+    params: Params,
+    draws: &mut Draws,
+    phases: Phases,
+    k: u32,
+    visible_states: VisibleStates,
+) {
+    let (data, driven) = phases.positive;
+    let (visible, hidden) = phases.negative;
+    // Nothing starts at the data: their hidden units need no states, only means.
+    backend.sample_hidden(&params, data, driven);
+    let chains = params.of_chains();
+    for sweep in 0..k {
+        let fantasy = match visible_states {
+            VisibleStates::Sample => draws.next(chains, Layer::Visible, Stream::Visible, sweep),
+            VisibleStates::Mean => chains,
+        };
+        backend.sample_visible(&fantasy, hidden, visible);
+        // The update takes the means, the next sweep takes the states.
+        backend.sample_hidden(&draws.next(chains, Layer::Hidden, Stream::Hidden, sweep), visible, hidden);
+    }
+}
+
+/// The uniforms of one step with `k` sweeps in the order of use.
+pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Draw> {
+    let cases = |layer, draw| Draw { layer, draw, chains: None };
     let mut draws = Vec::new();
     if binarize {
-        draws.push((Layer::Visible, Stream::Binarize.draw(0)));
+        draws.push(cases(Layer::Visible, Stream::Binarize.draw(0)));
     }
+    let chains = match config.estimator {
+        Estimator::Cd => None,
+        Estimator::Pcd => Some(config.chains(config.batch)),
+    };
     for sweep in 0..k {
-        draws.push((Layer::Hidden, Stream::Hidden.draw(sweep)));
-        if visible_states == VisibleStates::Sample {
-            draws.push((Layer::Visible, Stream::Visible.draw(sweep)));
+        let hidden = Draw { layer: Layer::Hidden, draw: Stream::Hidden.draw(sweep), chains };
+        let visible = Draw { layer: Layer::Visible, draw: Stream::Visible.draw(sweep), chains };
+        let visible = (config.visible_states == VisibleStates::Sample).then_some(visible);
+        match config.estimator {
+            Estimator::Cd => draws.extend([Some(hidden), visible].into_iter().flatten()),
+            Estimator::Pcd => draws.extend([visible, Some(hidden)].into_iter().flatten()),
         }
     }
     draws

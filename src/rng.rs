@@ -24,6 +24,8 @@ pub enum Stream {
     Order = 4,
     /// Made-up data: benchmarks and tests.
     Synthetic = 5,
+    /// Where persistent chains start.
+    Chains = 6,
 }
 
 impl Stream {

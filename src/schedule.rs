@@ -21,6 +21,17 @@ const BLOCK_MINIBATCHES: usize = 64;
 /// Blocks in the ring: one on the device's way, one ready, one being prepared.
 pub(crate) const RING: usize = 3;
 
+/// One draw of a step: which units, for what, and for how many chains.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// Whose states.
+    pub layer: Layer,
+    /// The counter's third word: see [`Stream::draw`].
+    pub draw: u32,
+    /// Rows, if they are not the cases of the minibatch.
+    pub chains: Option<usize>,
+}
+
 /// What stays the same for a whole run.
 #[derive(Clone, Debug)]
 pub struct Schedule<'a> {
@@ -35,7 +46,7 @@ pub struct Schedule<'a> {
     /// Whether blocks carry their rows, rather than where the rows are.
     pub stream_rows: bool,
     /// The uniforms that a step needs from the host, in order; none if the device draws its own.
-    pub draws: Vec<(Layer, u32)>,
+    pub draws: Vec<Draw>,
 }
 
 /// One minibatch of a block.
@@ -89,8 +100,11 @@ impl Schedule<'_> {
     }
 
     fn uniforms_of(&self, rows: usize) -> usize {
-        let units = self.draws.iter().map(|&(layer, _)| self.shape.units(layer));
-        rows.saturating_mul(units.fold(0, usize::saturating_add))
+        let uniforms = self
+            .draws
+            .iter()
+            .map(|draw| draw.chains.unwrap_or(rows).saturating_mul(self.shape.units(draw.layer)));
+        uniforms.fold(0, usize::saturating_add)
     }
 
     /// Runs `work` on each block of an epoch, in order, while the next is being prepared. Stops at the first error.
@@ -145,13 +159,14 @@ impl Schedule<'_> {
         block.uniforms.resize(uniforms_at, 0.0);
         for minibatch in &block.minibatches {
             let mut at = minibatch.uniforms_at;
-            for &(layer, draw) in &self.draws {
+            for &Draw { layer, draw, chains } in &self.draws {
                 let units = self.shape.units(layer);
-                let uniforms = &mut block.uniforms[at..][..minibatch.rows * units];
+                let rows = chains.unwrap_or(minibatch.rows);
+                let uniforms = &mut block.uniforms[at..][..rows * units];
                 for (chain, row) in uniforms.chunks_mut(units).enumerate() {
                     rng::fill(self.seed, minibatch.step, draw, chain as u32, 0, row);
                 }
-                at += minibatch.rows * units;
+                at += rows * units;
             }
         }
     }
@@ -163,7 +178,8 @@ mod tests {
 
     fn schedule(rows: &Rows, stream_rows: bool) -> Schedule<'_> {
         let shape = Shape { visible: 3, hidden: 2 };
-        let draws = vec![(Layer::Hidden, Stream::Hidden.draw(0)), (Layer::Visible, Stream::Visible.draw(0))];
+        let draw = |layer, stream: Stream| Draw { layer, draw: stream.draw(0), chains: None };
+        let draws = vec![draw(Layer::Hidden, Stream::Hidden), draw(Layer::Visible, Stream::Visible)];
         Schedule { rows, shape, batch: 4, seed: 5, stream_rows, draws }
     }
 

@@ -5,18 +5,22 @@ use std::time::{Duration, Instant};
 
 use crate::{
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
-    config::{Binarize, TrainConfig, Uniforms},
+    config::{Binarize, Estimator, Switch, TrainConfig, Uniforms},
     data::{Dataset, Rows},
     device::{self, Footprint},
     error::{Error, Result, usage},
-    estimator::{Draws, Phases, contrastive_divergence, draws_of_step},
+    estimator::{Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence},
     rbm::{Layer, Rbm, Shape},
-    rng::Stream,
+    rng::{self, Stream},
     schedule::{Block, Minibatch, Schedule},
 };
 
 /// The cost is taken from every so many minibatches: it is for watching, and takes no part in learning.
 const COST_EVERY: usize = 8;
+/// The parameters are averaged at every so many steps: more often would cost time and change nothing.
+const AVERAGE_EVERY: u32 = 8;
+/// The offsets of hidden units follow their means at this rate, and as fast as a mean of all so far at first.
+const TRACK: f32 = 0.01;
 /// Reconstructions are measured in parts of so many cases, or of a minibatch if that is larger.
 const EVALUATION_ROWS: usize = 512;
 /// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
@@ -31,7 +35,7 @@ pub struct Progress {
     /// Cases shown so far in this epoch.
     pub cases: usize,
     /// As [`EpochMetrics::training_reconstruction_error`], so far.
-    pub cost: f64,
+    pub cost: Option<f64>,
     /// Cases a second in this epoch.
     pub samples_per_second: f64,
 }
@@ -44,8 +48,9 @@ pub struct EpochMetrics {
     /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x).
     pub reconstruction_error: f64,
     /// Mean of Σ (x − p(v|h))² over every eighth of the epoch's minibatches, as the chains left them: with h drawn,
-    /// after k sweeps of CD-k, under the parameters of that step.
-    pub training_reconstruction_error: f64,
+    /// after k sweeps of CD-k, under the parameters of that step. Persistent chains reconstruct nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training_reconstruction_error: Option<f64>,
     /// Time spent learning, without the measuring of errors.
     pub seconds: f64,
     /// Training cases learnt from in a second.
@@ -75,12 +80,13 @@ impl Trainer {
     /// # Errors
     /// [`Error::Usage`] for options that don't go with the data or the device, [`Error::Device`] if it fails.
     pub fn new(config: &TrainConfig, dataset: Dataset) -> Result<Self> {
+        let config = &config.settled();
         check(config, &dataset)?;
         let cases = dataset.train.rows.len();
         let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
-        let rows = config.batch.max(Evaluation::rows(config, &dataset));
+        let rows = config.batch.max(config.chains(config.batch)).max(Evaluation::rows(config, &dataset));
         // Blocks that carry their rows have fewer uniforms, if any.
-        let uniforms = schedule(config, &dataset.train.rows, shape, false).block_uniforms();
+        let uniforms = schedule(config, &dataset.train.rows, shape, false, config.k.most()).block_uniforms();
         let footprint = Footprint::new(shape, rows, 4, uniforms);
         let (candidate, backend) = device::open(&config.device, &footprint)?;
         let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);
@@ -98,6 +104,7 @@ impl Trainer {
         mut backend: Box<dyn Backend>,
         stream_rows: bool,
     ) -> Result<Self> {
+        let config = &config.settled();
         check(config, &dataset)?;
         let dataset = match config.binarize {
             Binarize::Threshold => dataset.threshold(),
@@ -106,15 +113,20 @@ impl Trainer {
         let rows = &dataset.train.rows;
         let layout = rows.layout();
         let shape = Shape { visible: layout.units, hidden: config.hidden };
-        let rbm = Rbm::initial(shape, &rows.density(), config.seed);
-        backend.write_rbm(&rbm, &Rbm::zeros(shape));
+        let density = rows.density();
+        backend.write_rbm(&Rbm::initial(shape, &density, config.seed), &Rbm::zeros(shape));
+        let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
+        // The initial model's hidden units are on half of the time.
+        backend.write_offsets(&means, &vec![0.5; shape.hidden]);
 
-        let mut phase = || {
-            Ok((backend.units(Layer::Visible, config.batch)?, backend.units(Layer::Hidden, config.batch)?))
-        };
-        let phases = Phases { positive: phase()?, negative: phase()? };
+        let mut phase =
+            |rows| Ok((backend.units(Layer::Visible, rows)?, backend.units(Layer::Hidden, rows)?));
+        let phases = Phases { positive: phase(config.batch)?, negative: phase(config.chains(config.batch))? };
+        if config.estimator == Estimator::Pcd {
+            start_chains(&mut *backend, config, &means, phases.negative);
+        }
         let costs = backend.values(config.batch)?;
-        let schedule = schedule(config, rows, shape, stream_rows);
+        let schedule = schedule(config, rows, shape, stream_rows, config.k.most());
         backend.uniforms(schedule.block_uniforms().max(1))?;
         let training = if stream_rows {
             backend.data(layout, schedule.block_rows())?
@@ -162,12 +174,23 @@ impl Trainer {
         self.epoch
     }
 
-    /// The model as it is now. Waits for the device.
+    /// The model as it is now: the average of its parameters, once that has begun. Waits for the device.
     ///
     /// # Errors
     /// [`Error::Device`] if the device failed.
     pub fn rbm(&mut self) -> Result<Rbm> {
-        Ok(self.backend.read_rbm()?.0)
+        match self.averages((self.epoch * self.steps_an_epoch) as u32) {
+            Some(1..) => self.backend.read_average(),
+            Some(0) | None => Ok(self.backend.read_rbm()?.0),
+        }
+    }
+
+    /// How many times the parameters were averaged before this step, if it is one of those at the end of the run.
+    fn averages(&self, step: u32) -> Option<u32> {
+        let steps = (self.config.epochs * self.steps_an_epoch) as f64;
+        let first = (steps * (1.0 - self.config.average)).floor() as u32;
+        (self.config.average > 0.0 && step >= first)
+            .then(|| step.div_ceil(AVERAGE_EVERY) - first.div_ceil(AVERAGE_EVERY))
     }
 
     /// One pass over the training cases, then the error on the held-out ones. `report` is called now and then.
@@ -179,7 +202,8 @@ impl Trainer {
         self.backend.write_values(self.costs, &vec![0.0; self.config.batch]);
         // The schedule borrows the rows, and the steps borrow the rest of the trainer.
         let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
-        let schedule = schedule(&self.config, &rows, self.params.shape(), self.stream_rows);
+        let k = self.config.k.at(self.epoch);
+        let schedule = schedule(&self.config, &rows, self.params.shape(), self.stream_rows, k);
         let mut watch = Watch { start, cases: 0, cost_cases: 0, last_report: start };
         let outcome = schedule.epoch(self.epoch, |block| self.block(block, &mut watch, &mut report));
         self.dataset.train.rows = rows;
@@ -242,8 +266,18 @@ impl Trainer {
 
     /// One step: the data, the chains, the update.
     fn step(&mut self, minibatch: &Minibatch) {
-        let params =
-            Params { step: minibatch.step, ..self.params.minibatch(minibatch.first_row, minibatch.rows) };
+        let TrainConfig { estimator, visible_states, .. } = self.config;
+        let centred = self.config.centred == Switch::On;
+        let steps = (self.config.epochs * self.steps_an_epoch) as f64;
+        let factor = self.config.lr_schedule.factor((f64::from(minibatch.step) / steps).min(1.0));
+        let params = Params {
+            step: minibatch.step,
+            chains: self.config.chains(minibatch.rows) as u32,
+            learning_rate: (f64::from(self.config.learning_rate) * factor) as f32,
+            flags: self.params.flags | if centred { Params::CENTRED } else { 0 },
+            ..self.params.minibatch(minibatch.first_row, minibatch.rows)
+        };
+        let averages = self.averages(minibatch.step).filter(|_| minibatch.step.is_multiple_of(AVERAGE_EVERY));
         let host = (self.config.uniforms == Some(Uniforms::Host)).then_some(minibatch.uniforms_at);
         let mut draws = Draws { host };
         let backend = &mut *self.backend;
@@ -254,9 +288,20 @@ impl Trainer {
             Binarize::Threshold | Binarize::None => params,
         };
         backend.gather(&show, self.training, positive.0);
-        let TrainConfig { cd, visible_states, .. } = self.config;
-        contrastive_divergence(backend, params, &mut draws, self.phases, cd, visible_states);
+        let k = self.config.k.at(self.epoch);
+        let estimate = match estimator {
+            Estimator::Cd => contrastive_divergence,
+            Estimator::Pcd => persistent_contrastive_divergence,
+        };
+        estimate(backend, params, &mut draws, self.phases, k, visible_states);
+        if centred {
+            let rate = TRACK.max(1.0 / (minibatch.step as f32 + 1.0));
+            backend.track(&Params { rate, ..params }, positive.1);
+        }
         backend.update(&params, positive, negative);
+        if let Some(count) = averages {
+            backend.average(&Params { rate: 1.0 / (count as f32 + 1.0), ..params });
+        }
         if self.takes_cost(minibatch) {
             self.backend.squared_error(&params, positive.0, negative.0, self.costs);
         }
@@ -265,7 +310,7 @@ impl Trainer {
     /// The first minibatch of an epoch, and every so many after it.
     fn takes_cost(&self, minibatch: &Minibatch) -> bool {
         let steps = self.steps_an_epoch;
-        (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
+        self.config.estimator == Estimator::Cd && (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
     }
 
     fn progress(&mut self, watch: &Watch) -> Result<Progress> {
@@ -274,7 +319,7 @@ impl Trainer {
         Ok(Progress {
             epoch: self.epoch + 1,
             cases: watch.cases,
-            cost: sum / watch.cost_cases.max(1) as f64,
+            cost: (watch.cost_cases > 0).then(|| sum / watch.cost_cases as f64),
             samples_per_second: watch.cases as f64 / watch.start.elapsed().as_secs_f64(),
         })
     }
@@ -329,14 +374,40 @@ struct Watch {
     last_report: Instant,
 }
 
-fn schedule<'a>(config: &TrainConfig, rows: &'a Rows, shape: Shape, stream_rows: bool) -> Schedule<'a> {
+fn schedule<'a>(
+    config: &TrainConfig,
+    rows: &'a Rows,
+    shape: Shape,
+    stream_rows: bool,
+    k: u32,
+) -> Schedule<'a> {
     let draws = match config.uniforms {
-        Some(Uniforms::Host) => {
-            draws_of_step(config.cd, config.visible_states, config.binarize == Binarize::Sample)
-        }
+        Some(Uniforms::Host) => draws_of_step(config, k, config.binarize == Binarize::Sample),
         Some(Uniforms::Device) | None => Vec::new(),
     };
     Schedule { rows, shape, batch: config.batch, seed: config.seed, stream_rows, draws }
+}
+
+/// Persistent chains start from independent visible units that are on as often as in the data.
+fn start_chains(
+    backend: &mut dyn Backend,
+    config: &TrainConfig,
+    means: &[f32],
+    (visible, hidden): (Units, Units),
+) {
+    let chains = config.chains(config.batch);
+    let mut states = vec![0.0; chains * means.len()];
+    for (chain, states) in states.chunks_mut(means.len()).enumerate() {
+        rng::fill(config.seed, 0, Stream::Chains.draw(0), chain as u32, 0, states);
+        states.iter_mut().zip(means).for_each(|(state, mean)| *state = f32::from(*state < *mean));
+    }
+    backend.write_units(visible, &states, &states);
+    let shape = Shape { visible: means.len(), hidden: config.hidden };
+    backend.sample_hidden(
+        &Params::new(shape, chains, config.seed).sample(Stream::Chains, 1),
+        visible,
+        hidden,
+    );
 }
 
 /// Buffers for looking at reconstructions of held-out cases, a part at a time.

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rbm_gpu::{
     Result,
     backend::DeviceInfo,
-    config::{TrainConfig, Uniforms},
+    config::{Estimator, TrainConfig, Uniforms},
     data::Cases,
     picture,
     run::RunFolder,
@@ -32,6 +32,7 @@ struct RunConfig<'a> {
 pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
     let start = Instant::now();
     config.check()?;
+    config = config.settled();
     let out = RunFolder::choose(&config)?;
     let mut trainer = Trainer::new(&config, config.data.load()?)?;
     config.out = Some(out.clone());
@@ -49,8 +50,14 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
 
     let cases = trainer.dataset().train.rows.len();
     print(&format!(
-        "{}: {cases} training cases, {visible} visible and {} hidden units, CD-{}, on {device}\n",
-        config.data, config.hidden, config.cd
+        "{}: {cases} training cases, {visible} visible and {} hidden units, {}-{}, on {device}\n",
+        config.data,
+        config.hidden,
+        match config.estimator {
+            Estimator::Cd => "CD",
+            Estimator::Pcd => "PCD",
+        },
+        config.k
     ));
     let pictured = pictured(trainer.dataset().held_out());
     let originals: Vec<f32> =
@@ -107,7 +114,8 @@ fn epoch(trainer: &mut Trainer, epochs: usize, cases: usize) -> Result<EpochMetr
     let metrics = trainer.epoch(|progress| {
         let Progress { cost, samples_per_second, .. } = progress;
         let left = (epochs * cases - done - progress.cases) as f64 / samples_per_second;
-        bar.set_message(format!("cost {cost:.2}, {samples_per_second:.0} samples/s, {left:.0} s left"));
+        let cost = cost.map_or(String::new(), |cost| format!("cost {cost:.2}, "));
+        bar.set_message(format!("{cost}{samples_per_second:.0} samples/s, {left:.0} s left"));
         bar.set_position((done + progress.cases) as u64);
     });
     bar.finish_and_clear();

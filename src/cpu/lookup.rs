@@ -65,7 +65,8 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
     let strips = units.div_ceil(VECTORS * lanes / unit).next_multiple_of(threads).min(units);
     let chunk = terms[0].left.chunk();
     let chunks = rows.div_ceil(chunk);
-    let parts = rows.div_ceil(ROWS).max(threads.div_ceil(8)).min(chunks);
+    // Rows are cut too if columns alone would not do for all threads.
+    let parts = rows.div_ceil(ROWS).max(threads.div_ceil(strips)).min(chunks);
     (0..strips * parts).into_par_iter().for_each(|part| {
         let (strip, part) = (part / parts, part % parts);
         let (first, end) = (units * strip / strips * unit, units * (strip + 1) / strips * unit);
