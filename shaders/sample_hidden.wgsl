@@ -7,10 +7,13 @@
 @group(0) @binding(4) var<storage, read_write> means: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> states: array<vec4<f32>>;
 
-@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y, SLICES)
 fn sample_hidden(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) invocation: vec3<u32>) {
     product(workgroup, invocation);
 }
+
+const LEFT_ALONG_DEPTH = true;
+const RIGHT_ALONG_DEPTH = false;
 
 fn depth() -> u32 {
     return groups(params.visible);

@@ -14,10 +14,13 @@
 @group(0) @binding(7) var<storage, read_write> parameters: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> velocity: array<vec4<f32>>;
 
-@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y)
+@compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y, SLICES)
 fn update(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) invocation: vec3<u32>) {
     product(workgroup, invocation);
 }
+
+const LEFT_ALONG_DEPTH = false;
+const RIGHT_ALONG_DEPTH = false;
 
 // The cases of the positive phase, and after them the chains of the negative phase, which count as −v.
 fn depth() -> u32 {

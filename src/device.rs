@@ -8,7 +8,7 @@ use crate::{
     cpu::Cpu,
     data::RowLayout,
     error::{Error, Result, usage},
-    gpu::{Context, Gpu, adapter, kernels::Tile},
+    gpu::{Context, Gpu, adapter, tile::Tiles},
     host::Host,
     rbm::Shape,
     reference::Reference,
@@ -169,7 +169,7 @@ impl Candidate {
         match self {
             Self::Adapter(adapter) => Room {
                 largest_buffer: adapter::largest_buffer(adapter),
-                most_rows: Tile::for_adapter(adapter).most_rows(),
+                most_rows: Tiles::for_adapter(adapter).most_rows(),
                 memory,
                 shared: adapter.get_info().device_type != wgpu::DeviceType::DiscreteGpu,
             },

@@ -8,6 +8,7 @@ pub mod adapter;
 mod context;
 pub mod kernels;
 mod memory;
+pub mod tile;
 
 pub use context::Context;
 
@@ -19,7 +20,8 @@ use crate::{
     error::Result,
     rbm::{Layer, Rbm, Shape},
 };
-use kernels::{Kernel, Tile};
+use kernels::Kernel;
+use tile::Tile;
 
 /// Dispatches in a command buffer, at most.
 const SLOTS: usize = 1024;
@@ -31,7 +33,8 @@ type Bindings = [Option<usize>; 8];
 pub struct Gpu {
     context: Arc<Context>,
     shape: Shape,
-    tile: Tile,
+    /// Instead of the tile that suits each dispatch.
+    tile: Option<Tile>,
     buffers: Vec<wgpu::Buffer>,
     bind_groups: HashMap<(Kernel, Bindings), wgpu::BindGroup>,
     units: Vec<UnitsBuffers>,
@@ -70,7 +73,7 @@ struct Dispatch {
 }
 
 impl Gpu {
-    /// Room for a model of this shape, with the tile that suits the adapter or a given one.
+    /// Room for a model of this shape, with the tile that suits each dispatch, or one for all.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if there is no room.
@@ -86,7 +89,7 @@ impl Gpu {
         });
         let mut gpu = Self {
             shape,
-            tile: tile.unwrap_or(context.tile),
+            tile,
             buffers: Vec::new(),
             bind_groups: HashMap::new(),
             units: Vec::new(),
@@ -144,14 +147,20 @@ impl Gpu {
                 bind_group
             }
         };
+        let product = kernel.product(params);
+        let tile = product.map(|product| self.tile.unwrap_or_else(|| self.context.tiles.choose(product)));
+        let workgroups = match product.zip(tile) {
+            Some((product, tile)) => tile.workgroups(product),
+            None => (kernel.workgroups(params), 1),
+        };
         let slot = self.slot_bytes.len();
         self.slot_bytes.extend_from_slice(bytemuck::bytes_of(params));
         self.slot_bytes.resize(slot + self.slot_size, 0);
         self.recorded.push(Dispatch {
-            pipeline: self.context.pipeline(kernel, self.tile),
+            pipeline: self.context.pipeline(kernel, tile),
             bind_group,
             slot: slot as u32,
-            workgroups: kernel.workgroups(params, self.tile),
+            workgroups,
         });
     }
 

@@ -10,7 +10,7 @@ use rbm_gpu::{
     },
     data::Rows,
     rbm::{Layer, Rbm, Shape},
-    rng::Stream,
+    rng::{Stream, uniform_at},
 };
 
 /// Rows, visible and hidden units: 1, around 4 (a vec4), 32 and 128 (the tiles), never square; and, for the tables of the
@@ -51,10 +51,23 @@ struct Case {
 type Sides = [Box<dyn Backend>; 2];
 
 /// Runs `test` on each backend beside a reference that holds the same model, at every size.
-fn each(test: &str, mut run: impl FnMut(&Case, &mut Sides)) {
+fn each(test: &str, run: impl FnMut(&Case, &mut Sides)) {
+    each_of(common::fast, test, run);
+}
+
+/// The same with each tile on the adapter, for the kernels whose work is cut into tiles.
+fn each_tile(test: &str, run: impl FnMut(&Case, &mut Sides)) {
+    each_of(common::fast_products, test, run);
+}
+
+fn each_of(
+    backends: fn(&str, Shape) -> Vec<common::Named>,
+    test: &str,
+    mut run: impl FnMut(&Case, &mut Sides),
+) {
     for (seed, (rows, visible, hidden)) in (7..).zip(SIZES) {
         let shape = Shape { visible, hidden };
-        for (backend, tested) in common::fast(test, shape) {
+        for (backend, tested) in backends(test, shape) {
             let mut sides = [tested, Box::new(common::reference(shape)) as Box<dyn Backend>];
             let rbm = random_rbm(shape, 0.3, seed);
             let velocity = random_rbm(shape, 0.1, seed + 1);
@@ -155,21 +168,21 @@ fn half_step(case: &Case, sides: &mut Sides, from: Layer, to: Layer) {
 
 #[test]
 fn sample_hidden() {
-    each("sample_hidden", |case, sides| {
+    each_tile("sample_hidden", |case, sides| {
         half_step(case, sides, Layer::Visible, Layer::Hidden);
     });
 }
 
 #[test]
 fn sample_visible() {
-    each("sample_visible", |case, sides| {
+    each_tile("sample_visible", |case, sides| {
         half_step(case, sides, Layer::Hidden, Layer::Visible);
     });
 }
 
 #[test]
 fn update() {
-    each("update", |case, sides| {
+    each_tile("update", |case, sides| {
         let Shape { visible, hidden } = case.shape;
         let params = Params {
             learning_rate: 0.3,
@@ -348,7 +361,7 @@ fn uniforms_from_the_host_draw_the_same_states() {
         let offset = 13;
         let mut uniforms = vec![POISON; offset];
         for row in 0..rows as u32 {
-            uniforms.extend((0..21).map(|unit| rbm_gpu::rng::uniform_at(3, 4, params.draw, row, unit)));
+            uniforms.extend((0..21).map(|unit| uniform_at(3, 4, params.draw, row, unit)));
         }
         backend.uniforms(uniforms.len()).unwrap();
         backend.write_uniforms(&uniforms);
@@ -359,10 +372,42 @@ fn uniforms_from_the_host_draw_the_same_states() {
     }
 }
 
+/// A draw belongs to a unit, not to an invocation: the tiles differ by rounding, and so by the states whose number lies
+/// between two means, but by nothing else.
+#[test]
+fn every_tile_draws_the_same_states() {
+    let shape = Shape { visible: 203, hidden: 150 };
+    let rows = 70;
+    for (from, to) in [(Layer::Visible, Layer::Hidden), (Layer::Hidden, Layer::Visible)] {
+        let states = random_states(rows, shape.units(from), 1);
+        let params = Params { step: 4, ..Params::new(shape, rows, 3) }.sample(Stream::Hidden, 0);
+        let mut first: Option<(Vec<f32>, Vec<f32>)> = None;
+        for (name, mut backend) in common::tiles("every_tile_draws_the_same_states", shape) {
+            backend.write_rbm(&random_rbm(shape, 0.1, 1), &Rbm::zeros(shape));
+            let [input, output] = [from, to].map(|layer| backend.units(layer, rows).unwrap());
+            backend.write_units(input, &states, &states);
+            match to {
+                Layer::Hidden => backend.sample_hidden(&params, input, output),
+                Layer::Visible => backend.sample_visible(&params, input, output),
+            }
+            let drawn = backend.read_units(output, rows).unwrap();
+            let (means, expected) = first.get_or_insert_with(|| drawn.clone());
+            let error = largest_difference(&drawn.0, means);
+            assert!(error < 1e-6, "{name}: {to:?} means differ by {error:e}");
+            for (at, (state, expected)) in drawn.1.iter().zip(expected).enumerate() {
+                let (row, unit) = (at / shape.units(to), at % shape.units(to));
+                let u = uniform_at(3, 4, params.draw, row as u32, unit as u32);
+                let near = (u - means[at]).abs() <= 1e-6;
+                assert!(state == expected || near, "{name}: {to:?} unit {unit} of row {row}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_whole_step_at_full_size() {
     let shape = Shape { visible: 784, hidden: 500 };
-    for (name, mut backend) in common::fast("a_whole_step_at_full_size", shape) {
+    for (name, mut backend) in common::fast_products("a_whole_step_at_full_size", shape) {
         let check = check::step(&mut *backend, shape, 100, 1).unwrap();
         assert!(check.passes(), "{name}: {check:?}");
     }

@@ -5,17 +5,20 @@ use std::{collections::BTreeSet, fs, mem::offset_of, path::Path};
 use naga::{AddressSpace, Module, StorageAccess, TypeInner, valid};
 use rbm_gpu::{
     backend::Params,
-    gpu::kernels::{Kernel, Tile},
+    gpu::{kernels::Kernel, tile::Tile},
 };
 
-fn modules() -> Vec<(Kernel, Tile, String, Module)> {
-    let parse = |kernel: Kernel, tile: Tile| {
+fn modules() -> Vec<(Kernel, Option<Tile>, String, Module)> {
+    let parse = |kernel: Kernel, tile: Option<Tile>| {
         let source = kernel.source(tile);
         let module = naga::front::wgsl::parse_str(&source)
             .unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
         (kernel, tile, source, module)
     };
-    Kernel::ALL.into_iter().flat_map(|kernel| Tile::ALL.map(|tile| parse(kernel, tile))).collect()
+    Kernel::ALL
+        .into_iter()
+        .flat_map(|kernel| kernel.variants().into_iter().map(move |tile| parse(kernel, tile)))
+        .collect()
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //     fn left(r: u32, k: u32) -> mat4x4<f32>       column i: rows 4r…4r+3 at depth 4k+i
 //     fn right(k: u32, c: u32) -> mat4x4<f32>      column i: columns 4c…4c+3 at depth 4k+i
 //     fn finish(r: u32, c: u32, sums: mat4x4<f32>) column i: row 4r+i, columns 4c…4c+3
+//     const LEFT_ALONG_DEPTH, RIGHT_ALONG_DEPTH    whether neighbours in memory are neighbours in depth, or else rows, columns
 // The factors must be readable, as anything, past the last row and column; `finish` must write nothing there.
 alias Sums = array<array<mat4x4<f32>, COLUMN_BLOCKS>, ROW_BLOCKS>;
 
@@ -16,6 +17,9 @@ const TILE_COLUMNS = WORKGROUP_X * COLUMN_BLOCKS;
 fn product(workgroup: vec3<u32>, invocation: vec3<u32>) {
     var sums: Sums;
     sum_blocks(workgroup, invocation, &sums);
+    if invocation.z > 0u {
+        return; // the first slice has the sums of all
+    }
     let r = workgroup.y * TILE_ROWS + invocation.y;
     let c = workgroup.x * TILE_COLUMNS + invocation.x;
     // `finish` is too long to be unrolled, and sums[at] in a loop that stays one would keep all sums in memory, not

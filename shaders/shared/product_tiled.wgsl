@@ -1,50 +1,54 @@
 
-// For GPUs: the invocations of a workgroup load DEPTH_BLOCKS slices of their tile's rows and columns together into
-// workgroup memory, and each then sums its blocks from there.
-const INVOCATIONS = WORKGROUP_X * WORKGROUP_Y;
+// For GPUs: the invocations of a slice load DEPTH_BLOCKS blocks in depth of their tile's rows and columns together into
+// workgroup memory, and each then sums its own blocks from there. Where there are too few outputs to keep a GPU busy, a
+// workgroup has several slices, which take turns along the depth; in the end their sums are added up.
+const INVOCATIONS = WORKGROUP_X * WORKGROUP_Y; // of a slice
+const LEFT_SIZE = 4u * DEPTH_BLOCKS * TILE_ROWS;
+const RIGHT_SIZE = 4u * DEPTH_BLOCKS * TILE_COLUMNS;
 
-// Element (k, r) at k * TILE_ROWS + r: the four rows of block r at depth k.
-var<workgroup> left_tile: array<vec4<f32>, 4u * DEPTH_BLOCKS * TILE_ROWS>;
-var<workgroup> right_tile: array<vec4<f32>, 4u * DEPTH_BLOCKS * TILE_COLUMNS>;
+// For each slice the left tile, element (k, r) at k * TILE_ROWS + r: the four rows of block r at depth k; then the right
+// one, likewise. After the last step, sums on their way to another slice.
+var<workgroup> tiles: array<vec4<f32>, SLICES * (LEFT_SIZE + RIGHT_SIZE)>;
+const_assert SLICES / 2u * INVOCATIONS * ROW_BLOCKS * COLUMN_BLOCKS * 4u <= SLICES * (LEFT_SIZE + RIGHT_SIZE);
 
 fn sum_blocks(workgroup: vec3<u32>, invocation: vec3<u32>, sums: ptr<function, Sums>) {
     let index = invocation.y * WORKGROUP_X + invocation.x;
+    let left_tile = invocation.z * (LEFT_SIZE + RIGHT_SIZE);
+    let right_tile = left_tile + LEFT_SIZE;
     let end = depth();
-    for (var first = 0u; first < end; first += DEPTH_BLOCKS) {
+    for (var step = 0u; step < end; step += SLICES * DEPTH_BLOCKS) {
+        let first = step + invocation.z * DEPTH_BLOCKS;
         for (var t = index; t < DEPTH_BLOCKS * TILE_ROWS; t += INVOCATIONS) {
-            let k = t % DEPTH_BLOCKS;
-            let r = t / DEPTH_BLOCKS;
+            let k = select(t / TILE_ROWS, t % DEPTH_BLOCKS, LEFT_ALONG_DEPTH);
+            let r = select(t % TILE_ROWS, t / DEPTH_BLOCKS, LEFT_ALONG_DEPTH);
             var slices = mat4x4<f32>();
             if first + k < end {
                 slices = left(workgroup.y * TILE_ROWS + r, first + k);
             }
             for (var i = 0u; i < 4u; i++) {
-                left_tile[(4u * k + i) * TILE_ROWS + r] = slices[i];
+                tiles[left_tile + (4u * k + i) * TILE_ROWS + r] = slices[i];
             }
         }
-        for (var t = index; t < DEPTH_BLOCKS * TILE_COLUMNS; t += INVOCATIONS) {
-            let k = t / TILE_COLUMNS;
-            let c = t % TILE_COLUMNS;
+        // From the other end, so that those who had nothing to load on the left have it here.
+        for (var t = INVOCATIONS - 1u - index; t < DEPTH_BLOCKS * TILE_COLUMNS; t += INVOCATIONS) {
+            let k = select(t / TILE_COLUMNS, t % DEPTH_BLOCKS, RIGHT_ALONG_DEPTH);
+            let c = select(t % TILE_COLUMNS, t / DEPTH_BLOCKS, RIGHT_ALONG_DEPTH);
             var slices = mat4x4<f32>();
             if first + k < end {
                 slices = right(first + k, workgroup.x * TILE_COLUMNS + c);
             }
             for (var i = 0u; i < 4u; i++) {
-                right_tile[(4u * k + i) * TILE_COLUMNS + c] = slices[i];
+                tiles[right_tile + (4u * k + i) * TILE_COLUMNS + c] = slices[i];
             }
         }
         workgroupBarrier();
         for (var k = 0u; k < DEPTH_BLOCKS; k++) {
             var rights: array<mat4x4<f32>, COLUMN_BLOCKS>;
             for (var j = 0u; j < COLUMN_BLOCKS; j++) {
-                let at = 4u * k * TILE_COLUMNS + invocation.x + j * WORKGROUP_X;
-                rights[j] = mat4x4(right_tile[at], right_tile[at + TILE_COLUMNS],
-                                   right_tile[at + 2u * TILE_COLUMNS], right_tile[at + 3u * TILE_COLUMNS]);
+                rights[j] = four_slices(right_tile + 4u * k * TILE_COLUMNS + invocation.x + j * WORKGROUP_X, TILE_COLUMNS);
             }
             for (var i = 0u; i < ROW_BLOCKS; i++) {
-                let at = 4u * k * TILE_ROWS + invocation.y + i * WORKGROUP_Y;
-                let slices = mat4x4(left_tile[at], left_tile[at + TILE_ROWS],
-                                    left_tile[at + 2u * TILE_ROWS], left_tile[at + 3u * TILE_ROWS]);
+                let slices = four_slices(left_tile + 4u * k * TILE_ROWS + invocation.y + i * WORKGROUP_Y, TILE_ROWS);
                 for (var j = 0u; j < COLUMN_BLOCKS; j++) {
                     (*sums)[i][j] = accumulate((*sums)[i][j], slices, rights[j]);
                 }
@@ -52,4 +56,32 @@ fn sum_blocks(workgroup: vec3<u32>, invocation: vec3<u32>, sums: ptr<function, S
         }
         workgroupBarrier();
     }
+    // The upper half of the slices hands its sums to the lower half, until the first slice has them all.
+    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
+        let width = half * INVOCATIONS;
+        let at = invocation.z % half * INVOCATIONS + index;
+        if invocation.z >= half && invocation.z < 2u * half {
+            for (var i = 0u; i < ROW_BLOCKS; i++) {
+                for (var j = 0u; j < COLUMN_BLOCKS; j++) {
+                    for (var row = 0u; row < 4u; row++) {
+                        tiles[at + ((i * COLUMN_BLOCKS + j) * 4u + row) * width] = (*sums)[i][j][row];
+                    }
+                }
+            }
+        }
+        workgroupBarrier();
+        if invocation.z < half {
+            for (var i = 0u; i < ROW_BLOCKS; i++) {
+                for (var j = 0u; j < COLUMN_BLOCKS; j++) {
+                    (*sums)[i][j] += four_slices(at + (i * COLUMN_BLOCKS + j) * 4u * width, width);
+                }
+            }
+        }
+        workgroupBarrier();
+    }
+}
+
+// Four vectors out of workgroup memory.
+fn four_slices(at: u32, stride: u32) -> mat4x4<f32> {
+    return mat4x4(tiles[at], tiles[at + stride], tiles[at + 2u * stride], tiles[at + 3u * stride]);
 }

@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     adapter,
-    kernels::{Kernel, Tile},
+    kernels::Kernel,
+    tile::{Tile, Tiles},
 };
 use crate::{
     backend::{DeviceInfo, Params},
@@ -20,8 +21,8 @@ pub struct Context {
     pub(super) info: DeviceInfo,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    /// The tile that suits this kind of adapter.
-    pub(super) tile: Tile,
+    /// The tiles that suit this kind of adapter.
+    pub(super) tiles: Tiles,
     layouts: HashMap<Kernel, wgpu::BindGroupLayout>,
     pipelines: Mutex<HashMap<(Kernel, Option<Tile>), wgpu::ComputePipeline>>,
     failure: Arc<Mutex<Option<String>>>,
@@ -57,8 +58,8 @@ impl Context {
         });
         let layouts = Kernel::ALL.map(|kernel| (kernel, bind_group_layout(&device, kernel)));
         let pipelines = Mutex::default();
-        let tile = Tile::for_adapter(adapter);
-        Ok(Arc::new(Self { info, device, queue, tile, layouts: layouts.into(), pipelines, failure }))
+        let tiles = Tiles::for_adapter(adapter);
+        Ok(Arc::new(Self { info, device, queue, tiles, layouts: layouts.into(), pipelines, failure }))
     }
 
     /// What the device is.
@@ -71,13 +72,12 @@ impl Context {
     }
 
     /// The compiled kernel; compiles it at its first use.
-    pub(super) fn pipeline(&self, kernel: Kernel, tile: Tile) -> wgpu::ComputePipeline {
-        let key = (kernel, kernel.is_product().then_some(tile));
+    pub(super) fn pipeline(&self, kernel: Kernel, tile: Option<Tile>) -> wgpu::ComputePipeline {
         let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        pipelines.entry(key).or_insert_with(|| self.compile(kernel, tile)).clone()
+        pipelines.entry((kernel, tile)).or_insert_with(|| self.compile(kernel, tile)).clone()
     }
 
-    fn compile(&self, kernel: Kernel, tile: Tile) -> wgpu::ComputePipeline {
+    fn compile(&self, kernel: Kernel, tile: Option<Tile>) -> wgpu::ComputePipeline {
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(kernel.label()),
             source: wgpu::ShaderSource::Wgsl(kernel.source(tile).into()),
@@ -100,7 +100,11 @@ impl Context {
             layout: Some(&layout),
             module: &module,
             entry_point: Some(kernel.name()),
-            compilation_options: Default::default(),
+            // Every word of it is written before it is read.
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
             cache: None,
         })
     }

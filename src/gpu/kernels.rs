@@ -1,10 +1,8 @@
 //! The table of kernels: what each is made of, what it binds, and how many workgroups it takes. A new kernel is a WGSL
 //! file, a row here, a method of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`].
 
+use super::tile::{MOST_WORKGROUPS, Product, Tile};
 use crate::backend::Params;
-
-/// Workgroups along one dimension of a grid: WebGPU's limit.
-const MOST_WORKGROUPS: u32 = 65_535;
 
 /// A WGSL kernel, one file in `shaders/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,53 +29,6 @@ pub enum Kernel {
     MultiplyAdd,
     /// `copy.wgsl`
     Copy,
-}
-
-/// How a product is cut into workgroups and invocations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tile {
-    /// Whether workgroup memory holds the factors (for GPUs) or they are streamed (for software adapters).
-    pub workgroup_memory: bool,
-    /// Invocations of a workgroup, along columns and along rows.
-    pub workgroup: (u32, u32),
-    /// 4×4 blocks of an invocation, along columns and along rows.
-    pub blocks: (u32, u32),
-    /// Slices of four that a step brings into workgroup memory.
-    pub depth_blocks: u32,
-}
-
-impl Tile {
-    /// For software adapters: no workgroup memory, and 16×16 sums an invocation; a workgroup as wide as a register.
-    pub const STREAMING: Self =
-        Self { workgroup_memory: false, workgroup: (8, 1), blocks: (4, 4), depth_blocks: 1 };
-    /// For GPUs: 32×32 outputs a workgroup, 4×4 sums an invocation; small enough to fill a large GPU at batch 256.
-    pub const TILED: Self =
-        Self { workgroup_memory: true, workgroup: (8, 8), blocks: (1, 1), depth_blocks: 4 };
-    /// Every tile that is in use, for the tests.
-    pub const ALL: [Self; 2] = [Self::STREAMING, Self::TILED];
-
-    /// The tile that suits a kind of adapter.
-    pub fn for_adapter(adapter: &wgpu::Adapter) -> Self {
-        match adapter.get_info().device_type {
-            wgpu::DeviceType::Cpu => Self::STREAMING,
-            _ => Self::TILED,
-        }
-    }
-
-    /// Cases or units that the grid of a product takes, along its shorter reach.
-    pub fn most_rows(self) -> u32 {
-        let (x, y) = (self.workgroup.0 * self.blocks.0, self.workgroup.1 * self.blocks.1);
-        MOST_WORKGROUPS * 4 * x.min(y)
-    }
-
-    fn constants(&self) -> String {
-        format!(
-            "\n// How the product is cut: chosen by the host.\n\
-             const WORKGROUP_X = {}u;\nconst WORKGROUP_Y = {}u;\n\
-             const COLUMN_BLOCKS = {}u;\nconst ROW_BLOCKS = {}u;\nconst DEPTH_BLOCKS = {}u;\n",
-            self.workgroup.0, self.workgroup.1, self.blocks.0, self.blocks.1, self.depth_blocks
-        )
-    }
 }
 
 const PARAMS: &str = include_str!("../../shaders/shared/params.wgsl");
@@ -167,11 +118,16 @@ impl Kernel {
         }
     }
 
+    /// What it is compiled with: each tile, or none if it is no product.
+    pub fn variants(self) -> Vec<Option<Tile>> {
+        if self.is_product() { Tile::all().map(Some).collect() } else { vec![None] }
+    }
+
     /// The whole WGSL module. The kernel's own file comes first, so that the lines of an error are its own.
-    pub fn source(self, tile: Tile) -> String {
+    pub fn source(self, tile: Option<Tile>) -> String {
         let (own, shared) = self.parts();
         let mut source = [&[own, PARAMS], shared].concat().concat();
-        if self.is_product() {
+        if let Some(tile) = tile {
             source += PRODUCT;
             source += if tile.workgroup_memory { TILED } else { STREAMING };
             source += &tile.constants();
@@ -179,31 +135,38 @@ impl Kernel {
         source
     }
 
-    /// Workgroups along x and y.
-    pub(super) fn workgroups(self, params: &Params, tile: Tile) -> (u32, u32) {
-        // One-dimensional kernels stride over the grid, so they can be cut short.
-        let line = |count: u32| (count.clamp(1, MOST_WORKGROUPS), 1);
-        let groups = |units: u32| units / 4 + 1;
-        let row_blocks = params.rows.div_ceil(4);
-        let (columns, rows) = match self {
-            Self::Gather => {
-                let invocations = u64::from(params.rows) * u64::from(groups(params.visible));
-                return line(invocations.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32);
-            }
-            Self::SquaredError => return line(params.rows),
-            Self::FreeEnergy => return line(row_blocks),
-            Self::Centre => return line(params.visible.saturating_add(groups(params.hidden))),
-            Self::Track => return line(groups(params.hidden)),
-            Self::Average => {
-                let vectors = u64::from(params.visible + 1) * u64::from(groups(params.hidden));
-                return line(vectors.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32);
-            }
-            Self::MultiplyAdd => return line(row_blocks.div_ceil(64 * 8)),
-            Self::Copy => return line(row_blocks.div_ceil(64)),
-            Self::SampleHidden => (groups(params.hidden), row_blocks),
-            Self::SampleVisible => (groups(params.visible), row_blocks),
-            Self::Update => (groups(params.hidden), groups(params.visible)),
-        };
-        (columns.div_ceil(tile.workgroup.0 * tile.blocks.0), rows.div_ceil(tile.workgroup.1 * tile.blocks.1))
+    /// Its product, if it has one.
+    pub(super) fn product(self, params: &Params) -> Option<Product> {
+        let (visible, hidden) = (groups(params.visible), groups(params.hidden));
+        let (cases, chains) = (params.rows.div_ceil(4), params.chains.div_ceil(4));
+        Some(match self {
+            Self::SampleHidden => Product { rows: cases, columns: hidden, depth: visible },
+            Self::SampleVisible => Product { rows: cases, columns: visible, depth: hidden },
+            Self::Update => Product { rows: visible, columns: hidden, depth: cases.saturating_add(chains) },
+            _ => return None,
+        })
     }
+
+    /// Workgroups along x of a kernel that is no product: they stride over the grid, so they can be cut short.
+    pub(super) fn workgroups(self, params: &Params) -> u32 {
+        let row_blocks = params.rows.div_ceil(4);
+        let of_64 = |invocations: u64| invocations.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32;
+        let count = match self {
+            Self::Gather => of_64(u64::from(params.rows) * u64::from(groups(params.visible))),
+            Self::Average => of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden))),
+            Self::SquaredError => params.rows,
+            Self::FreeEnergy => row_blocks,
+            Self::Centre => params.visible.saturating_add(groups(params.hidden)),
+            Self::Track => groups(params.hidden),
+            Self::MultiplyAdd => row_blocks.div_ceil(64 * 8),
+            Self::Copy => row_blocks.div_ceil(64),
+            Self::SampleHidden | Self::SampleVisible | Self::Update => 1,
+        };
+        count.clamp(1, MOST_WORKGROUPS)
+    }
+}
+
+/// Blocks of four units, with the one that is always on: `groups` in `shaders/shared/params.wgsl`.
+fn groups(units: u32) -> u32 {
+    units / 4 + 1
 }

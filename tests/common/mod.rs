@@ -11,7 +11,7 @@ use std::{
 use rbm_gpu::{
     backend::{Backend, DeviceInfo},
     cpu::Cpu,
-    gpu::{Context, Gpu, adapter, kernels::Tile},
+    gpu::{Context, Gpu, adapter, tile::Tile},
     host::Host,
     rbm::Shape,
     reference::Reference,
@@ -49,14 +49,20 @@ pub fn context(test: &str) -> Option<Arc<Context>> {
 /// A backend and what to call it in a message.
 pub type Named = (String, Box<dyn Backend>);
 
+/// The adapter, if there is one, with the tile that suits each dispatch.
+fn gpu(test: &str, shape: Shape) -> Option<Named> {
+    let gpu = Gpu::new(context(test)?, shape, None).expect("room for a small model");
+    Some(("gpu".into(), Box::new(gpu)))
+}
+
 /// Each tile on the adapter, if there is one.
-pub fn gpus(test: &str, shape: Shape) -> Vec<Named> {
+pub fn tiles(test: &str, shape: Shape) -> Vec<Named> {
     let Some(context) = context(test) else { return vec![] };
     let gpu = |tile: Tile| -> Named {
-        let name = if tile.workgroup_memory { "gpu tiled" } else { "gpu streaming" };
-        (name.into(), Box::new(Gpu::new(context.clone(), shape, Some(tile)).expect("room for a small model")))
+        let gpu = Gpu::new(context.clone(), shape, Some(tile)).expect("room for a small model");
+        (format!("gpu {}", tile.name()), Box::new(gpu))
     };
-    Tile::ALL.map(gpu).into()
+    Tile::all().map(gpu).collect()
 }
 
 /// The oracle.
@@ -65,11 +71,18 @@ pub fn reference(shape: Shape) -> Host<Reference> {
     Host::new(Reference, DeviceInfo { name: word(), backend: word(), kind: word(), driver: word() }, shape)
 }
 
-/// Everything that is tested against the oracle: the native path, and each tile on the adapter.
+fn cpu(shape: Shape) -> Named {
+    ("cpu".into(), Box::new(Cpu::open(shape)))
+}
+
+/// What is tested against the oracle: the native path, and the adapter.
 pub fn fast(test: &str, shape: Shape) -> Vec<Named> {
-    let mut backends = gpus(test, shape);
-    backends.push(("cpu".into(), Box::new(Cpu::open(shape))));
-    backends
+    gpu(test, shape).into_iter().chain([cpu(shape)]).collect()
+}
+
+/// The same for products: the native path, and each tile on the adapter.
+pub fn fast_products(test: &str, shape: Shape) -> Vec<Named> {
+    tiles(test, shape).into_iter().chain([cpu(shape)]).collect()
 }
 
 /// Every backend there is.
