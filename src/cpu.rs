@@ -453,6 +453,10 @@ impl HostKernels for Cpu {
         );
     }
 
+    fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {
+        rbm.visible_bias.copy_from_slice(&values[..params.visible as usize]);
+    }
+
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]) {
         let parts = values[..params.rows as usize].par_chunks_mut(1 << 12);
         parts.for_each(|values| self.arch.dispatch(MultiplyAdd(values)));

@@ -27,6 +27,8 @@ pub enum Kernel {
     Track,
     /// `average.wgsl`
     Average,
+    /// `set_visible_bias.wgsl`
+    SetVisibleBias,
     /// `multiply_add.wgsl`
     MultiplyAdd,
     /// `copy.wgsl`
@@ -91,7 +93,7 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
@@ -101,6 +103,7 @@ impl Kernel {
         Self::Centre,
         Self::Track,
         Self::Average,
+        Self::SetVisibleBias,
         Self::MultiplyAdd,
         Self::Copy,
     ];
@@ -122,6 +125,7 @@ impl Kernel {
             Self::Centre => "rbm.centre",
             Self::Track => "rbm.track",
             Self::Average => "rbm.average",
+            Self::SetVisibleBias => "rbm.set_visible_bias",
             Self::MultiplyAdd => "rbm.multiply_add",
             Self::Copy => "rbm.copy",
         }
@@ -148,6 +152,7 @@ impl Kernel {
             Self::Centre => (include_str!("../../shaders/centre.wgsl"), &[REDUCE]),
             Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
             Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
+            Self::SetVisibleBias => (include_str!("../../shaders/set_visible_bias.wgsl"), &[]),
             Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
             Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
         }
@@ -163,7 +168,7 @@ impl Kernel {
             Self::Track | Self::Average => &[false, true],
             Self::SquaredError | Self::FreeEnergy => &[false, false, true],
             Self::MultiplyAdd => &[true],
-            Self::Copy => &[false, true],
+            Self::SetVisibleBias | Self::Copy => &[false, true],
         }
     }
 
@@ -198,6 +203,7 @@ impl Kernel {
                 let vectors = u64::from(params.visible + 1) * u64::from(groups(params.hidden));
                 return line(vectors.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32);
             }
+            Self::SetVisibleBias => return line(params.visible.div_ceil(64)),
             Self::MultiplyAdd => return line(row_blocks.div_ceil(64 * 8)),
             Self::Copy => return line(row_blocks.div_ceil(64)),
             Self::SampleHidden => (groups(params.hidden), row_blocks),
