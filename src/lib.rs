@@ -52,6 +52,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod ais;
 pub mod backend;
 pub mod bench;
 pub mod check;
