@@ -13,11 +13,17 @@
 //! kernels of the Gibbs step need no change. The temperatures are chosen by a short run, so that the standard deviation of
 //! each step's log w is the same: they are dense where log f changes most from chain to chain.
 //!
-//! By Jensen's inequality the forward estimate of log Z is low on average, and it flatters the model. Chains that go back,
-//! from samples of the model to the base, give an estimate that is high on average (Burda, Grosse and Salakhutdinov 2015;
-//! Grosse, Ghahramani and Adams 2015, "Sandwiching the marginal likelihood using bidirectional Monte Carlo"). Between the
-//! two lies log Z; the one number is Bennett's (1976) acceptance ratio, which weighs both. The samples to go back from are
-//! data moved by Gibbs steps at β = 1: where these don't mix, the two estimates part, and the answer says so.
+//! By Jensen's inequality the forward estimate of log Z is low on average, which flatters the model, and by Markov's it is
+//! hardly ever high: by a nats with a probability below e^−a. Chains that go back, from samples of the model to the base,
+//! give an estimate that is high on average (Burda, Grosse and Salakhutdinov 2015; Grosse, Ghahramani and Adams 2015,
+//! "Sandwiching the marginal likelihood using bidirectional Monte Carlo"). Between the two lies log Z; the one number is
+//! Bennett's (1976) acceptance ratio, which weighs both.
+//!
+//! Samples of the model are what is hard to have. Half of the chains that go back start where the forward ones arrived, drawn
+//! by their weights; so they cannot know of states that those never met. The other half start from data. Both are first
+//! moved by Gibbs steps at β = 1. If the model has much of its mass around the data and the forward chains missed it, the
+//! estimate from data is the higher one, and the bracket shows it. If it is far lower, as for models that CD-1 left with
+//! most of their mass elsewhere, it says nothing of the rest, and does not count.
 
 use serde::Serialize;
 
@@ -58,7 +64,7 @@ impl AisOptions {
     /// # Errors
     /// [`crate::Error::Usage`] names the option, its range and the value found.
     pub fn check(&self) -> Result<()> {
-        for (option, value, least) in [("chains", self.chains, 2), ("temperatures", self.temperatures, 10)] {
+        for (option, value, least) in [("chains", self.chains, 4), ("temperatures", self.temperatures, 10)] {
             if !(least..=10_000_000).contains(&value) {
                 return usage!("--{option} must be from {least} to 10000000, found {value}");
             }
@@ -99,19 +105,21 @@ impl Estimate {
     }
 }
 
-/// log Z between two estimates.
+/// log Z between the estimates of two directions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ais {
     /// The best single estimate: Bennett's acceptance ratio of the chains of both directions.
     pub log_z: f64,
-    /// The lower of the two estimates, less two of its standard errors.
+    /// The forward estimate, or the one back if that is lower, less two of its standard errors.
     pub log_z_low: f64,
-    /// The higher of the two estimates, and two of its standard errors more.
+    /// The highest of the three estimates, and two of its standard errors more.
     pub log_z_high: f64,
     /// From the base-rate model: low on average.
     pub forward: Estimate,
-    /// From the data, moved to the model: high on average.
+    /// Back from where the forward chains arrived: high on average.
     pub reverse: Estimate,
+    /// Back from data: high on average if Gibbs steps lead from there to all of the model.
+    pub reverse_from_data: Estimate,
     /// Chains each way.
     pub chains: usize,
     /// Temperatures each way.
@@ -121,18 +129,22 @@ pub struct Ais {
 }
 
 impl Ais {
-    fn new(log_base: f64, forward_weights: &[f64], reverse_weights: &[f64], temperatures: usize) -> Self {
-        let forward = Estimate::new(log_base, forward_weights, 1.0);
-        let reverse = Estimate::new(log_base, reverse_weights, -1.0);
+    /// From each chain's log w: forwards, back from there, and back from data.
+    fn new(log_base: f64, [ahead, back, from_data]: [&[f64]; 3], temperatures: usize) -> Self {
+        let forward = Estimate::new(log_base, ahead, 1.0);
+        let reverse = Estimate::new(log_base, back, -1.0);
+        let reverse_from_data = Estimate::new(log_base, from_data, -1.0);
+        let all = [&forward, &reverse, &reverse_from_data];
         let low = |estimate: &Estimate| estimate.log_z - 2.0 * estimate.standard_error;
         let high = |estimate: &Estimate| estimate.log_z + 2.0 * estimate.standard_error;
         let mut ais = Self {
-            log_z: log_base + acceptance_ratio(forward_weights, reverse_weights),
+            log_z: log_base + acceptance_ratio(ahead, back),
             log_z_low: low(&forward).min(low(&reverse)),
-            log_z_high: high(&forward).max(high(&reverse)),
+            log_z_high: all.map(high).into_iter().fold(f64::NEG_INFINITY, f64::max),
             forward,
             reverse,
-            chains: forward_weights.len(),
+            reverse_from_data,
+            chains: ahead.len(),
             temperatures,
             doubt: None,
         };
@@ -141,17 +153,19 @@ impl Ais {
     }
 
     fn find_doubt(&self) -> Option<String> {
-        let Self { forward, reverse, log_z_low, log_z_high, .. } = self;
-        let numbers = [self.log_z, *log_z_low, *log_z_high, forward.standard_error, reverse.standard_error];
-        if numbers.iter().any(|number| !number.is_finite()) {
+        let Self { forward, reverse, reverse_from_data, log_z_low, log_z_high, .. } = self;
+        let estimates = [forward, reverse, reverse_from_data];
+        let numbers = estimates.map(|estimate| estimate.log_z + estimate.standard_error);
+        if numbers.iter().chain([&self.log_z]).any(|number| !number.is_finite()) {
             return Some("a chain's weight is not a finite number: the parameters are too large".into());
         }
         let mut doubts = Vec::new();
         let width = log_z_high - log_z_low;
         if width > WIDEST {
             doubts.push(format!(
-                "the bracket is {width:.2} nats wide, and {WIDEST} is the most: forwards log Z is {:.2}, backwards {:.2}",
-                forward.log_z, reverse.log_z
+                "the bracket is {width:.2} nats wide, and {WIDEST} is the most: forwards log Z is {:.2}, backwards {:.2}, \
+                 backwards from data {:.2}",
+                forward.log_z, reverse.log_z, reverse_from_data.log_z
             ));
         }
         for (direction, estimate) in [("forwards", forward), ("backwards", reverse)] {
@@ -166,18 +180,20 @@ impl Ais {
 }
 
 /// log(Z/Z_0) that makes chains of either direction equally likely to be taken for ones of the other (Bennett 1976,
-/// equation (12a), for as many chains each way): Σ σ(log w − x) = Σ σ(log w' + x), by bisection.
+/// equation (12)): Σ σ(log w − x − log(n/n')) = Σ σ(log w' + x + log(n/n')), by bisection.
 fn acceptance_ratio(forward: &[f64], reverse: &[f64]) -> f64 {
+    let ratio = (forward.len() as f64 / reverse.len() as f64).ln();
     let guesses = || forward.iter().copied().chain(reverse.iter().map(|log_weight| -log_weight));
-    let mut low = guesses().fold(f64::INFINITY, f64::min);
-    let mut high = guesses().fold(f64::NEG_INFINITY, f64::max);
+    // As far beyond the guesses as their numbers could move it.
+    let mut low = guesses().fold(f64::INFINITY, f64::min) - ratio.abs();
+    let mut high = guesses().fold(f64::NEG_INFINITY, f64::max) + ratio.abs();
     if !(low.is_finite() && high.is_finite()) {
         return f64::NAN;
     }
     for _ in 0..100 {
         let x = (low + high) / 2.0;
-        let surplus = forward.iter().map(|log_weight| sigmoid(log_weight - x)).sum::<f64>()
-            - reverse.iter().map(|log_weight| sigmoid(log_weight + x)).sum::<f64>();
+        let surplus = forward.iter().map(|log_weight| sigmoid(log_weight - x - ratio)).sum::<f64>()
+            - reverse.iter().map(|log_weight| sigmoid(log_weight + x + ratio)).sum::<f64>();
         if surplus > 0.0 { low = x } else { high = x }
     }
     (low + high) / 2.0
@@ -283,8 +299,11 @@ impl Annealer {
         })?;
         let temperatures = schedule(&pilot, &deviations, count);
         let forward = self.forward(backend, bias, base, &temperatures, Run::Forward, |_| {})?;
-        let reverse = self.reverse(backend, bias, base, &temperatures, starts, pilot_count)?;
-        Ok(Ais::new(base.log_z, &forward, &reverse, count))
+        let (_, arrived) = backend.read_units(self.visible, self.options.chains)?;
+        let starts = self.starts(&arrived, &forward, starts);
+        let reverse = self.reverse(backend, bias, base, &temperatures, &starts, pilot_count)?;
+        let (back, from_data) = reverse.split_at(self.options.chains / 2);
+        Ok(Ais::new(base.log_z, [&forward, back, from_data], count))
     }
 
     /// From the base to the model: each chain's log w. `watch` sees what every temperature adds to them.
@@ -314,21 +333,40 @@ impl Annealer {
         Ok(chains.log_weights)
     }
 
-    /// From the data, moved by so many Gibbs steps at β = 1, to the base: each chain's log w, which estimates 1/Z.
+    /// Where the chains that go back start: half where the forward ones arrived, each as often as its weight says
+    /// (systematic resampling; Kitagawa 1996), and half at cases from all over the data, which may be in some order.
+    fn starts(&self, arrived: &[f32], log_weights: &[f64], data: &Rows) -> Vec<f32> {
+        let chains = self.options.chains;
+        let half = chains / 2;
+        let largest = log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = log_weights.iter().map(|log_weight| (log_weight - largest).exp()).collect();
+        let share = weights.iter().sum::<f64>() / half as f64;
+        let mut states = Vec::new();
+        let (mut chain, mut passed) = (0, weights[0]);
+        for start in 0..half {
+            while passed < (start as f64 + 0.5) * share && chain + 1 < chains {
+                chain += 1;
+                passed += weights[chain];
+            }
+            states.extend_from_slice(
+                &arrived[chain * self.params.shape().visible..][..self.params.shape().visible],
+            );
+        }
+        states.extend((0..chains - half).flat_map(|start| data.values(start * data.len() / (chains - half))));
+        states
+    }
+
+    /// From these starts, moved by so many Gibbs steps at β = 1, to the base: each chain's log w, which estimates 1/Z.
     fn reverse(
         &self,
         backend: &mut dyn Backend,
         bias: &[f32],
         base: &Base,
         temperatures: &[f32],
-        starts: &Rows,
+        starts: &[f32],
         warm_up: usize,
     ) -> Result<Vec<f64>> {
-        // Cases from all over the data: they may be in some order.
-        let chains = self.options.chains;
-        let states: Vec<f32> =
-            (0..chains).flat_map(|chain| starts.values(chain * starts.len() / chains)).collect();
-        backend.write_units(self.visible, &states, &states);
+        backend.write_units(self.visible, starts, starts);
         self.set_bias(backend, bias);
         for step in 0..warm_up as u32 {
             self.sweep(backend, 1.0, step, Run::WarmUp);
@@ -336,7 +374,7 @@ impl Annealer {
                 backend.submit()?;
             }
         }
-        let mut states = Chains { log_weights: vec![0.0; chains], energies: Vec::new() };
+        let mut states = Chains { log_weights: vec![0.0; self.options.chains], energies: Vec::new() };
         let last = temperatures.len();
         backend.free_energy(&self.params, self.visible, self.after);
         states.energies = self.read(backend, self.after)?;
