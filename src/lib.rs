@@ -65,6 +65,7 @@ pub mod estimator;
 pub mod exact;
 pub mod gpu;
 pub mod host;
+pub mod likelihood;
 pub mod model;
 pub mod picture;
 pub mod rbm;
