@@ -224,6 +224,9 @@ pub trait Backend: Send {
     /// values = F(v) = −β bᵀv − Σ_j softplus(β(c_j + (vW)_j)), of the states of `visible`.
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values);
 
+    /// b = the first numbers of `values`, one for each visible unit; W and c stay. What annealing changes on its way.
+    fn set_visible_bias(&mut self, params: &Params, values: Values);
+
     /// values = x·(1 − 2⁻¹⁰) + 2⁻¹⁰, [`MULTIPLY_ADDS`] times over: what arithmetic can reach, for benchmarks.
     fn multiply_add(&mut self, params: &Params, values: Values);
     /// to = from: what the memory can reach, for benchmarks.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod devices;
+mod eval;
 mod train;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use rbm_gpu::{Result, bench::BenchOptions, config::TrainConfig};
+use rbm_gpu::{Result, bench::BenchOptions, config::TrainConfig, likelihood::EvalOptions};
 
 /// Trains Restricted Boltzmann Machines on any vendor's GPU, or on none
 #[derive(Parser)]
@@ -34,6 +35,15 @@ enum Command {
     Train(Box<TrainConfig>),
     /// List the devices, their limits, and which one auto takes
     Devices,
+    /// Say how good a model is: its likelihood, exactly or between two estimates, and more
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu eval runs/mnist-1\n  \
+        rbm-gpu eval runs/mnist-1 --json\n  \
+        rbm-gpu eval runs/wide --temperatures 30000 --chains 200 --device discrete\n  \
+        rbm-gpu eval model.safetensors --data path/to/idx-folder --binarize sample\n\n\
+        Likelihoods are in nats a case, and only to be compared for data made binary in the same way. An estimate whose \
+        bracket is wider than 1 nat is called unreliable, with the reason.")]
+    Eval(EvalOptions),
     /// Check one step against the reference, then time steps and kernels
     #[command(after_help = "Examples:\n  \
         rbm-gpu bench --batch 256\n  \
@@ -47,6 +57,7 @@ enum Command {
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Train(config) => train::run(*config),
+        Command::Eval(options) => eval::run(&options),
         Command::Devices => devices::run(),
         Command::Bench(options) => bench::run(&options),
     }

@@ -22,7 +22,7 @@ use crate::{
 };
 use codes::Codes;
 use lookup::Term;
-use math::{dot, sigmoid};
+use math::{dot, sigmoid, sum_of_softplus};
 use matrix::{Matrix, product};
 use multiply_add::MultiplyAdd;
 use strips::Strips;
@@ -433,7 +433,7 @@ impl HostKernels for Cpu {
 
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let rows = params.rows as usize;
+        let (rows, arch) = (params.rows as usize, self.arch);
         let share = share(rows);
         let weights = Matrix::new(&rbm.weights, m, n);
         values[..rows].par_chunks_mut(share).zip(visible.par_chunks(share * m)).for_each(
@@ -442,15 +442,19 @@ impl HostKernels for Cpu {
                 product(&mut inputs, 0.0, 1.0, Matrix::new(visible, values.len(), m), weights);
                 for ((value, v), inputs) in values.iter_mut().zip(visible.chunks(m)).zip(inputs.chunks(n)) {
                     let bias: f64 = v.iter().zip(&rbm.visible_bias).map(|(v, b)| f64::from(v * b)).sum();
-                    let hidden: f64 = inputs
-                        .iter()
-                        .zip(&rbm.hidden_bias)
-                        .map(|(x, c)| crate::reference::softplus(f64::from(params.beta * (x + c))))
-                        .sum();
+                    let hidden = vectorize(
+                        arch,
+                        #[inline(always)]
+                        || sum_of_softplus(params.beta, inputs, &rbm.hidden_bias),
+                    );
                     *value = (-f64::from(params.beta) * bias - hidden) as f32;
                 }
             },
         );
+    }
+
+    fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {
+        rbm.visible_bias.copy_from_slice(&values[..params.visible as usize]);
     }
 
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]) {

@@ -9,7 +9,10 @@ mod mnist;
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use crate::error::{Error, Result, usage};
+use crate::{
+    error::{Error, Result, usage},
+    rng::{self, Stream},
+};
 
 /// Where a data set comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +101,17 @@ impl Dataset {
     /// The cases by which a model is judged: the test cases, or the training cases where there are none.
     pub fn held_out(&self) -> &Cases {
         self.test.as_ref().unwrap_or(&self.train)
+    }
+
+    /// Whether every value is 0 or 1.
+    pub fn is_binary(&self) -> bool {
+        [Some(&self.train), self.test.as_ref()].into_iter().flatten().all(|cases| cases.rows.is_binary())
+    }
+
+    /// The data set with every value drawn once, as the probability of a 1: the same for the same seed.
+    pub fn sample(self, seed: u64) -> Self {
+        let sample = |cases: Cases, step| Cases { rows: cases.rows.sample(seed, step), ..cases };
+        Self { train: sample(self.train, 0), test: self.test.map(|test| sample(test, 1)), ..self }
     }
 
     /// The data set with every value above 0.5 turned to 1 and every other to 0.
@@ -244,6 +258,23 @@ impl Rows {
     /// The first rows, at most `count`.
     pub fn truncate(&mut self, count: usize) {
         self.words.truncate(count * self.layout.words());
+    }
+
+    fn is_binary(&self) -> bool {
+        self.layout.bits || (0..self.len()).all(|row| self.values(row).all(|x| x == 0.0 || x == 1.0))
+    }
+
+    fn sample(self, seed: u64, step: u32) -> Self {
+        if self.layout.bits {
+            return self;
+        }
+        let mut uniforms = vec![0.0; self.layout.units];
+        let mut bits = Vec::with_capacity(self.len() * self.layout.units);
+        for row in 0..self.len() {
+            rng::fill(seed, step, Stream::Evaluation.draw(0), row as u32, 0, &mut uniforms);
+            bits.extend(self.values(row).zip(&uniforms).map(|(x, u)| *u < x));
+        }
+        Self::from_bits(self.layout.units, &bits)
     }
 
     fn threshold(self) -> Self {

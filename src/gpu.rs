@@ -341,6 +341,10 @@ impl Backend for Gpu {
         self.dispatch(Kernel::FreeEnergy, params, &buffers);
     }
 
+    fn set_visible_bias(&mut self, params: &Params, values: Values) {
+        self.dispatch(Kernel::SetVisibleBias, params, &[values.0, self.parameters]);
+    }
+
     fn multiply_add(&mut self, params: &Params, values: Values) {
         self.dispatch(Kernel::MultiplyAdd, params, &[values.0]);
     }

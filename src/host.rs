@@ -122,6 +122,7 @@ pub trait HostKernels: Send {
     fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
+    fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm);
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
     fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]);
 }
@@ -292,6 +293,10 @@ impl<K: HostKernels> Backend for Host<K> {
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
         let visible = &self.units[visible.0].states;
         self.kernels.free_energy(params, &self.rbm, visible, &mut self.values[values.0]);
+    }
+
+    fn set_visible_bias(&mut self, params: &Params, values: Values) {
+        self.kernels.set_visible_bias(params, &self.values[values.0], &mut self.rbm);
     }
 
     fn multiply_add(&mut self, params: &Params, values: Values) {

@@ -52,6 +52,7 @@
 //! ```
 #![warn(missing_docs)]
 
+pub mod ais;
 pub mod backend;
 pub mod bench;
 pub mod check;
@@ -64,6 +65,7 @@ pub mod estimator;
 pub mod exact;
 pub mod gpu;
 pub mod host;
+pub mod likelihood;
 pub mod model;
 pub mod picture;
 pub mod rbm;

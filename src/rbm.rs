@@ -60,21 +60,22 @@ impl Rbm {
     }
 
     /// A model to start training from (Hinton 2010, section 8): weights from N(0, 0.01²), hidden biases 0, and
-    /// visible biases log(p/(1−p)), where p, in `density`, is the share of cases in which a unit is on. It is
-    /// clipped to 0.001…0.999: a unit that never changes must not start at ±∞.
+    /// visible biases [`Rbm::base_rates`] of `density`, the share of cases in which each unit is on.
     pub fn initial(shape: Shape, density: &[f64], seed: u64) -> Self {
         let mut generator = Philox::new(seed, Stream::Weights, 0);
         let mut normal = || -> f32 { StandardNormal.sample(&mut generator) };
         Self {
             weights: (0..shape.visible * shape.hidden).map(|_| normal() * Self::INITIAL_DEVIATION).collect(),
-            visible_bias: density
-                .iter()
-                .map(|p| p.clamp(0.001, 0.999))
-                .map(|p| (p / (1.0 - p)).ln() as f32)
-                .collect(),
+            visible_bias: Self::base_rates(density),
             hidden_bias: vec![0.0; shape.hidden],
             shape,
         }
+    }
+
+    /// The visible biases of units that are on in a share p of the cases without any weight: log(p/(1−p)). The share is
+    /// clipped to 0.001…0.999: a unit that never changes must not be at ±∞.
+    pub fn base_rates(density: &[f64]) -> Vec<f32> {
+        density.iter().map(|p| p.clamp(0.001, 0.999)).map(|p| (p / (1.0 - p)).ln() as f32).collect()
     }
 
     /// The first parameter that is not a finite number, if any: its tensor, its index and its value.

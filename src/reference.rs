@@ -229,6 +229,12 @@ impl HostKernels for Reference {
         }
     }
 
+    fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {
+        for (bias, value) in rbm.visible_bias.iter_mut().zip(&values[..params.visible as usize]) {
+            *bias = *value;
+        }
+    }
+
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]) {
         let small = f64::exp2(-10.0);
         for value in &mut values[..params.rows as usize] {

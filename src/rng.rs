@@ -26,6 +26,12 @@ pub enum Stream {
     Synthetic = 5,
     /// Where persistent chains start.
     Chains = 6,
+    /// Annealed importance sampling: the states of hidden units.
+    AnnealedHidden = 12,
+    /// Annealed importance sampling: the states of visible units.
+    AnnealedVisible = 13,
+    /// Turning grey pixels into binary ones for a likelihood.
+    Evaluation = 14,
 }
 
 impl Stream {

@@ -241,3 +241,74 @@ fn models_too_large_to_enumerate_are_refused() {
     let message = exact::log_partition_function(&rbm).unwrap_err().to_string();
     assert!(message.contains("at most 25 units"), "{message}");
 }
+
+/// log Z by brute force over the visible units of a model with few: no tables, no products, one logarithm a term.
+fn log_z_over_visible(rbm: &Rbm) -> f64 {
+    let mut energies = Vec::new();
+    exact::for_each_state(rbm.shape.visible, |v| energies.push(-reference::free_energy(rbm, 1.0, v)));
+    let largest = energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest + energies.iter().map(|energy| (energy - largest).exp()).sum::<f64>().ln()
+}
+
+#[test]
+fn log_z_agrees_with_an_independent_enumeration() {
+    // Around the groups of five and the lanes, and what the issue of large models asks for: 12 to 25 hidden units.
+    for (seed, (visible, hidden)) in (1..).zip([
+        (1, 1),
+        (3, 4),
+        (2, 5),
+        (4, 6),
+        (9, 10),
+        (7, 11),
+        (8, 12),
+        (11, 14),
+        (9, 17),
+        (12, 20),
+        (10, 25),
+    ]) {
+        let rbm = random_rbm(Shape { visible, hidden }, 0.3, seed);
+        let expected = log_z_over_visible(&rbm);
+        for layer in [Layer::Visible, Layer::Hidden] {
+            let found = exact::log_partition_function_over(&rbm, layer).unwrap();
+            assert!(
+                (found - expected).abs() <= 1e-12 * expected.abs(),
+                "{visible} × {hidden} over {layer:?}: {found} against {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn log_z_of_a_wide_model_agrees_with_sums_of_logarithms() {
+    let shape = Shape { visible: 784, hidden: 12 };
+    // The last one's inputs reach past what the exponential of an f64 holds.
+    for deviation in [0.3, 3.0, 300.0] {
+        let rbm = random_rbm(shape, deviation, 3);
+        let mut terms = Vec::new();
+        exact::for_each_state(shape.hidden, |h| {
+            let bias: f64 = h.iter().zip(&rbm.hidden_bias).map(|(h, c)| f64::from(h * c)).sum();
+            terms.push(
+                bias + (0..784)
+                    .map(|i| reference::softplus(reference::visible_input(&rbm, h, i)))
+                    .sum::<f64>(),
+            );
+        });
+        let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let expected = largest + terms.iter().map(|term| (term - largest).exp()).sum::<f64>().ln();
+        let found = exact::log_partition_function(&rbm).unwrap();
+        assert!(
+            (found - expected).abs() <= 1e-12 * expected.abs(),
+            "N(0, {deviation}²): {found} against {expected}"
+        );
+    }
+}
+
+#[test]
+fn a_model_with_a_parameter_that_is_no_number_has_no_log_z() {
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut rbm = random_rbm(SHAPES[1], 0.3, 1);
+        rbm.weights[4] = value;
+        let message = exact::log_partition_function(&rbm).unwrap_err().to_string();
+        assert!(message.contains("weights[4] is"), "{message}");
+    }
+}

@@ -315,6 +315,24 @@ fn free_energy() {
     });
 }
 
+#[test]
+fn set_visible_bias() {
+    each("set_visible_bias", |case, sides| {
+        let visible = case.shape.visible;
+        // One row, as a kernel that has nothing to do with rows is called.
+        let params = Params::new(case.shape, 1, case.seed);
+        let bias: Vec<f32> = random_means(1, visible + GUARD, 8).iter().map(|x| 9.0 * x - 4.0).collect();
+        let (rbm, velocity) = sides[1].read_rbm().unwrap();
+        for side in sides.iter_mut() {
+            let values = side.values(visible + GUARD).unwrap();
+            side.write_values(values, &bias);
+            side.set_visible_bias(&params, values);
+            let expected = Rbm { visible_bias: bias[..visible].to_vec(), ..rbm.clone() };
+            assert!(side.read_rbm().unwrap() == (expected, velocity.clone()), "{}", case.name);
+        }
+    });
+}
+
 /// More rows than a grid has workgroups: the one-dimensional kernels must come round again.
 #[test]
 fn more_rows_than_workgroups() {

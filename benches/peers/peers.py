@@ -44,24 +44,18 @@ With --device cuda the memory is still the host's.
 """
 
 import argparse
-import gzip
-import importlib.util
 import json
-import os
-import platform
 import resource
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
-BINARY = REPOSITORY / 'target' / 'release' / 'rbm-gpu'
-MNIST = REPOSITORY / 'assets' / 'mnist' / 'train-images-idx3-ubyte.gz'
-MNIST_PIXELS = 784
+from common import (BINARY, HERE, MNIST_PIXELS, MODULES, Failed, call, capture,
+                    cpus, describe, device_name, installed, megabytes, mnist,
+                    open_torch, positive, print_machine, rbm_gpu_version,
+                    synchronize)
+
 MNIST_ROWS = 60_000
 
 RATE = 0.1
@@ -74,21 +68,6 @@ DEFAULT_PEERS = {
     'cpu': ['rbm-gpu', 'numpy', 'torch', 'scikit-learn', 'rbms'],
     'cuda': ['rbm-gpu', 'torch', 'torch-graph', 'rbms'],
 }
-# What has to be importable, and the package that it is in.
-MODULES = {
-    'rbm-gpu': {},
-    'numpy': {'numpy': 'numpy'},
-    'torch': {'numpy': 'numpy', 'torch': 'torch'},
-    'torch-graph': {'numpy': 'numpy', 'torch': 'torch'},
-    'scikit-learn': {'numpy': 'numpy', 'sklearn': 'scikit-learn'},
-    'rbms': {'numpy': 'numpy', 'torch': 'torch', 'rbms': 'rbms'},
-}
-THREAD_VARIABLES = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS',
-                    'OPENBLAS_NUM_THREADS', 'RAYON_NUM_THREADS')
-
-
-class Failed(Exception):
-    """A peer that could not be measured."""
 
 
 def main():
@@ -175,46 +154,8 @@ def parse_args():
     return args
 
 
-def positive(text):
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
-
-
-def cpus():
-    """How many CPUs this process may use."""
-    if hasattr(os, 'sched_getaffinity'):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 # ---------------------------------------------------------------------------
 # One measurement, seen from outside
-
-
-def installed(args):
-    """The peers that are there, and those missing that were asked for."""
-    peers, failed = [], set()
-    for peer in args.peers:
-        if peer == 'rbm-gpu':
-            missing = not args.binary.is_file()
-            message = (f'{args.binary} does not exist; build it first: '
-                       'cargo build --release')
-        else:
-            missing = [package for module, package in MODULES[peer].items()
-                       if importlib.util.find_spec(module) is None]
-            pins = os.path.relpath(HERE / 'requirements.txt')
-            message = ('not installed: python3 -m pip install '
-                       f'-c {pins} {" ".join(missing)}')
-        if not missing:
-            peers.append(peer)
-            continue
-        print(f'{peer} is left out: {message}', file=sys.stderr)
-        # There is nothing to compare the others with.
-        if args.by_name or peer == 'rbm-gpu':
-            failed.add(peer)
-    return peers, failed
 
 
 def measure(peer, args):
@@ -233,37 +174,12 @@ def measure(peer, args):
         command += ['--data', 'mnist']
     output, peak_mb = call(command, args)
     report = json.loads(output)
-    version, _ = call([str(args.binary), '--version'], args)
     return {
         'samples_per_second': report['samples_per_second'],
-        'version': version.split()[-1],
+        'version': rbm_gpu_version(args),
         'device': report['device'],
         'peak_mb': peak_mb,
     }
-
-
-def call(command, args):
-    """What a command prints, and its peak memory in MB."""
-    threads = dict.fromkeys(THREAD_VARIABLES, str(args.threads))
-    with tempfile.TemporaryFile('w+') as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True,
-            stdin=subprocess.DEVNULL, env={**os.environ, **threads})
-        with process.stdout as stdout:
-            output = stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            errors.seek(0)
-            reason = errors.read().strip() or f'exit {process.returncode}'
-            raise Failed(reason)
-    return output, megabytes(usage)
-
-
-def megabytes(usage):
-    """Peak resident memory, in units of 10^6 bytes."""
-    unit = 1 if sys.platform == 'darwin' else 1024
-    return usage.ru_maxrss * unit / 1e6
 
 
 # ---------------------------------------------------------------------------
@@ -288,10 +204,7 @@ def load_rows(args):
 
     shape = (args.rows // args.batch * args.batch, args.visible)
     if args.data == 'mnist':
-        with gzip.open(MNIST) as file:
-            file.read(16)
-            pixels = file.read(shape[0] * shape[1])
-        bits = np.frombuffer(pixels, np.uint8).reshape(shape) > 127
+        bits = mnist('train-images-idx3-ubyte.gz', shape[0])
     else:
         rng = np.random.default_rng(0)
         bits = rng.integers(0, 2, shape, np.uint8)
@@ -378,7 +291,7 @@ def numpy_worker(args, rows):
 
 
 def torch_worker(args, rows):
-    torch, device = open_torch(args)
+    torch, device = open_torch(args.device, 1)
     torch.set_grad_enabled(False)
     batch, visible, hidden = args.batch, args.visible, args.hidden
     rate = RATE / batch
@@ -442,20 +355,6 @@ def torch_worker(args, rows):
     return seconds, torch.__version__, device_name(torch, device)
 
 
-def capture(torch, step):
-    """A CUDA graph of a step, warmed up on a stream aside as PyTorch asks."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            step()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    return graph
-
-
 def scikit_learn_worker(args, rows):
     import sklearn
     from sklearn.neural_network import BernoulliRBM
@@ -470,7 +369,7 @@ def scikit_learn_worker(args, rows):
 
 
 def rbms_worker(args, rows):
-    torch, device = open_torch(args)
+    torch, device = open_torch(args.device, 1)
     import numpy as np
     from importlib.metadata import version
     from rbms.bernoulli_bernoulli.classes import BBRBM
@@ -505,24 +404,6 @@ def rbms_worker(args, rows):
 
     seconds = epoch_seconds(epochs)
     return seconds, version('rbms'), device_name(torch, device)
-
-
-def open_torch(args):
-    import torch
-
-    if args.device == 'cuda' and not torch.cuda.is_available():
-        sys.exit('PyTorch finds no CUDA device')
-    torch.manual_seed(1)
-    return torch, torch.device(args.device)
-
-
-def synchronize(torch, device):
-    if device.type == 'cuda':
-        torch.cuda.synchronize()
-
-
-def device_name(torch, device):
-    return torch.cuda.get_device_name() if device.type == 'cuda' else 'cpu'
 
 
 WORKERS = {
@@ -561,31 +442,6 @@ def summary(measurements, batch):
     return rows
 
 
-def describe(measurements, args):
-    """The machine."""
-    machine = {'cpu': cpu_model(), 'threads': args.threads,
-               'system': f'{platform.system()} {platform.machine()}'}
-    if args.device == 'cuda':
-        names = {m['device'] for results in measurements.values()
-                 for m in results}
-        machine['gpu'] = ' and '.join(sorted(names))
-    return machine
-
-
-def cpu_model():
-    try:
-        if sys.platform == 'darwin':
-            return subprocess.check_output(
-                ['sysctl', '-n', 'machdep.cpu.brand_string'],
-                text=True).strip()
-        for line in Path('/proc/cpuinfo').read_text().splitlines():
-            if line.startswith('model name'):
-                return line.split(':', 1)[1].strip()
-    except (OSError, subprocess.CalledProcessError):
-        pass
-    return platform.processor() or platform.machine()
-
-
 def print_report(rows, measurements, machine, args):
     print(f'CD-1, {args.visible} visible and {args.hidden} hidden units, '
           f'batch {args.batch}, {args.data} data, {args.device}; '
@@ -599,11 +455,7 @@ def print_report(rows, measurements, machine, args):
         spread = f'{row["min"]:,.0f} … {row["max"]:,.0f}'
         print(f'{peer:12}{row["samples_per_second"]:12,.0f}{spread:>26}'
               f'{row["step_us"]:12,.0f}{row["peak_mb"]:8,.0f} MB{ratio}')
-    print(f'\n{machine["cpu"]}, CPUs used: {machine["threads"]}'
-          + (f'; {machine["gpu"]}' if 'gpu' in machine else ''))
-    versions = [f'{peer} {m[-1]["version"]}'
-                for peer, m in measurements.items()]
-    print(', '.join(versions + [f'Python {platform.python_version()}']))
+    print_machine(machine, measurements)
 
 
 def write_json(args, machine, rows, measurements):

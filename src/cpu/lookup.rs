@@ -153,23 +153,43 @@ impl Strip<'_> {
         let table: &mut [S::f32s] = bytemuck::cast_slice_mut(table);
         let table: &mut [[S::f32s; V]; GROUPS * ENTRIES] =
             table.as_chunks_mut::<V>().0.first_chunk_mut().expect("room for VECTORS vectors");
-        let zero = [simd.splat_f32s(0.0); V];
+        let zero = simd.splat_f32s(0.0);
+        let scale = simd.splat_f32s(*scale);
         for block in 0..left.blocks() {
             let first = block * DEPTH;
             let depth = first..(first + DEPTH).min(right.rows);
+            // Rows that lie in memory as they are needed are read from there.
             let panel: &mut [f32] = &mut bytemuck::cast_slice_mut(panel)[..DEPTH * stride];
-            right.copy_block(depth, columns.clone(), *scale, panel, stride);
-            let panel: &[S::f32s] = bytemuck::cast_slice(panel);
-            let panel = panel.as_chunks::<V>().0;
+            let (block_of_right, width) = match right.block_of_rows(&depth, columns) {
+                Some(rows) => rows,
+                None => {
+                    right.copy_block(depth.clone(), columns.clone(), panel, stride);
+                    (&*panel, stride)
+                }
+            };
             for (group, table) in table.as_chunks_mut::<ENTRIES>().0.iter_mut().enumerate() {
-                table[0] = zero;
-                for input in 0..GROUP {
-                    let row = &panel[group * GROUP + input];
-                    let (sums, next) = table.split_at_mut(1 << input);
-                    for (next, sum) in next.iter_mut().zip(sums) {
-                        for v in 0..V {
-                            next[v] = simd.add_f32s(sum[v], row[v]);
+                for v in 0..V {
+                    // All sums of four rows, made in registers.
+                    let mut sums = [zero; ENTRIES];
+                    for input in 0..GROUP {
+                        let row = group * GROUP + input;
+                        let next = if row < depth.len() {
+                            let row = &block_of_right[row * width..][..columns.len()];
+                            let vector = row.get(v * S::F32_LANES..).unwrap_or(&[]);
+                            let vector = match S::as_simd_f32s(vector) {
+                                ([vector, ..], _) => *vector,
+                                ([], part) => simd.partial_load_f32s(part),
+                            };
+                            simd.mul_f32s(scale, vector)
+                        } else {
+                            zero
+                        };
+                        for sum in 0..1 << input {
+                            sums[1 << input | sum] = simd.add_f32s(sums[sum], next);
                         }
+                    }
+                    for (entry, sum) in table.iter_mut().zip(sums) {
+                        entry[v] = sum;
                     }
                 }
             }

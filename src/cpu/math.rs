@@ -24,6 +24,28 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+/// Σ_j softplus(β(x_j + b_j)) to about 1e-6: max(x, 0) summed, and log(1 + e^−|x|) as the logarithm of a product, which
+/// is taken before it can overflow.
+#[inline(always)]
+pub fn sum_of_softplus(beta: f32, x: &[f32], bias: &[f32]) -> f64 {
+    const LANES: usize = 16;
+    const RUN: usize = 48; // 2^(16·48) is an f64, and 2^48 an f32
+    let mut sum = 0.0;
+    for (x, bias) in x.chunks(LANES * RUN).zip(bias.chunks(LANES * RUN)) {
+        let mut products = [1.0_f32; LANES];
+        let mut sums = [0.0_f64; LANES];
+        for (x, bias) in x.chunks(LANES).zip(bias.chunks(LANES)) {
+            for (((sum, product), x), bias) in sums.iter_mut().zip(&mut products).zip(x).zip(bias) {
+                let input = beta * (x + bias);
+                *sum += f64::from(input.max(0.0));
+                *product *= 1.0 + exp(-input.abs());
+            }
+        }
+        sum += sums.iter().sum::<f64>() + products.iter().map(|&x| f64::from(x)).product::<f64>().ln();
+    }
+    sum
+}
+
 /// Σ x·y, in sums that the compiler makes vectors of.
 #[inline(always)]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {

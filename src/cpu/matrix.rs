@@ -24,41 +24,29 @@ impl<'a> Matrix<'a> {
         Self { stride: (self.stride.1, self.stride.0), rows: self.columns, columns: self.rows, ..self }
     }
 
-    /// Copies a block, times `scale`, to rows of `width` floats, and fills what is left of `out` with zeros.
+    /// Where a block begins, and how far it is from row to row, if its rows lie in memory as they are.
+    pub fn block_of_rows(&self, rows: &Range<usize>, columns: &Range<usize>) -> Option<(&'a [f32], usize)> {
+        // A single column may look like rows.
+        let is_rows = self.stride.1 == 1 && self.stride.0 >= self.columns;
+        is_rows.then(|| (&self.values[rows.start * self.stride.0 + columns.start..], self.stride.0))
+    }
+
+    /// Copies a block of columns that lie in memory as they are to rows of `width` floats.
     #[inline(always)]
-    pub fn copy_block(
-        &self,
-        rows: Range<usize>,
-        columns: Range<usize>,
-        scale: f32,
-        out: &mut [f32],
-        width: usize,
-    ) {
+    pub fn copy_block(&self, rows: Range<usize>, columns: Range<usize>, out: &mut [f32], width: usize) {
         let block = &self.values[rows.start * self.stride.0 + columns.start * self.stride.1..];
-        if rows.len() * width < out.len() || columns.len() < width {
-            out.fill(0.0);
-        }
-        // Row by row, or column by column; a single column may look like either.
-        if self.stride.1 == 1 && self.stride.0 >= self.columns {
-            for (out, row) in out.chunks_mut(width).zip(block.chunks(self.stride.0)).take(rows.len()) {
-                for (out, x) in out.iter_mut().zip(&row[..columns.len()]) {
-                    *out = scale * x;
+        // Four columns at a time: their elements lie side by side afterwards.
+        let mut all = block.chunks(self.stride.1).take(columns.len()).map(|column| &column[..rows.len()]);
+        for j in (0..columns.len()).step_by(4) {
+            let [a, b, c, d] = std::array::from_fn(|_| all.next());
+            if let (Some(a), Some(b), Some(c), Some(d)) = (a, b, c, d) {
+                for ((((out, a), b), c), d) in out.chunks_mut(width).zip(a).zip(b).zip(c).zip(d) {
+                    out[j..j + 4].copy_from_slice(&[*a, *b, *c, *d]);
                 }
-            }
-        } else {
-            // Four columns at a time: their elements lie side by side afterwards.
-            let mut all = block.chunks(self.stride.1).take(columns.len()).map(|column| &column[..rows.len()]);
-            for j in (0..columns.len()).step_by(4) {
-                let [a, b, c, d] = std::array::from_fn(|_| all.next());
-                if let (Some(a), Some(b), Some(c), Some(d)) = (a, b, c, d) {
-                    for ((((out, a), b), c), d) in out.chunks_mut(width).zip(a).zip(b).zip(c).zip(d) {
-                        out[j..j + 4].copy_from_slice(&[scale * a, scale * b, scale * c, scale * d]);
-                    }
-                } else {
-                    for (j, column) in (j..).zip([a, b, c, d].into_iter().flatten()) {
-                        for (out, x) in out.chunks_mut(width).zip(column) {
-                            out[j] = scale * x;
-                        }
+            } else {
+                for (j, column) in (j..).zip([a, b, c, d].into_iter().flatten()) {
+                    for (out, x) in out.chunks_mut(width).zip(column) {
+                        out[j] = *x;
                     }
                 }
             }

@@ -25,6 +25,8 @@ pub enum Kernel {
     Track,
     /// `average.wgsl`
     Average,
+    /// `set_visible_bias.wgsl`
+    SetVisibleBias,
     /// `multiply_add.wgsl`
     MultiplyAdd,
     /// `copy.wgsl`
@@ -42,7 +44,7 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
@@ -52,6 +54,7 @@ impl Kernel {
         Self::Centre,
         Self::Track,
         Self::Average,
+        Self::SetVisibleBias,
         Self::MultiplyAdd,
         Self::Copy,
     ];
@@ -73,6 +76,7 @@ impl Kernel {
             Self::Centre => "rbm.centre",
             Self::Track => "rbm.track",
             Self::Average => "rbm.average",
+            Self::SetVisibleBias => "rbm.set_visible_bias",
             Self::MultiplyAdd => "rbm.multiply_add",
             Self::Copy => "rbm.copy",
         }
@@ -99,6 +103,7 @@ impl Kernel {
             Self::Centre => (include_str!("../../shaders/centre.wgsl"), &[REDUCE]),
             Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
             Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
+            Self::SetVisibleBias => (include_str!("../../shaders/set_visible_bias.wgsl"), &[]),
             Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
             Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
         }
@@ -114,7 +119,7 @@ impl Kernel {
             Self::Track | Self::Average => &[false, true],
             Self::SquaredError | Self::FreeEnergy => &[false, false, true],
             Self::MultiplyAdd => &[true],
-            Self::Copy => &[false, true],
+            Self::SetVisibleBias | Self::Copy => &[false, true],
         }
     }
 
@@ -158,6 +163,7 @@ impl Kernel {
             Self::FreeEnergy => row_blocks,
             Self::Centre => params.visible.saturating_add(groups(params.hidden)),
             Self::Track => groups(params.hidden),
+            Self::SetVisibleBias => params.visible.div_ceil(64),
             Self::MultiplyAdd => row_blocks.div_ceil(64 * 8),
             Self::Copy => row_blocks.div_ceil(64),
             Self::SampleHidden | Self::SampleVisible | Self::Update => 1,

@@ -1,0 +1,102 @@
+//! `rbm-gpu eval`
+
+use std::process::ExitCode;
+
+use rbm_gpu::{
+    Result,
+    config::Binarize,
+    likelihood::{EvalOptions, EvalReport, evaluate},
+};
+
+use super::print;
+
+pub fn run(options: &EvalOptions) -> Result<ExitCode> {
+    let report = evaluate(options)?;
+    print(&if options.json { format!("{}\n", serde_json::json!(report)) } else { table(&report) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(report: &EvalReport) -> String {
+    let likelihood = &report.likelihood;
+    let log_z = &likelihood.log_z;
+    let binarize = match report.binarize {
+        Binarize::Threshold => "on above 0.5",
+        Binarize::Sample => "drawn once from grey pixels",
+        Binarize::None => "binary as they are",
+    };
+    let mut text = format!(
+        "{}: {} visible and {} hidden units\n{}, {binarize}: {} training and {} test cases, on {}\n\n",
+        report.model.display(),
+        report.visible,
+        report.hidden,
+        report.data,
+        report.train_cases,
+        report.test_cases,
+        report.device
+    );
+    let mut line = |what: &str, figures: String| text += &format!("{what:24}{figures}\n");
+    let bracket = |low: f64, high: f64| match log_z.ais {
+        Some(_) => format!("   between {low:.3} and {high:.3}"),
+        None => String::new(),
+    };
+    line("log Z", format!("{:>12.3}{}", log_z.log_z, bracket(log_z.log_z_low, log_z.log_z_high)));
+    match &log_z.ais {
+        None => line("", "     exact, by enumeration".into()),
+        Some(ais) => {
+            line(
+                "",
+                format!(
+                    "     by annealed importance sampling: {} chains, {} temperatures each way",
+                    ais.chains, ais.temperatures
+                ),
+            );
+            for (direction, estimate) in [
+                ("  forwards", &ais.forward),
+                ("  backwards", &ais.reverse),
+                ("  backwards from data", &ais.reverse_from_data),
+            ] {
+                line(
+                    direction,
+                    format!(
+                        "{:>12.3}   ± {:.3}, worth {:.1} chains",
+                        estimate.log_z, estimate.standard_error, estimate.effective_chains
+                    ),
+                );
+            }
+        }
+    }
+    line(
+        "log-likelihood, train",
+        format!(
+            "{:>12.3}{}",
+            likelihood.train_log_likelihood,
+            bracket(likelihood.train_log_likelihood_low, likelihood.train_log_likelihood_high)
+        ),
+    );
+    if let (Some(test), Some(low), Some(high)) = (
+        likelihood.test_log_likelihood,
+        likelihood.test_log_likelihood_low,
+        likelihood.test_log_likelihood_high,
+    ) {
+        line("log-likelihood, test", format!("{test:>12.3}{}", bracket(low, high)));
+    }
+    if let Some(gap) = likelihood.free_energy_gap {
+        line("free-energy gap", format!("{gap:>12.3}   train less test"));
+    }
+    let held_out = if report.test_cases > 0 { "test" } else { "training" };
+    line(
+        "pseudo-log-likelihood",
+        format!(
+            "{:>12.3}   {:.5} a unit, of {} {held_out} cases",
+            likelihood.pseudo_log_likelihood,
+            likelihood.pseudo_log_likelihood_per_unit,
+            likelihood.pseudo_log_likelihood_cases
+        ),
+    );
+    line("reconstruction error", format!("{:>12.3}   of {held_out} cases", likelihood.reconstruction_error));
+    text += &match &log_z.reason {
+        None => format!("\nreliable; {:.1} s\n", report.seconds),
+        Some(reason) => format!("\nNOT reliable: {reason}; {:.1} s\n", report.seconds),
+    };
+    text
+}

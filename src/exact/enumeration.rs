@@ -1,0 +1,165 @@
+//! Z by enumeration of one layer, the other summed in closed form:
+//! Z = Σ_h e^(cᵀh) Π_i (1 + e^(b_i + Σ_j W_ij h_j)), and likewise over v.
+//!
+//! Units are taken in groups of five, with a table of e^(Σ W h) for the 32 states of each group. A factor of the product is
+//! then 1 and a product of tables' entries: no exponential, no running sum that drifts, and for 32 states at a time only
+//! one multiplication and two for the product.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::{
+    LogSum,
+    product::{LANES, LARGEST_EXPONENT, log_product, run},
+};
+use crate::{
+    rbm::{Layer, Rbm},
+    reference::softplus,
+};
+
+/// Units of a group; its table has 2^GROUP rows.
+const GROUP: usize = 5;
+/// Parts of the work, at most. Their number must not depend on the threads: it decides the order of a sum.
+const PARTS: u64 = 1 << 10;
+
+/// One layer to enumerate, and the other to sum.
+struct Sides {
+    /// Biases of the enumerated units.
+    outer: Vec<f64>,
+    /// Biases of the summed units.
+    inner: Vec<f64>,
+    /// From each enumerated unit to every summed one.
+    weights: Vec<Vec<f64>>,
+}
+
+impl Sides {
+    fn new(rbm: &Rbm, enumerated: Layer) -> Self {
+        let f64s = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
+        let hidden = rbm.shape.hidden;
+        let rows = |unit: usize| f64s(&rbm.weights[unit * hidden..][..hidden]);
+        let columns =
+            |unit: usize| rbm.weights.iter().skip(unit).step_by(hidden).map(|&w| f64::from(w)).collect();
+        let (visible_bias, hidden_bias) = (f64s(&rbm.visible_bias), f64s(&rbm.hidden_bias));
+        let units = 0..rbm.shape.units(enumerated);
+        match enumerated {
+            Layer::Visible => {
+                Self { outer: visible_bias, inner: hidden_bias, weights: units.map(rows).collect() }
+            }
+            Layer::Hidden => {
+                Self { outer: hidden_bias, inner: visible_bias, weights: units.map(columns).collect() }
+            }
+        }
+    }
+
+    /// The largest input that any summed unit can get, without its sign.
+    fn largest_input(&self) -> f64 {
+        let inputs = (0..self.inner.len())
+            .map(|i| self.inner[i].abs() + self.weights.iter().map(|row| row[i].abs()).sum::<f64>());
+        inputs.fold(0.0, f64::max)
+    }
+}
+
+/// One group's states: 2^units rows.
+struct Table {
+    units: usize,
+    /// e^(Σ_j W_ij h_j) for every summed unit, with zeros up to whole lanes: their factor is 1.
+    factors: Vec<Vec<f64>>,
+    /// Σ_j c_j h_j.
+    biases: Vec<f64>,
+}
+
+impl Table {
+    fn new(biases: &[f64], weights: &[Vec<f64>], width: usize) -> Self {
+        let on = |state: usize| (0..biases.len()).filter(move |unit| state >> unit & 1 == 1);
+        let states = 0..1 << biases.len();
+        let factors = states.clone().map(|state| {
+            let mut sums = vec![0.0; weights.first().map_or(width, Vec::len)];
+            for unit in on(state) {
+                sums.iter_mut().zip(&weights[unit]).for_each(|(sum, w)| *sum += w);
+            }
+            let mut factors: Vec<f64> = sums.into_iter().map(f64::exp).collect();
+            factors.resize(width, 0.0);
+            factors
+        });
+        Self {
+            units: biases.len(),
+            factors: factors.collect(),
+            biases: states.map(|state| on(state).map(|unit| biases[unit]).sum()).collect(),
+        }
+    }
+}
+
+/// log Z by enumerating `enumerated`.
+pub fn log_partition_function(rbm: &Rbm, enumerated: Layer) -> f64 {
+    let sides = Sides::new(rbm, enumerated);
+    let exponent = sides.largest_input();
+    if exponent > LARGEST_EXPONENT {
+        return by_logarithms(&sides);
+    }
+    let run = run(exponent);
+    let width = sides.inner.len().next_multiple_of(LANES);
+    let mut tables = sides
+        .outer
+        .chunks(GROUP)
+        .zip(sides.weights.chunks(GROUP))
+        .map(|(biases, weights)| Table::new(biases, weights, width));
+    let first = tables.next().unwrap_or_else(|| Table::new(&[], &[], width));
+    let others: Vec<Table> = tables.collect();
+    let mut inner: Vec<f64> = sides.inner.iter().map(|b| b.exp()).collect();
+    inner.resize(width, 0.0);
+
+    let blocks = 1_u64 << (sides.outer.len() - first.units);
+    let arch = Arch::new();
+    in_parts(blocks, |blocks| {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                let mut sum = LogSum::default();
+                let mut factors = vec![0.0; width];
+                for block in blocks {
+                    factors.copy_from_slice(&inner);
+                    let (mut bias, mut rest) = (0.0, block);
+                    for table in &others {
+                        let state = (rest & ((1 << table.units) - 1)) as usize;
+                        rest >>= table.units;
+                        bias += table.biases[state];
+                        factors.iter_mut().zip(&table.factors[state]).for_each(|(x, factor)| *x *= factor);
+                    }
+                    for (factor, first_bias) in first.factors.iter().zip(&first.biases) {
+                        sum.add(bias + first_bias + log_product(&factors, factor, run));
+                    }
+                }
+                sum
+            },
+        )
+    })
+}
+
+/// The same for inputs whose exponentials `f64` does not hold: slow, and only for models that no training gives.
+fn by_logarithms(sides: &Sides) -> f64 {
+    in_parts(1 << sides.outer.len(), |states| {
+        let mut sum = LogSum::default();
+        for state in states {
+            let (mut bias, mut inputs) = (0.0, sides.inner.clone());
+            for (unit, weights) in sides.weights.iter().enumerate().filter(|(unit, _)| state >> unit & 1 == 1)
+            {
+                bias += sides.outer[unit];
+                inputs.iter_mut().zip(weights).for_each(|(x, w)| *x += w);
+            }
+            sum.add(bias + inputs.into_iter().map(softplus).sum::<f64>());
+        }
+        sum
+    })
+}
+
+/// The sum over `count` blocks on all cores, in an order that does not depend on how many there are.
+fn in_parts(count: u64, work: impl Fn(std::ops::Range<u64>) -> LogSum + Sync) -> f64 {
+    let parts = count.min(PARTS);
+    let sums: Vec<LogSum> = (0..parts)
+        .into_par_iter()
+        .map(|part| work(count * part / parts..count * (part + 1) / parts))
+        .collect();
+    let mut total = LogSum::default();
+    sums.iter().for_each(|sum| total.add(sum.value()));
+    total.value()
+}

@@ -1,0 +1,410 @@
+//! How good a model is: its likelihood, which needs log Z, and the figures that don't.
+//!
+//! ```text
+//! log p(v) = −F(v) − log Z                   averaged over the training cases, and over the test cases         (22), (23)
+//! log Z                                      by enumeration, or between two estimates                    exact, ais
+//! Σ_i log p(v_i | v_−i)                      the pseudo-log-likelihood                                   Besag 1975
+//! ⟨F⟩_train − ⟨F⟩_test                       the free-energy gap: below 0 where a model prefers what it learnt from
+//!                                            to what it did not                                 Hinton 2010, section 6
+//! Σ (x − p(v|h))², h = p(h|x)                the reconstruction error
+//! ```
+//!
+//! Likelihoods are those of binary data. How grey data become binary changes them by many nats, so the answer names it, and
+//! they are never to be compared across it.
+
+mod pseudo;
+
+pub use pseudo::pseudo_log_likelihood;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use serde::Serialize;
+
+use crate::{
+    ais::{Ais, AisOptions, Annealer, Base},
+    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    config::{Binarize, DeviceChoice},
+    data::{Dataset, Rows, Source},
+    device::{self, Footprint},
+    error::{Error, Result, usage},
+    exact, model,
+    rbm::{Layer, Rbm, Shape},
+};
+
+/// Cases are brought to the device in parts of so many.
+const PART: usize = 512;
+/// Products that the pseudo-likelihood may take: seconds on two cores. Fewer cases are taken where a model is large.
+const PSEUDO_WORK: usize = 8_000_000_000;
+
+/// The options of an evaluation.
+#[derive(Clone, Debug, clap::Args)]
+pub struct EvalOptions {
+    /// A run's folder, or a model's file
+    pub model: PathBuf,
+    /// Data set, as for train [default: the one that the model was trained on]
+    #[arg(long, value_name = "D")]
+    pub data: Option<Source>,
+    /// Grey pixels: threshold (on above 0.5), sample (drawn once, by --seed), none (the data must be binary)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Binarize::Threshold, hide_possible_values = true)]
+    pub binarize: Binarize,
+    /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    pub device: DeviceChoice,
+    /// How to find log Z: auto (enumeration where a layer has at most 25 units), enumeration, ais
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Method::Auto, hide_possible_values = true)]
+    pub log_z: Method,
+    /// Chains of annealed importance sampling, each way
+    #[arg(long, value_name = "N", default_value_t = AisOptions::default().chains)]
+    pub chains: usize,
+    /// Temperatures of annealed importance sampling, each way
+    #[arg(long, value_name = "N", default_value_t = AisOptions::default().temperatures)]
+    pub temperatures: usize,
+    /// Seed of every random number
+    #[arg(long, value_name = "S", default_value_t = AisOptions::default().seed)]
+    pub seed: u64,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How to find log Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Method {
+    /// By enumeration where that is possible, else by annealed importance sampling.
+    Auto,
+    /// By enumeration of the smaller layer.
+    Enumeration,
+    /// By annealed importance sampling.
+    Ais,
+}
+
+/// log Z, how it was found, and whether to believe it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LogZ {
+    /// The best estimate, or the exact value.
+    pub log_z: f64,
+    /// What log Z is hardly below; the exact value where it is known.
+    pub log_z_low: f64,
+    /// What log Z is hardly above; the exact value where it is known.
+    pub log_z_high: f64,
+    /// `enumeration` or `ais`.
+    pub log_z_method: &'static str,
+    /// Whether all of this is to be believed.
+    pub reliable: bool,
+    /// Why not.
+    pub reason: Option<String>,
+    /// The estimates, if they are estimates.
+    pub ais: Option<Ais>,
+}
+
+impl LogZ {
+    fn exact(log_z: f64) -> Self {
+        Self {
+            log_z,
+            log_z_low: log_z,
+            log_z_high: log_z,
+            log_z_method: "enumeration",
+            reliable: true,
+            reason: None,
+            ais: None,
+        }
+    }
+
+    fn estimated(ais: Ais) -> Self {
+        Self {
+            log_z: ais.log_z,
+            log_z_low: ais.log_z_low,
+            log_z_high: ais.log_z_high,
+            log_z_method: "ais",
+            reliable: ais.doubt.is_none(),
+            reason: ais.doubt.clone(),
+            ais: Some(ais),
+        }
+    }
+}
+
+/// What a model comes to on a data set, in nats a case. A figure that is not finite is `null` in JSON.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Likelihood {
+    /// log Z.
+    #[serde(flatten)]
+    pub log_z: LogZ,
+    /// The mean of log p(v) over the training cases.
+    pub train_log_likelihood: f64,
+    /// The same if log Z is as high as it may be.
+    pub train_log_likelihood_low: f64,
+    /// The same if log Z is as low as it may be.
+    pub train_log_likelihood_high: f64,
+    /// The mean of log p(v) over the test cases, if there are any.
+    pub test_log_likelihood: Option<f64>,
+    /// The same if log Z is as high as it may be.
+    pub test_log_likelihood_low: Option<f64>,
+    /// The same if log Z is as low as it may be.
+    pub test_log_likelihood_high: Option<f64>,
+    /// The mean free energy of the training cases less that of the test cases, if there are any.
+    pub free_energy_gap: Option<f64>,
+    /// The mean of Σ_i log p(v_i | all other units) over the held-out cases: the test cases, or, where there are none, the
+    /// training cases.
+    pub pseudo_log_likelihood: f64,
+    /// The same divided by the number of visible units: comparable across data sets.
+    pub pseudo_log_likelihood_per_unit: f64,
+    /// Cases that the pseudo-log-likelihood was taken of.
+    pub pseudo_log_likelihood_cases: usize,
+    /// The mean of Σ (x − p(v|h))² over the held-out cases, with h = p(h|x).
+    pub reconstruction_error: f64,
+}
+
+/// The answer of `rbm-gpu eval`.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvalReport {
+    /// The version that gave it.
+    pub version: &'static str,
+    /// The model's file.
+    pub model: PathBuf,
+    /// The data set.
+    pub data: String,
+    /// How grey pixels were made binary.
+    pub binarize: Binarize,
+    /// Where it was computed.
+    pub device: DeviceInfo,
+    /// Visible units.
+    pub visible: usize,
+    /// Hidden units.
+    pub hidden: usize,
+    /// Training cases.
+    pub train_cases: usize,
+    /// Test cases.
+    pub test_cases: usize,
+    /// What the model comes to.
+    #[serde(flatten)]
+    pub likelihood: Likelihood,
+    /// How long it took, without reading files.
+    pub seconds: f64,
+}
+
+/// Reads and checks a model and its data, and computes everything there is to know.
+///
+/// # Errors
+/// [`Error::Usage`], [`Error::Data`], [`Error::Read`] and [`Error::Model`] for input that cannot be used; [`Error::Device`].
+pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
+    let ais = AisOptions { chains: options.chains, temperatures: options.temperatures, seed: options.seed };
+    ais.check()?;
+    let (path, rbm, source) = read_model(options)?;
+    let shape = rbm.shape;
+    if options.log_z == Method::Enumeration && !exact::is_enumerable(shape) {
+        return usage!(
+            "--log-z enumeration: one layer must have at most {} units, found {} × {}; choose --log-z ais",
+            exact::LARGEST_LAYER,
+            shape.visible,
+            shape.hidden
+        );
+    }
+    let dataset = source.load()?;
+    let units = dataset.train.rows.layout().units;
+    if units != shape.visible {
+        return usage!(
+            "{}: expected data of {} units, as the model has visible ones, found {units} in {source}; \
+             name the model's own data with --data",
+            path.display(),
+            shape.visible
+        );
+    }
+    if options.binarize == Binarize::None && !dataset.is_binary() {
+        return usage!(
+            "--binarize none: a likelihood needs binary data, found grey pixels in {source}; \
+             choose --binarize threshold or --binarize sample"
+        );
+    }
+    let dataset = match options.binarize {
+        Binarize::Sample => dataset.sample(options.seed),
+        // Where nothing is between 0 and 1, this changes nothing but how it is kept.
+        Binarize::Threshold | Binarize::None => dataset.threshold(),
+    };
+
+    let start = Instant::now();
+    let exact = match options.log_z {
+        Method::Auto => exact::is_enumerable(shape),
+        Method::Enumeration => true,
+        Method::Ais => false,
+    };
+    let footprint = Footprint::new(shape, PART.max(if exact { 0 } else { ais.chains }), 4, 0);
+    let (_, mut backend) = device::open(&options.device, &footprint)?;
+    backend.write_rbm(&rbm, &Rbm::zeros(shape));
+    let evaluator = Evaluator::new(&mut *backend, shape, if exact { None } else { Some(ais) })?;
+    let likelihood = evaluator.run(&mut *backend, &rbm, &dataset)?;
+    Ok(EvalReport {
+        version: env!("CARGO_PKG_VERSION"),
+        model: path,
+        data: source.to_string(),
+        binarize: options.binarize,
+        device: backend.info().clone(),
+        visible: shape.visible,
+        hidden: shape.hidden,
+        train_cases: dataset.train.rows.len(),
+        test_cases: dataset.test.as_ref().map_or(0, |test| test.rows.len()),
+        likelihood,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// The model's file, the model, and the data to hold it against.
+fn read_model(options: &EvalOptions) -> Result<(PathBuf, Rbm, Source)> {
+    let path = find_model(&options.model)?;
+    let (rbm, config) = model::load(&path)?;
+    let bad = |reason: String| Error::Model { path: path.clone(), reason };
+    if rbm.shape.visible == 0 || rbm.shape.hidden == 0 {
+        let Shape { visible, hidden } = rbm.shape;
+        return Err(bad(format!("expected at least one unit in each layer, found {visible} × {hidden}")));
+    }
+    if let Some((tensor, index, value)) = rbm.non_finite() {
+        return Err(bad(format!(
+            "expected finite parameters, found {tensor}[{index}] = {value}; \
+             train again, with a lower --lr if training diverged"
+        )));
+    }
+    let source = options.data.clone().or_else(|| config.map(|config| config.data)).ok_or_else(|| {
+        Error::Usage(format!(
+            "{}: expected the name of its data in the model's metadata, found none; name the data with --data",
+            path.display()
+        ))
+    })?;
+    Ok((path, rbm, source))
+}
+
+fn find_model(path: &Path) -> Result<PathBuf> {
+    let inside = path.join("model.safetensors");
+    let expected = "expected a run's folder or its model.safetensors, as rbm-gpu train writes them";
+    if path.is_dir() {
+        if inside.is_file() {
+            return Ok(inside);
+        }
+        return usage!("{}: {expected}, found a folder without model.safetensors", path.display());
+    }
+    if !path.exists() {
+        return usage!("{}: {expected}, found nothing there", path.display());
+    }
+    Ok(path.into())
+}
+
+/// Buffers on a device that holds a model, to be used as often as one likes, also while it is being trained.
+pub struct Evaluator {
+    data: Data,
+    visible: Units,
+    hidden: Units,
+    reconstruction: Units,
+    values: Values,
+    params: Params,
+    annealer: Option<Annealer>,
+}
+
+impl Evaluator {
+    /// Makes room beside the model. Without options for annealed importance sampling, log Z is found by enumeration.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when there is no room, [`Error::Usage`] for options out of range.
+    pub fn new(backend: &mut dyn Backend, shape: Shape, ais: Option<AisOptions>) -> Result<Self> {
+        let layout = Rows::from_bits(shape.visible, &[]).layout();
+        let data = backend.data(layout, PART)?;
+        backend.write_order(data, &(0..PART as u32).collect::<Vec<_>>());
+        Ok(Self {
+            data,
+            visible: backend.units(Layer::Visible, PART)?,
+            hidden: backend.units(Layer::Hidden, PART)?,
+            reconstruction: backend.units(Layer::Visible, PART)?,
+            values: backend.values(PART)?,
+            params: Params::new(shape, PART, 0).layout(layout),
+            annealer: ais.map(|options| Annealer::new(backend, shape, options)).transpose()?,
+        })
+    }
+
+    /// Everything about `rbm`, which is the model on the device, and about data whose values are all 0 or 1, one bit each
+    /// ([`Dataset::threshold`], [`Dataset::sample`]).
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`Error::Device`].
+    pub fn run(&self, backend: &mut dyn Backend, rbm: &Rbm, dataset: &Dataset) -> Result<Likelihood> {
+        let (train, test) = (&dataset.train.rows, dataset.test.as_ref().map(|test| &test.rows));
+        if !train.layout().bits || test.is_some_and(|test| !test.layout().bits) {
+            return usage!("a likelihood needs binary data; make them so by a threshold, or draw them");
+        }
+        let train_energy = self.free_energy(backend, train)?;
+        let test_energy = test.map(|test| self.free_energy(backend, test)).transpose()?;
+        let held_out = &dataset.held_out().rows;
+        let reconstruction_error = self.reconstruction_error(backend, held_out)?;
+        let Shape { visible, hidden } = rbm.shape;
+        let cases = (PSEUDO_WORK / (visible * hidden)).clamp(1, held_out.len());
+        let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
+
+        let mut log_z = match &self.annealer {
+            None => LogZ::exact(exact::log_partition_function(rbm)?),
+            Some(annealer) => {
+                let base = Base::new(rbm.shape, &train.density());
+                LogZ::estimated(annealer.run(backend, &rbm.visible_bias, &base, train)?)
+            }
+        };
+        let figures = [train_energy, test_energy.unwrap_or(0.0), pseudo_log_likelihood, reconstruction_error];
+        if log_z.reliable && figures.iter().any(|figure| !figure.is_finite()) {
+            log_z.reliable = false;
+            log_z.reason = Some("a free energy is not a finite number: the parameters are too large".into());
+        }
+        let of_test = |log_z: f64| test_energy.map(|energy| -energy - log_z);
+        Ok(Likelihood {
+            train_log_likelihood: -train_energy - log_z.log_z,
+            train_log_likelihood_low: -train_energy - log_z.log_z_high,
+            train_log_likelihood_high: -train_energy - log_z.log_z_low,
+            test_log_likelihood: of_test(log_z.log_z),
+            test_log_likelihood_low: of_test(log_z.log_z_high),
+            test_log_likelihood_high: of_test(log_z.log_z_low),
+            free_energy_gap: test_energy.map(|energy| train_energy - energy),
+            pseudo_log_likelihood,
+            pseudo_log_likelihood_per_unit: pseudo_log_likelihood / visible as f64,
+            pseudo_log_likelihood_cases: cases,
+            reconstruction_error,
+            log_z,
+        })
+    }
+
+    /// Shows the device the cases, a part at a time: `work` gets each part's parameters.
+    fn parts(
+        &self,
+        backend: &mut dyn Backend,
+        rows: &Rows,
+        mut work: impl FnMut(&mut dyn Backend, &Params) -> Result<()>,
+    ) -> Result<()> {
+        let width = rows.layout().words();
+        for words in rows.words().chunks(PART * width) {
+            let params = self.params.minibatch(0, words.len() / width);
+            backend.write_data(self.data, words);
+            backend.gather(&params, self.data, self.visible);
+            work(backend, &params)?;
+        }
+        Ok(())
+    }
+
+    /// The mean of F(v).
+    fn free_energy(&self, backend: &mut dyn Backend, rows: &Rows) -> Result<f64> {
+        let mut sum = 0.0;
+        self.parts(backend, rows, |backend, params| {
+            backend.free_energy(params, self.visible, self.values);
+            let energies = backend.read_values(self.values, params.rows as usize)?;
+            sum += energies.into_iter().map(f64::from).sum::<f64>();
+            Ok(())
+        })?;
+        Ok(sum / rows.len() as f64)
+    }
+
+    fn reconstruction_error(&self, backend: &mut dyn Backend, rows: &Rows) -> Result<f64> {
+        backend.write_values(self.values, &[0.0; PART]);
+        self.parts(backend, rows, |backend, params| {
+            backend.sample_hidden(params, self.visible, self.hidden);
+            backend.sample_visible(params, self.hidden, self.reconstruction);
+            backend.squared_error(params, self.visible, self.reconstruction, self.values);
+            backend.submit()
+        })?;
+        let errors = backend.read_values(self.values, PART)?;
+        Ok(errors.into_iter().map(f64::from).sum::<f64>() / rows.len() as f64)
+    }
+}
