@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 use rbm_gpu::{Result, bench::BenchOptions, config::TrainConfig, likelihood::EvalOptions};
 
 /// Trains Restricted Boltzmann Machines on any vendor's GPU, or on none
@@ -28,6 +28,7 @@ enum Command {
         allow_negative_numbers = true,
         after_help = "Examples:\n  \
         rbm-gpu train\n  \
+        rbm-gpu train --preset density --epochs 50\n  \
         rbm-gpu train --device discrete --hidden 1000 --epochs 30 --out runs/wide\n  \
         rbm-gpu train --data bars-and-stripes:4 --hidden 16 --batch 32 --epochs 2000 --lr 0.05\n  \
         rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5"
@@ -51,6 +52,21 @@ enum Command {
         rbm-gpu bench --data mnist --device cpu\n  \
         rbm-gpu bench --sweep --plot sweep.svg")]
     Bench(BenchOptions),
+}
+
+impl Cli {
+    /// Reads the command line; where it names a preset, that sets what was not given.
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let (Command::Train(config), Some(options)) =
+            (&mut cli.command, matches.subcommand_matches("train"))
+            && let Some(preset) = config.preset
+        {
+            config.apply(preset, |option| options.value_source(option) == Some(ValueSource::CommandLine));
+        }
+        cli
+    }
 }
 
 /// Runs what was asked for.

@@ -14,6 +14,11 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TrainConfig {
+    /// What to learn: features (filters, fast: the defaults) or density (the best likelihood, in more time); sets what
+    /// is not given
+    #[arg(long, value_name = "WHAT", value_enum)]
+    #[serde(skip)]
+    pub preset: Option<Preset>,
     /// Data set: mnist, bars-and-stripes:N, shifter, or a folder of IDX files (.gz or not)
     #[arg(long, value_name = "D", default_value_t = Self::default().data)]
     pub data: Source,
@@ -80,6 +85,7 @@ pub struct TrainConfig {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
+            preset: None,
             data: Source::Mnist,
             hidden: 500,
             epochs: 10,
@@ -104,7 +110,53 @@ impl Default for TrainConfig {
     }
 }
 
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Preset {
+    /// Filters and features, soon: the defaults.
+    Features,
+    /// The best likelihood.
+    Density,
+}
+
+impl Preset {
+    /// The options that it stands for.
+    pub fn config(self) -> TrainConfig {
+        let defaults = TrainConfig { preset: Some(self), ..TrainConfig::default() };
+        match self {
+            Self::Features => defaults,
+            // Centred PCD-1 with a falling rate and averaged parameters.
+            Self::Density => TrainConfig {
+                epochs: 100,
+                batch: 100,
+                learning_rate: 0.05,
+                lr_schedule: LearningRate::Linear,
+                momentum: 0.0,
+                weight_decay: 0.0,
+                estimator: Estimator::Pcd,
+                centred: Switch::On,
+                average: 0.4,
+                binarize: Binarize::Threshold,
+                ..defaults
+            },
+        }
+    }
+}
+
 impl TrainConfig {
+    /// Sets the options that a preset is about, but for those that were given: `given` is asked by a field's name.
+    pub fn apply(&mut self, preset: Preset, given: impl Fn(&str) -> bool) {
+        let preset = preset.config();
+        macro_rules! take {
+            ($($option:ident)*) => {
+                $(if !given(stringify!($option)) {
+                    self.$option = preset.$option;
+                })*
+            };
+        }
+        take!(epochs batch learning_rate lr_schedule momentum weight_decay estimator k centred average binarize);
+    }
+
     /// The options that the resulting model depends on, for its metadata: all but where it is written to and where
     /// the uniforms are drawn.
     pub fn model_options(&self) -> Self {
@@ -406,6 +458,15 @@ mod tests {
         assert_eq!(ends(LearningRate::Cosine), [1.0, 0.0]);
         assert_eq!(ends(LearningRate::Inverse), [1.0, 0.1]);
         assert_eq!(LearningRate::Cosine.factor(0.5), 0.5);
+    }
+
+    #[test]
+    fn a_preset_leaves_alone_what_was_given() {
+        let mut config = TrainConfig { epochs: 3, ..TrainConfig::default() };
+        config.apply(Preset::Density, |option| option == "epochs");
+        assert_eq!((config.epochs, config.estimator, config.learning_rate), (3, Estimator::Pcd, 0.05));
+        config.apply(Preset::Features, |_| false);
+        assert_eq!(config, TrainConfig::default());
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 mod cli;
 
 fn main() -> ExitCode {
@@ -13,7 +11,7 @@ fn main() -> ExitCode {
         // SAFETY: no other thread has been started yet.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::read();
     // On a thread of the pool, which then shares its work with the others without being woken up each time.
     match rayon::scope(|_| cli::run(cli)) {
         Ok(code) => code,

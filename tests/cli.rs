@@ -333,6 +333,22 @@ fn a_device_that_is_not_there_is_answered_with_those_that_are() {
 }
 
 #[test]
+fn a_preset_sets_what_is_not_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        ["train", "--data", "bars-and-stripes:3", "--hidden", "4", "--batch", "16", "--device", "cpu"];
+    let preset = ["--preset", "density", "--epochs", "2", "--lr", "0.1", "--out", "run"];
+    succeed(folder.path(), &[&arguments[..], &preset].concat());
+    let config: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("run/config.json")).unwrap()).unwrap();
+    for (option, expected) in [("estimator", "pcd"), ("centred", "on"), ("lr_schedule", "linear")] {
+        assert_eq!(config[option], expected, "{option}");
+    }
+    assert_eq!((config["epochs"].as_u64(), config["batch"].as_u64()), (Some(2), Some(16)));
+    assert!((config["learning_rate"].as_f64().unwrap() - 0.1).abs() < 1e-6, "{config}");
+}
+
+#[test]
 fn bench_checks_and_times() {
     let folder = tempfile::tempdir().unwrap();
     let small = ["--batch", "8", "--visible", "20", "--hidden", "10", "--cd", "2", "--device", "cpu"];

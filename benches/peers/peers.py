@@ -168,10 +168,12 @@ def measure(peer, args):
 
     device = 'cpu' if args.device == 'cpu' else 'discrete'
     command = [str(args.binary), 'bench', '--device', device, '--json']
-    for option in ('batch', 'visible', 'hidden'):
+    for option in ('batch', 'hidden'):
         command += [f'--{option}', str(getattr(args, option))]
     if args.data == 'mnist':
         command += ['--data', 'mnist']
+    else:
+        command += ['--visible', str(args.visible)]
     output, peak_mb = call(command, args)
     report = json.loads(output)
     return {

@@ -589,7 +589,7 @@ def summary(measurements):
                 statistics.median(m['epoch_seconds'] for m in results),
             'test_log_likelihood':
                 None if None in found else statistics.fmean(found),
-            'rbm_gpu_is_times_as_soon':
+            'rbm_gpu_is_times_as_fast':
                 statistics.median(ratios) if ratios else None,
         }
     return rows
@@ -609,9 +609,9 @@ def print_report(rows, measurements, machine, args):
     print(f'{"":12}{"seconds":>9}{"min … max":>19}{"an epoch":>11}'
           f'{"nats":>10}   {"rbm-gpu is":16}each model\'s nats')
     for peer, row in rows.items():
-        ratio = row['rbm_gpu_is_times_as_soon']
+        ratio = row['rbm_gpu_is_times_as_fast']
         ratio = ('' if peer == 'rbm-gpu' or ratio is None
-                 else f'{ratio:.2f}× as soon')
+                 else f'{ratio:.2f}× as fast')
         spread = f'{row["min"]:.2f} … {row["max"]:.2f}'
         mean = row['test_log_likelihood']
         mean = '-' if mean is None else f'{mean:.2f}'
