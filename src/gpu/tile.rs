@@ -134,8 +134,8 @@ impl Tiles {
 
     fn for_kind(kind: wgpu::DeviceType) -> Self {
         let (list, enough): (&[Tile], _) = match kind {
-            // A workgroup of eight for each of a few cores.
-            wgpu::DeviceType::Cpu => (&Tile::STREAMING, 8 * 8),
+            // A workgroup of eight for each of four cores.
+            wgpu::DeviceType::Cpu => (&Tile::STREAMING, 4 * 8),
             // Two dozen multiprocessors at most.
             wgpu::DeviceType::IntegratedGpu => (&Tile::TILED, 24 * 256),
             // A large GPU has about 132 multiprocessors, and each wants 256 invocations to hide its latencies: two
@@ -196,6 +196,7 @@ mod tests {
             (DiscreteGpu, Kernel::SampleVisible, (256, 784, 3), "tiled_32x32"),
             (IntegratedGpu, Kernel::SampleHidden, (256, 784, 500), "tiled_32x32"),
             (Cpu, Kernel::SampleHidden, (256, 784, 500), "streaming_16x128"),
+            (Cpu, Kernel::SampleHidden, (16, 784, 500), "streaming_16x128"),
             (Cpu, Kernel::SampleHidden, (16, 32, 32), "streaming_16x32"),
         ] {
             assert_eq!(chosen(kind, kernel, sizes), expected, "{kind:?} {kernel:?} {sizes:?}");
