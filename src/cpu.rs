@@ -1,5 +1,5 @@
 //! The native path for a machine without a GPU: all cores, and loops for the instruction set found at run time. Products
-//! with binary states look sums up ([`lookup`]); others go to a GEMM crate. Tested against [`crate::reference`], as
+//! with binary states look sums up (`cpu/lookup.rs`); others go to a GEMM crate. Tested against [`crate::reference`], as
 //! the GPU is.
 
 mod codes;
