@@ -95,7 +95,7 @@ impl Cpu {
         let (rows, units) = (params.rows as usize, bias.len());
         let (means, states) = (&mut means[..rows * units], &mut states[..rows * units]);
         let activation = Activation { arch: self.arch, params, bias, uniforms };
-        if rows >= FEWEST && self.codes[0].pack(self.arch, input, rows, factor.rows) {
+        if rows >= FEWEST && self.codes[0].pack(self.arch, input, (rows, factor.rows), units) {
             let (means, states) = (Strips::new(means, units), Strips::new(states, units));
             let term = Term { left: &self.codes[0], right: factor, scale: 1.0 };
             lookup::sum(self.arch, &[term], |part| {
@@ -304,7 +304,7 @@ impl HostKernels for Cpu {
         let ((binary, visible_gradient), hidden_gradient) = rayon::join(
             || {
                 let pack = |codes: &mut Codes, phase: Phase| {
-                    phase.rows >= FEWEST && codes.pack_transposed(arch, phase.visible, phase.rows, m)
+                    phase.rows >= FEWEST && codes.pack_transposed(arch, phase.visible, (phase.rows, m), n)
                 };
                 let gradient = || {
                     unit_gradient(arch, phases.map(|(phase, scale)| (phase.visible, phase.rows, scale)), m)

@@ -18,6 +18,9 @@ pub const DEPTH: usize = GROUP * GROUPS;
 /// A row with so many codes keeps its zeros too: to look them up costs less than to leave them out.
 const DENSE: usize = 6;
 
+/// A product with fewer columns is done before its rows would be sorted.
+const SORTED: usize = 128;
+
 /// A binary matrix, rows × depth. It is cut into chunks of rows and into blocks of [`DEPTH`] columns; in each, the rows
 /// are sorted by how many codes they have, so that the loops over them are foreseen by the processor. Sparse rows, such
 /// as pictures, have few. The order of the rows changes when a sum is taken, not what is summed.
@@ -86,64 +89,87 @@ impl Codes {
         }
     }
 
-    /// Packs cases × units. False, and nothing of use, if one of the numbers is neither 0 nor 1.
-    pub fn pack(&mut self, arch: Arch, states: &[f32], cases: usize, units: usize) -> bool {
-        self.fill(arch, cases, units, 64, |rows, codes| {
-            let mut others = 0;
-            for (row, states) in states[rows.start * units..rows.end * units].chunks(units).enumerate() {
-                for (block, states) in states.chunks(DEPTH).enumerate() {
-                    let mut bits = [0; DEPTH];
-                    // A loop of a length that is known here needs no other for what is left over.
-                    match states.first_chunk::<DEPTH>() {
-                        Some(states) => set_bits(&mut bits, states, &mut others),
-                        None => set_bits(&mut bits, states, &mut others),
+    /// Packs cases × units, for a product with so many columns. False, and nothing of use, if one of the numbers is
+    /// neither 0 nor 1.
+    pub fn pack(
+        &mut self,
+        arch: Arch,
+        states: &[f32],
+        (cases, units): (usize, usize),
+        columns: usize,
+    ) -> bool {
+        self.fill(
+            arch,
+            (cases, units),
+            columns,
+            64,
+            #[inline(always)]
+            |rows, codes| {
+                let mut others = 0;
+                for (row, states) in states[rows.start * units..rows.end * units].chunks(units).enumerate() {
+                    let (blocks, rest) = states.as_chunks::<DEPTH>();
+                    for (block, states) in blocks.iter().enumerate() {
+                        codes[block * rows.len() + row] = codes_of(states, &mut others);
                     }
-                    // Four bytes of 0 or 1 times this number: their bits lie side by side in the highest byte.
-                    const SIDE_BY_SIDE: u32 = 0x0102_0408;
-                    let codes = &mut codes[block * rows.len() + row];
-                    for (code, four) in codes.iter_mut().zip(bits.as_chunks::<GROUP>().0) {
-                        *code = (u32::from_le_bytes(*four).wrapping_mul(SIDE_BY_SIDE) >> 24) as u8;
+                    if !rest.is_empty() {
+                        let mut states = [0.0; DEPTH];
+                        states[..rest.len()].copy_from_slice(rest);
+                        codes[blocks.len() * rows.len() + row] = codes_of(&states, &mut others);
                     }
                 }
-            }
-            others == 0
-        })
+                others == 0
+            },
+        )
     }
 
-    /// Packs the transpose of cases × units: a row is a unit.
-    pub fn pack_transposed(&mut self, arch: Arch, states: &[f32], cases: usize, units: usize) -> bool {
-        self.fill(arch, units, cases, 256, |rows, codes| {
-            let mut others = 0;
-            codes.fill([0; GROUPS]);
-            let groups = states[..cases * units].chunks(GROUP * units).enumerate();
-            for (group, states) in groups {
-                let codes = &mut codes[group / GROUPS * rows.len()..][..rows.len()];
-                let group = group % GROUPS;
-                let row = |i: usize| &states[i * units..][rows.clone()];
-                if states.len() == GROUP * units {
-                    let [a, b, c, d] = std::array::from_fn(row);
-                    for ((((codes, a), b), c), d) in codes.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                        let [a, b, c, d] = [a, b, c, d].map(|state| bit_of(*state, &mut others));
-                        codes[group] = (a | b << 1 | c << 2 | d << 3) as u8;
-                    }
-                } else {
-                    for i in 0..states.len() / units {
-                        for (codes, state) in codes.iter_mut().zip(row(i)) {
-                            codes[group] |= (bit_of(*state, &mut others) << i) as u8;
+    /// The same for the transpose of cases × units: a row is a unit.
+    pub fn pack_transposed(
+        &mut self,
+        arch: Arch,
+        states: &[f32],
+        (cases, units): (usize, usize),
+        columns: usize,
+    ) -> bool {
+        self.fill(
+            arch,
+            (units, cases),
+            columns,
+            256,
+            #[inline(always)]
+            |rows, codes| {
+                let mut others = 0;
+                codes.fill([0; GROUPS]);
+                let groups = states[..cases * units].chunks(GROUP * units).enumerate();
+                for (group, states) in groups {
+                    let codes = &mut codes[group / GROUPS * rows.len()..][..rows.len()];
+                    let group = group % GROUPS;
+                    let row = |i: usize| &states[i * units..][rows.clone()];
+                    if states.len() == GROUP * units {
+                        let [a, b, c, d] = std::array::from_fn(row);
+                        for ((((codes, a), b), c), d) in codes.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                            let [a, b, c, d] =
+                                [a, b, c, d].map(|state| u32::from(bit_of(*state, &mut others)));
+                            codes[group] = (a | b << 1 | c << 2 | d << 3) as u8;
+                        }
+                    } else {
+                        for i in 0..states.len() / units {
+                            for (codes, state) in codes.iter_mut().zip(row(i)) {
+                                codes[group] |= bit_of(*state, &mut others) << i;
+                            }
                         }
                     }
                 }
-            }
-            others == 0
-        })
+                others == 0
+            },
+        )
     }
 
     /// Makes room, packs each chunk of rows, at most so many at a time, and sorts it.
     fn fill(
         &mut self,
         arch: Arch,
-        rows: usize,
-        depth: usize,
+        (rows, depth): (usize, usize),
+        columns: usize,
         most: usize,
         pack: impl Fn(Range<usize>, &mut [[u8; GROUPS]]) -> bool + Sync,
     ) -> bool {
@@ -169,7 +195,11 @@ impl Codes {
                         let binary = pack(rows, codes);
                         let sorted = entries.chunks_mut(len).zip(order.chunks_mut(len)).zip(ends);
                         for (codes, ((entries, order), ends)) in codes.chunks(len).zip(sorted) {
-                            sort(codes, entries, order, ends);
+                            if columns < SORTED {
+                                keep(codes, entries, order, ends);
+                            } else {
+                                sort(codes, entries, order, ends);
+                            }
                         }
                         binary
                     },
@@ -179,20 +209,56 @@ impl Codes {
     }
 }
 
-/// States as bits; one that is neither 0 nor 1 leaves a trace in `others`.
+/// The codes of a row in a block; states that are neither 0 nor 1 leave a trace in `others`.
 #[inline(always)]
-fn set_bits(bits: &mut [u8; DEPTH], states: &[f32], others: &mut u32) {
-    for (bit, state) in bits.iter_mut().zip(states) {
-        *bit = bit_of(*state, others) as u8;
+fn codes_of(states: &[f32; DEPTH], others: &mut u64) -> [u8; GROUPS] {
+    // Two states to a word, whose bits are then brought side by side; two words to a code.
+    let mut pairs = [0; DEPTH / 2];
+    for (pair, [a, b]) in pairs.iter_mut().zip(states.as_chunks::<2>().0) {
+        let word = u64::from(a.to_bits()) | u64::from(b.to_bits()) << 32;
+        *others |= other_bits(word);
+        *pair = (word >> EXPONENT & 1 | word >> (EXPONENT + 31) & 2) as u8;
     }
+    let mut codes = [0; GROUPS];
+    for (code, [a, b]) in codes.iter_mut().zip(pairs.as_chunks::<2>().0) {
+        *code = a | b << 2;
+    }
+    codes
+}
+
+/// A state as a bit; one that is neither 0 nor 1 leaves a trace in `others`.
+#[inline(always)]
+fn bit_of(state: f32, others: &mut u64) -> u8 {
+    *others |= other_bits(state.to_bits().into());
+    (state.to_bits() >> EXPONENT & 1) as u8
+}
+
+/// The lowest bit of an f32's exponent: set in 1.0, as are the six after it, and no other.
+const EXPONENT: u32 = f32::MANTISSA_DIGITS - 1;
+
+/// Zero if both halves of a word are 0.0 or 1.0: seven bits are all set or all clear, and the others are clear.
+#[inline(always)]
+fn other_bits(word: u64) -> u64 {
+    const BOTH: u64 = 1 << 32 | 1;
+    const ONE: u64 = BOTH * 1.0_f32.to_bits() as u64;
+    const NEIGHBOURS: u64 = ONE >> 1 & ONE;
+    word & !ONE | (word ^ word >> 1) & NEIGHBOURS
+}
+
+/// Keeps the rows of a chunk as they are, with all codes.
+#[inline(always)]
+fn keep(codes: &[[u8; GROUPS]], entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
+    for (entries, codes) in entries.iter_mut().zip(codes) {
+        *entries = all_entries(codes);
+    }
+    order.iter_mut().zip(0..).for_each(|(order, row)| *order = row);
+    *ends = Ends::default();
+    ends[GROUPS] = codes.len() as u16;
 }
 
 #[inline(always)]
-fn bit_of(state: f32, others: &mut u32) -> u32 {
-    const ONE: u32 = 1.0_f32.to_bits();
-    let bit = state.to_bits() >> (f32::MANTISSA_DIGITS - 1) & 1; // the lowest of the exponent, which is set in 1.0
-    *others |= state.to_bits() ^ (bit.wrapping_neg() & ONE);
-    bit
+fn all_entries(codes: &[u8; GROUPS]) -> [u8; GROUPS] {
+    std::array::from_fn(|group| (ENTRIES * group) as u8 | codes[group])
 }
 
 /// Sorts the rows of a chunk by how many of their codes are not zero, and lists these.
@@ -216,7 +282,7 @@ fn sort(codes: &[[u8; GROUPS]], entries: &mut [[u8; GROUPS]], order: &mut [u16],
         let entries = &mut entries[usize::from(*slot)];
         *slot += 1;
         if count == GROUPS {
-            *entries = std::array::from_fn(|group| (ENTRIES * group) as u8 | codes[group]);
+            *entries = all_entries(codes);
         } else {
             let mut len = 0;
             for (group, code) in codes.iter().enumerate() {
