@@ -22,7 +22,7 @@ use crate::{
 };
 use codes::Codes;
 use lookup::Term;
-use math::{dot, sigmoid, sum_of_softplus};
+use math::{dot, long_dot, sigmoid, sum_of_softplus};
 use matrix::{Matrix, product};
 use multiply_add::MultiplyAdd;
 use strips::Strips;
@@ -441,13 +441,14 @@ impl HostKernels for Cpu {
                 let mut inputs = vec![0.0; values.len() * n];
                 product(&mut inputs, 0.0, 1.0, Matrix::new(visible, values.len(), m), weights);
                 for ((value, v), inputs) in values.iter_mut().zip(visible.chunks(m)).zip(inputs.chunks(n)) {
-                    let bias: f64 = v.iter().zip(&rbm.visible_bias).map(|(v, b)| f64::from(v * b)).sum();
-                    let hidden = vectorize(
+                    *value = vectorize(
                         arch,
                         #[inline(always)]
-                        || sum_of_softplus(params.beta, inputs, &rbm.hidden_bias),
+                        || {
+                            let bias = f64::from(params.beta) * long_dot(v, &rbm.visible_bias);
+                            (-bias - sum_of_softplus(params.beta, inputs, &rbm.hidden_bias)) as f32
+                        },
                     );
-                    *value = (-f64::from(params.beta) * bias - hidden) as f32;
                 }
             },
         );

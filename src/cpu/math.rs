@@ -46,6 +46,18 @@ pub fn sum_of_softplus(beta: f32, x: &[f32], bias: &[f32]) -> f64 {
     sum
 }
 
+/// Σ x·y with the sums in `f64`, for numbers that are far larger than what their sum is used for.
+#[inline(always)]
+pub fn long_dot(x: &[f32], y: &[f32]) -> f64 {
+    let mut sums = [0.0_f64; 16];
+    for (x, y) in x.chunks(16).zip(y.chunks(16)) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += f64::from(x * y);
+        }
+    }
+    sums.iter().sum()
+}
+
 /// Σ x·y, in sums that the compiler makes vectors of.
 #[inline(always)]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {

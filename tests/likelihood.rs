@@ -1,0 +1,354 @@
+//! The likelihood: estimates against exact values, brackets that hold them, doubt where there must be doubt; and `eval` as
+//! a user meets it.
+
+mod common;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use rbm_gpu::{
+    ais::{Ais, AisOptions, Annealer, Base},
+    backend::Backend,
+    check::random_rbm,
+    config::{Binarize, DeviceChoice, TrainConfig},
+    cpu::Cpu,
+    data::{Dataset, Rows, Source},
+    exact,
+    likelihood::Evaluator,
+    model,
+    rbm::{Rbm, Shape},
+    train::Trainer,
+};
+use serde_json::Value;
+
+/// Binary rows, about a third of the bits on.
+fn some_rows(units: usize, rows: usize) -> Rows {
+    let bits: Vec<bool> = (0..rows * units).map(|i| i * i % 31 < 10).collect();
+    Rows::from_bits(units, &bits)
+}
+
+fn anneal(backend: &mut dyn Backend, rbm: &Rbm, base: &Base, starts: &Rows, options: AisOptions) -> Ais {
+    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
+    let annealer = Annealer::new(backend, rbm.shape, options).unwrap();
+    annealer.run(backend, &rbm.visible_bias, base, starts).unwrap()
+}
+
+/// An estimate on the native path, with base rates of the rows.
+fn estimate(rbm: &Rbm, rows: &Rows, options: AisOptions) -> Ais {
+    let base = Base::new(rbm.shape, &rows.density());
+    anneal(&mut Cpu::open(rbm.shape), rbm, &base, rows, options)
+}
+
+/// An estimate must be within 0.05 nat of the exact value, its bracket hold it, and nobody doubt it.
+fn assert_is_exact(name: &str, rbm: &Rbm, ais: &Ais) {
+    let exact = exact::log_partition_function(rbm).unwrap();
+    assert!((ais.log_z - exact).abs() <= 0.05, "{name}: exact {exact}, {ais:?}");
+    assert!(ais.log_z_low <= exact && exact <= ais.log_z_high, "{name}: exact {exact}, {ais:?}");
+    assert!(ais.log_z_low <= ais.log_z && ais.log_z <= ais.log_z_high, "{name}: {ais:?}");
+    assert!(ais.doubt.is_none(), "{name}: {ais:?}");
+}
+
+#[test]
+fn estimates_are_exact_on_small_models_with_strong_weights() {
+    let options = AisOptions { chains: 200, temperatures: 2000, seed: 1 };
+    for (seed, (visible, hidden, deviation)) in
+        (1..).zip([(1, 1, 2.0), (20, 12, 0.5), (12, 40, 0.5), (30, 20, 1.0), (16, 16, 1.5)])
+    {
+        let rbm = random_rbm(Shape { visible, hidden }, deviation, seed);
+        let ais = estimate(&rbm, &some_rows(visible, 50), options);
+        assert_is_exact(&format!("{visible} × {hidden}, N(0, {deviation}²)"), &rbm, &ais);
+    }
+}
+
+#[test]
+fn the_estimate_is_exact_on_a_model_of_mnist() {
+    let dataset = Source::Mnist.load().unwrap().threshold();
+    let rows = dataset.train.rows.clone();
+    let config = TrainConfig {
+        hidden: 20,
+        epochs: 2,
+        binarize: Binarize::Threshold,
+        device: DeviceChoice::Cpu,
+        ..TrainConfig::default()
+    };
+    let mut trainer = Trainer::new(&config, dataset).unwrap();
+    for _ in 0..config.epochs {
+        trainer.epoch(|_| {}).unwrap();
+    }
+    let rbm = trainer.rbm().unwrap();
+    let ais = estimate(&rbm, &rows, AisOptions { chains: 200, temperatures: 2000, seed: 1 });
+    assert_is_exact("MNIST, 20 hidden units", &rbm, &ais);
+}
+
+#[test]
+fn every_backend_gives_the_same_figures() {
+    let test = "every_backend_gives_the_same_figures";
+    let shape = Shape { visible: 30, hidden: 15 };
+    let rbm = random_rbm(shape, 0.5, 1);
+    let cases = |rows| rbm_gpu::data::Cases { rows, labels: None };
+    let dataset = Dataset {
+        image: (5, 6),
+        train: cases(some_rows(30, 1100)), // more than two parts
+        test: Some(cases(some_rows(30, 70))),
+    };
+    let options = AisOptions { chains: 60, temperatures: 200, seed: 1 };
+    let run = |backend: &mut dyn Backend, ais| {
+        backend.write_rbm(&rbm, &rbm);
+        let likelihood = Evaluator::new(backend, shape, ais).unwrap().run(backend, &rbm, &dataset).unwrap();
+        // It may be called in the middle of training.
+        assert!(backend.read_rbm().unwrap() == (rbm.clone(), rbm.clone()), "the model is as it was");
+        likelihood
+    };
+    let expected = run(&mut common::reference(shape), None);
+    let exact = exact::log_likelihood(&rbm, &dataset.train.rows).unwrap();
+    assert!((expected.train_log_likelihood - exact).abs() < 1e-5);
+    for (name, mut backend) in common::all(test, shape) {
+        let found = run(&mut *backend, None);
+        let figures = |likelihood: &rbm_gpu::likelihood::Likelihood| {
+            [
+                likelihood.train_log_likelihood,
+                likelihood.test_log_likelihood.unwrap(),
+                likelihood.free_energy_gap.unwrap(),
+                likelihood.pseudo_log_likelihood,
+                likelihood.reconstruction_error,
+            ]
+        };
+        for (found, expected) in figures(&found).into_iter().zip(figures(&expected)) {
+            assert!((found - expected).abs() < 1e-4, "{name}: {found}, reference {expected}");
+        }
+        let estimated = run(&mut *backend, Some(options));
+        assert!(estimated == run(&mut *backend, Some(options)), "{name}: the same seed, the same answer");
+        let ais = estimated.log_z.ais.unwrap();
+        let error = ais.log_z - expected.log_z.log_z;
+        assert!(error.abs() < 0.15, "{name}: {error} from the exact value; {ais:?}");
+    }
+}
+
+#[test]
+fn another_seed_is_another_estimate() {
+    let rbm = random_rbm(Shape { visible: 20, hidden: 12 }, 0.5, 2);
+    let with = |seed| {
+        let options = AisOptions { chains: 50, temperatures: 100, seed };
+        estimate(&rbm, &some_rows(20, 50), options).forward.log_z
+    };
+    assert_eq!(with(1), with(1));
+    assert_ne!(with(1), with(2));
+}
+
+/// Two phases with a wide gap between them: almost all of the mass is at v = 1, and a base of rare units never sees it.
+#[test]
+fn mass_that_the_forward_chains_miss_is_cause_for_doubt() {
+    let shape = Shape { visible: 60, hidden: 1 };
+    let mut rbm = Rbm::zeros(shape);
+    rbm.visible_bias.fill(-3.0);
+    rbm.weights.fill(8.0);
+    rbm.hidden_bias.fill(-270.0);
+    let exact = exact::log_partition_function(&rbm).unwrap();
+    assert!(exact > 25.0, "the mass is not where the hidden unit is off: {exact}");
+    let base = Base::new(shape, &[0.05; 60]);
+    let all_on = Rows::from_bits(60, &vec![true; 60 * 10]);
+    let options = AisOptions { chains: 50, temperatures: 300, seed: 1 };
+    let ais = anneal(&mut Cpu::open(shape), &rbm, &base, &all_on, options);
+    assert!(ais.doubt.as_ref().is_some_and(|doubt| doubt.contains("bracket")), "{ais:?}");
+    assert!(ais.log_z_low <= exact && exact <= ais.log_z_high + 0.5, "exact {exact}, {ais:?}");
+}
+
+#[test]
+fn weights_beyond_all_measure_give_doubt_and_no_number() {
+    let shape = Shape { visible: 30, hidden: 30 };
+    let mut rbm = random_rbm(shape, 1.0, 1);
+    rbm.weights.iter_mut().for_each(|w| *w *= 1e37);
+    let ais = estimate(&rbm, &some_rows(30, 20), AisOptions { chains: 20, temperatures: 20, seed: 1 });
+    assert!(ais.doubt.is_some(), "{ais:?}");
+}
+
+/// Runs `rbm-gpu eval` in `folder`.
+fn eval(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rbm-gpu"))
+        .current_dir(folder)
+        .arg("eval")
+        .args(arguments)
+        .env_remove("RBM_GPU_DATA")
+        .output()
+        .unwrap()
+}
+
+fn eval_json(folder: &Path, arguments: &[&str]) -> Value {
+    let output = eval(folder, &[arguments, &["--json", "--device", "cpu"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// An IDX file of 3×4 images, grey or not.
+fn images(count: u32, value: impl Fn(usize) -> u8) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, 3];
+    [count, 3, 4].iter().for_each(|size| file.extend(size.to_be_bytes()));
+    file.extend((0..count as usize * 12).map(value));
+    file
+}
+
+/// A folder with a grey and a binary data set of 12 units, and a model as a run leaves it.
+fn workplace() -> (tempfile::TempDir, Rbm) {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, value: &dyn Fn(usize) -> u8| {
+        let data = folder.path().join(name);
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("train-images-idx3-ubyte"), images(40, value)).unwrap();
+        fs::write(data.join("t10k-images-idx3-ubyte"), images(20, value)).unwrap();
+    };
+    write("grey", &|i| (i * 37 % 256) as u8);
+    write("binary", &|i| if i * i % 7 < 3 { 255 } else { 0 });
+    let rbm = random_rbm(Shape { visible: 12, hidden: 6 }, 0.5, 3);
+    save(&folder.path().join("run/model.safetensors"), &rbm, Source::Folder("binary".into()));
+    (folder, rbm)
+}
+
+fn save(path: &Path, rbm: &Rbm, data: Source) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    model::save(path, rbm, &TrainConfig { data, ..TrainConfig::default() }).unwrap();
+}
+
+#[test]
+fn eval_answers_with_all_it_promised() {
+    let (folder, rbm) = workplace();
+    let folder = folder.path();
+    let report = eval_json(folder, &["run"]);
+    let promised = [
+        "log_z",
+        "log_z_low",
+        "log_z_high",
+        "train_log_likelihood",
+        "test_log_likelihood",
+        "reconstruction_error",
+        "pseudo_log_likelihood",
+        "free_energy_gap",
+    ];
+    for key in promised {
+        assert!(report[key].is_f64(), "{key} in {report}");
+    }
+    assert_eq!((&report["reliable"], &report["log_z_method"]), (&Value::from(true), &"enumeration".into()));
+    assert_eq!((&report["binarize"], &report["data"]), (&"threshold".into(), &"binary".into()));
+    let near = |key: &str, expected: f64| {
+        let found = report[key].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-5, "{key}: {found}, expected {expected}");
+    };
+    let dataset = Source::Folder(folder.join("binary")).load().unwrap().threshold();
+    near("log_z", exact::log_partition_function(&rbm).unwrap());
+    near("train_log_likelihood", exact::log_likelihood(&rbm, &dataset.train.rows).unwrap());
+    let test = dataset.test.unwrap();
+    near("test_log_likelihood", exact::log_likelihood(&rbm, &test.rows).unwrap());
+
+    // The folder and the file, what the metadata say and what the option says: the same.
+    let file = eval_json(folder, &["run/model.safetensors", "--data", "binary", "--binarize", "none"]);
+    for key in promised {
+        assert_eq!(file[key], report[key], "{key}");
+    }
+    let estimated = eval_json(folder, &["run", "--log-z", "ais", "--temperatures", "500"]);
+    assert_eq!(estimated["log_z_method"], "ais");
+    assert!((estimated["log_z"].as_f64().unwrap() - report["log_z"].as_f64().unwrap()).abs() < 0.1);
+    assert!(estimated["ais"]["forward"]["effective_chains"].as_f64().unwrap() > 50.0, "{estimated}");
+
+    // Grey data drawn once: by the seed, and by nothing else.
+    let drawn = |seed| eval_json(folder, &["run", "--data", "grey", "--binarize", "sample", "--seed", seed]);
+    let figure = |report: Value| report["test_log_likelihood"].as_f64().unwrap();
+    assert_eq!(figure(drawn("1")), figure(drawn("1")));
+    assert_ne!(figure(drawn("1")), figure(drawn("2")));
+
+    // No test cases, no figures of them.
+    save(
+        &folder.join("bars/model.safetensors"),
+        &random_rbm(Shape { visible: 9, hidden: 30 }, 0.1, 1),
+        Source::BarsAndStripes(3),
+    );
+    let bars = eval_json(folder, &["bars"]);
+    assert!(bars["test_log_likelihood"].is_null() && bars["free_energy_gap"].is_null(), "{bars}");
+    assert!(bars["train_log_likelihood"].is_f64(), "{bars}");
+
+    let table = eval(folder, &["run", "--device", "cpu"]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    for part in ["log Z", "exact", "on above 0.5", "log-likelihood, test", "reliable", "a unit"] {
+        assert!(table.contains(part), "{part} in {table}");
+    }
+}
+
+#[test]
+fn what_eval_cannot_use_is_explained() {
+    let (folder, rbm) = workplace();
+    let folder = folder.path();
+    let binary = || Source::Folder("binary".into());
+    for (name, value) in [("nan", f32::NAN), ("infinity", f32::INFINITY)] {
+        let mut bad = rbm.clone();
+        bad.weights[7] = value;
+        save(&folder.join(name).join("model.safetensors"), &bad, binary());
+    }
+    save(&folder.join("wide/model.safetensors"), &Rbm::zeros(Shape { visible: 13, hidden: 6 }), binary());
+    save(&folder.join("grown/model.safetensors"), &Rbm::zeros(Shape { visible: 12, hidden: 30 }), binary());
+    save(&folder.join("large/model.safetensors"), &Rbm::zeros(Shape { visible: 26, hidden: 26 }), binary());
+    save(&folder.join("empty/model.safetensors"), &Rbm::zeros(Shape { visible: 12, hidden: 0 }), binary());
+    let bytes = fs::read(folder.join("run/model.safetensors")).unwrap();
+    fs::write(folder.join("cut.safetensors"), &bytes[..bytes.len() - 9]).unwrap();
+    fs::write(folder.join("text.safetensors"), "this is no model").unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let anonymous = safetensors::serialize(tensors.tensors(), None).unwrap();
+    fs::write(folder.join("anonymous.safetensors"), anonymous).unwrap();
+
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["absent"], &["absent", "a run's folder", "found nothing"]),
+        (&["binary"], &["a run's folder", "found a folder without model.safetensors"]),
+        (&["cut.safetensors"], &["not a whole safetensors file"]),
+        (&["text.safetensors"], &["not a whole safetensors file"]),
+        (&["anonymous.safetensors"], &["metadata", "--data"]),
+        (&["nan"], &["weights[7] = NaN", "finite"]),
+        (&["infinity"], &["weights[7] = inf", "finite"]),
+        (&["empty"], &["at least one unit", "12 × 0"]),
+        (&["wide"], &["expected data of 13 units", "found 12", "--data"]),
+        (&["run", "--data", "mnist"], &["expected data of 12 units", "found 784"]),
+        (&["run", "--data", "absent"], &["absent", "No such file"]),
+        (&["run", "--data", "grey", "--binarize", "none"], &["binary", "grey", "--binarize threshold"]),
+        (&["large", "--log-z", "enumeration"], &["26 × 26", "at most 25", "--log-z ais"]),
+        (&["run", "--chains", "3"], &["--chains must be from 4", "found 3"]),
+        (&["run", "--chains", "99999999999"], &["--chains must be from 4"]),
+        (&["run", "--temperatures", "9"], &["--temperatures must be from 10"]),
+        (&["run", "--temperatures", "x"], &["invalid value 'x'"]),
+        (&["run", "--device", "no-such-device"], &["no such device"]),
+        (&["run", "--binarize", "maybe"], &["threshold", "sample", "none"]),
+        (&[], &["<MODEL>"]),
+    ];
+    for (arguments, expected) in cases {
+        let output = eval(folder, arguments);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(output.stdout.is_empty() && !message.contains("panicked"), "{arguments:?}: {message}");
+        for part in *expected {
+            assert!(message.contains(part), "{arguments:?}: expected {part:?} in {message:?}");
+        }
+    }
+    // What is only wide in one layer can be enumerated.
+    assert_eq!(eval_json(folder, &["grown"])["log_z_method"], "enumeration");
+}
+
+#[test]
+fn the_processor_and_an_adapter_agree() {
+    let Some(context) = common::context("the_processor_and_an_adapter_agree") else { return };
+    let (folder, _) = workplace();
+    let on = |device: &str, method: &str| -> Value {
+        let arguments = ["run", "--json", "--device", device, "--log-z", method, "--temperatures", "200"];
+        let output = eval(folder.path(), &arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let name = &context.info().name;
+    for (method, tolerance) in [("enumeration", 1e-4), ("ais", 0.2)] {
+        let (cpu, adapter) = (on("cpu", method), on(name, method));
+        let keys = |report: &Value| report.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(keys(&cpu), keys(&adapter));
+        for key in ["log_z", "test_log_likelihood", "pseudo_log_likelihood", "reconstruction_error"] {
+            let difference = cpu[key].as_f64().unwrap() - adapter[key].as_f64().unwrap();
+            assert!(difference.abs() < tolerance, "{method}, {key}: {difference} apart");
+        }
+    }
+}
