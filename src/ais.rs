@@ -1,12 +1,12 @@
 //! log Z of a model too large to enumerate, by annealed importance sampling (AIS; Neal 2001), forwards and backwards.
 //!
-//! Chains move through distributions between the base-rate model, whose Z is known, and the model (Salakhutdinov and Murray
-//! 2008, "On the quantitative analysis of deep belief networks", equations (15)–(18), with hidden units summed out):
+//! Chains move through distributions between the base-rate model, whose Z is known, and the model, with the hidden units
+//! summed out (Salakhutdinov and Murray 2008, "On the quantitative analysis of deep belief networks"):
 //!
 //! ```text
 //! f_β(v)  = e^((1−β) b0ᵀv) · e^(β bᵀv) · Π_j (1 + e^(β(c_j + (vW)_j)))       β from 0 to 1
 //! log Z_0 = n log 2 + Σ_i softplus(b0_i)                                  b0_i = logit of unit i's mean in the data
-//! log w   = Σ_k log f_k(v_k) − log f_(k−1)(v_k),   E[w] = Z / Z_0            (10), (11)
+//! log w   = Σ_k log f_k(v_k) − log f_(k−1)(v_k),   E[w] = Z / Z_0
 //! ```
 //!
 //! f_β is the free energy at the inverse temperature β of the same model with the visible biases b + (1/β − 1) b0, so the
@@ -179,8 +179,8 @@ impl Ais {
     }
 }
 
-/// log(Z/Z_0) that makes chains of either direction equally likely to be taken for ones of the other (Bennett 1976,
-/// equation (12)): Σ σ(log w − x − log(n/n')) = Σ σ(log w' + x + log(n/n')), by bisection.
+/// log(Z/Z_0) that makes chains of either direction equally likely to be taken for ones of the other (Bennett 1976;
+/// for paths, Shirts, Bair, Hooker and Pande 2003): Σ σ(log w − x − log(n/n')) = Σ σ(log w' + x + log(n/n')), by bisection.
 fn acceptance_ratio(forward: &[f64], reverse: &[f64]) -> f64 {
     let ratio = (forward.len() as f64 / reverse.len() as f64).ln();
     let guesses = || forward.iter().copied().chain(reverse.iter().map(|log_weight| -log_weight));
@@ -450,7 +450,7 @@ fn deviation(numbers: &[f64]) -> f64 {
     (numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt()
 }
 
-/// So many temperatures, each step of which adds as much to the deviation of log w (Gelman and Meng 1998, section 4; a path
+/// So many temperatures, each step of which adds as much to the deviation of log w (Gelman and Meng 1998; a path
 /// of constant speed), from the deviations that a pilot's steps added.
 fn schedule(pilot: &[f32], deviations: &[f64], count: usize) -> Vec<f32> {
     let total: f64 = deviations.iter().sum();
