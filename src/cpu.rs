@@ -94,18 +94,24 @@ impl Cpu {
     ) {
         let (rows, units) = (params.rows as usize, bias.len());
         let (means, states) = (&mut means[..rows * units], &mut states[..rows * units]);
-        let activation = Activation { arch: self.arch, params, bias, uniforms };
+        let activation = Activation { params, bias, uniforms };
         if rows >= FEWEST && self.codes[0].pack(self.arch, input, (rows, factor.rows), units) {
             let (means, states) = (Strips::new(means, units), Strips::new(states, units));
             let term = Term { left: &self.codes[0], right: factor, scale: 1.0 };
             lookup::sum(self.arch, &[term], |part| {
-                for (row, sums) in part.rows() {
-                    // SAFETY: the parts of a sum don't overlap.
-                    let (means, states) =
-                        unsafe { (means.row(row, &part.columns), states.row(row, &part.columns)) };
-                    means.copy_from_slice(sums);
-                    activation.finish(row, &part.columns, means, states);
-                }
+                vectorize(
+                    self.arch,
+                    #[inline(always)]
+                    || {
+                        for (row, sums) in part.rows() {
+                            // SAFETY: the parts of a sum don't overlap.
+                            let (means, states) =
+                                unsafe { (means.row(row, &part.columns), states.row(row, &part.columns)) };
+                            means.copy_from_slice(sums);
+                            activation.finish(row, &part.columns, means, states);
+                        }
+                    },
+                );
             });
             return;
         }
@@ -115,9 +121,16 @@ impl Cpu {
             let first = part * share;
             let cases = Matrix::new(&input[first * factor.rows..], means.len() / units, factor.rows);
             product(means, 0.0, 1.0, cases, factor);
-            for ((means, states), row) in means.chunks_mut(units).zip(states.chunks_mut(units)).zip(first..) {
-                activation.finish(row, &(0..units), means, states);
-            }
+            vectorize(
+                self.arch,
+                #[inline(always)]
+                || {
+                    let rows = means.chunks_mut(units).zip(states.chunks_mut(units)).zip(first..);
+                    for ((means, states), row) in rows {
+                        activation.finish(row, &(0..units), means, states);
+                    }
+                },
+            );
         });
     }
 }
@@ -150,7 +163,6 @@ fn unit_gradient<const N: usize>(arch: Arch, phases: [(&[f32], usize, f32); N], 
 
 /// What follows the product in both half steps.
 struct Activation<'a> {
-    arch: Arch,
     params: &'a Params,
     bias: &'a [f32],
     uniforms: Uniforms<'a>,
@@ -158,31 +170,26 @@ struct Activation<'a> {
 
 impl Activation<'_> {
     /// Finishes some units of a row: `means` holds their sums.
+    #[inline(always)]
     fn finish(&self, row: usize, columns: &Range<usize>, means: &mut [f32], states: &mut [f32]) {
         const WIDTH: usize = 64;
-        let Self { params, bias, uniforms, .. } = self;
+        let Self { params, bias, uniforms } = self;
         let beta = params.beta;
-        vectorize(
-            self.arch,
-            #[inline(always)]
-            || {
-                let mut buffer = [0.0; WIDTH];
-                let parts = means.chunks_mut(WIDTH).zip(states.chunks_mut(WIDTH));
-                for ((means, states), first) in parts.zip(columns.clone().step_by(WIDTH)) {
-                    for (x, bias) in means.iter_mut().zip(&bias[first..]) {
-                        *x = sigmoid(beta * (*x + bias));
-                    }
-                    if !params.has(Params::SAMPLE) {
-                        states.copy_from_slice(means);
-                        continue;
-                    }
-                    let uniforms = uniforms.row(params, bias.len(), row, first, &mut buffer[..means.len()]);
-                    for ((state, mean), u) in states.iter_mut().zip(&*means).zip(uniforms) {
-                        *state = f32::from(u < mean);
-                    }
-                }
-            },
-        );
+        let mut buffer = [0.0; WIDTH];
+        let parts = means.chunks_mut(WIDTH).zip(states.chunks_mut(WIDTH));
+        for ((means, states), first) in parts.zip(columns.clone().step_by(WIDTH)) {
+            for (x, bias) in means.iter_mut().zip(&bias[first..]) {
+                *x = sigmoid(beta * (*x + bias));
+            }
+            if !params.has(Params::SAMPLE) {
+                states.copy_from_slice(means);
+                continue;
+            }
+            let uniforms = uniforms.row(params, bias.len(), row, first, &mut buffer[..means.len()]);
+            for ((state, mean), u) in states.iter_mut().zip(&*means).zip(uniforms) {
+                *state = f32::from(u < mean);
+            }
+        }
     }
 }
 
@@ -221,6 +228,39 @@ fn centred_step(
         let gradient = gradient - mu * hidden - visible * lambda;
         *velocity = params.momentum * *velocity + gradient - decay * *weight;
         *weight += *velocity;
+    }
+}
+
+/// What follows the product of an update.
+struct Descent<'a> {
+    params: &'a Params,
+    decay: f32,
+    /// Where the update is centred, if it is.
+    offsets: Option<&'a Offsets>,
+    visible_gradient: &'a [f32],
+    hidden_gradient: &'a [f32],
+}
+
+impl Descent<'_> {
+    /// Moves some weights of a visible unit.
+    #[inline(always)]
+    fn step(
+        &self,
+        unit: usize,
+        columns: &Range<usize>,
+        weights: &mut [f32],
+        velocity: &mut [f32],
+        gradient: &[f32],
+    ) {
+        let Self { params, decay, .. } = self;
+        match self.offsets {
+            Some(offsets) => {
+                let row = (offsets.visible[unit], self.visible_gradient[unit]);
+                let columns = (&offsets.hidden[columns.clone()], &self.hidden_gradient[columns.clone()]);
+                centred_step(params, *decay, weights, velocity, gradient, row, columns);
+            }
+            None => step(params, *decay, weights, velocity, gradient),
+        }
     }
 }
 
@@ -296,7 +336,6 @@ impl HostKernels for Cpu {
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let arch = self.arch;
-        let centred = params.has(Params::CENTRED);
         let decay = params.learning_rate * params.weight_decay;
         let phases = [(positive, 1.0), (negative, -1.0)]
             .map(|(phase, sign)| (phase, sign * params.learning_rate / phase.rows as f32));
@@ -313,24 +352,12 @@ impl HostKernels for Cpu {
             },
             || unit_gradient(arch, phases.map(|(phase, scale)| (phase.hidden, phase.rows, scale)), n),
         );
-        let finish = |unit: usize,
-                      columns: Range<usize>,
-                      weights: &mut [f32],
-                      velocity: &mut [f32],
-                      gradient: &[f32]| {
-            vectorize(
-                arch,
-                #[inline(always)]
-                || {
-                    if centred {
-                        let row = (offsets.visible[unit], visible_gradient[unit]);
-                        let columns = (&offsets.hidden[columns.clone()], &hidden_gradient[columns]);
-                        centred_step(params, decay, weights, velocity, gradient, row, columns);
-                    } else {
-                        step(params, decay, weights, velocity, gradient);
-                    }
-                },
-            );
+        let descent = Descent {
+            params,
+            decay,
+            offsets: params.has(Params::CENTRED).then_some(offsets),
+            visible_gradient: &visible_gradient,
+            hidden_gradient: &hidden_gradient,
         };
         if binary {
             let weights = Strips::new(&mut rbm.weights, n);
@@ -341,12 +368,19 @@ impl HostKernels for Cpu {
                 scale,
             });
             lookup::sum(arch, &terms.collect::<Vec<_>>(), |part| {
-                for (unit, gradient) in part.rows() {
-                    // SAFETY: the parts of a sum don't overlap.
-                    let (weights, velocity) =
-                        unsafe { (weights.row(unit, &part.columns), velocity.row(unit, &part.columns)) };
-                    finish(unit, part.columns.clone(), weights, velocity, gradient);
-                }
+                vectorize(
+                    arch,
+                    #[inline(always)]
+                    || {
+                        for (unit, gradient) in part.rows() {
+                            // SAFETY: the parts of a sum don't overlap.
+                            let (weights, velocity) = unsafe {
+                                (weights.row(unit, &part.columns), velocity.row(unit, &part.columns))
+                            };
+                            descent.step(unit, &part.columns, weights, velocity, gradient);
+                        }
+                    },
+                );
             });
         } else {
             let share = share(m);
@@ -364,14 +398,20 @@ impl HostKernels for Cpu {
                     product(gradient, keep, scale, units, Matrix::new(phase.hidden, phase.rows, n));
                 }
                 let rows = weights.chunks_mut(n).zip(velocity.chunks_mut(n)).zip(gradient.chunks(n));
-                for (unit, ((weights, velocity), gradient)) in (part * share..).zip(rows) {
-                    finish(unit, 0..n, weights, velocity, gradient);
-                }
+                vectorize(
+                    arch,
+                    #[inline(always)]
+                    || {
+                        for (unit, ((weights, velocity), gradient)) in (part * share..).zip(rows) {
+                            descent.step(unit, &(0..n), weights, velocity, gradient);
+                        }
+                    },
+                );
             });
         }
         step(params, 0.0, &mut rbm.visible_bias, &mut velocity.visible_bias, &visible_gradient);
         step(params, 0.0, &mut rbm.hidden_bias, &mut velocity.hidden_bias, &hidden_gradient);
-        if centred {
+        if params.has(Params::CENTRED) {
             // The centred model's biases stay where they are if its weights change: this one's don't.
             let velocity = &velocity.weights;
             rbm.visible_bias.par_iter_mut().zip(velocity.par_chunks(n)).with_min_len(64).for_each(
