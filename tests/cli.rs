@@ -365,12 +365,18 @@ fn bench_checks_and_times() {
     assert!(table.contains("passed") && table.contains("samples a second"), "{table}");
 
     for (arguments, expected) in [
-        (["--hidden", "0"], "--hidden must be at least 1"),
-        (["--batch", "9999999999"], "choose"),
-        (["--visible", "18446744073709551615"], "choose"),
-        (["--cd", "4294967295"], "--cd must be below"),
+        (&["--hidden", "0"][..], "--hidden must be at least 1"),
+        (&["--batch", "9999999999"], "choose"),
+        (&["--visible", "18446744073709551615"], "choose"),
+        (&["--cd", "4294967295"], "--cd must be below"),
+        (&["--rows", "18446744073709551615"], "choose fewer --rows"),
+        (&["--data", "no-such-folder"], "no-such-folder"),
+        (&["--data", "shifter", "--batch", "1000"], "there are 768 training cases"),
+        (&["--sweep", "--plot", "no-such-folder/sweep.svg"], "no-such-folder"),
+        (&["--plot", "sweep.svg"], "--sweep"),
+        (&["--sweep", "--batch", "5"], "--batch"),
     ] {
-        let output = rbm_gpu(folder.path(), &[&["bench", "--device", "cpu"], &arguments[..]].concat());
+        let output = rbm_gpu(folder.path(), &[&["bench", "--device", "cpu"], arguments].concat());
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{message}");
         assert!(message.contains(expected), "{message}");
