@@ -96,6 +96,30 @@ def call(command, args):
     return output, megabytes(usage)
 
 
+def take_turns(peers, failed, rounds, measure, tell):
+    """Measures every peer once a round, in an order that turns.
+
+    measure(peer, round) gives a result, of which tell(result) says the
+    figures. Peers that fail are added to `failed` and left out from then on.
+    """
+    measurements = {peer: [] for peer in peers}
+    for round_ in range(rounds):
+        turn = round_ % len(peers)
+        for peer in peers[turn:] + peers[:turn]:
+            if peer in failed:
+                continue
+            try:
+                result = measure(peer, round_)
+            except Failed as error:
+                print(f'{peer} failed: {error}', file=sys.stderr)
+                failed.add(peer)
+                continue
+            measurements[peer].append(result)
+            print(f'round {round_ + 1} of {rounds}: {peer}, {tell(result)}',
+                  file=sys.stderr, flush=True)
+    return {peer: results for peer, results in measurements.items() if results}
+
+
 def megabytes(usage):
     """Peak resident memory, in units of 10^6 bytes."""
     unit = 1 if sys.platform == 'darwin' else 1024

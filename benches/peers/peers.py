@@ -51,10 +51,10 @@ import sys
 import time
 from pathlib import Path
 
-from common import (BINARY, HERE, MNIST_PIXELS, MODULES, Failed, call, capture,
+from common import (BINARY, HERE, MNIST_PIXELS, MODULES, call, capture,
                     cpus, describe, device_name, installed, megabytes, mnist,
                     open_torch, positive, print_machine, rbm_gpu_version,
-                    synchronize)
+                    synchronize, take_turns)
 
 MNIST_ROWS = 60_000
 
@@ -79,24 +79,9 @@ def main():
     peers, failed = installed(args)
     if not peers:
         return 1
-    measurements = {peer: [] for peer in peers}
-    for round_ in range(args.rounds):
-        turn = round_ % len(peers)
-        for peer in peers[turn:] + peers[:turn]:
-            if peer in failed:
-                continue
-            try:
-                result = measure(peer, args)
-            except Failed as error:
-                print(f'{peer} failed: {error}', file=sys.stderr)
-                failed.add(peer)
-                continue
-            measurements[peer].append(result)
-            print(f'round {round_ + 1} of {args.rounds}: {peer}, '
-                  f'{result["samples_per_second"]:,.0f} samples/s',
-                  file=sys.stderr, flush=True)
-
-    measurements = {peer: m for peer, m in measurements.items() if m}
+    measurements = take_turns(
+        peers, failed, args.rounds, lambda peer, _: measure(peer, args),
+        lambda result: f'{result["samples_per_second"]:,.0f} samples/s')
     if not measurements:
         return 1
     rows = summary(measurements, args.batch)

@@ -58,7 +58,8 @@ from pathlib import Path
 
 from common import (BINARY, HERE, MNIST_PIXELS, MODULES, Failed, call, capture,
                     cpus, describe, device_name, installed, mnist, open_torch,
-                    positive, print_machine, rbm_gpu_version)
+                    positive, print_machine, rbm_gpu_version,
+                    take_turns)
 
 TRAIN, TRAIN_ROWS = 'train-images-idx3-ubyte.gz', 60_000
 TEST, TEST_ROWS = 't10k-images-idx3-ubyte.gz', 10_000
@@ -94,24 +95,10 @@ def main():
     if not peers:
         return 1
     judge = find_judge(args)
-    measurements = {peer: [] for peer in peers}
-    for round_ in range(args.rounds):
-        turn = round_ % len(peers)
-        for peer in peers[turn:] + peers[:turn]:
-            if peer in failed:
-                continue
-            try:
-                result = measure(peer, round_ + 1, judge, args)
-            except Failed as error:
-                print(f'{peer} failed: {error}', file=sys.stderr)
-                failed.add(peer)
-                continue
-            measurements[peer].append(result)
-            print(f'round {round_ + 1} of {args.rounds}: {peer}, '
-                  f'{result["seconds"]:.2f} s, {nats(result)}',
-                  file=sys.stderr, flush=True)
-
-    measurements = {peer: m for peer, m in measurements.items() if m}
+    measurements = take_turns(
+        peers, failed, args.rounds,
+        lambda peer, round_: measure(peer, round_ + 1, judge, args),
+        lambda result: f'{result["seconds"]:.2f} s, {nats(result)}')
     if not measurements:
         return 1
     rows = summary(measurements)
