@@ -2,6 +2,7 @@
 
 mod bench;
 mod devices;
+mod doctor;
 mod eval;
 mod train;
 
@@ -11,7 +12,9 @@ use std::{
 };
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
-use rbm_gpu::{Result, bench::BenchOptions, config::TrainConfig, likelihood::EvalOptions};
+use rbm_gpu::{
+    Result, bench::BenchOptions, config::TrainConfig, doctor::DoctorOptions, likelihood::EvalOptions,
+};
 
 /// Trains Restricted Boltzmann Machines on any vendor's GPU, or on none
 #[derive(Parser)]
@@ -45,6 +48,13 @@ enum Command {
         Likelihoods are in nats a case, and only to be compared for data made binary in the same way. An estimate whose \
         bracket is wider than 1 nat is called unreliable, with the reason.")]
     Eval(EvalOptions),
+    /// Say why a run does not learn, from its data, its folder, its model, or a log of its costs
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu doctor mnist\n  \
+        rbm-gpu doctor costs.txt\n  \
+        rbm-gpu doctor mnist costs.txt --rows 41933..44933 --scale 256\n\n\
+        Exit code 0: healthy, with notes at most; 1: warnings or errors; 2: bad input.")]
+    Doctor(DoctorOptions),
     /// Check one step against the reference, then time steps and kernels
     #[command(after_help = "Examples:\n  \
         rbm-gpu bench --batch 256\n  \
@@ -74,6 +84,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Train(config) => train::run(*config),
         Command::Eval(options) => eval::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Devices => devices::run(),
         Command::Bench(options) => bench::run(&options),
     }

@@ -61,6 +61,7 @@ pub mod config;
 pub mod cpu;
 pub mod data;
 pub mod device;
+pub mod doctor;
 pub mod error;
 pub mod estimator;
 pub mod exact;

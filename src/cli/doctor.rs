@@ -1,0 +1,61 @@
+//! `rbm-gpu doctor`
+
+use std::process::ExitCode;
+
+use rbm_gpu::{
+    Result,
+    doctor::{DoctorOptions, Finding, Report, Severity, examine},
+};
+
+use super::print;
+
+/// Characters in a line of text.
+const WIDTH: usize = 100;
+
+pub fn run(options: &DoctorOptions) -> Result<ExitCode> {
+    let report = examine(options)?;
+    print(&if options.json { format!("{}\n", serde_json::json!(report)) } else { text(&report) });
+    Ok(if report.healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for subject in &report.subjects {
+        text += &format!("{} {}: {}\n", subject.kind, subject.name, subject.about);
+    }
+    for one in &report.findings {
+        text += &format!("\n{}", finding(one));
+    }
+    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
+        let count = report.findings.iter().filter(|finding| finding.severity == severity).count();
+        format!("{count} {severity}{}", if count == 1 { "" } else { "s" })
+    });
+    text + &format!("\n{}: {}\n", if report.healthy { "healthy" } else { "not healthy" }, counts.join(", "))
+}
+
+/// One finding as a paragraph.
+pub fn finding(finding: &Finding) -> String {
+    let parts = [("seen", &finding.seen), ("why", &finding.why), ("fix", &finding.fix)];
+    let parts = parts.map(|(what, words)| wrapped(&format!("  {what:6}"), words));
+    format!("{}: {}\n{}", finding.severity, finding.name, parts.concat())
+}
+
+/// Words in lines that begin at the same place, the first with `head`.
+fn wrapped(head: &str, words: &str) -> String {
+    let indent = head.chars().count();
+    let (mut text, mut width) = (head.to_string(), indent);
+    for word in words.split_whitespace() {
+        let length = word.chars().count();
+        if width > indent && width + length + 1 > WIDTH {
+            text += &format!("\n{:indent$}", "");
+            width = indent;
+        }
+        if width > indent {
+            text.push(' ');
+            width += 1;
+        }
+        text += word;
+        width += length;
+    }
+    text + "\n"
+}

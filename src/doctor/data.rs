@@ -1,0 +1,481 @@
+//! Before training: is this what an RBM with binary units can learn from?
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::finding::Finding;
+use crate::data::{Cases, Dataset, Rows};
+
+/// The values of a data set as the user's code has them: the rows that are meant, divided as they are meant.
+pub struct Values<'a> {
+    rows: &'a Rows,
+    first: usize,
+    last: usize,
+    /// Bytes are divided by this, rather than by the data set's own scale.
+    divisor: Option<f64>,
+}
+
+impl<'a> Values<'a> {
+    /// All rows as they are.
+    pub fn new(rows: &'a Rows) -> Self {
+        Self { rows, first: 0, last: rows.len(), divisor: None }
+    }
+
+    /// Rows `first` to before `last`.
+    pub fn range(self, first: usize, last: usize) -> Self {
+        Self { first, last, ..self }
+    }
+
+    /// The bytes that the values were made from, divided by `divisor`.
+    pub fn divided_by(self, divisor: Option<f64>) -> Self {
+        Self { divisor, ..self }
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.last - self.first
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Values in a row.
+    pub fn units(&self) -> usize {
+        self.rows.layout().units
+    }
+
+    /// One row.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
+        let scale = f64::from(self.rows.layout().scale);
+        self.rows.values(self.first + row).map(move |x| match self.divisor {
+            None => f64::from(x),
+            // The byte itself is known exactly.
+            Some(divisor) => (f64::from(x) / scale).round() / divisor,
+        })
+    }
+}
+
+/// What was measured of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DataFigures {
+    /// Cases that were looked at.
+    pub cases: usize,
+    /// Values in each.
+    pub units: usize,
+    /// The smallest value.
+    pub smallest: f64,
+    /// The largest.
+    pub largest: f64,
+    /// Values below 0 or above 1 or no numbers, and where the first is: case, unit, value.
+    pub outside: usize,
+    /// The first of them.
+    pub first_outside: Option<(usize, usize, f64)>,
+    /// Columns that have such values.
+    pub columns_outside: usize,
+    /// The share of values that are neither 0 nor 1.
+    pub grey: f64,
+    /// The mean of all values.
+    pub density: f64,
+    /// Columns that never change.
+    pub constant_columns: usize,
+    /// Columns that are the same as one before, constant ones left out.
+    pub duplicated_columns: usize,
+    /// Two of them.
+    pub equal_columns: Option<(usize, usize)>,
+    /// Rows that are the same as one before.
+    pub duplicated_rows: usize,
+    /// A column that is a number of a class, and why it looks so.
+    pub label_column: Option<(usize, String)>,
+    /// Where columns begin of which each row has exactly one on, and how many they are.
+    pub one_hot: Option<(usize, usize)>,
+    /// Σ H(mean of the unit): bits that a case needs if units were independent.
+    pub bits: f64,
+}
+
+/// What is kept of each column.
+#[derive(Clone)]
+struct Column {
+    smallest: f64,
+    largest: f64,
+    sum: f64,
+    outside: bool,
+    hash: u64,
+    /// Values and how often each was met, up to [`CLASSES`].
+    values: Vec<(f64, usize)>,
+}
+
+/// A label has fewer values than this.
+const CLASSES: usize = 33;
+
+impl DataFigures {
+    /// Goes through all rows once. `labels` are the classes where they are known.
+    pub fn measure(values: &Values, labels: Option<&[u8]>) -> Self {
+        let (cases, units) = (values.len(), values.units());
+        let empty = Column {
+            smallest: f64::INFINITY,
+            largest: f64::NEG_INFINITY,
+            sum: 0.0,
+            outside: false,
+            hash: 0,
+            values: Vec::new(),
+        };
+        let mut columns = vec![empty; units];
+        let (mut outside, mut first_outside, mut grey) = (0, None, 0);
+        let mut rows: HashMap<u64, usize> = HashMap::new();
+        let mut duplicated_rows = 0;
+        for case in 0..cases {
+            let mut row_hash = 0;
+            for (unit, (x, column)) in values.row(case).zip(&mut columns).enumerate() {
+                if !(0.0..=1.0).contains(&x) {
+                    outside += 1;
+                    column.outside = true;
+                    first_outside.get_or_insert((case, unit, x));
+                }
+                grey += usize::from(x != 0.0 && x != 1.0);
+                column.smallest = column.smallest.min(x);
+                column.largest = column.largest.max(x);
+                column.sum += x;
+                column.hash = mix(column.hash, x);
+                row_hash = mix(row_hash, x);
+                if column.values.len() < CLASSES {
+                    match column.values.iter_mut().find(|(value, _)| *value == x) {
+                        Some((_, count)) => *count += 1,
+                        None => column.values.push((x, 1)),
+                    }
+                }
+            }
+            *rows.entry(row_hash).or_default() += 1;
+        }
+        duplicated_rows += rows.values().map(|count| count - 1).sum::<usize>();
+
+        let mut first_with: HashMap<u64, usize> = HashMap::new();
+        let (mut duplicated_columns, mut equal_columns) = (0, None);
+        for (unit, column) in columns.iter().enumerate().filter(|(_, column)| !column.is_constant()) {
+            match first_with.get(&column.hash) {
+                Some(&first) => {
+                    duplicated_columns += 1;
+                    equal_columns.get_or_insert((first, unit));
+                }
+                None => {
+                    first_with.insert(column.hash, unit);
+                }
+            }
+        }
+        let entropy =
+            |p: f64| if p > 0.0 && p < 1.0 { -p * p.log2() - (1.0 - p) * (1.0 - p).log2() } else { 0.0 };
+        let fold = |pick: &dyn Fn(&Column) -> f64, start: f64, of: fn(f64, f64) -> f64| {
+            columns.iter().map(pick).fold(start, of)
+        };
+        Self {
+            cases,
+            units,
+            smallest: fold(&|column| column.smallest, f64::INFINITY, f64::min),
+            largest: fold(&|column| column.largest, f64::NEG_INFINITY, f64::max),
+            outside,
+            first_outside,
+            columns_outside: columns.iter().filter(|column| column.outside).count(),
+            grey: grey as f64 / (cases * units) as f64,
+            density: columns.iter().map(|column| column.sum).sum::<f64>() / (cases * units) as f64,
+            constant_columns: columns.iter().filter(|column| column.is_constant()).count(),
+            duplicated_columns,
+            equal_columns,
+            duplicated_rows,
+            label_column: label_column(values, &columns, labels),
+            one_hot: one_hot(values, &columns),
+            bits: columns.iter().map(|column| entropy(column.sum / cases as f64)).sum(),
+        }
+    }
+
+    /// Of the training cases of a data set.
+    pub fn of(dataset: &Dataset) -> Self {
+        let Cases { rows, labels } = &dataset.train;
+        Self::measure(&Values::new(rows), labels.as_deref())
+    }
+
+    /// What these figures say; `hidden` is the number of hidden units, if they are known.
+    pub fn findings(&self, hidden: Option<usize>) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let share = |count: usize, of: usize| 100.0 * count as f64 / of as f64;
+        if let Some((case, unit, value)) = self.first_outside {
+            let seen = format!(
+                "{} of {} values are outside [0, 1], from {:.6} to {:.6}; the first is case {case}, unit {unit}: \
+                 {value}",
+                self.outside,
+                self.cases * self.units,
+                self.smallest,
+                self.largest
+            );
+            let why = "a visible unit is on or off, and a grey value is the probability that it is on; p(v|h) = σ(b + hWᵀ) \
+                       cannot reach a value outside [0, 1], so the gradient pushes for ever (Hinton 2010, section 13)";
+            if self.columns_outside * 2 < self.units {
+                found.push(Finding::error(
+                    "unscaled-columns",
+                    format!("{seen}; these are {} of {} columns", self.columns_outside, self.units),
+                    why,
+                    "scale these columns to [0, 1], each by its own smallest and largest value, or leave them out; in your \
+                     own code: x ← (x − min) / (max − min)",
+                ));
+            } else {
+                found.push(Finding::error(
+                    "values-outside-0-1",
+                    seen,
+                    why,
+                    "divide by the largest value; in your own code: x ← x / 255 for bytes",
+                ));
+            }
+        } else if self.largest > 0.0 && self.largest < 0.1 {
+            found.push(Finding::error(
+                "values-scaled-twice",
+                format!("the largest value is {:.6}, 1/{:.0}", self.largest, 1.0 / self.largest),
+                "as probabilities of being on, such values leave every visible unit off: 0 and 1 were divided by 255, or \
+                 bytes were divided twice",
+                "save the data as bytes from 0 to 255; in your own code: divide once",
+            ));
+        }
+        if self.cases > 1 && self.duplicated_rows + 1 == self.cases || self.constant_columns == self.units {
+            found.push(Finding::error(
+                "all-rows-alike",
+                format!("all {} rows are the same, and all columns are constant", self.cases),
+                "there is nothing to learn but the visible biases",
+                "look at how the file was written, and name another with --data",
+            ));
+            return found;
+        }
+        if let Some((column, reason)) = &self.label_column {
+            found.push(Finding::warning(
+                "label-column",
+                format!("column {column} looks like a class, not like a measurement: {reason}"),
+                "the model spends its hidden units on predicting a number that is no pixel; as a value in [0, 1] it means \
+                 nothing, and later accuracies come from it",
+                "leave the column out; to learn classes on purpose, give each its own unit, of which one is on (Hinton 2010, \
+                 section 16)",
+            ));
+        }
+        if self.density > 0.7 {
+            found.push(Finding::warning(
+                "inverted-data",
+                format!("the mean of all values is {:.3}: the background is on", self.density),
+                "sums over visible units are then large and shared by all hidden units, and learning is slow and poor: on \
+                 flipped MNIST 16 hidden units lose several nats (Melchior, Fischer and Wiskott 2016)",
+                "invert the values, or train with --centred on; in your own code: x ← 1 − x, or take v − ⟨v⟩ and h − ⟨h⟩ in the \
+                 gradient",
+            ));
+        }
+        if self.duplicated_rows * 2 > self.cases {
+            found.push(Finding::warning(
+                "duplicated-rows",
+                format!(
+                    "{} of {} rows ({:.1} %) are the same as one before",
+                    self.duplicated_rows,
+                    self.cases,
+                    share(self.duplicated_rows, self.cases)
+                ),
+                "copies are no new cases: the model learns the few that there are by heart, and test cases that are copies of \
+                 training cases prove nothing",
+                "remove the copies, or say how often each case counts by design",
+            ));
+        } else if self.duplicated_rows > 0 {
+            found.push(Finding::note(
+                "duplicated-rows",
+                format!("{} of {} rows are the same as one before", self.duplicated_rows, self.cases),
+                "a few copies do no harm; make sure that none are in both training and test cases",
+                "nothing, if the data are meant to be so",
+            ));
+        }
+        if let Some((first, second)) = self.equal_columns {
+            let most = self.duplicated_columns * 2 > self.units;
+            let make = if most { Finding::warning } else { Finding::note };
+            found.push(make(
+                "duplicated-columns",
+                format!(
+                    "{} columns are the same as one before; columns {first} and {second}, for example",
+                    self.duplicated_columns
+                ),
+                "a copied unit counts twice in every sum, and its likelihood is that of a copy",
+                "leave out the copies, unless they are there by chance, as at the border of images",
+            ));
+        }
+        if self.constant_columns > 0 {
+            let most = self.constant_columns * 10 > self.units * 9;
+            let make = if most { Finding::warning } else { Finding::note };
+            found.push(make(
+                "constant-columns",
+                format!(
+                    "{} of {} columns ({:.1} %) never change",
+                    self.constant_columns,
+                    self.units,
+                    share(self.constant_columns, self.units)
+                ),
+                "a unit that never changes has a bias of ±∞ at the optimum; its base rate is clipped to 0.001…0.999 here, \
+                 other programs get parameters that are not finite",
+                "nothing for the borders of images; else leave the columns out. In your own code: b = log(p/(1−p)) with p clipped",
+            ));
+        }
+        if let Some((first, count)) = self.one_hot {
+            found.push(Finding::note(
+                "one-hot-columns",
+                format!("of columns {first} to {}, each row has exactly one on", first + count - 1),
+                "these look like a class with a unit for each: the model then learns p(v, class)",
+                "nothing, if that is meant; else leave the columns out",
+            ));
+        }
+        if self.grey > 0.0 {
+            found.push(Finding::note(
+                "grey-values",
+                format!("{:.1} % of the values are between 0 and 1", 100.0 * self.grey),
+                "a grey value is taken as the probability of being on; likelihoods are only defined for binary data, and \
+                 depend on how they were made binary (Salakhutdinov and Murray 2008)",
+                "--binarize sample draws them anew for each minibatch, threshold and none are the other choices; in your own \
+                 code: use one and the same x for the hidden units and for the statistics",
+            ));
+        }
+        if self.density < 0.01 {
+            found.push(Finding::warning(
+                "sparse-data",
+                format!("the mean of all values is {:.5}: fewer than one unit in a hundred is on", self.density),
+                "with so little to see a case, all hidden units may take the same state for every case, on or off",
+                "leave out columns that are hardly ever on, use --batch and --lr for many rare events (more cases, a smaller \
+                 rate), and look at the hidden units with rbm-gpu doctor RUN; b must begin at log(p/(1−p))",
+            ));
+        }
+        if let Some(hidden) = hidden {
+            let parameters = (self.units + 1) * (hidden + 1) - 1;
+            let bits = self.bits * self.cases as f64;
+            let seen = format!(
+                "{parameters} parameters for {} cases of at most {:.0} bits each: {:.2} parameters a bit",
+                self.cases,
+                self.bits,
+                parameters as f64 / bits
+            );
+            let why = "each case constrains the parameters by as many bits as it takes to describe it; with many more \
+                       parameters the model learns the cases by heart (Hinton 2010, section 12)";
+            let fix =
+                "fewer --hidden units, more cases, --weight-decay, and stop when the free-energy gap grows";
+            if bits > 0.0 && parameters as f64 > 30.0 * bits {
+                found.push(Finding::warning("more-parameters-than-bits", seen, why, fix));
+            } else if bits > 0.0 && parameters as f64 > bits {
+                found.push(Finding::note("more-parameters-than-bits", seen, why, fix));
+            }
+        }
+        found
+    }
+}
+
+impl Column {
+    fn is_constant(&self) -> bool {
+        self.smallest == self.largest
+    }
+
+    /// How many different values it has, if they are few.
+    fn classes(&self) -> Option<usize> {
+        (self.values.len() < CLASSES).then_some(self.values.len())
+    }
+}
+
+/// One value more of a hash: FNV-1a's multiplication over the bits, with their upper half folded in.
+fn mix(hash: u64, value: f64) -> u64 {
+    let hash = (hash ^ value.to_bits().wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0x0100_0000_01B3);
+    hash ^ hash >> 29
+}
+
+/// A column that is a function of the known classes, or one whose values are 0, 1, 2, … of some unit, each often, where
+/// the other columns are not.
+fn label_column(values: &Values, columns: &[Column], labels: Option<&[u8]>) -> Option<(usize, String)> {
+    let count = |classes: usize| format!("it has {classes} different values");
+    if let Some(labels) = labels.filter(|labels| labels.len() >= values.last) {
+        let labels = &labels[values.first..values.last];
+        let candidates = (0..columns.len()).filter(|&unit| columns[unit].classes().is_some_and(|n| n > 2));
+        for unit in candidates {
+            let mut value_of = HashMap::new();
+            let agrees = (0..values.len()).all(|row| {
+                let value = values.row(row).nth(unit).unwrap_or(0.0);
+                *value_of.entry(labels[row]).or_insert(value) == value
+            });
+            if agrees && value_of.len() > 2 && columns[unit].classes() == Some(value_of.len()) {
+                return Some((unit, format!("{}, one for each of the known classes", count(value_of.len()))));
+            }
+        }
+    }
+    // Labels stand first or last.
+    let ends = [0, columns.len() - 1];
+    ends.into_iter().find_map(|unit| {
+        let classes = columns[unit].classes().filter(|&classes| classes > 2)?;
+        let mut found = columns[unit].values.clone();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let step = found[1].0 - found[0].0;
+        let even = found.windows(2).all(|pair| (pair[1].0 - pair[0].0 - step).abs() < 1e-6 * step.abs());
+        let often = found.iter().all(|&(_, times)| times * 10 * classes > values.len() && times > 3);
+        let varying = columns.iter().filter(|column| !column.is_constant());
+        let like_it =
+            varying.clone().filter(|column| column.classes() == Some(classes) && column.largest == found[classes - 1].0);
+        let rare = like_it.count() * 10 <= varying.count();
+        (even && often && rare).then(|| {
+            let (low, high) = (found[0].0, found[classes - 1].0);
+            let reason = format!(
+                "{} at equal distances from {low:.5} to {high:.5}, all of them common, unlike the other columns",
+                count(classes)
+            );
+            (unit, reason)
+        })
+    })
+}
+
+/// At least three columns at either end of which each row has exactly one on.
+fn one_hot(values: &Values, columns: &[Column]) -> Option<(usize, usize)> {
+    let binary = |column: &Column| !column.is_constant() && column.smallest == 0.0 && column.largest == 1.0;
+    let units = columns.len();
+    for from_end in [true, false] {
+        // The means of such columns add up to one.
+        let (mut sum, mut count) = (0.0, 0);
+        let order: Vec<usize> = if from_end { (0..units).rev().collect() } else { (0..units).collect() };
+        for &unit in order.iter().take_while(|&&unit| binary(&columns[unit])).take(CLASSES) {
+            sum += columns[unit].sum / values.len() as f64;
+            count += 1;
+            if sum > 1.0 - 1e-9 {
+                break;
+            }
+        }
+        if count < 3 || (sum - 1.0).abs() > 1e-9 {
+            continue;
+        }
+        let first = if from_end { units - count } else { 0 };
+        let one = |row: usize| values.row(row).skip(first).take(count).sum::<f64>() == 1.0;
+        if count < units && (0..values.len()).all(one) {
+            return Some((first, count));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Source;
+
+    fn names(figures: &DataFigures, hidden: Option<usize>) -> Vec<&'static str> {
+        figures.findings(hidden).into_iter().map(|finding| finding.name).collect()
+    }
+
+    #[test]
+    fn the_generated_data_are_what_they_are() {
+        let bars = DataFigures::of(&Source::BarsAndStripes(4).load().unwrap());
+        assert_eq!((bars.cases, bars.units, bars.duplicated_rows, bars.grey), (32, 16, 2, 0.0));
+        assert_eq!((bars.density, bars.constant_columns, bars.duplicated_columns), (0.5, 0, 0));
+        assert!((bars.bits - 16.0).abs() < 1e-12);
+        assert_eq!(names(&bars, Some(16)), ["duplicated-rows"]);
+        let shifter = DataFigures::of(&Source::Shifter.load().unwrap());
+        assert_eq!(shifter.one_hot, Some((16, 3)));
+        assert_eq!(names(&shifter, None), ["one-hot-columns"]);
+    }
+
+    #[test]
+    fn rows_and_divisors_are_the_users_own() {
+        let rows = Rows::from_bytes(2, &[0, 255, 128, 3, 7, 9], 1.0 / 255.0);
+        let values = Values::new(&rows).range(1, 3).divided_by(Some(256.0));
+        let all: Vec<f64> = (0..2).flat_map(|row| values.row(row).collect::<Vec<_>>()).collect();
+        assert_eq!(all, [128.0 / 256.0, 3.0 / 256.0, 7.0 / 256.0, 9.0 / 256.0]);
+    }
+}

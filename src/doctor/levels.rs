@@ -1,0 +1,120 @@
+//! The costs of three reconstructions that have learnt nothing: all off, all on, and the mean image. A cost that stays at
+//! one of them says what the visible units do.
+
+use serde::Serialize;
+
+use super::data::Values;
+
+/// A squared error over a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Level {
+    /// Over all cases.
+    pub total: f64,
+    /// Standard deviation over the cases.
+    pub deviation: f64,
+}
+
+/// The squared errors of reconstructions that don't depend on the case.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Levels {
+    /// Cases.
+    pub cases: usize,
+    /// Visible units.
+    pub units: usize,
+    /// Mean of all values.
+    pub density: f64,
+    /// Σx²: every visible unit off.
+    pub all_off: Level,
+    /// Σ(1−x)²: every visible unit on.
+    pub all_on: Level,
+    /// Σ(x−x̄)²: the mean image, which the visible biases alone can give.
+    pub mean_image: Level,
+    /// Of the difference of the first two.
+    pub difference_deviation: f64,
+    /// Of Σx² less what the difference lets expect.
+    pub residual_deviation: f64,
+}
+
+impl Levels {
+    /// Of all rows.
+    pub fn measure(values: &Values) -> Self {
+        let (cases, units) = (values.len(), values.units());
+        let mut mean = vec![0.0; units];
+        for row in 0..cases {
+            mean.iter_mut().zip(values.row(row)).for_each(|(mean, x)| *mean += x / cases as f64);
+        }
+        let level = |cost: &dyn Fn(f64, f64) -> f64| {
+            let (mut total, mut squares) = (0.0, 0.0);
+            for row in 0..cases {
+                let case: f64 = values.row(row).zip(&mean).map(|(x, mean)| cost(x, *mean)).sum();
+                total += case;
+                squares += case * case;
+            }
+            let average = total / cases as f64;
+            Level { total, deviation: (squares / cases as f64 - average * average).max(0.0).sqrt() }
+        };
+        let all_off = level(&|x, _| x * x);
+        let difference = level(&|x, _| 1.0 - 2.0 * x);
+        let share = all_off.total / difference.total;
+        Self {
+            cases,
+            units,
+            density: mean.iter().sum::<f64>() / units as f64,
+            all_off,
+            all_on: level(&|x, _| (1.0 - x) * (1.0 - x)),
+            mean_image: level(&|x, mean| (x - mean) * (x - mean)),
+            difference_deviation: difference.deviation,
+            residual_deviation: level(&|x, _| x * x - share * (1.0 - 2.0 * x)).deviation,
+        }
+    }
+
+    /// What a log of costs may be a sum over, or a mean: each with its factor of the total.
+    fn norms(&self) -> [(f64, &'static str); 3] {
+        let (cases, units) = (self.cases as f64, self.units as f64);
+        [
+            (1.0, "summed over the cases"),
+            (1.0 / cases, "a mean over the cases"),
+            (1.0 / cases / units, "a mean over cases and units"),
+        ]
+    }
+
+    /// How the cost is normed if it is this level's: to the last digits, or, where these are not the very cases, within
+    /// two per cent.
+    pub fn matches(&self, level: Level, cost: f64, very_rows: bool) -> Option<&'static str> {
+        let tolerance = if very_rows { 1e-6 } else { 0.02 };
+        let near = |factor: f64| (cost - level.total * factor).abs() <= tolerance * level.total * factor;
+        self.norms().into_iter().find(|&(factor, _)| level.total > 0.0 && near(factor)).map(|(_, norm)| norm)
+    }
+
+    /// How many cases like these give two plateaus, if they are Σx² and Σ(1−x)² in this order: their difference is
+    /// N·d·(1 − 2·density), so N follows; and N·Σx² of a case must then be the first, within four standard errors.
+    pub fn cases_of(&self, off: f64, on: f64) -> Option<Count> {
+        let cases = self.cases as f64;
+        let difference = (self.all_on.total - self.all_off.total) / cases;
+        let count = (on - off) / difference;
+        if !(count >= 1.0 && count.is_finite()) {
+            return None;
+        }
+        let expected = count * self.all_off.total / cases;
+        let expected_error = self.residual_deviation * count.sqrt();
+        ((off - expected).abs() <= 4.0 * expected_error).then_some(Count {
+            cases: count,
+            standard_error: self.difference_deviation * count.sqrt() / difference.abs(),
+            expected,
+            expected_error,
+        })
+    }
+}
+
+/// A number of cases that was reckoned from two plateaus.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Count {
+    /// Cases.
+    pub cases: f64,
+    /// Their standard error.
+    pub standard_error: f64,
+    /// What Σx² of so many cases is.
+    pub expected: f64,
+    /// Its standard error beside the plateau, for the cases that happened to be taken.
+    pub expected_error: f64,
+}

@@ -1,0 +1,469 @@
+//! A log of costs, from here or elsewhere: what their course alone says, and, beside the data, what the visible units do.
+
+use serde::Serialize;
+
+use super::{
+    finding::Finding,
+    levels::{Level, Levels},
+};
+
+/// The costs of a log in their order; what was not a number is NaN.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Log {
+    /// What the costs were called.
+    pub key: String,
+    /// One a line.
+    pub costs: Vec<f64>,
+}
+
+/// Words that stand before a cost in a line of text, or name it in JSON; those that say more come first.
+const KEYS: [&str; 12] = [
+    "training_reconstruction_error",
+    "reconstruction_error",
+    "reconstruction error",
+    "cost",
+    "loss",
+    "error",
+    "mse",
+    "xent",
+    "cross_entropy",
+    "cross-entropy",
+    "err",
+    "energy",
+];
+
+/// Finds the costs in a text: JSON lines with a key such as `cost`; lines such as `cost = [ 969572.7 ]`; or columns of
+/// numbers, of which the last counts. `None` where there are none.
+pub fn parse(text: &str, key: Option<&str>) -> Option<Log> {
+    json_lines(text, key).or_else(|| keyed_lines(text, key)).or_else(|| bare_numbers(text))
+}
+
+fn json_lines(text: &str, key: Option<&str>) -> Option<Log> {
+    // Python writes numbers that JSON does not have.
+    let readable = |line: &str| {
+        let line = line.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null");
+        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&line).ok()
+    };
+    let lines: Vec<_> =
+        text.lines().filter(|line| line.trim_start().starts_with('{')).filter_map(readable).collect();
+    let number = |value: &serde_json::Value| value.is_number() || value.is_null();
+    let key = match key {
+        Some(key) => key.to_string(),
+        None => KEYS.iter().find_map(|wanted| {
+            let names = lines.iter().flat_map(|line| line.iter());
+            let mut named = names.filter(|(_, value)| number(value)).map(|(name, _)| name);
+            named.find(|name| name.to_lowercase().contains(wanted)).cloned()
+        })?,
+    };
+    let costs = lines.iter().filter_map(|line| line.get(&key)).filter(|value| number(value));
+    let costs: Vec<f64> = costs.map(|value| value.as_f64().unwrap_or(f64::NAN)).collect();
+    (!costs.is_empty()).then_some(Log { key, costs })
+}
+
+fn keyed_lines(text: &str, key: Option<&str>) -> Option<Log> {
+    let one = [key.unwrap_or_default()];
+    let keys: &[&str] = if key.is_some() { &one } else { &KEYS[2..] };
+    keys.iter().find_map(|key| {
+        // Of lines with a cost, those of the most common form count: not a summary at the end.
+        let found: Vec<(String, f64)> = text
+            .lines()
+            .filter_map(|line| Some((form(line), number_after(&line.to_lowercase(), &key.to_lowercase())?)))
+            .collect();
+        let count = |form: &str| found.iter().filter(|(other, _)| other == form).count();
+        let common = found.iter().map(|(form, _)| form).max_by_key(|form| count(form))?;
+        let costs: Vec<f64> =
+            found.iter().filter(|(form, _)| form == common).map(|(_, cost)| *cost).collect();
+        (costs.len() > 1 || found.len() == 1).then(|| Log { key: key.to_string(), costs })
+    })
+}
+
+fn bare_numbers(text: &str) -> Option<Log> {
+    let split = |line: &str| {
+        let parts = line.split(|c: char| c.is_whitespace() || ",;[]()".contains(c));
+        let parts: Vec<String> = parts.filter(|part| !part.is_empty()).map(String::from).collect();
+        let numbers: Option<Vec<f64>> = parts.iter().map(|part| part.parse().ok()).collect();
+        numbers?.last().copied()
+    };
+    let costs: Vec<f64> = text.lines().filter_map(split).collect();
+    (!costs.is_empty()).then(|| Log { key: "number".into(), costs })
+}
+
+/// A line without its numbers, so that lines written by the same statement are equal.
+fn form(line: &str) -> String {
+    let letters: String = line.chars().filter(|c| c.is_alphabetic()).collect();
+    let number = |c: char| matches!(c, 'e' | 'E');
+    // An exponent's letter comes and goes.
+    letters.replace("nan", "").replace("inf", "").chars().filter(|&c| !number(c)).collect()
+}
+
+/// The number that follows `key` in a line, behind nothing but signs such as `=`, `:` and `[`.
+fn number_after(line: &str, key: &str) -> Option<f64> {
+    line.match_indices(key).find_map(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') && !key.starts_with('_') {
+            // "mycost" is another word, but "train_loss" is a loss.
+            before.filter(|&c| c == '_')?;
+        }
+        let rest =
+            line[at + key.len()..].trim_start_matches([' ', '\t', '=', ':', '[', '(', '"', '\'', '|', ',']);
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).unwrap_or(rest.len());
+        let word = rest[..end].trim_end_matches('.');
+        let numeric = word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+        let special = ["nan", "inf", "-inf", "+inf", "infinity", "-nan"].contains(&word);
+        if special && word.ends_with("nan") {
+            return Some(f64::NAN);
+        }
+        (numeric || special).then(|| word.parse().ok()).flatten()
+    })
+}
+
+/// A value that a log keeps coming back to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Plateau {
+    /// The cost.
+    pub cost: f64,
+    /// How often.
+    pub times: usize,
+}
+
+/// What was measured of a log.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LogFigures {
+    /// Costs.
+    pub count: usize,
+    /// Where the first one is that is no finite number.
+    pub first_non_finite: Option<usize>,
+    /// Costs that come again, to seven digits, the most frequent first.
+    pub plateaus: Vec<Plateau>,
+    /// The first cost.
+    pub first: f64,
+    /// The median of the last tenth.
+    pub end: f64,
+    /// The lowest median of a tenth.
+    pub lowest: f64,
+    /// The highest finite cost.
+    pub highest: f64,
+    /// The share of changes that go the other way than the change before.
+    pub reversals: f64,
+    /// The median size of a change, over the median cost, of the second half.
+    pub jump: f64,
+}
+
+impl LogFigures {
+    /// Of a log.
+    pub fn measure(log: &Log) -> Self {
+        let finite: Vec<f64> = log.costs.iter().copied().filter(|cost| cost.is_finite()).collect();
+        let mut plateaus: Vec<Plateau> = Vec::new();
+        for &cost in &finite {
+            match plateaus.iter_mut().find(|p| (p.cost - cost).abs() <= 1e-7 * cost.abs()) {
+                Some(plateau) => plateau.times += 1,
+                None => plateaus.push(Plateau { cost, times: 1 }),
+            }
+        }
+        plateaus.retain(|plateau| plateau.times > 2);
+        plateaus.sort_by_key(|plateau| std::cmp::Reverse(plateau.times));
+        let windows: Vec<f64> = finite.chunks(finite.len().div_ceil(10).max(1)).map(median).collect();
+        let changes: Vec<f64> =
+            finite.windows(2).map(|pair| pair[1] - pair[0]).filter(|d| *d != 0.0).collect();
+        let reversals = changes.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
+        let late: Vec<f64> = changes[changes.len() / 2..].iter().map(|change| change.abs()).collect();
+        Self {
+            count: log.costs.len(),
+            first_non_finite: log.costs.iter().position(|cost| !cost.is_finite()),
+            plateaus,
+            first: finite.first().copied().unwrap_or(f64::NAN),
+            end: windows.last().copied().unwrap_or(f64::NAN),
+            lowest: windows.iter().copied().fold(f64::INFINITY, f64::min),
+            highest: finite.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            reversals: reversals as f64 / changes.len().saturating_sub(1).max(1) as f64,
+            jump: median(&late) / median(&finite[finite.len() / 2..]).abs(),
+        }
+    }
+
+    /// What these figures say; with `levels`, beside the data, which are the very rows of the log or only like them.
+    pub fn findings(&self, levels: Option<(&Levels, bool)>) -> Vec<Finding> {
+        let mut found = Vec::new();
+        if let Some(at) = self.first_non_finite {
+            found.push(Finding::error(
+                "non-finite",
+                format!("cost number {} of {} is no finite number", at + 1, self.count),
+                "a parameter or a probability has left the numbers: e^x overflows above 709 (88 in single precision), and \
+                 log 0 is −∞; nothing is learnt from there on",
+                "a lower --lr; rbm-gpu train names the step, the tensor and the index. In your own code: σ and softplus in a \
+                 form that does not overflow, and log(max(p, 1e-7))",
+            ));
+        }
+        let plateau_share = |n: usize| {
+            self.plateaus.iter().take(n).map(|p| p.times).sum::<usize>() as f64 / self.count as f64
+        };
+        let plateaus = match () {
+            () if plateau_share(1) > 0.8 && self.plateaus.len() == 1 => &self.plateaus[..1],
+            () if plateau_share(2) > 0.7 && self.plateaus.len() > 1 => &self.plateaus[..2],
+            () if plateau_share(1) > 0.7 => &self.plateaus[..1],
+            () => &[],
+        };
+        match (plateaus, levels) {
+            ([], _) => self.course(&mut found),
+            (&[a, b], Some((levels, very))) => found.extend(two_with_data(a, b, levels, very)),
+            (&[a, b], None) => found.push(two_plateaus(a, b)),
+            (&[a, ..], levels) => found.push(one_plateau(a, self.count, levels)),
+        }
+        if let ([], Some((levels, very))) = (plateaus, levels)
+            && let Some(norm) = levels.matches(levels.mean_image, self.end, very)
+        {
+            found.push(mean_image(self.end, levels.mean_image, norm));
+        }
+        found
+    }
+
+    /// The course of costs that don't stand still.
+    fn course(&self, found: &mut Vec<Finding>) {
+        if self.count < 5 {
+            found.push(Finding::note(
+                "too-few-costs",
+                format!("{} costs", self.count),
+                "the course of a cost shows itself in five or more",
+                "give a longer log",
+            ));
+            return;
+        }
+        let range = format!(
+            "{} costs: {:.6} at first, {:.6} at the lowest, {:.6} at the end",
+            self.count, self.first, self.lowest, self.end
+        );
+        let positive = self.lowest > 0.0;
+        if positive && self.end > 3.0 * self.lowest && self.end > 0.3 * self.highest && self.end > self.first
+        {
+            found.push(Finding::error(
+                "cost-explodes",
+                format!("{range}; {:.6} at the highest", self.highest),
+                "each update overshoots further than the one before: the learning rate is too high for the gradient, or its \
+                 sign is wrong (Hinton 2010, sections 7 and 9)",
+                "a tenth of --lr, and --momentum 0.5 at first; in your own code: θ ← θ + ε(⟨·⟩_data − ⟨·⟩_model), data first, \
+                 and means, not sums, over the cases",
+            ));
+        } else if self.reversals > 0.6 && self.jump > 0.15 {
+            found.push(Finding::warning(
+                "cost-oscillates",
+                format!(
+                    "{range}; {:.0} % of the changes go back on the one before, by {:.0} % of the cost",
+                    100.0 * self.reversals,
+                    100.0 * self.jump
+                ),
+                "the updates jump over the optimum and back: learning rate or momentum are too high, or the minibatches are too \
+                 small (Hinton 2010, sections 4 and 7)",
+                "a third of --lr, or a larger --batch; --lr-schedule linear lets the run settle at its end",
+            ));
+        } else if positive && self.end > 1.3 * self.lowest && self.count >= 10 {
+            found.push(Finding::warning(
+                "cost-rises",
+                range,
+                "the reconstruction error is not what is learnt, and may rise a little, but it must not rise for long (Hinton \
+                 2010, section 5)",
+                "a lower --lr or --lr-schedule linear, more Gibbs steps (--k); `rbm-gpu eval RUN` tells whether the likelihood \
+                 falls too",
+            ));
+        } else if self.end > 0.98 * self.first && self.count >= 10 && positive {
+            found.push(Finding::warning(
+                "cost-does-not-fall",
+                range,
+                "a model that learns reconstructs its data better within the first epochs (Hinton 2010, section 5)",
+                "ten times --lr, if it is below 0.01; else look at the data: rbm-gpu doctor DATA LOG. In your own code: \
+                 ⟨v hᵀ⟩_data − ⟨v hᵀ⟩_model, a mean, added to W; each bias its own mean",
+            ));
+        }
+    }
+}
+
+const SATURATED: &str = "σ(x) is 0 or 1 to the last digit for |x| > 17 in single precision, so the gradient of such a unit is \
+                         0 but for its sign";
+/// What everyone's own code must do.
+const OWN_BIASES: &str = "in your own code, each bias has its own gradient, a mean over the cases alone: \
+                          b ← b + ε·mean(v_data − v_model, axis=cases), c ← c + ε·mean(h_data − h_model, axis=cases), not a \
+                          sum over everything; W ← W + ε·(v_dataᵀh_data − v_modelᵀh_model)/cases. rbm-gpu train does so";
+
+fn two_plateaus(a: Plateau, b: Plateau) -> Finding {
+    Finding::error(
+        "two-plateaus",
+        format!(
+            "the cost has two plateaus, saturated units: {} {} times and {} {} times",
+            a.cost, a.times, b.cost, b.times
+        ),
+        format!(
+            "costs that come back to the last digit are those of units that don't depend on the data any more: all of one layer \
+             is saturated, and flips as a whole between two states ({SATURATED}). Biases that all get one and the same large \
+             number, or a gradient that is a sum and not a mean, do this"
+        ),
+        format!(
+            "{OWN_BIASES}; give the data as well, rbm-gpu doctor DATA LOG, to see which units are off or on"
+        ),
+    )
+}
+
+fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, very: bool) -> Vec<Finding> {
+    let pairs = [(a, b), (b, a)];
+    let exact = pairs.iter().find_map(|&(off, on)| {
+        let norm = levels.matches(levels.all_off, off.cost, true).filter(|_| very)?;
+        levels.matches(levels.all_on, on.cost, true).map(|_| (off, on, norm))
+    });
+    let reckoned =
+        || pairs.iter().find_map(|&(off, on)| Some((off, on, levels.cases_of(off.cost, on.cost)?)));
+    let (off, on, cases, how) = if let Some((off, on, norm)) = exact {
+        let how = format!(
+            "for these {} cases Σx² is {:.8} and Σ(1−x)² is {:.8}, {norm}: the plateaus to the last digit",
+            levels.cases, levels.all_off.total, levels.all_on.total
+        );
+        (off, on, levels.cases as f64, how)
+    } else if let Some((off, on, count)) = reckoned() {
+        let how = format!(
+            "their difference is that of Σ(1−x)² and Σx² for {:.0} ± {:.0} cases of the data's density {:.4}; Σx² of so \
+             many is {:.0} ± {:.0}, which the plateau meets within {:.1} standard errors",
+            count.cases,
+            count.standard_error,
+            levels.density,
+            count.expected,
+            count.expected_error,
+            (off.cost - count.expected).abs() / count.expected_error
+        );
+        (off, on, count.cases, how)
+    } else {
+        return vec![two_plateaus(a, b)];
+    };
+    let times = off.times + on.times;
+    vec![
+        Finding::error(
+            "visible-units-flip",
+            format!(
+                "of {times} costs, {} are {} = Σx², every visible unit off, and {} are {} = Σ(1−x)², every visible unit on; {how}",
+                off.times, off.cost, on.times, on.cost
+            ),
+            format!(
+                "all visible units saturate together and flip together, whatever the data: one and the same large number moves all \
+                 visible biases. That is a bias gradient summed over everything, cases and units, and not averaged over the \
+                 cases for each unit ({SATURATED})"
+            ),
+            OWN_BIASES,
+        ),
+        Finding::warning(
+            "gradient-summed",
+            format!(
+                "the costs, and so perhaps the gradients of the weights, are sums over about {cases:.0} cases"
+            ),
+            "a sum over N cases is N times the mean: the learning rate is in truth N times what was meant, and changes with the \
+             size of the minibatch (Hinton 2010, section 4)",
+            "divide by the number of cases; --lr is for means. Then minibatches of 10 to 100, shuffled (--batch)",
+        ),
+        Finding::note(
+            "usual-suspects",
+            "a log does not show these, but they go with such costs",
+            "initial weights from N(0, 1) saturate the hidden units before the first update (Hinton 2010, section 8); random \
+             numbers that are drawn once, when a graph is built, are the same in every epoch; hidden units driven by binary \
+             data while the statistics use grey pixels take two different inputs",
+            "in your own code: W from N(0, 0.01²), b = log(p/(1−p)), c = 0; fresh uniforms for each draw; one x for both",
+        ),
+    ]
+}
+
+fn one_plateau(plateau: Plateau, count: usize, levels: Option<(&Levels, bool)>) -> Finding {
+    let Plateau { cost, times } = plateau;
+    let seen = format!("{times} of {count} costs are {cost}");
+    if let Some((levels, very)) = levels {
+        for (name, level, what, state) in [
+            ("visible-units-all-off", levels.all_off, "Σx²", "off"),
+            ("visible-units-all-on", levels.all_on, "Σ(1−x)²", "on"),
+        ] {
+            if let Some(norm) = levels.matches(level, cost, very) {
+                return Finding::error(
+                    name,
+                    format!("{seen}; {what} of these data, {norm}, says that every visible unit is {state}"),
+                    format!(
+                        "p(v|h) does not depend on the data any more: the visible biases have gone {} together ({SATURATED})",
+                        if state == "off" { "far below 0" } else { "far above 0" }
+                    ),
+                    format!("a lower --lr, and look at the data's scale: rbm-gpu doctor DATA; {OWN_BIASES}"),
+                );
+            }
+        }
+        if let Some(norm) = levels.matches(levels.mean_image, cost, very) {
+            return mean_image(cost, levels.mean_image, norm);
+        }
+    }
+    Finding::error(
+        "cost-constant",
+        seen,
+        format!("the parameters don't change, or a layer is saturated ({SATURATED})"),
+        format!(
+            "in your own code: are the updates applied, and are the random numbers drawn anew? {OWN_BIASES}; give the data as \
+             well, rbm-gpu doctor DATA LOG, to see which level it is"
+        ),
+    )
+}
+
+fn mean_image(cost: f64, level: Level, norm: &str) -> Finding {
+    Finding::warning(
+        "mean-image",
+        format!(
+            "the cost stays at {cost:.6}; Σ(x−x̄)² is {:.6}, {norm}: the reconstruction is the mean image",
+            level.total
+        ),
+        "the visible biases have learnt the base rates, and the weights nothing: hidden units that all do the same, or do \
+         nothing, tell no case from another (Hinton 2010, section 8)",
+        "a higher --lr or a lower --weight-decay, initial weights that differ (N(0, 0.01²)); in your own code: W's gradient is \
+         added, with the right sign, and hidden states are drawn",
+    )
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_found_however_they_are_written() {
+        for (text, key, costs) in [
+            ("Epoch: 0\ncost =  [ 969572.5]\nEpoch: 1\ncost =  [ 2.5e3]\n", "cost", vec![969_572.5, 2500.0]),
+            (
+                "epoch 1, train_loss: 0.5, val 3\nepoch 2, train_loss: nan, val 3\n",
+                "loss",
+                vec![0.5, f64::NAN],
+            ),
+            (
+                "before training: reconstruction error 52.77\nepoch   9: reconstruction error 9.498, 5 samples/s\n\
+                 epoch  10: reconstruction error 6.685, 53178 samples/s\ndone; reconstruction error 52.77 before\n",
+                "reconstruction error",
+                vec![9.498, 6.685],
+            ),
+            ("{\"epoch\": 1, \"loss\": 3.5}\n{\"epoch\": 2, \"loss\": NaN}\n", "loss", vec![3.5, f64::NAN]),
+            ("1, 5.5\n2, 4.5\n\n3, 4.25\n", "number", vec![5.5, 4.5, 4.25]),
+        ] {
+            let log = parse(text, None).unwrap();
+            assert_eq!(log.key, key, "{text}");
+            assert_eq!(format!("{:?}", log.costs), format!("{costs:?}"), "{text}");
+        }
+        assert_eq!(parse("{\"a\": 1, \"b\": 2}\n{\"a\": 3}", Some("a")).unwrap().costs, [1.0, 3.0]);
+        assert_eq!(parse("cost = xent.mean()  # costs fall\nno numbers here\n", None), None);
+    }
+
+    #[test]
+    fn each_course_has_its_name() {
+        let names = |costs: Vec<f64>| -> Vec<&'static str> {
+            let figures = LogFigures::measure(&Log { key: "cost".into(), costs });
+            figures.findings(None).into_iter().map(|finding| finding.name).collect()
+        };
+        let course = |cost: fn(f64) -> f64| (0..30).map(|t| cost(f64::from(t))).collect::<Vec<_>>();
+        assert_eq!(names(course(|t| 50.0 / (1.0 + t) + 3.0 + 0.02 * (t * 7.0).sin())), [""; 0]);
+        assert_eq!(names(course(|t| 10.0 * 1.3_f64.powf(t))), ["cost-explodes"]);
+        assert_eq!(names(course(|t| 10.0 + 4.0 * (t * 3.0).cos())), ["cost-oscillates"]);
+        assert_eq!(names(course(|t| 10.0 + (t - 8.0).powi(2) * 0.02)), ["cost-rises"]);
+        assert_eq!(names(course(|t| 10.0 + 0.01 * (t * 2.0).sin())), ["cost-does-not-fall"]);
+        assert_eq!(names(course(|_| 7.25)), ["cost-constant"]);
+        assert_eq!(names(course(|t| if t % 8.0 == 4.0 { 20.0 } else { 3.0 })), ["two-plateaus"]);
+        assert_eq!(names(course(|t| if t < 9.0 { 9.0 - t } else { f64::NAN })), ["non-finite"]);
+    }
+}
