@@ -77,6 +77,10 @@ pub struct TrainConfig {
     /// Seed of every random number in the run
     #[arg(long, value_name = "S", default_value_t = Self::default().seed)]
     pub seed: u64,
+    /// Don't watch the run for what keeps it from learning
+    #[arg(long)]
+    #[serde(skip)]
+    pub no_doctor: bool,
     /// Folder for the results, new or empty [default: the first free runs/DATA-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -105,6 +109,7 @@ impl Default for TrainConfig {
             device: DeviceChoice::Auto,
             uniforms: None,
             seed: 1,
+            no_doctor: false,
             out: None,
         }
     }

@@ -208,6 +208,11 @@ impl Rows {
         Self { layout, words: values.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect() }
     }
 
+    /// Rows that are packed already.
+    pub(crate) fn from_words(layout: RowLayout, words: Vec<u32>) -> Self {
+        Self { layout, words }
+    }
+
     /// How each row lies in memory.
     pub fn layout(&self) -> RowLayout {
         self.layout

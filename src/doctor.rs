@@ -1,16 +1,27 @@
 //! Why a run does not learn: what a data set, a run, a model or a log of costs shows, what it means, and what to change.
 //!
 //! ```text
-//! data ──► DataFigures ──┐
-//! log ───► LogFigures ───┼──► findings, by severity, the cause before what follows from it
+//! data ─────────────► DataFigures ──┐
+//! log ──────────────► LogFigures ───┤
+//! model ────────────► ModelFigures ─┼──► findings, by severity, the cause before what follows from it
+//! model, data ──────► LookFigures ──┤
+//! a training step ──► StepFigures ──┘
 //! ```
 //!
 //! Each check is a pure function of figures that were measured before, so that a finding can always show its evidence.
+//! [`watch`] measures them beside a run, [`examine`] afterwards, or without one of ours.
 
+pub mod config;
 pub mod data;
 pub mod finding;
+mod foreign;
 pub mod levels;
 pub mod log;
+pub mod look;
+pub mod model;
+mod run;
+pub mod step;
+pub mod watch;
 
 use std::{
     fs,
@@ -24,6 +35,7 @@ use serde_json::{Value, json};
 pub use finding::{Finding, Severity};
 
 use crate::{
+    config::DeviceChoice,
     data::{Dataset, Source},
     error::{Error, Result, usage},
 };
@@ -44,6 +56,9 @@ pub struct DoctorOptions {
     /// The values are the data's bytes divided by this, as in your own code; 255 here
     #[arg(long, value_name = "X")]
     pub scale: Option<f64>,
+    /// Where models are looked at: auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    pub device: DeviceChoice,
     /// What the costs are called in the logs [default: cost, loss, error, …, whichever is there]
     #[arg(long, value_name = "NAME")]
     pub key: Option<String>,
@@ -105,69 +120,112 @@ pub struct Report {
 enum Kind {
     Data(Source),
     Log(PathBuf),
+    Run(PathBuf),
+    Model(PathBuf),
+}
+
+/// All that was measured and found so far.
+#[derive(Default)]
+struct Examination {
+    subjects: Vec<Subject>,
+    findings: Vec<Finding>,
+}
+
+impl Examination {
+    fn add(
+        &mut self,
+        kind: &'static str,
+        name: String,
+        about: String,
+        figures: Value,
+        findings: Vec<Finding>,
+    ) {
+        self.subjects.push(Subject { kind, name, about, figures });
+        self.findings.extend(findings);
+    }
+
+    /// Looks at a data set, for a model of so many hidden units if they are known.
+    fn data(
+        &mut self,
+        name: &Source,
+        values: &Values,
+        labels: Option<&[u8]>,
+        hidden: Option<usize>,
+    ) -> Levels {
+        let figures = DataFigures::measure(values, labels);
+        let levels = Levels::measure(values);
+        let about = format!(
+            "{} training cases of {} values, {:.4} on average",
+            figures.cases, figures.units, figures.density
+        );
+        let findings = figures.findings(hidden);
+        self.add("data", name.to_string(), about, json!({ "data": figures, "levels": levels }), findings);
+        levels
+    }
+
+    /// Looks at a log, beside the data if there are any; `very` says that they are the log's own.
+    fn log(&mut self, name: &Path, log: &log::Log, levels: Option<&Levels>, very: bool) {
+        let figures = LogFigures::measure(log);
+        let very = very || levels.is_some_and(|levels| is_total_of(levels, &figures));
+        let findings = figures.findings(levels.map(|levels| (levels, very)));
+        let about = format!("{} costs, called {:?}", figures.count, log.key);
+        self.add("log", name.display().to_string(), about, json!(figures), findings);
+    }
 }
 
 /// Looks at everything that was named.
 ///
 /// # Errors
-/// What cannot be read or understood: [`Error::Usage`], [`Error::Data`], [`Error::Read`], [`Error::Model`].
+/// What cannot be read or understood: [`Error::Usage`], [`Error::Data`], [`Error::Read`], [`Error::Model`]; and
+/// [`Error::Device`].
 pub fn examine(options: &DoctorOptions) -> Result<Report> {
     if let Some(scale) = options.scale.filter(|scale| !(*scale > 0.0 && scale.is_finite())) {
         return usage!("--scale must be above 0 and finite, found {scale}");
     }
-    let (mut data, mut logs) = (None, Vec::new());
+    let (mut source, mut others) = (None, Vec::new());
     for subject in &options.subjects {
         match kind(subject)? {
-            Kind::Data(source) => {
-                if let Some((other, _)) = data.replace((source, subject)) {
+            Kind::Data(named) => {
+                if let Some(other) = source.replace(named) {
                     return usage!(
                         "{other} and {}: expected one data set; name one at a time",
                         subject.display()
                     );
                 }
             }
-            Kind::Log(path) => logs.push(path),
+            other => others.push(other),
         }
     }
-    if data.is_none() && (options.rows.is_some() || options.scale.is_some()) {
+    if source.is_none() && (options.rows.is_some() || options.scale.is_some()) {
         return usage!("--rows and --scale are about a data set: name one, as in rbm-gpu doctor mnist LOG");
     }
 
-    let (mut subjects, mut findings) = (Vec::new(), Vec::new());
+    let mut examination = Examination::default();
     let mut levels = None;
-    if let Some((source, _)) = &data {
-        let dataset = source.load()?;
-        let values = values(&dataset, options)?;
-        let figures = DataFigures::measure(&values, dataset.train.labels.as_deref());
-        findings.extend(figures.findings(None));
-        let of_data = Levels::measure(&values);
-        subjects.push(Subject {
-            kind: "data",
-            name: source.to_string(),
-            about: format!(
-                "{} training cases of {} values, {:.4} on average",
-                figures.cases, figures.units, figures.density
-            ),
-            figures: json!({ "data": figures, "levels": of_data }),
-        });
-        levels = Some(of_data);
+    let named = match source {
+        None => None,
+        Some(source) => {
+            let dataset = source.load()?;
+            let values = values(&dataset, options)?;
+            levels = Some(examination.data(&source, &values, dataset.train.labels.as_deref(), None));
+            Some((source, dataset))
+        }
+    };
+    for other in others {
+        match other {
+            Kind::Log(path) => {
+                let log = read_log(&path, options.key.as_deref())?;
+                // Only rows that were named are known to be the log's own.
+                examination.log(&path, &log, levels.as_ref(), options.rows.is_some());
+            }
+            Kind::Run(path) => run::run(&mut examination, &path, named.as_ref(), &options.device)?,
+            Kind::Model(path) => run::model(&mut examination, &path, named.as_ref(), &options.device)?,
+            Kind::Data(_) => {}
+        }
     }
-    for path in logs {
-        let log = read_log(&path, options.key.as_deref())?;
-        let figures = LogFigures::measure(&log);
-        // Only rows that were named are known to be the log's own.
-        let very = options.rows.is_some() || levels.is_some_and(|levels| is_total_of(&levels, &figures));
-        findings.extend(figures.findings(levels.as_ref().map(|levels| (levels, very))));
-        subjects.push(Subject {
-            kind: "log",
-            name: path.display().to_string(),
-            about: format!("{} costs, called {:?}", figures.count, log.key),
-            figures: json!(figures),
-        });
-    }
-    let findings = sorted(findings);
+    let findings = sorted(examination.findings);
     let healthy = findings.iter().all(|finding| finding.severity == Severity::Note);
-    Ok(Report { version: env!("CARGO_PKG_VERSION"), healthy, subjects, findings })
+    Ok(Report { version: env!("CARGO_PKG_VERSION"), healthy, subjects: examination.subjects, findings })
 }
 
 /// Whether a plateau of the log is a level of these data to the last digits: then they are the log's own.
@@ -195,15 +253,20 @@ fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a
 
 /// What an argument is.
 fn kind(subject: &Path) -> Result<Kind> {
+    if subject.is_dir()
+        && ["config.json", "metrics.jsonl", run::MODEL].iter().any(|name| subject.join(name).is_file())
+    {
+        return Ok(Kind::Run(subject.into()));
+    }
     if subject.is_file() {
-        return Ok(Kind::Log(subject.into()));
+        let model = subject.extension().is_some_and(|extension| extension == "safetensors");
+        return Ok(if model { Kind::Model(subject.into()) } else { Kind::Log(subject.into()) });
     }
     let text = subject.to_string_lossy();
     let source: Source = text.parse()?;
     match &source {
         Source::Folder(path) if !path.exists() => usage!(
-            "{text}: expected a data set (mnist, bars-and-stripes:N, shifter, a folder of IDX files), a run's folder, a \
-             model or a log; found nothing there"
+            "{text}: expected a data set (as for train), a run's folder, a model or a log; found nothing there"
         ),
         _ => Ok(Kind::Data(source)),
     }

@@ -39,10 +39,15 @@ pub enum Error {
         reason: String,
     },
     /// A parameter is no longer a finite number.
-    #[error("training diverged in epoch {epoch}: {tensor}[{index}] is {value}; lower --lr, or --momentum")]
+    #[error(
+        "training diverged in epoch {epoch}{}: {tensor}[{index}] is {value}; lower --lr, or --momentum",
+        step.map_or(String::new(), |step| format!(", at step {step}"))
+    )]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
+        /// The step since training began, from 0, if it could be found.
+        step: Option<u32>,
         /// The parameters it belongs to.
         tensor: &'static str,
         /// Its index there.

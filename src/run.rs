@@ -14,7 +14,6 @@ use crate::{
     error::{Error, Result, usage},
     model,
     rbm::Rbm,
-    train::EpochMetrics,
 };
 
 /// A folder that a run writes its results into.
@@ -86,11 +85,11 @@ impl RunFolder {
         self.path.join("model.safetensors")
     }
 
-    /// Adds a line to `metrics.jsonl`, in one write.
+    /// Adds a line to `metrics.jsonl`, in one write: an epoch's [`crate::train::EpochMetrics`], and what goes with them.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn add_metrics(&mut self, metrics: &EpochMetrics) -> Result<()> {
+    pub fn add_metrics(&mut self, metrics: &impl Serialize) -> Result<()> {
         let path = self.path.join("metrics.jsonl");
         let mut line = serde_json::to_string(metrics)
             .map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;

@@ -1,6 +1,8 @@
 //! The trainer: from a data set to a model, one epoch at a time. The step itself is Hinton's: show the data, run the
 //! chains, update (Hinton 2010, sections 2 and 3).
 
+mod replay;
+
 use std::time::{Duration, Instant};
 
 use crate::{
@@ -8,7 +10,8 @@ use crate::{
     config::{Binarize, Estimator, Switch, TrainConfig, Uniforms},
     data::{Dataset, Rows},
     device::{self, Footprint},
-    error::{Error, Result, usage},
+    doctor::watch::Watch,
+    error::{Result, usage},
     estimator::{Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence},
     rbm::{Layer, Rbm, Shape},
     rng::{self, Stream},
@@ -71,6 +74,9 @@ pub struct Trainer {
     evaluation: Evaluation,
     minibatches_a_submission: usize,
     epoch: usize,
+    doctor: Option<Watch>,
+    /// Parameters and velocity at the end of the last epoch.
+    last: Option<(Rbm, Rbm)>,
 }
 
 impl Trainer {
@@ -78,7 +84,7 @@ impl Trainer {
     /// it and moves the initial model and the data there.
     ///
     /// # Errors
-    /// [`Error::Usage`] for options that don't go with the data or the device, [`Error::Device`] if it fails.
+    /// [`crate::Error::Usage`] for options that don't go with the data or the device, [`crate::Error::Device`] if it fails.
     pub fn new(config: &TrainConfig, dataset: Dataset) -> Result<Self> {
         let config = &config.settled();
         check(config, &dataset)?;
@@ -87,7 +93,7 @@ impl Trainer {
         let rows = config.batch.max(config.chains(config.batch)).max(Evaluation::rows(config, &dataset));
         // Blocks that carry their rows have fewer uniforms, if any.
         let uniforms = schedule(config, &dataset.train.rows, shape, false, config.k.most()).block_uniforms();
-        let footprint = Footprint::new(shape, rows, 4, uniforms);
+        let footprint = Footprint::new(shape, rows, 6, uniforms);
         let (candidate, backend) = device::open(&config.device, &footprint)?;
         let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);
         Self::with_backend(config, dataset, backend, stream_rows)
@@ -97,7 +103,7 @@ impl Trainer {
     /// the minibatches rather than kept there.
     ///
     /// # Errors
-    /// [`Error::Usage`] for options that don't go with the data, or if the device has no room.
+    /// [`crate::Error::Usage`] for options that don't go with the data, or if the device has no room.
     pub fn with_backend(
         config: &TrainConfig,
         dataset: Dataset,
@@ -143,6 +149,10 @@ impl Trainer {
             weight_decay: config.weight_decay,
             ..Params::new(shape, config.batch, config.seed).layout(layout)
         };
+        let doctor = match config.no_doctor {
+            true => None,
+            false => Some(Watch::new(&mut *backend, config, &dataset, &density)?),
+        };
         Ok(Self {
             config: config.clone(),
             dataset,
@@ -156,6 +166,8 @@ impl Trainer {
             evaluation,
             minibatches_a_submission: 1,
             epoch: 0,
+            doctor,
+            last: None,
         })
     }
 
@@ -169,6 +181,11 @@ impl Trainer {
         &self.dataset
     }
 
+    /// The doctor that watches the run, unless the options say that there be none.
+    pub fn doctor(&mut self) -> Option<&mut Watch> {
+        self.doctor.as_mut()
+    }
+
     /// Epochs done.
     pub fn epochs_done(&self) -> usize {
         self.epoch
@@ -177,7 +194,7 @@ impl Trainer {
     /// The model as it is now: the average of its parameters, once that has begun. Waits for the device.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed.
+    /// [`crate::Error::Device`] if the device failed.
     pub fn rbm(&mut self) -> Result<Rbm> {
         match self.averages((self.epoch * self.steps_an_epoch) as u32) {
             Some(1..) => self.backend.read_average(),
@@ -196,56 +213,56 @@ impl Trainer {
     /// One pass over the training cases, then the error on the held-out ones. `report` is called now and then.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed, [`Error::Diverged`] if a parameter is no longer a number.
+    /// [`crate::Error::Device`] if the device failed, [`crate::Error::Diverged`] if a parameter is no longer a number.
     pub fn epoch(&mut self, mut report: impl FnMut(Progress)) -> Result<EpochMetrics> {
+        let before = self.snapshot()?;
         let start = Instant::now();
         self.backend.write_values(self.costs, &vec![0.0; self.config.batch]);
         // The schedule borrows the rows, and the steps borrow the rest of the trainer.
         let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
         let k = self.config.k.at(self.epoch);
         let schedule = schedule(&self.config, &rows, self.params.shape(), self.stream_rows, k);
-        let mut watch = Watch { start, cases: 0, cost_cases: 0, last_report: start };
-        let outcome = schedule.epoch(self.epoch, |block| self.block(block, &mut watch, &mut report));
+        let mut sums = Sums { start, cases: 0, cost_cases: 0, last_report: start };
+        let outcome = schedule.epoch(self.epoch, |block| self.block(block, &mut sums, &mut report));
         self.dataset.train.rows = rows;
         outcome?;
         self.backend.wait()?;
-        let last = self.progress(&watch)?;
+        let last = self.progress(&sums)?;
         report(last);
         let seconds = start.elapsed().as_secs_f64();
 
+        let parameters = self.backend.read_rbm()?;
+        if let Some(found) = parameters.0.non_finite() {
+            return Err(self.diverged(&before, found));
+        }
+        self.last = Some(parameters);
         self.epoch += 1;
         let reconstruction_error = self.reconstruction_error()?;
-        if let Some((tensor, index, value)) = self.rbm()?.non_finite() {
-            return Err(Error::Diverged { epoch: self.epoch, tensor, index, value });
+        if let Some(doctor) = &mut self.doctor {
+            doctor.after_epoch(&mut *self.backend, reconstruction_error)?;
         }
         Ok(EpochMetrics {
             epoch: self.epoch,
             reconstruction_error,
             training_reconstruction_error: last.cost,
             seconds,
-            samples_per_second: watch.cases as f64 / seconds,
+            samples_per_second: sums.cases as f64 / seconds,
         })
     }
 
     /// The steps of one block.
-    fn block(&mut self, block: &Block, watch: &mut Watch, report: &mut dyn FnMut(Progress)) -> Result<()> {
-        if self.stream_rows {
-            self.backend.write_data(self.training, &block.words);
-        }
-        self.backend.write_order(self.training, &block.order);
-        if !block.uniforms.is_empty() {
-            self.backend.write_uniforms(&block.uniforms);
-        }
+    fn block(&mut self, block: &Block, sums: &mut Sums, report: &mut dyn FnMut(Progress)) -> Result<()> {
+        self.show(block);
         let mut rest = block.minibatches.as_slice();
         while !rest.is_empty() {
             let (now, later) = rest.split_at(self.minibatches_a_submission.min(rest.len()));
             rest = later;
             let start = Instant::now();
             for minibatch in now {
-                self.step(minibatch);
-                watch.cases += minibatch.rows;
+                self.watched_step(minibatch)?;
+                sums.cases += minibatch.rows;
                 if self.takes_cost(minibatch) {
-                    watch.cost_cases += minibatch.rows;
+                    sums.cost_cases += minibatch.rows;
                 }
             }
             self.backend.submit()?;
@@ -256,16 +273,40 @@ impl Trainer {
             } else if took > SUBMISSION * 2 {
                 self.minibatches_a_submission = (self.minibatches_a_submission / 2).max(1);
             }
-            if watch.last_report.elapsed() > REPORT_EVERY {
-                report(self.progress(watch)?);
-                watch.last_report = Instant::now();
+            if sums.last_report.elapsed() > REPORT_EVERY {
+                report(self.progress(sums)?);
+                sums.last_report = Instant::now();
             }
         }
         Ok(())
     }
 
-    /// One step: the data, the chains, the update.
-    fn step(&mut self, minibatch: &Minibatch) {
+    /// Brings a block's order, and what else it carries, to the device.
+    fn show(&mut self, block: &Block) {
+        if self.stream_rows {
+            self.backend.write_data(self.training, &block.words);
+        }
+        self.backend.write_order(self.training, &block.order);
+        if !block.uniforms.is_empty() {
+            self.backend.write_uniforms(&block.uniforms);
+        }
+    }
+
+    /// A step that the doctor may watch.
+    fn watched_step(&mut self, minibatch: &Minibatch) -> Result<()> {
+        if let Some(doctor) = &mut self.doctor {
+            let first = (minibatch.step as usize).is_multiple_of(self.steps_an_epoch);
+            doctor.before_step(&mut *self.backend, first, self.config.k.at(self.epoch))?;
+        }
+        let params = self.step(minibatch);
+        match &mut self.doctor {
+            Some(doctor) => doctor.after_step(&mut *self.backend, &params, self.phases),
+            None => Ok(()),
+        }
+    }
+
+    /// One step: the data, the chains, the update. Gives what the update was told.
+    fn step(&mut self, minibatch: &Minibatch) -> Params {
         let TrainConfig { estimator, visible_states, .. } = self.config;
         let centred = self.config.centred == Switch::On;
         let steps = (self.config.epochs * self.steps_an_epoch) as f64;
@@ -305,6 +346,7 @@ impl Trainer {
         if self.takes_cost(minibatch) {
             self.backend.squared_error(&params, positive.0, negative.0, self.costs);
         }
+        params
     }
 
     /// The first minibatch of an epoch, and every so many after it.
@@ -313,14 +355,14 @@ impl Trainer {
         self.config.estimator == Estimator::Cd && (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
     }
 
-    fn progress(&mut self, watch: &Watch) -> Result<Progress> {
+    fn progress(&mut self, sums: &Sums) -> Result<Progress> {
         let costs = self.backend.read_values(self.costs, self.config.batch)?;
         let sum: f64 = costs.iter().map(|&cost| f64::from(cost)).sum();
         Ok(Progress {
             epoch: self.epoch + 1,
-            cases: watch.cases,
-            cost: (watch.cost_cases > 0).then(|| sum / watch.cost_cases as f64),
-            samples_per_second: watch.cases as f64 / watch.start.elapsed().as_secs_f64(),
+            cases: sums.cases,
+            cost: (sums.cost_cases > 0).then(|| sum / sums.cost_cases as f64),
+            samples_per_second: sums.cases as f64 / sums.start.elapsed().as_secs_f64(),
         })
     }
 
@@ -328,7 +370,7 @@ impl Trainer {
     /// the data set has it, also where training draws binary pixels from grey ones.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed.
+    /// [`crate::Error::Device`] if the device failed.
     pub fn reconstruction_error(&mut self) -> Result<f64> {
         let rows = self.dataset.held_out();
         self.evaluation.reconstruction_error(&mut *self.backend, self.params, &rows.rows)
@@ -337,7 +379,7 @@ impl Trainer {
     /// p(v|h) for the held-out cases with these numbers, with h = p(h|x): cases × visible units.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed.
+    /// [`crate::Error::Device`] if the device failed.
     pub fn reconstruct(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
         let rows = &self.dataset.held_out().rows;
         self.evaluation.reconstruct(&mut *self.backend, self.params, rows, cases)
@@ -366,7 +408,7 @@ fn check(config: &TrainConfig, dataset: &Dataset) -> Result<()> {
 }
 
 /// What an epoch has come to so far.
-struct Watch {
+struct Sums {
     start: Instant,
     cases: usize,
     /// Cases whose cost was taken.

@@ -8,13 +8,14 @@ use rbm_gpu::{
     backend::DeviceInfo,
     config::{Estimator, TrainConfig, Uniforms},
     data::Cases,
+    doctor::Finding,
     picture,
     run::RunFolder,
     train::{EpochMetrics, Progress, Trainer},
 };
 use serde::Serialize;
 
-use super::print;
+use super::{doctor, print};
 
 /// Test cases in a picture of reconstructions.
 const PICTURED: usize = 40;
@@ -27,6 +28,15 @@ struct RunConfig<'a> {
     config: &'a TrainConfig,
     device_used: &'a DeviceInfo,
     visible: usize,
+}
+
+/// A line of `metrics.jsonl`: an epoch, and what the doctor found since the one before.
+#[derive(Serialize)]
+struct MetricsLine<'a> {
+    #[serde(flatten)]
+    metrics: &'a EpochMetrics,
+    #[serde(skip_serializing_if = "<[Finding]>::is_empty")]
+    findings: &'a [Finding],
 }
 
 pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
@@ -65,16 +75,27 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
     let before = trainer.reconstruction_error()?;
     print(&format!("before training: reconstruction error {before:.2}\n"));
 
+    let mut findings = warnings(&mut trainer);
     let mut last = None;
     for _ in 0..config.epochs {
-        let metrics = epoch(&mut trainer, config.epochs, cases)?;
+        let metrics = match epoch(&mut trainer, config.epochs, cases) {
+            Ok(metrics) => metrics,
+            Err(error) => {
+                findings.extend(warnings(&mut trainer));
+                let epoch = trainer.epochs_done() + 1;
+                folder.add_metrics(&serde_json::json!({ "epoch": epoch, "findings": findings }))?;
+                return Err(error);
+            }
+        };
+        findings.extend(warnings(&mut trainer));
         let rbm = trainer.rbm()?;
         folder.save_model(&rbm, &config)?;
         folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
         let reconstructed = trainer.reconstruct(&pictured)?;
         let picture = picture::reconstructions(&originals, &reconstructed, image);
         folder.add_picture("reconstructions", metrics.epoch, &picture)?;
-        folder.add_metrics(&metrics)?;
+        folder.add_metrics(&MetricsLine { metrics: &metrics, findings: &findings })?;
+        findings.clear();
         print(&format!(
             "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s\n",
             metrics.epoch, metrics.reconstruction_error, metrics.samples_per_second, metrics.seconds
@@ -97,6 +118,13 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         folder.model().display(),
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the doctor found since it was asked last; printed, too.
+fn warnings(trainer: &mut Trainer) -> Vec<Finding> {
+    let found = trainer.doctor().map_or(Vec::new(), |doctor| doctor.take());
+    found.iter().for_each(|finding| print(&doctor::finding(finding)));
+    found
 }
 
 /// One epoch behind a progress bar, which shows where standard error is a terminal.

@@ -1,0 +1,348 @@
+//! What a model does with data: its hidden units' activity and its free energies on some cases, through a device's own half
+//! steps, which are held against the host's arithmetic on the way.
+
+use serde::Serialize;
+
+use super::{finding::Finding, model::spaced};
+use crate::{
+    backend::{Backend, Data, Params, Units, Values},
+    config::Binarize,
+    data::{Dataset, Rows},
+    error::Result,
+    rbm::{Layer, Rbm, Shape},
+    reference::{hidden_input, sigmoid, visible_input},
+    rng::Stream,
+};
+
+/// Cases that are looked at, of the training and of the test cases.
+pub const CASES: usize = 512;
+/// Rows of which the host computes the half steps too.
+const CHECKED: usize = 3;
+/// What a probability may differ by.
+const TOLERANCE: f64 = 1e-3;
+
+/// Mean and standard deviation of the free energies of some cases.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Energies {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub deviation: f64,
+    /// Cases.
+    pub cases: usize,
+}
+
+impl Energies {
+    fn of(values: &[f32]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+        let squares = values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
+        Self { mean, deviation: (squares / count).sqrt(), cases: values.len() }
+    }
+}
+
+/// What was measured of a model on data.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LookFigures {
+    /// Training cases that were shown.
+    pub cases: usize,
+    /// Visible and hidden units.
+    pub units: (usize, usize),
+    /// Hidden units with p(h=1|v) below 0.01 for every case.
+    pub dead: usize,
+    /// Above 0.99 for every case.
+    pub always_on: usize,
+    /// Between the two for every case, and within 0.02 of one another.
+    pub unused: usize,
+    /// The share of all p(h=1|v) that are below 0.01 or above 0.99.
+    pub extreme: f64,
+    /// The mean of p(h=1|v).
+    pub activity: f64,
+    /// The largest difference of a p(h|v) from the host's.
+    pub hidden_error: f64,
+    /// The largest difference of a p(v|h) from the host's.
+    pub visible_error: f64,
+    /// The same from what W gives where Wᵀ should stand.
+    pub untransposed_error: f64,
+    /// F(v) of training cases.
+    pub train_energies: Energies,
+    /// F(v) of test cases.
+    pub test_energies: Option<Energies>,
+}
+
+/// Buffers beside the model on a device.
+pub struct Look {
+    data: Data,
+    train: usize,
+    test: usize,
+    visible: Units,
+    hidden: Units,
+    reconstruction: Units,
+    energies: Values,
+    params: Params,
+    draw: bool,
+}
+
+impl Look {
+    /// Makes room, and moves some cases there.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] when there is no room.
+    pub fn new(
+        backend: &mut dyn Backend,
+        dataset: &Dataset,
+        hidden: usize,
+        binarize: Binarize,
+        seed: u64,
+    ) -> Result<Self> {
+        let train = &dataset.train.rows;
+        let layout = train.layout();
+        let some = |rows: &Rows| -> (usize, Vec<u32>) {
+            let cases = spaced(rows.len(), CASES);
+            (cases.len(), cases.iter().flat_map(|&case| rows.row(case)).copied().collect())
+        };
+        let (train, mut words) = some(train);
+        let test_rows = dataset.test.as_ref().map(|test| &test.rows).filter(|rows| rows.layout() == layout);
+        let (test, more) = test_rows.map_or((0, Vec::new()), some);
+        words.extend(more);
+        let data = backend.data(layout, train + test)?;
+        backend.write_data(data, &words);
+        backend.write_order(data, &(0..(train + test) as u32).collect::<Vec<_>>());
+        let rows = train.max(test);
+        let shape = Shape { visible: layout.units, hidden };
+        Ok(Self {
+            data,
+            train,
+            test,
+            visible: backend.units(Layer::Visible, rows)?,
+            hidden: backend.units(Layer::Hidden, rows)?,
+            reconstruction: backend.units(Layer::Visible, CHECKED)?,
+            energies: backend.values(rows)?,
+            params: Params::new(shape, rows, seed).layout(layout),
+            draw: binarize == Binarize::Sample,
+        })
+    }
+
+    /// Shows some cases to the device's units; grey pixels always become the same binary ones.
+    fn show(&self, backend: &mut dyn Backend, first: usize, rows: usize) -> Params {
+        let params = self.params.minibatch(first, rows);
+        let drawn = if self.draw { params.sample(Stream::Evaluation, 0) } else { params };
+        backend.gather(&drawn, self.data, self.visible);
+        params
+    }
+
+    fn energies(&self, backend: &mut dyn Backend, params: &Params) -> Result<Energies> {
+        backend.free_energy(params, self.visible, self.energies);
+        Ok(Energies::of(&backend.read_values(self.energies, params.rows as usize)?))
+    }
+
+    /// Looks at the model that is on the device, which is `rbm`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn look(&self, backend: &mut dyn Backend, rbm: &Rbm) -> Result<LookFigures> {
+        let test_energies = match self.test {
+            0 => None,
+            test => {
+                let params = self.show(backend, self.train, test);
+                Some(self.energies(backend, &params)?)
+            }
+        };
+        let params = self.show(backend, 0, self.train);
+        let train_energies = self.energies(backend, &params)?;
+        backend.sample_hidden(&params.sample(Stream::Evaluation, 1), self.visible, self.hidden);
+        let checked = self.train.min(CHECKED);
+        backend.sample_visible(&params.minibatch(0, checked), self.hidden, self.reconstruction);
+        let (means, _) = backend.read_units(self.hidden, self.train)?;
+        let v = backend.read_units(self.visible, checked)?.1;
+        let h = backend.read_units(self.hidden, checked)?.1;
+        let reconstruction = backend.read_units(self.reconstruction, checked)?.0;
+
+        let Shape { visible, hidden } = rbm.shape;
+        let largest = |found: &[f32], expected: &dyn Fn(usize, usize) -> f64, units: usize| {
+            let errors = found
+                .iter()
+                .enumerate()
+                .map(|(at, &p)| (f64::from(p) - expected(at / units, at % units)).abs());
+            errors.fold(
+                0.0,
+                |largest: f64, error| if error.is_nan() { f64::INFINITY } else { largest.max(error) },
+            )
+        };
+        let hidden_error = largest(
+            &means[..checked * hidden],
+            &|row, j| sigmoid(hidden_input(rbm, &v[row * visible..][..visible], j)),
+            hidden,
+        );
+        let visible_error = largest(
+            &reconstruction,
+            &|row, i| sigmoid(visible_input(rbm, &h[row * hidden..][..hidden], i)),
+            visible,
+        );
+        let untransposed_error = largest(
+            &reconstruction,
+            &|row, i| {
+                let sum = |j: usize| f64::from(h[row * hidden + j]) * f64::from(rbm.weights[j * visible + i]);
+                sigmoid(f64::from(rbm.visible_bias[i]) + (0..hidden).map(sum).sum::<f64>())
+            },
+            visible,
+        );
+
+        let (mut low, mut high) = (vec![f32::INFINITY; hidden], vec![f32::NEG_INFINITY; hidden]);
+        let (mut extreme, mut sum) = (0, 0.0);
+        for row in means.chunks(hidden) {
+            for ((&p, low), high) in row.iter().zip(&mut low).zip(&mut high) {
+                *low = low.min(p);
+                *high = high.max(p);
+                extreme += usize::from(!(0.01..=0.99).contains(&p));
+            }
+            sum += row.iter().map(|&p| f64::from(p)).sum::<f64>();
+        }
+        let count = |is: &dyn Fn(f32, f32) -> bool| {
+            low.iter().zip(&high).filter(|&(&low, &high)| is(low, high)).count()
+        };
+        Ok(LookFigures {
+            cases: self.train,
+            units: (visible, hidden),
+            dead: count(&|_, high| high < 0.01),
+            always_on: count(&|low, _| low > 0.99),
+            unused: count(&|low, high| high >= 0.01 && low <= 0.99 && high - low < 0.02),
+            extreme: extreme as f64 / means.len() as f64,
+            activity: sum / means.len() as f64,
+            hidden_error,
+            visible_error,
+            untransposed_error,
+            train_energies,
+            test_energies,
+        })
+    }
+}
+
+impl LookFigures {
+    /// The free-energy gap, test less train, over the standard deviation of the training cases' free energies and less two
+    /// standard errors: how far apart a model holds what it learnt from and what it did not.
+    pub fn gap(&self) -> Option<f64> {
+        let (train, test) = (self.train_energies, self.test_energies?);
+        let variance = |of: Energies| of.deviation.powi(2) / of.cases as f64;
+        let error = (variance(train) + variance(test)).sqrt();
+        Some((test.mean - train.mean - 2.0 * error) / train.deviation.max(1e-9))
+    }
+
+    /// Whether the device's half steps are right.
+    pub fn arithmetic(&self) -> Option<Finding> {
+        let why = "p(h=1|v) = σ(c + vW) and p(v=1|h) = σ(b + hWᵀ): one and the same W, read along its rows and along its columns \
+                   (equations 8 and 18)";
+        if self.visible_error > TOLERANCE && self.untransposed_error <= TOLERANCE {
+            return Some(Finding::error(
+                "weights-not-transposed",
+                format!(
+                    "p(v|h) is up to {:.3} from σ(b + hWᵀ), but within {:.1e} of what W gives in place of Wᵀ",
+                    self.visible_error, self.untransposed_error
+                ),
+                why,
+                "in your own code: v = σ(h·Wᵀ + b); square models hide this, others only if the buffer is read with the other \
+                 width. For this device: rbm-gpu verify",
+            ));
+        }
+        let wrong = self.hidden_error > TOLERANCE || self.visible_error > TOLERANCE;
+        wrong.then(|| {
+            Finding::error(
+                "half-step-wrong",
+                format!(
+                    "p(h|v) is up to {:.3} from σ(c + vW), p(v|h) up to {:.3} from σ(b + hWᵀ)",
+                    self.hidden_error, self.visible_error
+                ),
+                why,
+                "another --device, and rbm-gpu verify to see which kernel it is; in your own code: compare one unit by hand",
+            )
+        })
+    }
+
+    /// What these figures say of a model that has been trained.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut found: Vec<Finding> = self.arithmetic().into_iter().collect();
+        let (cases, hidden) = (self.cases, self.units.1);
+        let by_share = |count: usize| if count * 5 > hidden { Finding::warning } else { Finding::note };
+        if self.dead > 0 {
+            found.push(by_share(self.dead)(
+                "dead-hidden-units",
+                format!("{} of {hidden} hidden units have p(h=1|v) < 0.01 for each of {cases} cases", self.dead),
+                "a unit that is never on says nothing, and σ has no gradient to bring it back (Hinton 2010, section 11)",
+                "hidden biases that begin at 0, not far below; a lower --lr or --momentum; fewer --hidden units",
+            ));
+        }
+        if self.always_on > 0 {
+            found.push(by_share(self.always_on)(
+                "always-on-hidden-units",
+                format!("{} of {hidden} hidden units have p(h=1|v) > 0.99 for each of {cases} cases", self.always_on),
+                "a unit that is always on is a second visible bias, and σ has no gradient to bring it back (Hinton 2010, section \
+                 11)",
+                "hidden biases that begin at 0, not far above; --centred on; a lower --lr; data that are mostly off, not on",
+            ));
+        }
+        if self.unused * 10 > 9 * hidden {
+            found.push(Finding::warning(
+                "unused-hidden-units",
+                format!(
+                    "{} of {hidden} hidden units have the same p(h=1|v) for all of {cases} cases",
+                    self.unused
+                ),
+                "units that tell no case from another have learnt nothing",
+                "more --epochs or a higher --lr; a lower --weight-decay",
+            ));
+        } else if self.unused > 0 {
+            found.push(Finding::note(
+                "unused-hidden-units",
+                format!(
+                    "{} of {hidden} hidden units have the same p(h=1|v) for all of {cases} cases",
+                    self.unused
+                ),
+                "units that tell no case from another have learnt nothing so far",
+                "fewer --hidden units would do, or more --epochs",
+            ));
+        }
+        if self.extreme > 0.95 {
+            found.push(Finding::note(
+                "saturated-hidden-units",
+                format!("{:.1} % of all p(h=1|v) are below 0.01 or above 0.99", 100.0 * self.extreme),
+                "units that are sure of every case learn slowly; for few cases that are known by heart it is as it should be",
+                "a lower --lr or more --weight-decay, if the likelihood is poor (rbm-gpu eval)",
+            ));
+        }
+        let units = (self.units.0 + self.units.1) as f64;
+        if self.train_energies.mean.abs() > 20.0 * units {
+            found.push(Finding::error(
+                "energies-explode",
+                format!(
+                    "the mean free energy of training cases is {:.4e}: {:.1} a unit",
+                    self.train_energies.mean,
+                    self.train_energies.mean / units
+                ),
+                "parameters grow without bound: F(v) changes by more than 1 a unit only where weights are far beyond what σ can \
+                 tell apart; with persistent chains, because they no longer follow (Hinton 2010, section 7)",
+                "a tenth of --lr, --weight-decay 0.001, and for --estimator pcd more Gibbs steps (--k)",
+            ));
+        }
+        if let (Some(gap), Some(test)) = (self.gap(), self.test_energies) {
+            let train = self.train_energies;
+            let seen = format!(
+                "the mean free energy is {:.2} for training and {:.2} for test cases: {:.2} apart, {:.2} standard deviations \
+                 beyond chance",
+                train.mean,
+                test.mean,
+                test.mean - train.mean,
+                gap
+            );
+            let why = "F(v) = −log p(v) − log Z, so the gap is by how much less likely unseen cases are; if it grows, the model \
+                       learns its cases by heart, whatever the reconstruction error does (Hinton 2010, section 6)";
+            let fix =
+                "stop earlier (fewer --epochs), fewer --hidden units, more --weight-decay, or more cases";
+            if gap > 1.0 {
+                found.push(Finding::warning("overfitting", seen, why, fix));
+            } else if gap > 0.2 {
+                found.push(Finding::note("overfitting", seen, why, fix));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,189 @@
+//! What a model's parameters show by themselves.
+
+use serde::Serialize;
+
+use super::finding::Finding;
+use crate::rbm::Rbm;
+
+/// Hidden units that are compared with one another, and weights of each that are compared.
+const COMPARED_UNITS: usize = 400;
+const COMPARED_WEIGHTS: usize = 128;
+/// Two units are duplicates if the angle between their weights has a larger cosine.
+const SAME: f64 = 0.99;
+
+/// The spread of a group of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub deviation: f64,
+    /// The largest without its sign.
+    pub largest: f64,
+}
+
+impl Spread {
+    /// Of a group.
+    pub fn of(values: &[f32]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
+        let squares = values.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
+        let largest = values.iter().map(|x| x.abs()).fold(0.0, f32::max);
+        Self { mean, deviation: (squares / count).sqrt(), largest: largest.into() }
+    }
+}
+
+/// What was measured of a model's parameters.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelFigures {
+    /// Visible and hidden units.
+    pub units: (usize, usize),
+    /// The first parameter that is no finite number: tensor, index, value as text.
+    pub non_finite: Option<(&'static str, usize, String)>,
+    /// W.
+    pub weights: Spread,
+    /// b.
+    pub visible_bias: Spread,
+    /// c.
+    pub hidden_bias: Spread,
+    /// Hidden units that were compared.
+    pub compared: usize,
+    /// Those of them whose weights are as good as those of one before.
+    pub duplicates: usize,
+    /// Two such units.
+    pub equal_units: Option<(usize, usize)>,
+}
+
+impl ModelFigures {
+    /// Of a model.
+    pub fn measure(rbm: &Rbm) -> Self {
+        let (compared, duplicates, equal_units) = duplicates(rbm);
+        Self {
+            units: (rbm.shape.visible, rbm.shape.hidden),
+            non_finite: rbm.non_finite().map(|(tensor, index, value)| (tensor, index, value.to_string())),
+            weights: Spread::of(&rbm.weights),
+            visible_bias: Spread::of(&rbm.visible_bias),
+            hidden_bias: Spread::of(&rbm.hidden_bias),
+            compared,
+            duplicates,
+            equal_units,
+        }
+    }
+
+    /// What these figures say of a model that has been trained.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        if let Some((tensor, index, value)) = &self.non_finite {
+            found.push(non_finite(format!("{tensor}[{index}] is {value}")));
+            return found;
+        }
+        let Spread { deviation, largest, .. } = self.weights;
+        for (name, letter, bias, units) in [
+            ("visible", "b", self.visible_bias, self.units.0),
+            ("hidden", "c", self.hidden_bias, self.units.1),
+        ] {
+            if units > 2 && bias.mean.abs() > 0.5 && bias.deviation < 1e-3 * bias.mean.abs() {
+                found.push(bias_moves_as_one(
+                    format!(
+                        "all {units} {name} biases are {:.6}, give or take {:.1e}",
+                        bias.mean, bias.deviation
+                    ),
+                    letter,
+                ));
+            }
+        }
+        if deviation > 3.0 || largest > 100.0 {
+            found.push(Finding::warning(
+                "weights-too-large",
+                format!("the weights' standard deviation is {deviation:.3}, the largest is {largest:.1}"),
+                "σ(x) has no gradient for large x: units are on or off whatever else they see, and chains hardly move (Hinton \
+                 2010, section 10)",
+                "a lower --lr, --weight-decay 0.001; in your own code: W ← W + ε(… − λW)",
+            ));
+        }
+        found.extend(self.duplicate_units());
+        found
+    }
+
+    fn duplicate_units(&self) -> Option<Finding> {
+        let (first, second) = self.equal_units?;
+        let seen = format!(
+            "{} of {} hidden units have the weights of another, up to a cosine of {SAME}; units {first} and {second}, for \
+             example",
+            self.duplicates, self.compared
+        );
+        let why = "units that start alike get the same gradient and stay alike; copies are units for nothing (Hinton 2010, \
+                   section 8)";
+        let fix = "initial weights from N(0, 0.01²), each drawn by itself, and hidden states that are drawn by themselves; else \
+                   fewer --hidden units";
+        let many = self.duplicates * 4 > self.compared;
+        Some(if many { Finding::warning } else { Finding::note }("duplicate-hidden-units", seen, why, fix))
+    }
+}
+
+/// A parameter that is no finite number.
+pub fn non_finite(seen: impl Into<String>) -> Finding {
+    Finding::error(
+        "non-finite",
+        seen,
+        "every later number that it meets is none either, so nothing is learnt from there on; weights that grow without bound \
+         come before it (Hinton 2010, sections 7 and 10)",
+        "a tenth of --lr, --momentum 0.5, data within [0, 1] (rbm-gpu doctor DATA); in your own code: means over the cases, and \
+         σ and softplus in a form that does not overflow",
+    )
+}
+
+/// Biases that all get one number; `letter` is theirs in the equations.
+pub fn bias_moves_as_one(seen: impl Into<String>, letter: &str) -> Finding {
+    Finding::error(
+        "bias-moves-as-one",
+        seen,
+        "each unit has its own gradient, ⟨v_i⟩_data − ⟨v_i⟩_model; one number for all of them is a sum over everything, and moves \
+         all units on or off together (equations 27 and 28)",
+        format!(
+            "in your own code: {letter} ← {letter} + ε·mean over the cases (axis 0) of data − model, a vector and not a scalar; \
+             rbm-gpu train does so, and rbm-gpu verify holds this device against that"
+        ),
+    )
+}
+
+/// Units that were compared, those that are copies of one before, and two such.
+fn duplicates(rbm: &Rbm) -> (usize, usize, Option<(usize, usize)>) {
+    let (visible, hidden) = (rbm.shape.visible, rbm.shape.hidden);
+    let units: Vec<usize> = spaced(hidden, COMPARED_UNITS);
+    // The visible units with the largest weights tell most.
+    let size =
+        |i: usize| rbm.weights[i * hidden..][..hidden].iter().map(|&w| f64::from(w).powi(2)).sum::<f64>();
+    let mut rows: Vec<(usize, f64)> = (0..visible).map(|i| (i, size(i))).collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+    rows.truncate(COMPARED_WEIGHTS);
+    let columns: Vec<(usize, Vec<f32>, f64)> = units
+        .iter()
+        .map(|&unit| {
+            let column: Vec<f32> = rows.iter().map(|&(i, _)| rbm.weights[i * hidden + unit]).collect();
+            let norm = column.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>().sqrt();
+            (unit, column, norm)
+        })
+        .filter(|(_, column, norm)| *norm > 0.0 && norm.is_finite() && column.len() > 2)
+        .collect();
+    let (mut count, mut example) = (0, None);
+    for (at, (unit, column, norm)) in columns.iter().enumerate() {
+        let copy = columns[..at].iter().find(|(_, other, other_norm)| {
+            (0.9..1.1).contains(&(norm / other_norm)) && {
+                let dot: f32 = column.iter().zip(other).map(|(a, b)| a * b).sum();
+                f64::from(dot) > SAME * norm * other_norm
+            }
+        });
+        if let Some((first, ..)) = copy {
+            count += 1;
+            example.get_or_insert((*first, *unit));
+        }
+    }
+    (units.len(), count, example)
+}
+
+/// At most `most` of the numbers below `count`, evenly spaced.
+pub fn spaced(count: usize, most: usize) -> Vec<usize> {
+    let taken = count.min(most);
+    (0..taken).map(|i| i * count / taken).collect()
+}

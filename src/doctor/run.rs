@@ -1,0 +1,157 @@
+//! A run's folder and a model, afterwards.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{
+    Examination, config,
+    data::Values,
+    finding::{Finding, NAMES, Severity},
+    foreign, log,
+    look::Look,
+    model::ModelFigures,
+};
+use crate::{
+    config::{Binarize, DeviceChoice, TrainConfig},
+    data::{Dataset, Source},
+    device::{self, Footprint},
+    error::{Error, Result, usage},
+    rbm::Rbm,
+};
+
+/// A run's model.
+pub const MODEL: &str = "model.safetensors";
+
+/// Data that were named, or that the model names.
+type Named = (Source, Dataset);
+
+/// Looks at a run's folder: its options, its data, its costs, what was found during the run, and its model.
+pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &DeviceChoice) -> Result<()> {
+    let read = |name: &str| -> Result<Option<String>> {
+        let path = folder.join(name);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        fs::read_to_string(&path).map(Some).map_err(Error::read(&path))
+    };
+    let config: Option<TrainConfig> = match read("config.json")? {
+        None => None,
+        Some(text) => Some(serde_json::from_str(&text).map_err(|error| {
+            Error::Data(format!(
+                "{}: expected the options of a run, as rbm-gpu train writes them: {error}",
+                folder.join("config.json").display()
+            ))
+        })?),
+    };
+    let own = match (named, &config) {
+        (None, Some(config)) => {
+            let dataset = prepared(config.data.load()?, config);
+            let labels = dataset.train.labels.as_deref();
+            let hidden = Some(config.hidden);
+            let levels = to.data(&config.data, &Values::new(&dataset.train.rows), labels, hidden);
+            Some(((config.data.clone(), dataset), levels))
+        }
+        _ => None,
+    };
+    let metrics = read("metrics.jsonl")?.unwrap_or_default();
+    let costs = log::parse(&metrics, Some("reconstruction_error"));
+    if let Some(costs) = &costs {
+        // Of held-out cases, which are like the training cases.
+        to.log(&folder.join("metrics.jsonl"), costs, own.as_ref().map(|(_, levels)| levels), false);
+    }
+    let mut findings = config.as_ref().map_or(Vec::new(), config::findings);
+    findings.extend(metrics.lines().flat_map(recorded));
+    let about = format!(
+        "{}, {}",
+        config.as_ref().map_or("no config.json".into(), |config| format!(
+            "{} hidden units on {}",
+            config.hidden, config.data
+        )),
+        costs.as_ref().map_or("no epoch done".into(), |log| format!("{} epochs", log.costs.len()))
+    );
+    let settings = json!(config.as_ref().map(TrainConfig::model_options));
+    to.add("run", folder.display().to_string(), about, settings, findings);
+    if folder.join(MODEL).is_file() {
+        let data = named.or(own.as_ref().map(|(own, _)| own));
+        return model(to, &folder.join(MODEL), data, device);
+    }
+    Ok(())
+}
+
+/// What the doctor said during the run.
+fn recorded(line: &str) -> Vec<Finding> {
+    let line: Value = serde_json::from_str(line).unwrap_or_default();
+    let finding = |finding: &Value| {
+        let text = |key: &str| finding[key].as_str().unwrap_or_default().to_string();
+        let name = NAMES.iter().find(|name| finding["name"] == **name)?;
+        let severity = if finding["severity"] == "error" { Severity::Error } else { Severity::Warning };
+        let seen = format!("in epoch {}: {}", line["epoch"], text("seen"));
+        Some(Finding { severity, name, seen, why: text("why"), fix: text("fix") })
+    };
+    line["findings"].as_array().map_or(Vec::new(), |all| all.iter().filter_map(finding).collect())
+}
+
+/// Data as the run learnt from them.
+fn prepared(dataset: Dataset, config: &TrainConfig) -> Dataset {
+    match config.binarize {
+        Binarize::Threshold => dataset.threshold(),
+        Binarize::Sample | Binarize::None => dataset,
+    }
+}
+
+/// Looks at a model, and at what it does with data, where they are known.
+pub fn model(to: &mut Examination, path: &Path, named: Option<&Named>, device: &DeviceChoice) -> Result<()> {
+    let (rbm, config, how) = foreign::load(path)?;
+    let shape = rbm.shape;
+    if shape.visible == 0 || shape.hidden == 0 {
+        let reason =
+            format!("expected at least one unit in each layer, found {} × {}", shape.visible, shape.hidden);
+        return Err(Error::Model { path: path.into(), reason });
+    }
+    let figures = ModelFigures::measure(&rbm);
+    let mut findings = figures.findings();
+    let mut about = format!("{} visible and {} hidden units", shape.visible, shape.hidden);
+    if let Some(how) = how {
+        about += &format!(", read {how}");
+    }
+    let own = match (named, &config) {
+        (None, Some(config)) => Some((config.data.clone(), prepared(config.data.load()?, config))),
+        _ => None,
+    };
+    let mut measured = json!({ "model": figures });
+    if let Some((source, dataset)) = named.or(own.as_ref()).filter(|_| rbm.non_finite().is_none()) {
+        let units = dataset.train.rows.layout().units;
+        if units != shape.visible {
+            return usage!(
+                "{}: expected data of {} units, as the model has visible ones, found {units} in {source}; name the model's \
+                 own data",
+                path.display(),
+                shape.visible
+            );
+        }
+        let config = config.unwrap_or_default();
+        let (device, look) = look(&rbm, dataset, &config, device)?;
+        about += &format!(", looked at with {source} on {device}");
+        findings.extend(look.findings());
+        measured["look"] = json!(look);
+    } else if named.is_none() && own.is_none() {
+        about += "; name its data to see what its hidden units do";
+    }
+    to.add("model", path.display().to_string(), about, measured, findings);
+    Ok(())
+}
+
+/// The figures of a model on data, on a device that is opened for it.
+fn look(
+    rbm: &Rbm,
+    dataset: &Dataset,
+    config: &TrainConfig,
+    choice: &DeviceChoice,
+) -> Result<(String, super::look::LookFigures)> {
+    let footprint = Footprint::new(rbm.shape, super::look::CASES, 2, 0);
+    let (_, mut backend) = device::open(choice, &footprint)?;
+    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
+    let look = Look::new(&mut *backend, dataset, rbm.shape.hidden, config.binarize, config.seed)?;
+    Ok((backend.info().name.clone(), look.look(&mut *backend, rbm)?))
+}

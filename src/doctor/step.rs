@@ -1,0 +1,423 @@
+//! One training step under the lens: was the update the gradient, was every draw a draw, did the chains move?
+//!
+//! The device's parameters are read before and after, and the units of both phases with them. What the update should have
+//! been is computed on the host, for some of the weights and all biases.
+
+use serde::Serialize;
+
+use super::{
+    finding::Finding,
+    model::{bias_moves_as_one, spaced},
+};
+use crate::{
+    backend::{Backend, Params},
+    check::wrong_states,
+    config::Estimator,
+    error::Result,
+    estimator::Phases,
+    rbm::{Rbm, Shape},
+    rng::Stream,
+};
+
+/// Products that the host may compute for a step.
+const WORK: usize = 1_000_000;
+/// Cases whose inputs are followed through the update.
+const FOLLOWED: usize = 16;
+
+/// Means and states of one layer.
+type Read = (Vec<f32>, Vec<f32>);
+
+/// What was read of one step.
+pub struct StepReading<'a> {
+    /// What the kernels were told.
+    pub params: &'a Params,
+    /// How the model's mean is estimated, and with how many sweeps.
+    pub estimator: Estimator,
+    /// Gibbs steps of the chains.
+    pub k: u32,
+    /// Parameters and velocity before.
+    pub before: &'a (Rbm, Rbm),
+    /// Parameters and velocity after.
+    pub after: &'a (Rbm, Rbm),
+    /// v and h of the positive phase.
+    pub positive: (Read, Read),
+    /// v and h of the negative phase.
+    pub negative: (Read, Read),
+    /// Offsets of a centred update.
+    pub offsets: (Vec<f32>, Vec<f32>),
+}
+
+/// How a group of parameters moved, beside the gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Move {
+    /// Root mean square of the update.
+    pub moved: f64,
+    /// The same over that of the parameters: about 10⁻³ for weights (Hinton 2010, section 7).
+    pub ratio: f64,
+    /// What the learning rate times the gradient was multiplied by: 1.
+    pub factor: f64,
+    /// The share of the update that is not along the gradient: 0.
+    pub residual: f64,
+    /// The spread of the update over the units, as a share of its mean.
+    pub spread: f64,
+    /// The same for the gradient.
+    pub expected_spread: f64,
+    /// Parameters that were held against the gradient.
+    pub checked: usize,
+    /// Whether the gradient was large enough to tell.
+    pub measurable: bool,
+}
+
+/// How states were drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drawn {
+    /// On where the step's own uniform is below the mean.
+    Right,
+    /// Not drawn: a state is its mean.
+    Means,
+    /// With the uniforms of another step.
+    Frozen(u32),
+    /// In no way that is known.
+    Wrong(usize),
+}
+
+/// What was measured of one step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepFigures {
+    /// Since training began.
+    pub step: u32,
+    /// Cases.
+    pub rows: usize,
+    /// W, b, c.
+    pub groups: [Move; 3],
+    /// Root mean square of what the update adds to the inputs of the hidden units, over cases and units.
+    pub shift: f64,
+    /// States of the hidden units that drive the chains.
+    pub drawn: Drawn,
+    /// Whether the cases are those of the step before.
+    pub same_minibatch: bool,
+    /// Correlation of the chains' visible states with those of the step before; persistent chains only.
+    pub chain_correlation: Option<f64>,
+}
+
+/// What is kept of a step for the next.
+pub struct Trace {
+    step: u32,
+    data: Vec<f32>,
+    chains: Vec<f32>,
+}
+
+const GROUPS: [&str; 3] = ["weights", "visible biases", "hidden biases"];
+
+impl StepReading<'_> {
+    /// Reads what a step left.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn units(backend: &mut dyn Backend, phases: Phases, params: &Params) -> Result<[Read; 4]> {
+        let (rows, chains) = (params.rows as usize, params.chains as usize);
+        Ok([
+            backend.read_units(phases.positive.0, rows)?,
+            backend.read_units(phases.positive.1, rows)?,
+            backend.read_units(phases.negative.0, chains)?,
+            backend.read_units(phases.negative.1, chains)?,
+        ])
+    }
+
+    /// All figures, beside the trace of the step before.
+    pub fn measure(&self, last: Option<&Trace>) -> StepFigures {
+        let params = self.params;
+        let last = last.filter(|last| last.step + 1 == params.step);
+        let persistent = self.estimator == Estimator::Pcd;
+        StepFigures {
+            step: params.step,
+            rows: params.rows as usize,
+            groups: self.groups(),
+            shift: self.shift(),
+            drawn: self.drawn(),
+            same_minibatch: last.is_some_and(|last| last.data == self.positive.0.1),
+            chain_correlation: last
+                .filter(|_| persistent)
+                .and_then(|last| correlation(&last.chains, &self.negative.0.1, params.shape().visible)),
+        }
+    }
+
+    /// What the next step is held against.
+    pub fn trace(self) -> Trace {
+        Trace { step: self.params.step, data: self.positive.0.1, chains: self.negative.0.1 }
+    }
+
+    fn groups(&self) -> [Move; 3] {
+        let params = self.params;
+        let Shape { visible, hidden } = params.shape();
+        let centred = params.has(Params::CENTRED);
+        let phases = [(&self.positive, params.rows as usize), (&self.negative, params.chains as usize)];
+        let mu = |i: usize| if centred { f64::from(self.offsets.0[i]) } else { 0.0 };
+        let lambda = |j: usize| if centred { f64::from(self.offsets.1[j]) } else { 0.0 };
+        let difference = |mean: &dyn Fn(&(Read, Read), usize) -> f64| {
+            let of = |(phase, rows): (&(Read, Read), usize)| {
+                (0..rows).map(|row| mean(phase, row)).sum::<f64>() / rows as f64
+            };
+            of(phases[0]) - of(phases[1])
+        };
+        let v = |phase: &(Read, Read), row: usize, i: usize| f64::from(phase.0.1[row * visible + i]) - mu(i);
+        let h =
+            |phase: &(Read, Read), row: usize, j: usize| f64::from(phase.1.0[row * hidden + j]) - lambda(j);
+
+        let count = (WORK / (phases[0].1 + phases[1].1).max(1)).clamp(64, 8192);
+        let weights = spaced(visible * hidden, count);
+        let (before, velocity) = self.before;
+        let after = self.after;
+        let rate = f64::from(params.learning_rate);
+        let decay = f64::from(params.weight_decay);
+        // Of centred models the velocities of the biases are what the gradient moves.
+        let moved = |pick: fn(&Rbm) -> &Vec<f32>, at: usize, bias: bool| {
+            if centred && bias {
+                return f64::from(pick(&after.1)[at]);
+            }
+            f64::from(pick(&after.0)[at]) - f64::from(pick(before)[at])
+        };
+        let group = |indices: Vec<usize>,
+                     pick: fn(&Rbm) -> &Vec<f32>,
+                     bias: bool,
+                     gradient: &dyn Fn(usize) -> f64| {
+            let pairs: Vec<(f64, f64)> = indices
+                .iter()
+                .map(|&at| {
+                    let momentum = f64::from(params.momentum) * f64::from(pick(velocity)[at]);
+                    (moved(pick, at, bias) - momentum, rate * gradient(at))
+                })
+                .collect();
+            let size: f64 = rms(indices.iter().map(|&at| f64::from(pick(before)[at])));
+            let whole = rms(indices.iter().map(|&at| moved(pick, at, bias)));
+            Move::of(&pairs, whole, size)
+        };
+        [
+            group(weights, |rbm| &rbm.weights, false, &|at| {
+                let (i, j) = (at / hidden, at % hidden);
+                difference(&|phase, row| v(phase, row, i) * h(phase, row, j))
+                    - decay * f64::from(before.weights[at])
+            }),
+            group((0..visible).collect(), |rbm| &rbm.visible_bias, true, &|i| {
+                difference(&|phase, row| v(phase, row, i))
+            }),
+            group((0..hidden).collect(), |rbm| &rbm.hidden_bias, true, &|j| {
+                difference(&|phase, row| h(phase, row, j))
+            }),
+        ]
+    }
+
+    fn shift(&self) -> f64 {
+        let Shape { visible, hidden } = self.params.shape();
+        let rows = (self.params.rows as usize).min(FOLLOWED);
+        let units = spaced(hidden, (WORK / rows / visible).max(1));
+        let (before, after) = (&self.before.0, &self.after.0);
+        let change =
+            |of: fn(&Rbm) -> &Vec<f32>, at: usize| f64::from(of(after)[at]) - f64::from(of(before)[at]);
+        rms((0..rows).flat_map(|row| {
+            let v = &self.positive.0.1[row * visible..][..visible];
+            units.iter().map(move |&j| {
+                let on = v.iter().enumerate().filter(|&(_, &x)| x != 0.0);
+                change(|rbm| &rbm.hidden_bias, j)
+                    + on.map(|(i, &x)| f64::from(x) * change(|rbm| &rbm.weights, i * hidden + j)).sum::<f64>()
+            })
+        }))
+    }
+
+    fn drawn(&self) -> Drawn {
+        let params = self.params;
+        let hidden = params.shape().hidden;
+        let ((means, states), drawn) = match self.estimator {
+            Estimator::Cd => (&self.positive.1, params.sample(Stream::Hidden, 0)),
+            Estimator::Pcd => (&self.negative.1, params.sample(Stream::Hidden, self.k - 1)),
+        };
+        let some = (64 * hidden).min(means.len());
+        let (means, states) = (&means[..some], &states[..some]);
+        let wrong = |step: u32| wrong_states(&Params { step, ..drawn }, hidden, means, states);
+        let found = wrong(params.step);
+        if found == 0 {
+            return Drawn::Right;
+        }
+        if means == states {
+            return Drawn::Means;
+        }
+        [0, params.step.wrapping_sub(1)]
+            .into_iter()
+            .find(|&step| wrong(step) == 0)
+            .map_or(Drawn::Wrong(found), Drawn::Frozen)
+    }
+}
+
+impl Move {
+    /// From pairs of what a parameter moved and of what it should have moved.
+    fn of(pairs: &[(f64, f64)], whole: f64, size: f64) -> Self {
+        let moved = rms(pairs.iter().map(|pair| pair.0));
+        let expected = rms(pairs.iter().map(|pair| pair.1));
+        let product: f64 = pairs.iter().map(|(moved, expected)| moved * expected).sum();
+        let factor = product / pairs.len() as f64 / expected.powi(2);
+        let rest = rms(pairs.iter().map(|(moved, expected)| moved - factor * expected));
+        let spread = |pick: fn(&(f64, f64)) -> f64| {
+            let mean = pairs.iter().map(pick).sum::<f64>() / pairs.len() as f64;
+            rms(pairs.iter().map(|pair| pick(pair) - mean)) / mean.abs().max(1e-30)
+        };
+        Self {
+            moved: whole,
+            ratio: whole / size,
+            factor,
+            residual: rest / moved.max(1e-30),
+            spread: spread(|pair| pair.0),
+            expected_spread: spread(|pair| pair.1),
+            checked: pairs.len(),
+            // A single-precision parameter takes in 2⁻²⁴ of itself.
+            measurable: expected > 2e-5 * size && expected > 1e-9 && moved.is_finite(),
+        }
+    }
+}
+
+impl StepFigures {
+    /// Whether the step did what the equations say.
+    pub fn arithmetic(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let step = self.step;
+        let own = "W ← W + ε(⟨v hᵀ⟩_data − ⟨v hᵀ⟩_model), b ← b + ε(⟨v⟩_data − ⟨v⟩_model), c ← c + ε(⟨h⟩_data − ⟨h⟩_model), \
+                   ⟨·⟩ a mean over the cases";
+        for (group, name) in self.groups.iter().zip(GROUPS) {
+            let Move { factor, residual, spread, expected_spread, .. } = *group;
+            let bias = name != GROUPS[0];
+            let seen =
+                format!("at step {step} the update of the {name} was {factor:.4} times ε times the gradient");
+            if !group.measurable {
+                continue;
+            }
+            if group.moved == 0.0 {
+                found.push(Finding::error(
+                    "parameters-frozen",
+                    format!("at step {step} the {name} did not move, but their gradient is not 0"),
+                    "an update that is computed but never applied, or a parameter that was left out of it, learns nothing",
+                    format!("in your own code: {own}; all three of them, and written back"),
+                ));
+            } else if bias && group.checked > 2 && spread < 1e-3 && expected_spread > 0.05 {
+                let letter = if name == GROUPS[1] { "b" } else { "c" };
+                found.push(bias_moves_as_one(
+                    format!(
+                        "at step {step} all {} {name} moved by the same {:.3e}",
+                        group.checked, group.moved
+                    ),
+                    letter,
+                ));
+            } else if residual < 0.05 && factor < 0.0 {
+                found.push(Finding::error(
+                    "gradient-sign",
+                    format!("{seen}: against it"),
+                    "the data's mean raises the likelihood of the data, the model's mean lowers that of what the model believes; \
+                     the other way round the model unlearns (equations 26 to 28)",
+                    format!("in your own code: data minus model, {own}"),
+                ));
+            } else if residual < 0.05 && self.rows > 1 && (factor / self.rows as f64 - 1.0).abs() < 0.02 {
+                found.push(Finding::error(
+                    "gradient-not-averaged",
+                    format!("{seen}: {} is the number of cases", self.rows),
+                    "a sum over the cases is as many times the mean, and so is the learning rate; it changes with the size of the \
+                     minibatch (Hinton 2010, section 4)",
+                    format!("in your own code: divide by the number of cases, {own}"),
+                ));
+            } else if residual < 0.05 && (factor - 1.0).abs() > 0.05 {
+                found.push(Finding::error(
+                    "update-scaled",
+                    seen,
+                    "a step that is not ε times the gradient is one of another learning rate",
+                    format!("in your own code: {own}; for this device: rbm-gpu verify"),
+                ));
+            } else if residual >= 0.05 {
+                found.push(Finding::error(
+                    "update-wrong",
+                    format!("{seen}, and {:.0} % of it is something else", 100.0 * residual),
+                    "an update that is not along the gradient learns something else, or nothing (equations 26 to 28)",
+                    format!("in your own code: {own}; for this device: rbm-gpu verify"),
+                ));
+            }
+        }
+        found.extend(self.draws());
+        if self.same_minibatch {
+            found.push(Finding::error(
+                "same-minibatch",
+                format!("steps {} and {step} had the very same cases", step - 1),
+                "a run that is always shown the same minibatch learns nothing of the others (Hinton 2010, section 4)",
+                "in your own code: shuffle once an epoch, and take the next cases at each step",
+            ));
+        }
+        found
+    }
+
+    fn draws(&self) -> Option<Finding> {
+        let step = self.step;
+        let own = "in your own code: h = (p > rand()), with fresh uniforms for each draw; in a graph, by a generator that is run \
+                   with it and not by numbers that were drawn when it was built";
+        match self.drawn {
+            Drawn::Right => None,
+            Drawn::Means => Some(Finding::error(
+                "hidden-not-sampled",
+                format!(
+                    "at step {step} the hidden units that drive the reconstruction are probabilities, not states"
+                ),
+                "a hidden unit that hands on its probability sends more than the one bit it has, and the chains are none of the \
+                 model (Hinton 2010, section 3.1)",
+                own,
+            )),
+            Drawn::Frozen(other) => Some(Finding::error(
+                "random-numbers-frozen",
+                format!("the states of step {step} were drawn with the random numbers of step {other}"),
+                "the same numbers in every step are no sample: each unit falls the same way whenever its probability is the same, \
+                 and the model learns that",
+                own,
+            )),
+            Drawn::Wrong(count) => Some(Finding::error(
+                "random-numbers-wrong",
+                format!("at step {step}, {count} hidden states are not u < p for this step's own uniforms u"),
+                "states that are not drawn from p(h|v) are no sample of the model",
+                own,
+            )),
+        }
+    }
+}
+
+/// Root mean square.
+fn rms(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut count) = (0.0, 0);
+    for value in values {
+        sum += value * value;
+        count += 1;
+    }
+    (sum / f64::from(count.max(1))).sqrt()
+}
+
+/// Chains that can tell whether they move.
+const FEWEST_CHAINS: usize = 8;
+
+/// Correlation of states of chains at two times, about the mean of each unit: 1 where all are the same as before; `None`
+/// where it means nothing.
+fn correlation(before: &[f32], after: &[f32], units: usize) -> Option<f64> {
+    let rows = before.len().min(after.len()) / units;
+    if rows < FEWEST_CHAINS {
+        return None;
+    }
+    if before == after {
+        return Some(1.0);
+    }
+    let (mut both, mut first, mut second) = (0.0, 0.0, 0.0);
+    for unit in 0..units {
+        let column = |states: &[f32]| -> Vec<f64> {
+            (0..rows).map(|row| f64::from(states[row * units + unit])).collect()
+        };
+        let (a, b) = (column(before), column(after));
+        let mean = |x: &[f64]| x.iter().sum::<f64>() / rows as f64;
+        let (a_mean, b_mean) = (mean(&a), mean(&b));
+        for (a, b) in a.iter().zip(&b) {
+            both += (a - a_mean) * (b - b_mean);
+            first += (a - a_mean).powi(2);
+            second += (b - b_mean).powi(2);
+        }
+    }
+    (first > 0.0 && second > 0.0).then(|| both / (first * second).sqrt())
+}
