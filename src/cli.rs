@@ -5,6 +5,7 @@ mod devices;
 mod doctor;
 mod eval;
 mod train;
+mod verify;
 
 use std::{
     io::{self, Write},
@@ -14,6 +15,7 @@ use std::{
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 use rbm_gpu::{
     Result, bench::BenchOptions, config::TrainConfig, doctor::DoctorOptions, likelihood::EvalOptions,
+    verify::VerifyOptions,
 };
 
 /// Trains Restricted Boltzmann Machines on any vendor's GPU, or on none
@@ -55,6 +57,12 @@ enum Command {
         rbm-gpu doctor mnist costs.txt --rows 41933..44933 --scale 256\n\n\
         Exit code 0: healthy, with notes at most; 1: warnings or errors; 2: bad input.")]
     Doctor(DoctorOptions),
+    /// Hold a device and its driver against the mathematics: random words, every kernel, a step, chains, log Z
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu verify\n  \
+        rbm-gpu verify --device discrete --json\n\n\
+        Exit code 0: passed; 1: an error beyond its tolerance; 2: no such device.")]
+    Verify(VerifyOptions),
     /// Check one step against the reference, then time steps and kernels
     #[command(after_help = "Examples:\n  \
         rbm-gpu bench --batch 256\n  \
@@ -86,6 +94,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Eval(options) => eval::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Devices => devices::run(),
+        Command::Verify(options) => verify::run(&options),
         Command::Bench(options) => bench::run(&options),
     }
 }

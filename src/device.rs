@@ -189,7 +189,7 @@ impl Candidate {
     }
 
     /// Checks that the work fits, and only then opens the device.
-    fn open(&self, footprint: &Footprint) -> Result<Box<dyn Backend>> {
+    pub(crate) fn open(&self, footprint: &Footprint) -> Result<Box<dyn Backend>> {
         footprint.check(&self.room(), &self.info().name)?;
         Ok(match self {
             Self::Adapter(adapter) => Box::new(Gpu::new(Context::open(adapter)?, footprint.shape, None)?),

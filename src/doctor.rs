@@ -19,6 +19,7 @@ pub mod levels;
 pub mod log;
 pub mod look;
 pub mod model;
+mod plots;
 mod run;
 pub mod step;
 pub mod watch;
@@ -62,6 +63,9 @@ pub struct DoctorOptions {
     /// What the costs are called in the logs [default: cost, loss, error, …, whichever is there]
     #[arg(long, value_name = "NAME")]
     pub key: Option<String>,
+    /// Write pictures of what was found into this folder, new or empty
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
     /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -114,6 +118,8 @@ pub struct Report {
     pub subjects: Vec<Subject>,
     /// The worst first.
     pub findings: Vec<Finding>,
+    /// Pictures that were written.
+    pub plots: Vec<PathBuf>,
 }
 
 /// Something to examine.
@@ -125,8 +131,8 @@ enum Kind {
 }
 
 /// All that was measured and found so far.
-#[derive(Default)]
 struct Examination {
+    plots: Option<plots::Plots>,
     subjects: Vec<Subject>,
     findings: Vec<Finding>,
 }
@@ -164,20 +170,24 @@ impl Examination {
     }
 
     /// Looks at a log, beside the data if there are any; `very` says that they are the log's own.
-    fn log(&mut self, name: &Path, log: &log::Log, levels: Option<&Levels>, very: bool) {
+    fn log(&mut self, name: &Path, log: &log::Log, levels: Option<&Levels>, very: bool) -> Result<()> {
         let figures = LogFigures::measure(log);
         let very = very || levels.is_some_and(|levels| is_total_of(levels, &figures));
         let findings = figures.findings(levels.map(|levels| (levels, very)));
         let about = format!("{} costs, called {:?}", figures.count, log.key);
         self.add("log", name.display().to_string(), about, json!(figures), findings);
+        match &mut self.plots {
+            Some(plots) => plots.costs(log, levels),
+            None => Ok(()),
+        }
     }
 }
 
 /// Looks at everything that was named.
 ///
 /// # Errors
-/// What cannot be read or understood: [`Error::Usage`], [`Error::Data`], [`Error::Read`], [`Error::Model`]; and
-/// [`Error::Device`].
+/// What cannot be read or understood: [`Error::Usage`], [`Error::Data`], [`Error::Read`], [`Error::Model`];
+/// [`Error::Device`]; and [`Error::Write`] for plots.
 pub fn examine(options: &DoctorOptions) -> Result<Report> {
     if let Some(scale) = options.scale.filter(|scale| !(*scale > 0.0 && scale.is_finite())) {
         return usage!("--scale must be above 0 and finite, found {scale}");
@@ -200,7 +210,8 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
         return usage!("--rows and --scale are about a data set: name one, as in rbm-gpu doctor mnist LOG");
     }
 
-    let mut examination = Examination::default();
+    let plots = options.plots.clone().map(plots::Plots::new).transpose()?;
+    let mut examination = Examination { plots, subjects: Vec::new(), findings: Vec::new() };
     let mut levels = None;
     let named = match source {
         None => None,
@@ -216,7 +227,7 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
             Kind::Log(path) => {
                 let log = read_log(&path, options.key.as_deref())?;
                 // Only rows that were named are known to be the log's own.
-                examination.log(&path, &log, levels.as_ref(), options.rows.is_some());
+                examination.log(&path, &log, levels.as_ref(), options.rows.is_some())?;
             }
             Kind::Run(path) => run::run(&mut examination, &path, named.as_ref(), &options.device)?,
             Kind::Model(path) => run::model(&mut examination, &path, named.as_ref(), &options.device)?,
@@ -225,7 +236,13 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     }
     let findings = sorted(examination.findings);
     let healthy = findings.iter().all(|finding| finding.severity == Severity::Note);
-    Ok(Report { version: env!("CARGO_PKG_VERSION"), healthy, subjects: examination.subjects, findings })
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        healthy,
+        subjects: examination.subjects,
+        findings,
+        plots: examination.plots.map_or(Vec::new(), plots::Plots::written),
+    })
 }
 
 /// Whether a plateau of the log is a level of these data to the last digits: then they are the log's own.

@@ -76,5 +76,6 @@ pub mod rng;
 pub mod run;
 pub mod schedule;
 pub mod train;
+pub mod verify;
 
 pub use error::{Error, Result};

@@ -19,6 +19,7 @@ use rbm_gpu::{
     rbm::{Layer, Rbm, Shape},
     rng::{Philox, Stream, uniform_at},
     train::Trainer,
+    verify::verify_backend,
 };
 
 type Result<T> = rbm_gpu::Result<T>;
@@ -537,4 +538,27 @@ fn healthy_runs_get_nothing_worse_than_a_note() {
         wrong.extend(found.iter().map(|finding| format!("{what}: {} {}", finding.name, finding.seen)));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What verify must find of a backend that is wrong, and of one that is right.
+#[test]
+fn verify_names_the_kernel_that_is_wrong() {
+    for (fault, expected) in [
+        (Fault::None, &[][..]),
+        (Fault::NotTransposed, &["sample_visible", "step", "chains stay in p(v)"]),
+        (Fault::NotAveraged, &["update", "step"]),
+        (Fault::FrozenNumbers, &["random words", "half steps", "step"]),
+        (Fault::NotSampled, &["half steps", "step"]),
+        (Fault::SameMinibatch, &["gather"]),
+    ] {
+        let open = |shape: Shape, _rows: usize| -> Result<Box<dyn Backend>> {
+            Ok(Box::new(Faulty { inner: Box::new(Cpu::open(shape)), fault, started: false }))
+        };
+        let report = verify_backend(Cpu::info(), &open, |_| {}).unwrap();
+        let failed: Vec<_> =
+            report.checks.iter().filter(|check| !check.passes()).map(|check| check.name).collect();
+        println!("{fault:?}: {failed:?}");
+        assert_eq!(report.passed, expected.is_empty(), "{fault:?}: {failed:?}");
+        assert!(expected.iter().all(|name| failed.contains(name)), "{fault:?}: {failed:?}");
+    }
 }

@@ -26,6 +26,12 @@ fn text(report: &Report) -> String {
     for one in &report.findings {
         text += &format!("\n{}", finding(one));
     }
+    if !report.plots.is_empty() {
+        text.push('\n');
+    }
+    for plot in &report.plots {
+        text += &format!("wrote {}\n", plot.display());
+    }
     let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
         let count = report.findings.iter().filter(|finding| finding.severity == severity).count();
         format!("{count} {severity}{}", if count == 1 { "" } else { "s" })

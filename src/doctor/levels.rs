@@ -69,7 +69,7 @@ impl Levels {
     }
 
     /// What a log of costs may be a sum over, or a mean: each with its factor of the total.
-    fn norms(&self) -> [(f64, &'static str); 3] {
+    pub(super) fn norms(&self) -> [(f64, &'static str); 3] {
         let (cases, units) = (self.cases as f64, self.units as f64);
         [
             (1.0, "summed over the cases"),

@@ -18,6 +18,8 @@ use crate::{
 pub const CASES: usize = 512;
 /// Rows of which the host computes the half steps too.
 const CHECKED: usize = 3;
+/// Cases of a step that is taken to see its update.
+const STEP_CASES: usize = 100;
 /// What a probability may differ by.
 const TOLERANCE: f64 = 1e-3;
 
@@ -215,6 +217,36 @@ impl Look {
             train_energies,
             test_energies,
         })
+    }
+}
+
+impl Look {
+    /// p(h=1|v) of training cases, cases × hidden units: what an image of activity shows.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed; so for the next.
+    pub fn activity(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
+        let params = self.show(backend, 0, self.train);
+        backend.sample_hidden(&params, self.visible, self.hidden);
+        Ok(backend.read_units(self.hidden, self.train)?.0)
+    }
+
+    /// What one CD-1 step on training cases would add to `rbm`, which is on the device, at this learning rate. The model
+    /// stays as it is.
+    pub fn update(&self, backend: &mut dyn Backend, rbm: &Rbm, learning_rate: f32) -> Result<Rbm> {
+        let Shape { visible, hidden } = rbm.shape;
+        let rows = self.train.min(STEP_CASES);
+        let params = Params { learning_rate, ..self.show(backend, 0, rows) };
+        let fantasy = (backend.units(Layer::Visible, rows)?, backend.units(Layer::Hidden, rows)?);
+        let zeros = Rbm::zeros(Shape { visible, hidden });
+        backend.write_rbm(rbm, &zeros);
+        backend.sample_hidden(&params.sample(Stream::Evaluation, 1), self.visible, self.hidden);
+        backend.sample_visible(&params.sample(Stream::Evaluation, 2), self.hidden, fantasy.0);
+        backend.sample_hidden(&params, fantasy.0, fantasy.1);
+        backend.update(&params, (self.visible, self.hidden), fantasy);
+        let (_, velocity) = backend.read_rbm()?;
+        backend.write_rbm(rbm, &zeros);
+        Ok(velocity)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     data::Values,
     finding::{Finding, NAMES, Severity},
     foreign, log,
-    look::Look,
+    look::{self, Look, LookFigures},
     model::ModelFigures,
 };
 use crate::{
@@ -58,7 +58,7 @@ pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &
     let costs = log::parse(&metrics, Some("reconstruction_error"));
     if let Some(costs) = &costs {
         // Of held-out cases, which are like the training cases.
-        to.log(&folder.join("metrics.jsonl"), costs, own.as_ref().map(|(_, levels)| levels), false);
+        to.log(&folder.join("metrics.jsonl"), costs, own.as_ref().map(|(_, levels)| levels), false)?;
     }
     let mut findings = config.as_ref().map_or(Vec::new(), config::findings);
     findings.extend(metrics.lines().flat_map(recorded));
@@ -131,27 +131,53 @@ pub fn model(to: &mut Examination, path: &Path, named: Option<&Named>, device: &
             );
         }
         let config = config.unwrap_or_default();
-        let (device, look) = look(&rbm, dataset, &config, device)?;
-        about += &format!(", looked at with {source} on {device}");
-        findings.extend(look.findings());
-        measured["look"] = json!(look);
+        let seen = look(&rbm, dataset, &config, device, to.plots.is_some())?;
+        about += &format!(", looked at with {source} on {}", seen.device);
+        findings.extend(seen.figures.findings());
+        measured["look"] = json!(seen.figures);
+        if let (Some(plots), Some((activity, update))) = (&mut to.plots, seen.pictured) {
+            plots.activity(&activity, shape.hidden)?;
+            plots.histograms(
+                "updates",
+                &format!("one CD-1 step at --lr {}", config.learning_rate),
+                &update,
+            )?;
+        }
     } else if named.is_none() && own.is_none() {
         about += "; name its data to see what its hidden units do";
+    }
+    if let Some(plots) = &mut to.plots {
+        plots.histograms("weights", &path.display().to_string(), &rbm)?;
     }
     to.add("model", path.display().to_string(), about, measured, findings);
     Ok(())
 }
 
-/// The figures of a model on data, on a device that is opened for it.
+/// What was seen of a model on data.
+struct Seen {
+    device: String,
+    figures: LookFigures,
+    /// Hidden activity, cases × units, and the update of a step.
+    pictured: Option<(Vec<f32>, Rbm)>,
+}
+
+/// Looks at a model on data, on a device that is opened for it.
 fn look(
     rbm: &Rbm,
     dataset: &Dataset,
     config: &TrainConfig,
     choice: &DeviceChoice,
-) -> Result<(String, super::look::LookFigures)> {
-    let footprint = Footprint::new(rbm.shape, super::look::CASES, 2, 0);
+    pictured: bool,
+) -> Result<Seen> {
+    let footprint = Footprint::new(rbm.shape, look::CASES, 3, 0);
     let (_, mut backend) = device::open(choice, &footprint)?;
+    let backend = &mut *backend;
     backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
-    let look = Look::new(&mut *backend, dataset, rbm.shape.hidden, config.binarize, config.seed)?;
-    Ok((backend.info().name.clone(), look.look(&mut *backend, rbm)?))
+    let look = Look::new(backend, dataset, rbm.shape.hidden, config.binarize, config.seed)?;
+    let figures = look.look(backend, rbm)?;
+    let pictured = match pictured {
+        true => Some((look.activity(backend)?, look.update(backend, rbm, config.learning_rate)?)),
+        false => None,
+    };
+    Ok(Seen { device: backend.info().name.clone(), figures, pictured })
 }

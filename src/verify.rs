@@ -1,0 +1,154 @@
+//! The differential tests as a command, for the user's own device and driver: random words, every kernel at awkward sizes,
+//! one whole step, chains that must stay in the distribution they were drawn from, and log Z against enumeration.
+//!
+//! Each device's answer is held against the reference ([`crate::reference`]) or against enumeration ([`crate::exact`]).
+
+mod kernels;
+mod model;
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::{
+    backend::{Backend, DeviceInfo},
+    check,
+    config::DeviceChoice,
+    device::{self, Footprint},
+    error::{Error, Result},
+    rbm::Shape,
+};
+
+/// The options of a verification.
+#[derive(Clone, Debug, clap::Args)]
+pub struct VerifyOptions {
+    /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    pub device: DeviceChoice,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: &'static str,
+    /// What the error is of.
+    pub of: &'static str,
+    /// Cases, numbers or sizes.
+    pub cases: usize,
+    /// The largest error; infinite where a number is none.
+    pub error: f64,
+    /// The largest that passes.
+    pub tolerance: f64,
+    /// Where the largest error was.
+    pub at: String,
+}
+
+impl Check {
+    /// Nothing seen yet.
+    fn new(name: &'static str, of: &'static str, tolerance: f64) -> Self {
+        Self { name, of, cases: 0, error: 0.0, tolerance, at: String::new() }
+    }
+
+    /// One case more.
+    fn see(&mut self, error: f64, at: impl FnOnce() -> String) {
+        self.cases += 1;
+        let error = if error.is_nan() { f64::INFINITY } else { error };
+        if error > self.error {
+            (self.error, self.at) = (error, at());
+        }
+    }
+
+    /// Whether the error is within its tolerance.
+    pub fn passes(&self) -> bool {
+        self.cases > 0 && self.error <= self.tolerance
+    }
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifyReport {
+    /// Of this program.
+    pub version: &'static str,
+    /// What was verified.
+    pub device: DeviceInfo,
+    /// Whether everything passed.
+    pub passed: bool,
+    /// The table.
+    pub checks: Vec<Check>,
+    /// Time in all.
+    pub seconds: f64,
+}
+
+/// Rows, visible and hidden units: 1, and around a vec4, a word of 32 bits and the tiles; never square.
+const SIZES: [(usize, usize, usize); 9] = [
+    (1, 1, 1),
+    (1, 2, 130),
+    (3, 4, 5),
+    (7, 31, 33),
+    (9, 33, 32),
+    (32, 128, 65),
+    (33, 129, 127),
+    (65, 63, 128),
+    (12, 1, 1),
+];
+
+/// Opens a backend for a model of this shape and minibatches of up to so many rows.
+pub type Open<'a> = dyn Fn(Shape, usize) -> Result<Box<dyn Backend>> + 'a;
+
+/// Verifies the best device that the choice means. `report` is called with each line as it is known.
+///
+/// # Errors
+/// [`Error::Usage`] where there is no such device, [`Error::Device`] if it fails.
+pub fn verify(options: &VerifyOptions, report: impl FnMut(&Check)) -> Result<VerifyReport> {
+    let candidates = device::choose(&options.device)?;
+    let first = candidates.first().ok_or_else(|| Error::Usage("no device was found".into()))?;
+    verify_backend(first.info(), &|shape, rows| first.open(&Footprint::new(shape, rows, 6, 0)), report)
+}
+
+/// The same for any backend.
+///
+/// # Errors
+/// What opening gives, and [`Error::Device`].
+pub fn verify_backend(info: DeviceInfo, open: &Open, mut report: impl FnMut(&Check)) -> Result<VerifyReport> {
+    let start = Instant::now();
+    let mut checks = Vec::new();
+    let mut add = |found: Vec<Check>| {
+        found.iter().for_each(&mut report);
+        checks.extend(found);
+    };
+    add(kernels::random_words(open)?);
+    add(kernels::kernels(open)?);
+    add(step(open)?);
+    add(model::stationarity(open)?);
+    add(model::log_z(open)?);
+    Ok(VerifyReport {
+        version: env!("CARGO_PKG_VERSION"),
+        device: info,
+        passed: checks.iter().all(Check::passes),
+        checks,
+        seconds: start.elapsed().as_secs_f64(),
+    })
+}
+
+/// One CD-1 step of a size that a run has.
+fn step(open: &Open) -> Result<Vec<Check>> {
+    let (rows, shape) = (32, Shape { visible: 784, hidden: 100 });
+    let mut backend = open(shape, rows)?;
+    let found = check::step(&mut *backend, shape, rows, 1)?;
+    let tolerance = f64::from(check::TOLERANCE);
+    let at = || format!("{rows} cases of {}×{} units", shape.visible, shape.hidden);
+    let line = |of, error: f64, tolerance| {
+        let mut line = Check::new("step", of, tolerance);
+        line.see(error, at);
+        line
+    };
+    Ok(vec![
+        line("means", found.mean_error.into(), tolerance),
+        line("parameters", found.parameter_error.into(), tolerance),
+        line("states that are not u < p", found.wrong_states as f64, 0.0),
+    ])
+}

@@ -1,0 +1,271 @@
+//! Every kernel against its twin, on random data, with rows beyond the last that nothing may touch.
+
+use super::{Check, Open, SIZES};
+use crate::{
+    backend::{Backend, MULTIPLY_ADDS, Params, Units},
+    check::{TOLERANCE, largest_difference, largest_rbm_difference, random_rbm, random_states, wrong_states},
+    data::Rows,
+    error::Result,
+    host::Host,
+    rbm::{Layer, Rbm, Shape},
+    reference::Reference,
+    rng::Stream,
+};
+
+/// Rows beyond the last, in every buffer.
+const GUARD: usize = 2;
+/// What they hold.
+const UNTOUCHED: f32 = 7.5;
+
+/// The device's uniforms, which show themselves as u < p, for seeds, steps and chains far apart.
+pub fn random_words(open: &Open) -> Result<Vec<Check>> {
+    let (shape, rows) = (Shape { visible: 1001, hidden: 1 }, 40);
+    let mut backend = open(shape, rows)?;
+    let mut biased = Rbm::zeros(shape);
+    biased.visible_bias.iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
+    backend.write_rbm(&biased, &Rbm::zeros(shape));
+    // The hidden units start off, so p = σ(b).
+    let hidden = backend.units(Layer::Hidden, rows)?;
+    let visible = backend.units(Layer::Visible, rows)?;
+    let mut check = Check::new("random words", "states that are not u < p", 0.0);
+    for (seed, step, sweep, first_chain) in
+        [(0, 0, 0, 0), (1, 2, 3, 4), (u64::MAX, u32::MAX, (1 << 28) - 1, 1 << 31)]
+    {
+        let params = Params { step, first_chain, ..Params::new(shape, rows, seed) };
+        let params = params.sample(Stream::Visible, sweep);
+        backend.sample_visible(&params, hidden, visible);
+        let (means, states) = backend.read_units(visible, rows)?;
+        let wrong = wrong_states(&params, shape.visible, &means, &states);
+        check.see(wrong as f64, || format!("seed {seed}, step {step}, sweep {sweep}, chain {first_chain}"));
+        check.cases += rows * shape.visible - 1;
+    }
+    Ok(vec![check])
+}
+
+/// One size: the device and the reference, with the same model.
+struct Case {
+    rows: usize,
+    shape: Shape,
+    seed: u64,
+    sides: [Box<dyn Backend>; 2],
+}
+
+impl Case {
+    fn new(open: &Open, (rows, visible, hidden): (usize, usize, usize), seed: u64) -> Result<Self> {
+        let shape = Shape { visible, hidden };
+        let device = open(shape, rows + GUARD)?;
+        let reference = Host::new(Reference, device.info().clone(), shape);
+        let mut sides: [Box<dyn Backend>; 2] = [device, Box::new(reference)];
+        let (rbm, velocity) = (random_rbm(shape, 0.3, seed), random_rbm(shape, 0.1, seed + 1));
+        sides.iter_mut().for_each(|side| side.write_rbm(&rbm, &velocity));
+        Ok(Self { rows, shape, seed, sides })
+    }
+
+    fn params(&self) -> Params {
+        Params { step: 5, ..Params::new(self.shape, self.rows, self.seed) }
+    }
+
+    fn name(&self) -> String {
+        format!("rows={} visible={} hidden={}", self.rows, self.shape.visible, self.shape.hidden)
+    }
+
+    /// Units on both sides, with these values in their first rows.
+    fn units(&mut self, layer: Layer, values: &[f32]) -> Result<[Units; 2]> {
+        let mut all = vec![UNTOUCHED; (self.rows + GUARD) * self.shape.units(layer)];
+        all[..values.len()].copy_from_slice(values);
+        let mut units = Vec::new();
+        for side in &mut self.sides {
+            let handle = side.units(layer, self.rows + GUARD)?;
+            side.write_units(handle, &all, &all);
+            units.push(handle);
+        }
+        Ok([units[0], units[1]])
+    }
+
+    /// Means and states; a guarded row that was touched makes the first mean NaN.
+    fn read(&mut self, side: usize, layer: Layer, units: Units) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (mut means, mut states) = self.sides[side].read_units(units, self.rows + GUARD)?;
+        let used = self.rows * self.shape.units(layer);
+        let touched = means[used..].iter().chain(&states[used..]).any(|&x| x != UNTOUCHED);
+        means.truncate(used);
+        states.truncate(used);
+        if touched {
+            means[0] = f32::NAN;
+            states[0] = f32::NAN;
+        }
+        Ok((means, states))
+    }
+
+    fn half_steps(&mut self, means: &mut [Check; 2], wrong: &mut Check) -> Result<()> {
+        for (at, (from, to)) in
+            [(Layer::Visible, Layer::Hidden), (Layer::Hidden, Layer::Visible)].into_iter().enumerate()
+        {
+            let width = self.shape.units(from);
+            let binary = random_states(self.rows, width, self.seed);
+            let grey: Vec<f32> =
+                binary.iter().zip(0..).map(|(x, i)| x * 0.75 + (i % 97) as f32 / 400.0).collect();
+            for input in [binary, grey] {
+                for params in [self.params(), Params { beta: 0.4, ..self.params() }.sample(Stream::Hidden, 2)]
+                {
+                    let inputs = self.units(from, &input)?;
+                    let outputs = self.units(to, &[])?;
+                    for ((side, input), output) in self.sides.iter_mut().zip(inputs).zip(outputs) {
+                        match to {
+                            Layer::Hidden => side.sample_hidden(&params, input, output),
+                            Layer::Visible => side.sample_visible(&params, input, output),
+                        }
+                    }
+                    let (found, expected) = (self.read(0, to, outputs[0])?, self.read(1, to, outputs[1])?);
+                    means[at].see(largest_difference(&found.0, &expected.0).into(), || self.name());
+                    let count = wrong_states(&params, self.shape.units(to), &found.0, &found.1);
+                    wrong.see(count as f64, || self.name());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, check: &mut Check) -> Result<()> {
+        let units = self.shape.visible;
+        let bytes: Vec<u8> = (0..(self.rows + 5) * units).map(|i| (i * 89 % 256) as u8).collect();
+        let bits: Vec<bool> = bytes.iter().map(|byte| byte % 3 == 0).collect();
+        let order: Vec<u32> =
+            (0..self.rows as u32 + 2).map(|row| (row * 7 + 3) % (self.rows as u32 + 5)).collect();
+        for rows in [Rows::from_bytes(units, &bytes, 1.0 / 255.0), Rows::from_bits(units, &bits)] {
+            let plain = self.params().layout(rows.layout()).minibatch(2, self.rows);
+            for params in [plain, plain.sample(Stream::Binarize, 0)] {
+                let outputs = self.units(Layer::Visible, &[])?;
+                for (side, output) in self.sides.iter_mut().zip(outputs) {
+                    let data = side.data(rows.layout(), rows.len())?;
+                    side.write_data(data, rows.words());
+                    side.write_order(data, &order);
+                    side.gather(&params, data, output);
+                }
+                let found = self.read(0, Layer::Visible, outputs[0])?.1;
+                let expected = self.read(1, Layer::Visible, outputs[1])?.1;
+                check.see(largest_difference(&found, &expected).into(), || self.name());
+            }
+        }
+        Ok(())
+    }
+
+    /// The update, plain and centred, and what follows parameters: offsets and averages.
+    fn updates(&mut self, checks: &mut [Check; 3]) -> Result<()> {
+        let Shape { visible, hidden } = self.shape;
+        let rate =
+            Params { learning_rate: 0.3, momentum: 0.7, weight_decay: 0.05, rate: 0.25, ..self.params() };
+        let centred = Params { flags: Params::CENTRED, chains: rate.rows.div_ceil(2), ..rate };
+        let grey = |units, seed| -> Vec<f32> {
+            let states = random_states(self.rows, units, seed);
+            states.iter().zip(0..).map(|(x, i)| x * 0.75 + (i % 89) as f32 / 400.0).collect()
+        };
+        let values = [
+            (Layer::Visible, random_states(self.rows, visible, 1)),
+            (Layer::Hidden, grey(hidden, 2)),
+            (Layer::Visible, grey(visible, 3)),
+            (Layer::Hidden, grey(hidden, 4)),
+        ];
+        let offsets = [grey(visible, 5)[..visible].to_vec(), grey(hidden, 6)[..hidden].to_vec()];
+        let mut units = Vec::new();
+        for (layer, values) in &values {
+            units.push(self.units(*layer, values)?);
+        }
+        for params in [rate, centred] {
+            let mut results = Vec::new();
+            for (side, at) in self.sides.iter_mut().zip(0..) {
+                side.write_offsets(&offsets[0], &offsets[1]);
+                side.update(&params, (units[0][at], units[1][at]), (units[2][at], units[3][at]));
+                side.average(&params);
+                side.track(&params, units[1][at]);
+                results.push((side.read_rbm()?, side.read_average()?, side.read_offsets()?));
+            }
+            let [(found, average, offsets), (expected, expected_average, expected_offsets)] = &results[..]
+            else {
+                continue;
+            };
+            // A centred bias takes in the errors of a whole row of weights.
+            let terms = if params.has(Params::CENTRED) { visible.max(hidden) as f32 / 20.0 } else { 1.0 };
+            let error = largest_rbm_difference(&found.0, &expected.0)
+                .max(largest_rbm_difference(&found.1, &expected.1))
+                / terms.max(1.0);
+            checks[0].see(error.into(), || self.name());
+            let error = largest_rbm_difference(average, expected_average) / terms.max(1.0);
+            checks[1].see(error.into(), || self.name());
+            let error = largest_difference(&offsets.1, &expected_offsets.1);
+            checks[2].see(error.into(), || self.name());
+            let (rbm, velocity) = expected.clone();
+            self.sides.iter_mut().for_each(|side| side.write_rbm(&rbm, &velocity));
+        }
+        Ok(())
+    }
+
+    /// The kernels that give a number a row, or take one.
+    fn numbers(&mut self, checks: &mut [Check; 5]) -> Result<()> {
+        let visible = self.shape.visible;
+        let params = Params { beta: 0.8, ..self.params() };
+        let x = self.units(Layer::Visible, &random_states(self.rows, visible, 1))?;
+        let p: Vec<f32> = (0..self.rows * visible).map(|i| (i % 89) as f32 / 89.0).collect();
+        let p = self.units(Layer::Visible, &p)?;
+        let bias: Vec<f32> = (0..visible).map(|i| (i % 13) as f32 * 0.5 - 3.0).collect();
+        let mut results = Vec::new();
+        for (side, at) in self.sides.iter_mut().zip(0..) {
+            let mut read = Vec::new();
+            let energies = side.values(self.rows)?;
+            side.free_energy(&params, x[at], energies);
+            read.push(side.read_values(energies, self.rows)?);
+            let errors = side.values(self.rows)?;
+            side.write_values(errors, &vec![1.5; self.rows]);
+            side.squared_error(&params, x[at], p[at], errors);
+            read.push(side.read_values(errors, self.rows)?);
+            let biases = side.values(visible)?;
+            side.write_values(biases, &bias);
+            side.set_visible_bias(&Params::new(self.shape, 1, 0), biases);
+            read.push(side.read_rbm()?.0.visible_bias);
+            let (from, to) = (side.values(self.rows)?, side.values(self.rows)?);
+            let numbers: Vec<f32> = (0..self.rows).map(|row| row as f32 / 128.0 - 0.25).collect();
+            side.write_values(from, &numbers);
+            side.copy(&params, from, to);
+            read.push(side.read_values(to, self.rows)?);
+            side.multiply_add(&params, from);
+            read.push(side.read_values(from, self.rows)?);
+            results.push(read);
+        }
+        for ((check, found), expected) in checks.iter_mut().zip(&results[0]).zip(&results[1]) {
+            // A sum has an error of the size of its terms.
+            let size = expected.iter().fold(1.0_f32, |size, x| size.max(x.abs()));
+            check.see((largest_difference(found, expected) / size).into(), || self.name());
+        }
+        Ok(())
+    }
+}
+
+/// All kernels at all sizes.
+pub fn kernels(open: &Open) -> Result<Vec<Check>> {
+    let tolerance = f64::from(TOLERANCE);
+    let mut gather = Check::new("gather", "states", 0.0);
+    let mut means = ["sample_hidden", "sample_visible"].map(|name| Check::new(name, "means", tolerance));
+    let mut wrong = Check::new("half steps", "states that are not u < p", 0.0);
+    let mut updates = [("update", "parameters"), ("average", "parameters"), ("track", "offsets")]
+        .map(|(name, of)| Check::new(name, of, tolerance));
+    let mut numbers = [
+        Check::new("free_energy", "share of the largest", 2e-6),
+        Check::new("squared_error", "share of the largest", 2e-6),
+        Check::new("set_visible_bias", "biases", 0.0),
+        Check::new("copy", "numbers", 0.0),
+        // Each of its roundings may be fused or not.
+        Check::new("multiply_add", "numbers", MULTIPLY_ADDS as f64 * 6e-8),
+    ];
+    for (size, seed) in SIZES.into_iter().zip(7..) {
+        let mut case = Case::new(open, size, seed)?;
+        case.gather(&mut gather)?;
+        case.half_steps(&mut means, &mut wrong)?;
+        case.updates(&mut updates)?;
+        case.numbers(&mut numbers)?;
+    }
+    let mut all = vec![gather];
+    all.extend(means);
+    all.push(wrong);
+    all.extend(updates);
+    all.extend(numbers);
+    Ok(all)
+}

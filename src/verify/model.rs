@@ -1,0 +1,92 @@
+//! What the kernels are for: chains that stay in the model's distribution, and log Z.
+
+use super::{Check, Open};
+use crate::{
+    ais::{AisOptions, Annealer, Base},
+    backend::Params,
+    check::random_rbm,
+    data::Rows,
+    error::Result,
+    exact,
+    rbm::{Layer, Rbm, Shape},
+    rng::{Stream, uniform_at},
+};
+
+const CHAINS: usize = 20_000;
+const SWEEPS: u32 = 20;
+/// A deviation of more standard errors is no accident.
+const SURPRISING: f64 = 5.0;
+
+/// Chains that are drawn exactly from p(v) must stay there: after twenty Gibbs sweeps, Pearson's χ² of the counts of all
+/// states is still that of a sample.
+pub fn stationarity(open: &Open) -> Result<Vec<Check>> {
+    let shape = Shape { visible: 6, hidden: 4 };
+    let rbm = random_rbm(shape, 1.0, 9);
+    let distribution = exact::visible_distribution(&rbm)?;
+    let mut states = Vec::with_capacity(CHAINS * shape.visible);
+    for chain in 0..CHAINS {
+        let u = f64::from(uniform_at(5, 0, Stream::Synthetic.draw(2), chain as u32, 0));
+        let mut below = 0.0;
+        let number = distribution.iter().position(|p| {
+            below += p;
+            u < below
+        });
+        let number = number.unwrap_or(distribution.len() - 1);
+        states.extend((0..shape.visible).map(|unit| (number >> unit & 1) as f32));
+    }
+    let mut backend = open(shape, CHAINS)?;
+    let visible = backend.units(Layer::Visible, CHAINS)?;
+    let hidden = backend.units(Layer::Hidden, CHAINS)?;
+    backend.write_rbm(&rbm, &Rbm::zeros(shape));
+    backend.write_units(visible, &states, &states);
+    let params = Params::new(shape, CHAINS, 2);
+    for sweep in 0..SWEEPS {
+        backend.sample_hidden(&params.sample(Stream::Hidden, sweep), visible, hidden);
+        backend.sample_visible(&params.sample(Stream::Visible, sweep), hidden, visible);
+    }
+    let mut counts = vec![0.0; distribution.len()];
+    for state in backend.read_units(visible, CHAINS)?.1.chunks(shape.visible) {
+        let number = state.iter().rev().fold(0, |number, &unit| number << 1 | usize::from(unit == 1.0));
+        counts[number] += 1.0;
+    }
+    // States that are hardly ever met are counted together.
+    let (mut chi_squared, mut cells, mut rare) = (0.0, 0.0, (0.0, 0.0));
+    let mut cell = |count: f64, expected: f64| {
+        chi_squared += (count - expected).powi(2) / expected;
+        cells += 1.0;
+    };
+    for (count, p) in counts.iter().zip(&distribution) {
+        let expected = p * CHAINS as f64;
+        if expected < 10.0 {
+            rare = (rare.0 + count, rare.1 + expected);
+        } else {
+            cell(*count, expected);
+        }
+    }
+    if rare.1 > 1.0 {
+        cell(rare.0, rare.1);
+    }
+    let freedom: f64 = cells - 1.0;
+    let mut check = Check::new("chains stay in p(v)", "standard errors of χ²", SURPRISING);
+    let deviation = (chi_squared - freedom).abs() / (2.0 * freedom).sqrt();
+    check.see(deviation, || format!("χ² {chi_squared:.1} for {freedom} degrees of freedom"));
+    check.cases = CHAINS;
+    Ok(vec![check])
+}
+
+/// log Z of a small model, by annealed importance sampling on the device, against enumeration.
+pub fn log_z(open: &Open) -> Result<Vec<Check>> {
+    let shape = Shape { visible: 20, hidden: 10 };
+    let rbm = random_rbm(shape, 0.3, 4);
+    let expected = exact::log_partition_function(&rbm)?;
+    let options = AisOptions { chains: 200, temperatures: 300, ..AisOptions::default() };
+    let mut backend = open(shape, options.chains)?;
+    backend.write_rbm(&rbm, &Rbm::zeros(shape));
+    let annealer = Annealer::new(&mut *backend, shape, options)?;
+    let density = vec![0.5; shape.visible];
+    let starts = Rows::from_bits(shape.visible, &(0..20 * 64).map(|i| i * i % 7 < 3).collect::<Vec<_>>());
+    let found = annealer.run(&mut *backend, &rbm.visible_bias, &Base::new(shape, &density), &starts)?;
+    let mut check = Check::new("log Z by sampling", "nats from enumeration", 0.1);
+    check.see((found.log_z - expected).abs(), || format!("{:.4}, exactly {expected:.4}", found.log_z));
+    Ok(vec![check])
+}
