@@ -90,3 +90,101 @@ fn bad_input_is_answered() {
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
 }
+
+/// A quick run on the native path.
+fn train(folder: &Path, out: &str, more: &[&str]) -> Output {
+    let arguments =
+        ["train", "--device", "cpu", "--data", "bars-and-stripes:4", "--hidden", "12", "--batch", "8"];
+    let output = rbm_gpu(folder, &[&arguments[..], &["--epochs", "60", "--out", out], more].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+#[test]
+fn a_healthy_run_has_nothing_worse_than_notes() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), "run", &["--lr", "0.2", "--momentum", "0.8"]);
+    let (report, code) = doctor(folder.path(), &["run", "--device", "cpu", "--plots", "plots"]);
+    assert_eq!((report["healthy"].as_bool(), code), (Some(true), Some(0)), "{report}");
+    let kinds: Vec<_> =
+        report["subjects"].as_array().unwrap().iter().map(|subject| &subject["kind"]).collect();
+    assert_eq!(kinds, ["data", "log", "run", "model"]);
+    for (file, begins) in [
+        ("cost.svg", "<svg"),
+        ("weights.svg", "<svg"),
+        ("updates.svg", "<svg"),
+        ("activity.png", "\u{fffd}PNG"),
+    ] {
+        let bytes = fs::read(folder.path().join("plots").join(file)).unwrap();
+        assert!(String::from_utf8_lossy(&bytes).starts_with(begins), "{file}");
+    }
+    let again = rbm_gpu(folder.path(), &["doctor", "run", "--plots", "plots"]);
+    assert_eq!(again.status.code(), Some(2), "plots are never overwritten");
+}
+
+#[test]
+fn what_is_found_during_a_run_is_said_once_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = train(folder.path(), "sick", &["--lr", "30"]);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(printed.matches("error: learning-rate-too-high").count(), 1, "{printed}");
+    let metrics = fs::read_to_string(folder.path().join("sick/metrics.jsonl")).unwrap();
+    assert_eq!(metrics.matches("\"learning-rate-too-high\"").count(), 1, "{metrics}");
+    assert_eq!(metrics.lines().count(), 60, "a line an epoch");
+    let (report, code) = doctor(folder.path(), &["sick", "--device", "cpu"]);
+    assert_eq!((names(&report)[0], code), ("learning-rate-too-high", Some(1)));
+
+    // Looking changes nothing.
+    let output = train(folder.path(), "alone", &["--lr", "30", "--no-doctor"]);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("learning-rate"));
+    let model = |run: &str| fs::read(folder.path().join(run).join("model.safetensors")).unwrap();
+    assert!(model("sick") == model("alone"));
+}
+
+#[test]
+fn models_from_elsewhere_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    // Three visible and five hidden units as PyTorch's examples write them; all hidden biases are one number.
+    let weights: Vec<u8> = (0..15).flat_map(|i| (0.1 * i as f32 - 0.7).to_le_bytes()).collect();
+    let visible: Vec<u8> = [0.5_f32, -0.25, 1.0].iter().flat_map(|b| b.to_le_bytes()).collect();
+    let write = |name: &str, weights_shape: Vec<usize>, hidden: [f64; 5]| {
+        let hidden: Vec<u8> = hidden.iter().flat_map(|c| c.to_le_bytes()).collect();
+        let view = |dtype, shape: Vec<usize>, bytes| {
+            safetensors::tensor::TensorView::new(dtype, shape, bytes).unwrap()
+        };
+        let tensors = [
+            ("rbm.W", view(safetensors::Dtype::F32, weights_shape, &weights)),
+            ("rbm.h_bias", view(safetensors::Dtype::F64, vec![1, 5], &hidden)),
+            ("rbm.v_bias", view(safetensors::Dtype::F32, vec![3], &visible)),
+        ];
+        fs::write(folder.path().join(name), safetensors::serialize(tensors, None).unwrap()).unwrap();
+    };
+    write("turned.safetensors", vec![5, 3], [2.5; 5]);
+    let (report, code) = doctor(folder.path(), &["turned.safetensors"]);
+    assert_eq!((names(&report), code), (vec!["bias-moves-as-one"], Some(1)));
+    let about = report["subjects"][0]["about"].as_str().unwrap();
+    assert!(about.contains("3 visible and 5 hidden") && about.contains("as Wᵀ, rbm.v_bias as b"), "{about}");
+
+    write("broken.safetensors", vec![3, 5], [0.0, 1.0, f64::NAN, 0.5, 2.0]);
+    let (report, _) = doctor(folder.path(), &["broken.safetensors"]);
+    assert_eq!(names(&report), ["non-finite"]);
+    assert!(report["findings"][0]["seen"].as_str().unwrap().contains("hidden_bias[2] is NaN"), "{report}");
+
+    let output = rbm_gpu(folder.path(), &["doctor", "turned.safetensors", "shifter"]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && message.contains("found 19 in shifter"), "{message}");
+    fs::write(folder.path().join("torn.safetensors"), [9, 0, 0, 0, 0, 0, 0, 0, b'{']).unwrap();
+    assert_eq!(rbm_gpu(folder.path(), &["doctor", "torn.safetensors"]).status.code(), Some(2));
+}
+
+#[test]
+fn verify_ends_with_a_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = rbm_gpu(folder.path(), &["verify", "--device", "cpu"]);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() == Some(0) && printed.contains("passed"), "{printed}");
+    let output = rbm_gpu(folder.path(), &["verify", "--device", "reference", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["passed"] == true && report["checks"].as_array().unwrap().len() > 12, "{report}");
+    assert_eq!(rbm_gpu(folder.path(), &["verify", "--device", "no-such"]).status.code(), Some(2));
+}

@@ -10,6 +10,8 @@ const COMPARED_UNITS: usize = 400;
 const COMPARED_WEIGHTS: usize = 128;
 /// Two units are duplicates if the angle between their weights has a larger cosine.
 const SAME: f64 = 0.99;
+/// What the weights of a hidden unit may add up to: good models of a few patterns get to 10.
+const LARGEST_INPUT: f64 = 30.0;
 
 /// The spread of a group of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -92,10 +94,15 @@ impl ModelFigures {
                 ));
             }
         }
-        if deviation > 3.0 || largest > 100.0 {
+        let input = deviation * (self.units.0 as f64).sqrt();
+        if input > LARGEST_INPUT || largest > 100.0 {
             found.push(Finding::warning(
                 "weights-too-large",
-                format!("the weights' standard deviation is {deviation:.3}, the largest is {largest:.1}"),
+                format!(
+                    "the weights' standard deviation is {deviation:.3}, the largest is {largest:.1}; {} such weights add up to \
+                     ±{input:.0}",
+                    self.units.0
+                ),
                 "σ(x) has no gradient for large x: units are on or off whatever else they see, and chains hardly move (Hinton \
                  2010, section 10)",
                 "a lower --lr, --weight-decay 0.001; in your own code: W ← W + ε(… − λW)",
@@ -116,7 +123,7 @@ impl ModelFigures {
                    section 8)";
         let fix = "initial weights from N(0, 0.01²), each drawn by itself, and hidden states that are drawn by themselves; else \
                    fewer --hidden units";
-        let many = self.duplicates * 4 > self.compared;
+        let many = self.duplicates * 2 > self.compared;
         Some(if many { Finding::warning } else { Finding::note }("duplicate-hidden-units", seen, why, fix))
     }
 }

@@ -10,7 +10,10 @@ use std::{
 use image::{GrayImage, Luma};
 use plotters::{coord::Shift, prelude::*};
 
-use super::{levels::Levels, log::Log};
+use super::{
+    levels::Levels,
+    log::{Log, LogFigures},
+};
 use crate::{
     error::{Error, Result, usage},
     rbm::Rbm,
@@ -87,7 +90,7 @@ impl Plots {
                 ("hidden biases c", &rbm.hidden_bias),
             ];
             for (part, (group, values)) in area.split_evenly((3, 1)).iter().zip(groups) {
-                draw_histogram(part, &format!("{group}: {name} of {title}"), values)?;
+                draw_histogram(part, &format!("{group} {title}"), values)?;
             }
             Ok(())
         })
@@ -133,48 +136,53 @@ fn draw_costs(area: &DrawingArea<SVGBackend, Shift>, log: &Log, levels: Option<&
     if costs.is_empty() {
         return Ok(());
     }
-    // Sums over the cases, means of them, or means of all values, whichever the costs are nearest to.
-    let middle = (largest.abs() * smallest.abs().max(1e-12)).sqrt();
     let lines = levels.map_or(Vec::new(), |levels| {
-        let apart = |factor: f64| (levels.mean_image.total * factor / middle).ln().abs();
-        let norms = levels.norms();
-        let best = norms.iter().min_by(|a, b| apart(a.0).total_cmp(&apart(b.0))).map_or(1.0, |norm| norm.0);
+        let factor = factor(levels, log, (largest.abs() * smallest.abs().max(1e-12)).sqrt());
         vec![
-            ("all off, Σx²", levels.all_off.total * best, BLUE),
-            ("all on, Σ(1−x)²", levels.all_on.total * best, RED),
-            ("mean image, Σ(x−x̄)²", levels.mean_image.total * best, GREEN),
+            ("all off, Σx²", levels.all_off.total * factor, BLUE),
+            ("all on, Σ(1−x)²", levels.all_on.total * factor, RED),
+            ("mean image, Σ(x−x̄)²", levels.mean_image.total * factor, GREEN),
         ]
     });
     let top = lines.iter().map(|line| line.1).fold(largest, f64::max);
     let bottom = lines.iter().map(|line| line.1).fold(smallest, f64::min);
     let last = log.costs.len() as f64;
-    // Most costs are positive and fall by orders of magnitude; others get a plain axis.
-    let margin = 0.05 * (top - bottom).max(1e-9 * top.abs());
-    let title = format!("{} of {} epochs", log.key, log.costs.len());
+    // Squared errors are positive and differ by orders of magnitude; what is not gets a plain axis.
+    let logarithmic = bottom > 0.0;
+    let on_axis = |y: f64| if logarithmic { y.log10() } else { y };
+    let of_axis = |y: f64| if logarithmic { 10_f64.powf(y) } else { y };
+    let number = |y: f64| if y.abs() >= 1000.0 { format!("{y:.0}") } else { format!("{y:.3}") };
+    let (bottom, top) = (on_axis(bottom), on_axis(top));
+    let margin = (0.05 * (top - bottom)).max(1e-6 * top.abs()).max(1e-12);
     let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 16))
+        .caption(format!("{} costs, called {:?}", log.costs.len(), log.key), ("sans-serif", 16))
         .margin(16)
         .x_label_area_size(44)
         .y_label_area_size(84)
         .build_cartesian_2d(0.5..last + 0.5, bottom - margin..top + margin)
         .map_err(text)?;
-    let label = |y: &f64| if y.abs() >= 1000.0 { format!("{y:.0}") } else { format!("{y:.3}") };
     chart
         .configure_mesh()
         .x_desc("cost number")
         .y_desc("cost")
-        .y_label_formatter(&label)
+        .y_label_formatter(&|y| number(of_axis(*y)))
         .draw()
         .map_err(text)?;
     for (name, level, color) in lines {
         chart
-            .draw_series(LineSeries::new([(0.5, level), (last + 0.5, level)], color.stroke_width(1)))
+            .draw_series(LineSeries::new(
+                [(0.5, on_axis(level)), (last + 0.5, on_axis(level))],
+                color.stroke_width(1),
+            ))
             .map_err(text)?
-            .label(format!("{name}: {}", label(&level)))
+            .label(format!("{name}: {}", number(level)))
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(1)));
     }
     chart
-        .draw_series(LineSeries::new(costs, BLACK.stroke_width(2)).point_size(2))
+        .draw_series(
+            LineSeries::new(costs.iter().map(|&(x, cost)| (x, on_axis(cost))), BLACK.stroke_width(2))
+                .point_size(2),
+        )
         .map_err(text)?
         .label("cost")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], BLACK.stroke_width(2)));
@@ -185,6 +193,21 @@ fn draw_costs(area: &DrawingArea<SVGBackend, Shift>, log: &Log, levels: Option<&
         .border_style(BLACK.mix(0.3))
         .draw()
         .map_err(text)
+}
+
+/// By what the levels of all cases are to be multiplied: by as many cases as two plateaus tell; else 1 for sums over the
+/// cases, or what makes means of them, whichever brings them nearest to the costs.
+fn factor(levels: &Levels, log: &Log, middle: f64) -> f64 {
+    let plateaus = LogFigures::measure(log).plateaus;
+    if let [a, b, ..] = plateaus.as_slice() {
+        let count = levels.cases_of(a.cost, b.cost).or_else(|| levels.cases_of(b.cost, a.cost));
+        if let Some(count) = count {
+            return count.cases / levels.cases as f64;
+        }
+    }
+    let apart = |factor: f64| (levels.mean_image.total * factor / middle).ln().abs();
+    let norms = levels.norms();
+    norms.iter().min_by(|a, b| apart(a.0).total_cmp(&apart(b.0))).map_or(1.0, |norm| norm.0)
 }
 
 fn draw_histogram(area: &DrawingArea<SVGBackend, Shift>, title: &str, values: &[f32]) -> Drawn {
@@ -210,6 +233,7 @@ fn draw_histogram(area: &DrawingArea<SVGBackend, Shift>, title: &str, values: &[
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
         .x_label_formatter(&|x| if high - low < 0.05 { format!("{x:.1e}") } else { format!("{x:.2}") })
         .y_label_formatter(&|y| format!("{y:.0}"))
         .y_labels(4)

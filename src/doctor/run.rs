@@ -139,7 +139,7 @@ pub fn model(to: &mut Examination, path: &Path, named: Option<&Named>, device: &
             plots.activity(&activity, shape.hidden)?;
             plots.histograms(
                 "updates",
-                &format!("one CD-1 step at --lr {}", config.learning_rate),
+                &format!("moved by one CD-1 step at --lr {}", config.learning_rate),
                 &update,
             )?;
         }
@@ -147,7 +147,7 @@ pub fn model(to: &mut Examination, path: &Path, named: Option<&Named>, device: &
         about += "; name its data to see what its hidden units do";
     }
     if let Some(plots) = &mut to.plots {
-        plots.histograms("weights", &path.display().to_string(), &rbm)?;
+        plots.histograms("weights", &format!("of {}", path.display()), &rbm)?;
     }
     to.add("model", path.display().to_string(), about, measured, findings);
     Ok(())
