@@ -107,8 +107,7 @@ impl Cpu {
                             // SAFETY: the parts of a sum don't overlap.
                             let (means, states) =
                                 unsafe { (means.row(row, &part.columns), states.row(row, &part.columns)) };
-                            means.copy_from_slice(sums);
-                            activation.finish(row, &part.columns, means, states);
+                            activation.finish(row, &part.columns, sums, means, states);
                         }
                     },
                 );
@@ -117,17 +116,18 @@ impl Cpu {
         }
         let share = share(rows);
         let parts = means.par_chunks_mut(share * units).zip_eq(states.par_chunks_mut(share * units));
-        parts.enumerate().for_each(|(part, (means, states))| {
+        parts.enumerate().for_each_init(Vec::new, |sums, (part, (means, states))| {
             let first = part * share;
             let cases = Matrix::new(&input[first * factor.rows..], means.len() / units, factor.rows);
-            product(means, 0.0, 1.0, cases, factor);
+            sums.resize(means.len(), 0.0);
+            product(sums, 0.0, 1.0, cases, factor);
             vectorize(
                 self.arch,
                 #[inline(always)]
                 || {
-                    let rows = means.chunks_mut(units).zip(states.chunks_mut(units)).zip(first..);
-                    for ((means, states), row) in rows {
-                        activation.finish(row, &(0..units), means, states);
+                    let rows = sums.chunks(units).zip(means.chunks_mut(units)).zip(states.chunks_mut(units));
+                    for (((sums, means), states), row) in rows.zip(first..) {
+                        activation.finish(row, &(0..units), sums, means, states);
                     }
                 },
             );
@@ -169,17 +169,24 @@ struct Activation<'a> {
 }
 
 impl Activation<'_> {
-    /// Finishes some units of a row: `means` holds their sums.
+    /// Finishes some units of a row, from their sums.
     #[inline(always)]
-    fn finish(&self, row: usize, columns: &Range<usize>, means: &mut [f32], states: &mut [f32]) {
+    fn finish(
+        &self,
+        row: usize,
+        columns: &Range<usize>,
+        sums: &[f32],
+        means: &mut [f32],
+        states: &mut [f32],
+    ) {
         const WIDTH: usize = 64;
         let Self { params, bias, uniforms } = self;
         let beta = params.beta;
         let mut buffer = [0.0; WIDTH];
-        let parts = means.chunks_mut(WIDTH).zip(states.chunks_mut(WIDTH));
-        for ((means, states), first) in parts.zip(columns.clone().step_by(WIDTH)) {
-            for (x, bias) in means.iter_mut().zip(&bias[first..]) {
-                *x = sigmoid(beta * (*x + bias));
+        let parts = sums.chunks(WIDTH).zip(means.chunks_mut(WIDTH)).zip(states.chunks_mut(WIDTH));
+        for (((sums, means), states), first) in parts.zip(columns.clone().step_by(WIDTH)) {
+            for ((mean, sum), bias) in means.iter_mut().zip(sums).zip(&bias[first..]) {
+                *mean = sigmoid(beta * (sum + bias));
             }
             if !params.has(Params::SAMPLE) {
                 states.copy_from_slice(means);
