@@ -275,9 +275,13 @@ fn kind(subject: &Path) -> Result<Kind> {
     {
         return Ok(Kind::Run(subject.into()));
     }
-    if subject.is_file() {
-        let model = subject.extension().is_some_and(|extension| extension == "safetensors");
-        return Ok(if model { Kind::Model(subject.into()) } else { Kind::Log(subject.into()) });
+    let extension = subject.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if subject.is_file() && extension == "safetensors" {
+        return Ok(Kind::Model(subject.into()));
+    }
+    // An array is data; every other file is read as a log.
+    if subject.is_file() && !["npy", "npz"].contains(&extension.as_str()) {
+        return Ok(Kind::Log(subject.into()));
     }
     let text = subject.to_string_lossy();
     let source: Source = text.parse()?;

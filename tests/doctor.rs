@@ -4,8 +4,14 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    time::Instant,
 };
 
+use rbm_gpu::{
+    config::{DeviceChoice, TrainConfig},
+    data::Source,
+    train::Trainer,
+};
 use serde_json::Value;
 
 /// The costs of the question that this project grew from.
@@ -139,6 +145,26 @@ fn what_is_found_during_a_run_is_said_once_and_kept() {
     assert!(!String::from_utf8_lossy(&output.stdout).contains("learning-rate"));
     let model = |run: &str| fs::read(folder.path().join(run).join("model.safetensors")).unwrap();
     assert!(model("sick") == model("alone"));
+}
+
+#[test]
+fn looking_takes_a_small_share_of_the_time() {
+    let config = TrainConfig {
+        data: Source::BarsAndStripes(4),
+        device: DeviceChoice::Cpu,
+        hidden: 16,
+        batch: 4,
+        epochs: 3000,
+        ..TrainConfig::default()
+    };
+    let mut trainer = Trainer::new(&config, config.data.load().unwrap()).unwrap();
+    let start = Instant::now();
+    for _ in 0..config.epochs {
+        trainer.epoch(|_| {}).unwrap();
+    }
+    let share = trainer.doctor().unwrap().spent().as_secs_f64() / start.elapsed().as_secs_f64();
+    // Three hundredths, and the first epoch.
+    assert!(share > 0.0 && share < 0.04, "{share}");
 }
 
 #[test]

@@ -466,4 +466,26 @@ mod tests {
         assert_eq!(names(course(|t| if t % 8.0 == 4.0 { 20.0 } else { 3.0 })), ["two-plateaus"]);
         assert_eq!(names(course(|t| if t < 9.0 { 9.0 - t } else { f64::NAN })), ["non-finite"]);
     }
+
+    #[test]
+    fn a_level_of_the_data_is_recognised_however_it_is_normed() {
+        use super::super::data::Values;
+        use crate::data::Rows;
+        let bytes: Vec<u8> = (0..200 * 9).map(|i| (i * i * 7 % 251) as u8 / 2).collect();
+        let rows = Rows::from_bytes(9, &bytes, 1.0 / 255.0);
+        let levels = Levels::measure(&Values::new(&rows));
+        for (level, name) in [
+            (levels.all_off, "visible-units-all-off"),
+            (levels.all_on, "visible-units-all-on"),
+            (levels.mean_image, "mean-image"),
+        ] {
+            for factor in [1.0, 1.0 / 200.0, 1.0 / 1800.0] {
+                let log = Log { key: "cost".into(), costs: vec![level.total * factor; 20] };
+                let found = LogFigures::measure(&log).findings(Some((&levels, true)));
+                assert_eq!(found[0].name, name, "{}", found[0].seen);
+            }
+        }
+        let other = Log { key: "cost".into(), costs: vec![levels.all_off.total * 1.3; 20] };
+        assert_eq!(LogFigures::measure(&other).findings(Some((&levels, true)))[0].name, "cost-constant");
+    }
 }

@@ -101,12 +101,13 @@ impl Watch {
         dataset: &Dataset,
         density: &[f64],
     ) -> Result<Self> {
+        let began = Instant::now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
         let look = Look::new(backend, dataset, config.hidden, config.binarize, config.seed)?;
         let mut watch = Self {
             look,
             pace: Pace::Share(SHARE),
-            began: Instant::now(),
+            began,
             spent: Duration::ZERO,
             last_cost: Duration::ZERO,
             estimator: config.estimator,
@@ -132,6 +133,7 @@ impl Watch {
         let figures = watch.look.look(backend, &rbm)?;
         watch.say(figures.arithmetic().into_iter().collect());
         watch.latest = Latest { model: Some(ModelFigures::measure(&rbm)), look: Some(figures), step: None };
+        watch.spent = began.elapsed();
         Ok(watch)
     }
 
@@ -150,7 +152,7 @@ impl Watch {
         &self.latest
     }
 
-    /// Time spent looking at steps and models since training began.
+    /// Time spent looking, at the data and the initial model too.
     pub fn spent(&self) -> Duration {
         self.spent
     }
@@ -288,8 +290,8 @@ impl Watch {
             found.push(Finding::error(
                 "learning-rate-too-high",
                 format!(
-                    "one update adds {:.2} to the input of a hidden unit (root mean square over cases and units); {ratios}",
-                    figures.shift
+                    "one update adds {} to the input of a hidden unit (root mean square over cases and units); {ratios}",
+                    if figures.shift < 1e4 { format!("{:.2}", figures.shift) } else { format!("{:.1e}", figures.shift) }
                 ),
                 "σ goes from 0.27 to 0.73 within 2, so such an update turns units over; about 10⁻³ of W is usual (Hinton 2010, section \
                  7)",

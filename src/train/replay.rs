@@ -55,11 +55,11 @@ impl Trainer {
             Some(Stop::Failed(error)) => return error,
             None => (None, found),
         };
-        let error = Error::Diverged { epoch: self.epoch + 1, step, tensor, index, value };
         if let Some(doctor) = &mut self.doctor {
-            doctor.diverged(&error.to_string());
+            let at = step.map_or(String::new(), |step| format!(" at step {step}"));
+            doctor.diverged(&format!("{tensor}[{index}] is {value}{at}, the first number that is none"));
         }
-        error
+        Error::Diverged { epoch: self.epoch + 1, step, tensor, index, value }
     }
 
     fn replay(&mut self, before: &Snapshot) -> Option<Stop> {
