@@ -15,6 +15,7 @@ pub mod config;
 pub mod data;
 pub mod finding;
 mod foreign;
+mod learning;
 pub mod levels;
 pub mod log;
 pub mod look;

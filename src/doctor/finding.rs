@@ -121,7 +121,6 @@ pub const NAMES: &[&str] = &[
     "learning-rate-too-high",
     "learning-rate-too-low",
     "chains-stuck",
-    "chains-slow",
     "overfitting",
     "dead-hidden-units",
     "always-on-hidden-units",

@@ -1,5 +1,9 @@
 //! A log of costs, from here or elsewhere: what their course alone says, and, beside the data, what the visible units do.
 
+mod parse;
+
+pub use parse::parse;
+
 use serde::Serialize;
 
 use super::{
@@ -14,108 +18,6 @@ pub struct Log {
     pub key: String,
     /// One a line.
     pub costs: Vec<f64>,
-}
-
-/// Words that stand before a cost in a line of text, or name it in JSON; those that say more come first.
-const KEYS: [&str; 12] = [
-    "training_reconstruction_error",
-    "reconstruction_error",
-    "reconstruction error",
-    "cost",
-    "loss",
-    "error",
-    "mse",
-    "xent",
-    "cross_entropy",
-    "cross-entropy",
-    "err",
-    "energy",
-];
-
-/// Finds the costs in a text: JSON lines with a key such as `cost`; lines such as `cost = [ 969572.7 ]`; or columns of
-/// numbers, of which the last counts. `None` where there are none.
-pub fn parse(text: &str, key: Option<&str>) -> Option<Log> {
-    json_lines(text, key).or_else(|| keyed_lines(text, key)).or_else(|| bare_numbers(text))
-}
-
-fn json_lines(text: &str, key: Option<&str>) -> Option<Log> {
-    // Python writes numbers that JSON does not have.
-    let readable = |line: &str| {
-        let line = line.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null");
-        serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&line).ok()
-    };
-    let lines: Vec<_> =
-        text.lines().filter(|line| line.trim_start().starts_with('{')).filter_map(readable).collect();
-    let number = |value: &serde_json::Value| value.is_number() || value.is_null();
-    let key = match key {
-        Some(key) => key.to_string(),
-        None => KEYS.iter().find_map(|wanted| {
-            let names = lines.iter().flat_map(|line| line.iter());
-            let mut named = names.filter(|(_, value)| number(value)).map(|(name, _)| name);
-            named.find(|name| name.to_lowercase().contains(wanted)).cloned()
-        })?,
-    };
-    let costs = lines.iter().filter_map(|line| line.get(&key)).filter(|value| number(value));
-    let costs: Vec<f64> = costs.map(|value| value.as_f64().unwrap_or(f64::NAN)).collect();
-    (!costs.is_empty()).then_some(Log { key, costs })
-}
-
-fn keyed_lines(text: &str, key: Option<&str>) -> Option<Log> {
-    let one = [key.unwrap_or_default()];
-    let keys: &[&str] = if key.is_some() { &one } else { &KEYS[2..] };
-    keys.iter().find_map(|key| {
-        // Of lines with a cost, those of the most common form count: not a summary at the end.
-        let found: Vec<(String, f64)> = text
-            .lines()
-            .filter_map(|line| Some((form(line), number_after(&line.to_lowercase(), &key.to_lowercase())?)))
-            .collect();
-        let count = |form: &str| found.iter().filter(|(other, _)| other == form).count();
-        let common = found.iter().map(|(form, _)| form).max_by_key(|form| count(form))?;
-        let costs: Vec<f64> =
-            found.iter().filter(|(form, _)| form == common).map(|(_, cost)| *cost).collect();
-        (costs.len() > 1 || found.len() == 1).then(|| Log { key: key.to_string(), costs })
-    })
-}
-
-fn bare_numbers(text: &str) -> Option<Log> {
-    let split = |line: &str| {
-        let parts = line.split(|c: char| c.is_whitespace() || ",;[]()".contains(c));
-        let parts: Vec<String> = parts.filter(|part| !part.is_empty()).map(String::from).collect();
-        let numbers: Option<Vec<f64>> = parts.iter().map(|part| part.parse().ok()).collect();
-        numbers?.last().copied()
-    };
-    let costs: Vec<f64> = text.lines().filter_map(split).collect();
-    (!costs.is_empty()).then(|| Log { key: "number".into(), costs })
-}
-
-/// A line without its numbers, so that lines written by the same statement are equal.
-fn form(line: &str) -> String {
-    let letters: String = line.chars().filter(|c| c.is_alphabetic()).collect();
-    let number = |c: char| matches!(c, 'e' | 'E');
-    // An exponent's letter comes and goes.
-    letters.replace("nan", "").replace("inf", "").chars().filter(|&c| !number(c)).collect()
-}
-
-/// The number that follows `key` in a line, behind nothing but signs such as `=`, `:` and `[`.
-fn number_after(line: &str, key: &str) -> Option<f64> {
-    line.match_indices(key).find_map(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') && !key.starts_with('_') {
-            // "mycost" is another word, but "train_loss" is a loss.
-            before.filter(|&c| c == '_')?;
-        }
-        let rest =
-            line[at + key.len()..].trim_start_matches([' ', '\t', '=', ':', '[', '(', '"', '\'', '|', ',']);
-        let end =
-            rest.find(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).unwrap_or(rest.len());
-        let word = rest[..end].trim_end_matches('.');
-        let numeric = word.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
-        let special = ["nan", "inf", "-inf", "+inf", "infinity", "-nan"].contains(&word);
-        if special && word.ends_with("nan") {
-            return Some(f64::NAN);
-        }
-        (numeric || special).then(|| word.parse().ok()).flatten()
-    })
 }
 
 /// A value that a log keeps coming back to.
@@ -423,32 +325,6 @@ fn median(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn costs_are_found_however_they_are_written() {
-        for (text, key, costs) in [
-            ("Epoch: 0\ncost =  [ 969572.5]\nEpoch: 1\ncost =  [ 2.5e3]\n", "cost", vec![969_572.5, 2500.0]),
-            (
-                "epoch 1, train_loss: 0.5, val 3\nepoch 2, train_loss: nan, val 3\n",
-                "loss",
-                vec![0.5, f64::NAN],
-            ),
-            (
-                "before training: reconstruction error 52.77\nepoch   9: reconstruction error 9.498, 5 samples/s\n\
-                 epoch  10: reconstruction error 6.685, 53178 samples/s\ndone; reconstruction error 52.77 before\n",
-                "reconstruction error",
-                vec![9.498, 6.685],
-            ),
-            ("{\"epoch\": 1, \"loss\": 3.5}\n{\"epoch\": 2, \"loss\": NaN}\n", "loss", vec![3.5, f64::NAN]),
-            ("1, 5.5\n2, 4.5\n\n3, 4.25\n", "number", vec![5.5, 4.5, 4.25]),
-        ] {
-            let log = parse(text, None).unwrap();
-            assert_eq!(log.key, key, "{text}");
-            assert_eq!(format!("{:?}", log.costs), format!("{costs:?}"), "{text}");
-        }
-        assert_eq!(parse("{\"a\": 1, \"b\": 2}\n{\"a\": 3}", Some("a")).unwrap().costs, [1.0, 3.0]);
-        assert_eq!(parse("cost = xent.mean()  # costs fall\nno numbers here\n", None), None);
-    }
 
     #[test]
     fn each_course_has_its_name() {

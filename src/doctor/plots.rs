@@ -163,7 +163,9 @@ fn draw_costs(area: &DrawingArea<SVGBackend, Shift>, log: &Log, levels: Option<&
         .map_err(text)?;
     chart
         .configure_mesh()
-        .x_desc("cost number")
+        .light_line_style(TRANSPARENT)
+        .x_desc("number in the log")
+        .x_label_formatter(&|x| format!("{x:.0}"))
         .y_desc("cost")
         .y_label_formatter(&|y| number(of_axis(*y)))
         .draw()

@@ -97,15 +97,20 @@ pub struct StepFigures {
     pub drawn: Drawn,
     /// Whether the cases are those of the step before.
     pub same_minibatch: bool,
-    /// Correlation of the chains' visible states with those of the step before; persistent chains only.
-    pub chain_correlation: Option<f64>,
+    /// Correlation of persistent chains' visible states with those of so many steps before.
+    pub chain_correlation: Option<(u32, f64)>,
 }
 
-/// What is kept of a step for the next.
+/// Steps that chains get to move on: less may happen by chance.
+const PATIENCE: u32 = 20;
+
+/// What is kept of earlier steps.
+#[derive(Default)]
 pub struct Trace {
-    step: u32,
-    data: Vec<f32>,
-    chains: Vec<f32>,
+    /// The last step's data.
+    data: Option<(u32, Vec<f32>)>,
+    /// Chains of at least [`PATIENCE`] steps before the next that are compared.
+    chains: Option<(u32, Vec<f32>)>,
 }
 
 const GROUPS: [&str; 3] = ["weights", "visible biases", "hidden biases"];
@@ -125,27 +130,43 @@ impl StepReading<'_> {
         ])
     }
 
-    /// All figures, beside the trace of the step before.
-    pub fn measure(&self, last: Option<&Trace>) -> StepFigures {
-        let params = self.params;
-        let last = last.filter(|last| last.step + 1 == params.step);
-        let persistent = self.estimator == Estimator::Pcd;
+    /// All figures, beside the trace of earlier steps, to which this one is added.
+    pub fn measure(&self, trace: &mut Trace) -> StepFigures {
+        let step = self.params.step;
+        let data = &self.positive.0.1;
+        let same = trace.data.as_ref().is_some_and(|(last, rows)| last + 1 == step && rows == data);
+        trace.data = Some((step, data.clone()));
         StepFigures {
-            step: params.step,
-            rows: params.rows as usize,
+            step,
+            rows: self.params.rows as usize,
             groups: self.groups(),
             shift: self.shift(),
             drawn: self.drawn(),
-            same_minibatch: last.is_some_and(|last| last.data == self.positive.0.1),
-            chain_correlation: last
-                .filter(|_| persistent)
-                .and_then(|last| correlation(&last.chains, &self.negative.0.1, params.shape().visible)),
+            same_minibatch: same && self.is_various(),
+            chain_correlation: self.chains(&mut trace.chains),
         }
     }
 
-    /// What the next step is held against.
-    pub fn trace(self) -> Trace {
-        Trace { step: self.params.step, data: self.positive.0.1, chains: self.negative.0.1 }
+    fn chains(&self, earlier: &mut Option<(u32, Vec<f32>)>) -> Option<(u32, f64)> {
+        if self.estimator != Estimator::Pcd {
+            return None;
+        }
+        let (step, states) = (self.params.step, &self.negative.0.1);
+        let past = earlier.get_or_insert_with(|| (step, states.clone()));
+        let lag = step - past.0;
+        if lag < PATIENCE {
+            return None;
+        }
+        let found = correlation(&past.1, states, self.params.shape().visible);
+        *past = (step, states.clone());
+        found.map(|found| (lag, found))
+    }
+
+    /// Whether there are cases enough, and different ones, for equal minibatches to be no accident.
+    fn is_various(&self) -> bool {
+        let mut rows = self.positive.0.1.chunks(self.params.shape().visible);
+        let first = rows.next();
+        self.params.rows as usize >= FEWEST_ROWS && rows.any(|row| Some(row) != first)
     }
 
     fn groups(&self) -> [Move; 3] {
@@ -392,14 +413,14 @@ fn rms(values: impl Iterator<Item = f64>) -> f64 {
     (sum / f64::from(count.max(1))).sqrt()
 }
 
-/// Chains that can tell whether they move.
-const FEWEST_CHAINS: usize = 8;
+/// Chains that can tell whether they move, and cases whether they are others.
+const FEWEST_ROWS: usize = 8;
 
 /// Correlation of states of chains at two times, about the mean of each unit: 1 where all are the same as before; `None`
 /// where it means nothing.
 fn correlation(before: &[f32], after: &[f32], units: usize) -> Option<f64> {
     let rows = before.len().min(after.len()) / units;
-    if rows < FEWEST_CHAINS {
+    if rows < FEWEST_ROWS {
         return None;
     }
     if before == after {

@@ -13,9 +13,10 @@ use super::{
     config,
     data::{DataFigures, Values},
     finding::{Finding, Severity, sorted},
+    learning,
     log::{Log, LogFigures},
     look::{Look, LookFigures},
-    model::{ModelFigures, Spread, non_finite, spaced},
+    model::{ModelFigures, non_finite, spaced},
     step::{StepFigures, StepReading, Trace},
 };
 use crate::{
@@ -42,16 +43,6 @@ const SHARE: f64 = 0.03;
 const DATA_CASES: usize = 5000;
 /// Steps that are put under the lens, one after the other.
 const STEPS: usize = 2;
-/// Chains whose correlation with those of the step before is higher hardly come around: those of good models of a few
-/// patterns are at 0.98.
-const SLOW_CHAINS: f64 = 0.995;
-/// Chains that don't move at all.
-const STUCK_CHAINS: f64 = 0.9995;
-/// What one update may add to the input of a hidden unit: σ goes from 0.27 to 0.73 within 2.
-const LARGEST_SHIFT: f64 = 2.0;
-/// What all updates together must be able to add, by the largest of the first tenth of the run.
-const SMALLEST_REACH: f64 = 0.1;
-
 /// The figures of the latest look.
 #[derive(Clone, Debug, Default)]
 pub struct Latest {
@@ -81,7 +72,7 @@ pub struct Watch {
     looking: bool,
     steps_left: usize,
     before: Option<(Rbm, Rbm)>,
-    trace: Option<Trace>,
+    trace: Trace,
     errors: Vec<f64>,
     largest_shift: f64,
     latest: Latest,
@@ -118,7 +109,7 @@ impl Watch {
             looking: false,
             steps_left: 0,
             before: None,
-            trace: None,
+            trace: Trace::default(),
             errors: Vec::new(),
             largest_shift: 0.0,
             latest: Latest::default(),
@@ -129,7 +120,7 @@ impl Watch {
         watch.say(data.findings(Some(config.hidden)));
         watch.say(config::findings(config));
         let (rbm, _) = backend.read_rbm()?;
-        watch.say(initial(&rbm, density));
+        watch.say(learning::initial(&rbm, density));
         let figures = watch.look.look(backend, &rbm)?;
         watch.say(figures.arithmetic().into_iter().collect());
         watch.latest = Latest { model: Some(ModelFigures::measure(&rbm)), look: Some(figures), step: None };
@@ -200,11 +191,11 @@ impl Watch {
             negative: (chains, last),
             offsets: backend.read_offsets()?,
         };
-        let figures = reading.measure(self.trace.as_ref());
+        let figures = reading.measure(&mut self.trace);
         self.largest_shift = self.largest_shift.max(figures.shift);
-        self.trace = Some(reading.trace());
         self.say(figures.arithmetic());
-        self.say(self.of_rate(&figures));
+        self.say(learning::rate(&figures, self.largest_shift, self.steps));
+        self.say(learning::chains(&figures, self.k).into_iter().collect());
         self.latest.step = Some(figures);
         self.count(start);
         Ok(())
@@ -276,75 +267,6 @@ impl Watch {
         }
     }
 
-    /// Whether the learning rate suits the run.
-    fn of_rate(&self, figures: &StepFigures) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let [weights, visible, hidden] = figures.groups;
-        let ratios = [("W", weights), ("b", visible), ("c", hidden)]
-            .into_iter()
-            .filter(|(_, group)| group.ratio.is_finite())
-            .map(|(letter, group)| format!("{:.1e} of {letter}", group.ratio))
-            .collect::<Vec<_>>();
-        let ratios = format!("the update of step {} is {}", figures.step, ratios.join(", "));
-        if figures.shift > LARGEST_SHIFT || !figures.shift.is_finite() {
-            found.push(Finding::error(
-                "learning-rate-too-high",
-                format!(
-                    "one update adds {} to the input of a hidden unit (root mean square over cases and units); {ratios}",
-                    if figures.shift < 1e4 { format!("{:.2}", figures.shift) } else { format!("{:.1e}", figures.shift) }
-                ),
-                "σ goes from 0.27 to 0.73 within 2, so such an update turns units over; about 10⁻³ of W is usual (Hinton 2010, section \
-                 7)",
-                "a tenth of --lr, or less; --momentum 0.5 at first. In your own code: also look that the gradient is a mean, not a \
-                 sum",
-            ));
-        }
-        let reach = self.largest_shift * self.steps as f64;
-        let early = (figures.step as usize) < self.steps / 10;
-        if !early && self.steps >= 100 && reach < SMALLEST_REACH {
-            found.push(Finding::warning(
-                "learning-rate-too-low",
-                format!(
-                    "one update adds {:.1e} to the input of a hidden unit, so all {} of the run can add {reach:.2} at most; {ratios}",
-                    self.largest_shift, self.steps
-                ),
-                "a hidden unit that tells cases apart needs inputs of several units; the usual update is about 10⁻³ of the weights \
-                 (Hinton 2010, section 7)",
-                "ten times --lr, or more; or many more --epochs. In your own code: also look that the gradient is not divided \
-                 twice",
-            ));
-        }
-        if let Some(correlation) = figures.chain_correlation {
-            found.extend(self.of_chains(figures, correlation));
-        }
-        found
-    }
-
-    /// Whether persistent chains come around.
-    fn of_chains(&self, figures: &StepFigures, correlation: f64) -> Option<Finding> {
-        let stuck = correlation > STUCK_CHAINS;
-        // ρ(t) = e^(−t/τ).
-        let time = f64::from(self.k) / -correlation.clamp(1e-9, 1.0 - 1e-9).ln();
-        let make = if stuck { Finding::error } else { Finding::warning };
-        (correlation > SLOW_CHAINS).then(|| {
-            make(
-                if stuck { "chains-stuck" } else { "chains-slow" },
-                format!(
-                    "after {} Gibbs steps the persistent chains of step {} have a correlation of {correlation:.5} with those \
-                     of the step before: an autocorrelation time of {time:.0} Gibbs steps, {:.0} times k",
-                    self.k,
-                    figures.step,
-                    time / f64::from(self.k)
-                ),
-                "the gradient's second term is a mean over the model only if the chains come around in it; chains that stand \
-                 still lower what they stand on, and the model follows them (Tieleman 2008; Decelle, Furtlehner and Seoane \
-                 2021)",
-                "more Gibbs steps (--k), a lower --lr, and more --chains; in your own code: keep the states that the chains \
-                 end with, and go on from there",
-            )
-        })
-    }
-
     /// The course of the reconstruction error so far.
     fn course(&self) -> Vec<Finding> {
         if self.errors.len() < 10 {
@@ -371,37 +293,4 @@ fn of_some(cases: &Cases) -> DataFigures {
         .as_ref()
         .map(|labels| chosen.iter().filter_map(|&row| labels.get(row)).copied().collect());
     DataFigures::measure(&Values::new(&some), labels.as_deref())
-}
-
-/// What a model should start from (Hinton 2010, section 8).
-fn initial(rbm: &Rbm, density: &[f64]) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let Spread { deviation, .. } = Spread::of(&rbm.weights);
-    if deviation > 0.3 {
-        found.push(Finding::warning(
-            "initial-weights-large",
-            format!("the initial weights' standard deviation is {deviation:.3}"),
-            "hidden units are saturated before the first update, each on or off for most cases by chance, and have to unlearn \
-             that (Hinton 2010, section 8)",
-            format!("in your own code: W from N(0, {}²), as rbm-gpu train does", Rbm::INITIAL_DEVIATION),
-        ));
-    }
-    let base = Rbm::base_rates(density);
-    let sigmoid = |b: f32| 1.0 / (1.0 + f64::from(-b).exp());
-    let apart = base.iter().zip(&rbm.visible_bias).map(|(&base, &b)| (sigmoid(base) - sigmoid(b)).abs());
-    let apart = apart.sum::<f64>() / base.len() as f64;
-    if apart > 0.15 {
-        found.push(Finding::warning(
-            "initial-visible-biases",
-            format!(
-                "the initial visible biases let units be on {apart:.2} more or less often than the data, on average over the \
-                 units"
-            ),
-            "until the biases are learnt, hidden units are used to turn units off that are hardly ever on (Hinton 2010, \
-             section 8)",
-            "in your own code: b_i = log(p_i/(1−p_i)), p_i the share of cases in which unit i is on, clipped; rbm-gpu train \
-             does so",
-        ));
-    }
-    found
 }

@@ -1,0 +1,74 @@
+//! Columns that are a class, and no measurement.
+
+use std::collections::HashMap;
+
+use super::{CLASSES, Column, Values};
+
+/// A column that is a function of the known classes, or one whose values are 0, 1, 2, … of some unit, each often, where
+/// the other columns are not.
+pub fn label_column(values: &Values, columns: &[Column], labels: Option<&[u8]>) -> Option<(usize, String)> {
+    let count = |classes: usize| format!("it has {classes} different values");
+    if let Some(labels) = labels.filter(|labels| labels.len() >= values.last) {
+        let labels = &labels[values.first..values.last];
+        let candidates = (0..columns.len()).filter(|&unit| columns[unit].classes().is_some_and(|n| n > 2));
+        for unit in candidates {
+            let mut value_of = HashMap::new();
+            let agrees = (0..values.len()).all(|row| {
+                let value = values.row(row).nth(unit).unwrap_or(0.0);
+                *value_of.entry(labels[row]).or_insert(value) == value
+            });
+            if agrees && value_of.len() > 2 && columns[unit].classes() == Some(value_of.len()) {
+                return Some((unit, format!("{}, one for each of the known classes", count(value_of.len()))));
+            }
+        }
+    }
+    // Labels stand first or last.
+    let ends = [0, columns.len() - 1];
+    ends.into_iter().find_map(|unit| {
+        let classes = columns[unit].classes().filter(|&classes| classes > 2)?;
+        let mut found = columns[unit].values.clone();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let step = found[1].0 - found[0].0;
+        let even = found.windows(2).all(|pair| (pair[1].0 - pair[0].0 - step).abs() < 1e-6 * step.abs());
+        let often = found.iter().all(|&(_, times)| times * 10 * classes > values.len() && times > 3);
+        let varying = columns.iter().filter(|column| !column.is_constant());
+        let like_it =
+            varying.clone().filter(|column| column.classes() == Some(classes) && column.largest == found[classes - 1].0);
+        let rare = like_it.count() * 10 <= varying.count();
+        (even && often && rare).then(|| {
+            let (low, high) = (found[0].0, found[classes - 1].0);
+            let reason = format!(
+                "{} at equal distances from {low:.5} to {high:.5}, all of them common, unlike the other columns",
+                count(classes)
+            );
+            (unit, reason)
+        })
+    })
+}
+
+/// At least three columns at either end of which each row has exactly one on.
+pub fn one_hot(values: &Values, columns: &[Column]) -> Option<(usize, usize)> {
+    let binary = |column: &Column| !column.is_constant() && column.smallest == 0.0 && column.largest == 1.0;
+    let units = columns.len();
+    for from_end in [true, false] {
+        // The means of such columns add up to one.
+        let (mut sum, mut count) = (0.0, 0);
+        let order: Vec<usize> = if from_end { (0..units).rev().collect() } else { (0..units).collect() };
+        for &unit in order.iter().take_while(|&&unit| binary(&columns[unit])).take(CLASSES) {
+            sum += columns[unit].sum / values.len() as f64;
+            count += 1;
+            if sum > 1.0 - 1e-9 {
+                break;
+            }
+        }
+        if count < 3 || (sum - 1.0).abs() > 1e-9 {
+            continue;
+        }
+        let first = if from_end { units - count } else { 0 };
+        let one = |row: usize| values.row(row).skip(first).take(count).sum::<f64>() == 1.0;
+        if count < units && (0..values.len()).all(one) {
+            return Some((first, count));
+        }
+    }
+    None
+}
