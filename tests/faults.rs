@@ -430,7 +430,7 @@ fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
             "overfitting",
             "overfitting",
             TrainConfig { hidden: 60, epochs: 150, batch: 15, ..small() },
-            super_few(),
+            few_digits(),
         ),
     ];
     all.extend(options.map(|(what, name, config, data)| (what, name, config, data, Fault::None)));
@@ -452,7 +452,7 @@ fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
 }
 
 /// Few cases for many parameters.
-fn super_few() -> Dataset {
+fn few_digits() -> Dataset {
     digits(15, 200)
 }
 
