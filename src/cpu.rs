@@ -7,6 +7,7 @@ mod lookup;
 mod math;
 mod matrix;
 mod multiply_add;
+mod optimizer;
 mod strips;
 
 use std::ops::Range;
@@ -17,7 +18,7 @@ use rayon::prelude::*;
 use crate::{
     backend::{DeviceInfo, Params},
     data::RowLayout,
-    host::{Host, HostKernels, Offsets, Phase, Uniforms},
+    host::{Host, HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
 };
 use codes::Codes;
@@ -35,11 +36,13 @@ pub struct Cpu {
     arch: Arch,
     /// Binary states on their way through a product: of the positive and of the negative phase.
     codes: [Codes; 2],
+    /// For updates that need the gradient as a whole; made when one comes.
+    gradient: Option<Rbm>,
 }
 
 impl Default for Cpu {
     fn default() -> Self {
-        Self { arch: Arch::new(), codes: Default::default() }
+        Self { arch: Arch::new(), codes: Default::default(), gradient: None }
     }
 }
 
@@ -231,9 +234,24 @@ fn centred_step(
     }
 }
 
+/// The same gradient by itself.
+#[inline(always)]
+fn centred_gradient(
+    out: &mut [f32],
+    gradient: &[f32],
+    (mu, visible): (f32, f32),
+    (lambda, hidden): (&[f32], &[f32]),
+) {
+    for ((out, gradient), (lambda, hidden)) in out.iter_mut().zip(gradient).zip(lambda.iter().zip(hidden)) {
+        *out = gradient - mu * hidden - visible * lambda;
+    }
+}
+
 /// What follows the product of an update.
 struct Descent<'a> {
     params: &'a Params,
+    /// Whether weights stay, and the gradient takes the velocity's place.
+    gradient_only: bool,
     decay: f32,
     /// Where the update is centred, if it is.
     offsets: Option<&'a Offsets>,
@@ -257,8 +275,13 @@ impl Descent<'_> {
             Some(offsets) => {
                 let row = (offsets.visible[unit], self.visible_gradient[unit]);
                 let columns = (&offsets.hidden[columns.clone()], &self.hidden_gradient[columns.clone()]);
-                centred_step(params, *decay, weights, velocity, gradient, row, columns);
+                if self.gradient_only {
+                    centred_gradient(velocity, gradient, row, columns);
+                } else {
+                    centred_step(params, *decay, weights, velocity, gradient, row, columns);
+                }
             }
+            None if self.gradient_only => velocity.copy_from_slice(gradient),
             None => step(params, *decay, weights, velocity, gradient),
         }
     }
@@ -332,13 +355,23 @@ impl HostKernels for Cpu {
         negative: Phase,
         offsets: &Offsets,
         rbm: &mut Rbm,
-        velocity: &mut Rbm,
+        moments: &mut Moments,
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let arch = self.arch;
         let decay = params.learning_rate * params.weight_decay;
-        let phases = [(positive, 1.0), (negative, -1.0)]
-            .map(|(phase, sign)| (phase, sign * params.learning_rate / phase.rows as f32));
+        let drawn = params.has(Params::SPARSE).then(|| optimizer::drawn_to_target(params, positive, offsets));
+        let positive = drawn.as_ref().map_or(positive, |hidden| Phase { hidden, ..positive });
+        let plain = optimizer::is_plain(params);
+        let rate = if plain { params.learning_rate } else { 1.0 };
+        let phases =
+            [(positive, 1.0), (negative, -1.0)].map(|(phase, sign)| (phase, sign * rate / phase.rows as f32));
+        // Where the update is another, the gradient takes the velocity's place, and the moments follow.
+        let (velocity, moments) = if plain {
+            (&mut moments.velocity, None)
+        } else {
+            (self.gradient.get_or_insert_with(|| Rbm::zeros(rbm.shape)), Some(moments))
+        };
         let [left, right] = &mut self.codes;
         let ((binary, visible_gradient), hidden_gradient) = rayon::join(
             || {
@@ -354,6 +387,7 @@ impl HostKernels for Cpu {
         );
         let descent = Descent {
             params,
+            gradient_only: !plain,
             decay,
             offsets: params.has(Params::CENTRED).then_some(offsets),
             visible_gradient: &visible_gradient,
@@ -409,8 +443,16 @@ impl HostKernels for Cpu {
                 );
             });
         }
-        step(params, 0.0, &mut rbm.visible_bias, &mut velocity.visible_bias, &visible_gradient);
-        step(params, 0.0, &mut rbm.hidden_bias, &mut velocity.hidden_bias, &hidden_gradient);
+        match moments {
+            None => {
+                step(params, 0.0, &mut rbm.visible_bias, &mut velocity.visible_bias, &visible_gradient);
+                step(params, 0.0, &mut rbm.hidden_bias, &mut velocity.hidden_bias, &hidden_gradient);
+            }
+            Some(moments) => {
+                (velocity.visible_bias, velocity.hidden_bias) = (visible_gradient, hidden_gradient);
+                optimizer::ascend(arch, params, velocity, rbm, moments);
+            }
+        }
         if params.has(Params::CENTRED) {
             // The centred model's biases stay where they are if its weights change: this one's don't.
             let velocity = &velocity.weights;
@@ -440,6 +482,10 @@ impl HostKernels for Cpu {
                 );
             });
         }
+    }
+
+    fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm) {
+        optimizer::limit_norms(self.arch, params, rbm);
     }
 
     fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]) {

@@ -257,6 +257,12 @@ impl Backend for Gpu {
         Ok(())
     }
 
+    fn moments(&mut self) -> Result<()> {
+        // One buffer, as a kernel has no more than eight: the velocity, the squares, and the step.
+        self.velocity = self.buffer("moments", 3 * memory::parameters_len(self.shape))?;
+        Ok(())
+    }
+
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
         self.write(self.parameters, &memory::augment(rbm));
         self.write(self.velocity, &memory::augment(velocity));
@@ -323,12 +329,20 @@ impl Backend for Gpu {
         }
     }
 
+    fn limit_norms(&mut self, params: &Params) {
+        self.dispatch(Kernel::LimitNorms, params, &[self.parameters]);
+    }
+
     fn track(&mut self, params: &Params, hidden: Units) {
         self.dispatch(Kernel::Track, params, &[self.units[hidden.0].means, self.offsets[1]]);
     }
 
     fn average(&mut self, params: &Params) {
         self.dispatch(Kernel::Average, params, &[self.parameters, self.average]);
+    }
+
+    fn exchange_average(&mut self) {
+        std::mem::swap(&mut self.parameters, &mut self.average);
     }
 
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {

@@ -79,6 +79,22 @@ pub struct Offsets {
     pub hidden: Vec<f32>,
 }
 
+/// What an update keeps from step to step beside the parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// The update that momentum carries on; for Adam, the running mean of the gradient.
+    pub velocity: Rbm,
+    /// For Adam, the running mean of the gradient's square.
+    pub squares: Rbm,
+}
+
+impl Moments {
+    /// All zero.
+    pub fn zeros(shape: Shape) -> Self {
+        Self { velocity: Rbm::zeros(shape), squares: Rbm::zeros(shape) }
+    }
+}
+
 /// The verbs of [`Backend`] on slices: the same names, the same order of arguments, rows × units, row-major.
 #[expect(missing_docs, reason = "each is documented where it is declared first, in Backend")]
 pub trait HostKernels: Send {
@@ -116,8 +132,9 @@ pub trait HostKernels: Send {
         negative: Phase,
         offsets: &Offsets,
         rbm: &mut Rbm,
-        velocity: &mut Rbm,
+        moments: &mut Moments,
     );
+    fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm);
     fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]);
     fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
@@ -146,7 +163,7 @@ pub struct Host<K> {
     kernels: K,
     info: DeviceInfo,
     rbm: Rbm,
-    velocity: Rbm,
+    moments: Moments,
     average: Option<Rbm>,
     offsets: Offsets,
     units: Vec<UnitsBuffer>,
@@ -162,7 +179,7 @@ impl<K: HostKernels> Host<K> {
             kernels,
             info,
             rbm: Rbm::zeros(shape),
-            velocity: Rbm::zeros(shape),
+            moments: Moments::zeros(shape),
             average: None,
             offsets: Offsets { visible: vec![0.0; shape.visible], hidden: vec![0.0; shape.hidden] },
             units: Vec::new(),
@@ -207,9 +224,14 @@ impl<K: HostKernels> Backend for Host<K> {
         Ok(())
     }
 
+    fn moments(&mut self) -> Result<()> {
+        self.moments = Moments::zeros(self.rbm.shape);
+        Ok(())
+    }
+
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
         self.rbm.clone_from(rbm);
-        self.velocity.clone_from(velocity);
+        self.moments.velocity.clone_from(velocity);
     }
 
     fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]) {
@@ -272,8 +294,12 @@ impl<K: HostKernels> Backend for Host<K> {
             hidden: &self.units[h.0].means,
         };
         let (positive, negative) = (phase(positive, params.rows), phase(negative, params.chains));
-        let (rbm, velocity) = (&mut self.rbm, &mut self.velocity);
-        self.kernels.update(params, positive, negative, &self.offsets, rbm, velocity);
+        let (rbm, moments) = (&mut self.rbm, &mut self.moments);
+        self.kernels.update(params, positive, negative, &self.offsets, rbm, moments);
+    }
+
+    fn limit_norms(&mut self, params: &Params) {
+        self.kernels.limit_norms(params, &mut self.rbm);
     }
 
     fn track(&mut self, params: &Params, hidden: Units) {
@@ -283,6 +309,11 @@ impl<K: HostKernels> Backend for Host<K> {
     fn average(&mut self, params: &Params) {
         let average = self.average.get_or_insert_with(|| Rbm::zeros(self.rbm.shape));
         self.kernels.average(params, &self.rbm, average);
+    }
+
+    fn exchange_average(&mut self) {
+        let average = self.average.get_or_insert_with(|| Rbm::zeros(self.rbm.shape));
+        std::mem::swap(&mut self.rbm, average);
     }
 
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
@@ -314,7 +345,7 @@ impl<K: HostKernels> Backend for Host<K> {
     }
 
     fn read_rbm(&mut self) -> Result<(Rbm, Rbm)> {
-        Ok((self.rbm.clone(), self.velocity.clone()))
+        Ok((self.rbm.clone(), self.moments.velocity.clone()))
     }
 
     fn read_average(&mut self) -> Result<Rbm> {

@@ -7,7 +7,7 @@ use rbm_gpu::{
     check::{largest_rbm_difference, random_rbm, random_states},
     data::Rows,
     exact,
-    host::{HostKernels, Offsets, Phase},
+    host::{HostKernels, Moments, Offsets, Phase},
     rbm::{Layer, Rbm, Shape},
     reference::{self, Reference, sigmoid},
     rng::{Stream, uniform_at},
@@ -124,10 +124,10 @@ fn the_references_gradient_is_the_enumerated_gradient() {
             let chains = v.repeat(cases);
             let positive = Phase { rows: cases, visible: &data, hidden: &hidden };
             let negative = Phase { rows: cases, visible: &chains, hidden: &driven(&chains) };
-            let (mut moved, mut velocity) = (rbm.clone(), Rbm::zeros(shape));
+            let (mut moved, mut moments) = (rbm.clone(), Moments::zeros(shape));
             let offsets = Offsets::default();
-            Reference.update(&params, positive, negative, &offsets, &mut moved, &mut velocity);
-            for (sums, velocity) in sums.iter_mut().zip(parameters(&mut velocity)) {
+            Reference.update(&params, positive, negative, &offsets, &mut moved, &mut moments);
+            for (sums, velocity) in sums.iter_mut().zip(parameters(&mut moments.velocity)) {
                 for (sum, step) in sums.iter_mut().zip(velocity) {
                     *sum += distribution[state] * f64::from(*step);
                 }
@@ -170,17 +170,155 @@ fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
 
     let mut rbm = random_rbm(shape, 0.5, 5);
     let mut other = turn(&rbm);
-    let (mut velocity, mut other_velocity) = (Rbm::zeros(shape), Rbm::zeros(shape));
+    let (mut moments, mut other_moments) = (Moments::zeros(shape), Moments::zeros(shape));
     for _ in 0..3 {
         let phase = |rows, visible, hidden| Phase { rows, visible, hidden };
         let (positive, negative) = (phase(cases, &v0, &h0), phase(chains, &v1, &h1));
-        Reference.update(&centred, positive, negative, &ones, &mut rbm, &mut velocity);
+        Reference.update(&centred, positive, negative, &ones, &mut rbm, &mut moments);
         let [v0, h0, v1, h1] = [&v0, &h0, &v1, &h1].map(|units| turned(units));
         let (positive, negative) = (phase(cases, &v0, &h0), phase(chains, &v1, &h1));
-        Reference.update(&plain, positive, negative, &ones, &mut other, &mut other_velocity);
+        Reference.update(&plain, positive, negative, &ones, &mut other, &mut other_moments);
     }
     let error = largest_rbm_difference(&rbm, &turn(&other));
     assert!(error < 1e-5, "{error:e}");
+}
+
+/// Updates by rules, each held by its formula as the paper has it.
+struct Rules {
+    shape: Shape,
+    params: Params,
+    rbm: Rbm,
+    phases: [Vec<f32>; 4],
+}
+
+impl Rules {
+    const CASES: usize = 6;
+
+    fn new() -> Self {
+        let shape = Shape { visible: 4, hidden: 3 };
+        let states = |units, seed| random_states(Self::CASES, units, seed);
+        Self {
+            shape,
+            params: Params { learning_rate: 0.1, ..Params::new(shape, Self::CASES, 1) },
+            rbm: random_rbm(shape, 0.5, 5),
+            phases: [states(4, 1), states(3, 2), states(4, 3), states(3, 4)],
+        }
+    }
+
+    fn update(&self, params: &Params, offsets: &Offsets, rbm: &mut Rbm, moments: &mut Moments) {
+        let [v0, h0, vk, hk] = &self.phases;
+        let phase = |visible, hidden| Phase { rows: Self::CASES, visible, hidden };
+        Reference.update(params, phase(v0, h0), phase(vk, hk), offsets, rbm, moments);
+    }
+
+    /// The gradient: a plain step at learning rate 1.
+    fn gradient(&self) -> Rbm {
+        let mut moments = Moments::zeros(self.shape);
+        let params = Params { learning_rate: 1.0, ..self.params };
+        self.update(&params, &Offsets::default(), &mut self.rbm.clone(), &mut moments);
+        moments.velocity
+    }
+}
+
+/// Kingma and Ba 2015: the means written out as sums over all gradients so far (their equation 1).
+#[test]
+fn adams_steps_are_corrected_means_of_gradients() {
+    let rules = Rules::new();
+    let mut gradient = rules.gradient();
+    let (mut rbm, mut moments) = (rules.rbm.clone(), Moments::zeros(rules.shape));
+    let mut expected = rules.rbm.clone();
+    // The gradients differ by a factor: those of phases that change places have the other sign.
+    let factors = [1.0, -1.0, 1.0, 1.0];
+    for step in 0..factors.len() {
+        let params = Params { weight_decay: 0.2, ..rules.params.adam(step as u32) };
+        let [v0, h0, vk, hk] = rules.phases.clone();
+        let phases = if factors[step] > 0.0 { [v0, h0, vk, hk] } else { [vk, hk, v0, h0] };
+        let here = Rules { phases, rbm: rules.rbm.clone(), ..rules };
+        here.update(&params, &Offsets::default(), &mut rbm, &mut moments);
+        for (tensor, (expected, gradient)) in
+            parameters(&mut expected).into_iter().zip(parameters(&mut gradient)).enumerate()
+        {
+            for (theta, g) in expected.iter_mut().zip(gradient) {
+                let mean = |beta: f64, power: i32| {
+                    let weight = |i: usize| beta.powi((step - i) as i32);
+                    let sum: f64 =
+                        (0..=step).map(|i| weight(i) * (factors[i] * f64::from(*g)).powi(power)).sum();
+                    sum / (0..=step).map(weight).sum::<f64>()
+                };
+                let decay = if tensor == 0 { 0.2 * f64::from(*theta) } else { 0.0 };
+                let ascent = mean(0.9, 1) / (mean(0.999, 2).sqrt() + 1e-8);
+                *theta = (f64::from(*theta) + 0.1 * (ascent - decay)) as f32;
+            }
+        }
+        let error = largest_rbm_difference(&rbm, &expected);
+        assert!(error < 2e-6, "step {step}: {error:e}");
+    }
+}
+
+/// Sutskever, Martens, Dahl and Hinton 2013, equations 3 and 4: v = μv + ε∇f(θ + μv), θ = θ + v; the reference keeps
+/// θ + μv. What makes the gradient depend on θ here is the decay.
+#[test]
+fn nesterovs_gradient_is_taken_where_the_momentum_leads_to() {
+    let rules = Rules::new();
+    let gradient = rules.gradient();
+    let (decay, l1, momentum, rate) = (0.9, 0.3, 0.8, 0.1);
+    let params = Params { weight_decay: decay, l1, momentum, flags: Params::NESTEROV, ..rules.params };
+    let (mut rbm, mut moments) = (rules.rbm.clone(), Moments::zeros(rules.shape));
+    let (mut theta, mut v) = (rbm.weights.clone(), vec![0.0_f32; rbm.weights.len()]);
+    for step in 0..6 {
+        rules.update(&params, &Offsets::default(), &mut rbm, &mut moments);
+        for (at, weight) in rbm.weights.iter().enumerate() {
+            let ahead = theta[at] + momentum * v[at];
+            let slope = gradient.weights[at] - decay * ahead - l1 * ahead.signum();
+            v[at] = momentum * v[at] + rate * slope;
+            theta[at] += v[at];
+            let expected = theta[at] + momentum * v[at];
+            assert!((weight - expected).abs() < 1e-5, "step {step}: {weight} against {expected}");
+        }
+    }
+}
+
+/// Hinton 2010, section 11: for one case the draw to the target is the slope of the cross entropy −p log q − (1−p) log(1−q)
+/// between the target p and the unit's activity q, here its probability.
+#[test]
+fn the_draw_to_a_sparsity_target_is_the_slope_of_a_cross_entropy() {
+    let shape = Shape { visible: 5, hidden: 3 };
+    let rbm = random_rbm(shape, 0.5, 5);
+    let visible = [1.0, 0.0, 1.0, 1.0, 0.0];
+    let (cost, target) = (0.7, 0.1_f32);
+    let activities = |rbm: &Rbm| [0, 1, 2].map(|j| sigmoid(reference::hidden_input(rbm, &visible, j)));
+    let penalty = |rbm: &Rbm| -> f64 {
+        let p = f64::from(target);
+        activities(rbm).into_iter().map(|q| -p * q.ln() - (1.0 - p) * (1.0 - q).ln()).sum()
+    };
+    let params = Params {
+        learning_rate: 1.0,
+        sparsity_cost: cost,
+        sparsity_target: target,
+        flags: Params::SPARSE,
+        ..Params::new(shape, 1, 1)
+    };
+    let offsets = Offsets { visible: vec![0.0; 5], hidden: activities(&rbm).map(|q| q as f32).into() };
+    let phase = Phase { rows: 1, visible: &visible, hidden: &[0.3, 0.6, 0.9] };
+    let mut moments = Moments::zeros(shape);
+    // The phases are the same, so that nothing else is left.
+    Reference.update(&params, phase, phase, &offsets, &mut rbm.clone(), &mut moments);
+    for (tensor, steps) in parameters(&mut moments.velocity).into_iter().enumerate() {
+        for (index, step) in steps.iter().enumerate() {
+            let at = |sign: f32| {
+                let mut moved = rbm.clone();
+                let parameter = &mut parameters(&mut moved)[tensor][index];
+                *parameter += sign * 1e-3;
+                (f64::from(*parameter), penalty(&moved))
+            };
+            let ((x1, y1), (x0, y0)) = (at(1.0), at(-1.0));
+            let expected = -f64::from(cost) * (y1 - y0) / (x1 - x0);
+            assert!(
+                (f64::from(*step) - expected).abs() < 1e-5,
+                "tensor {tensor}, index {index}: {step} against {expected}"
+            );
+        }
+    }
 }
 
 /// Total variation between the chains' visible states after `sweeps` and p(v), at inverse temperature `beta`, when

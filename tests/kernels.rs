@@ -237,6 +237,127 @@ fn update() {
     });
 }
 
+/// Momentum of Nesterov's, Adam, L1 decay and a sparsity target, with and without centring; two steps, the second on
+/// phases that have changed places.
+#[test]
+fn update_by_other_rules() {
+    each("update_by_other_rules", |case, sides| {
+        if case.rows == MANY_ROWS.0 {
+            return; // the tables of the native path are for the product, which `update` has tested
+        }
+        let Shape { visible, hidden } = case.shape;
+        let plain = Params {
+            learning_rate: 0.02,
+            momentum: 0.7,
+            weight_decay: 0.05,
+            sparsity_cost: 0.3,
+            sparsity_target: 0.1,
+            ..Params::new(case.shape, case.rows, case.seed)
+        };
+        let with = |flags: u32, l1: f32| Params { flags, l1, ..plain };
+        let offsets = [random_means(1, visible, 5), random_means(1, hidden, 6)];
+        // No mean of one phase is exactly one of the other: Adam would make a whole step of the rounding error.
+        let other = |means: Vec<f32>| -> Vec<f32> { means.iter().map(|x| 0.97 - 0.9 * x).collect() };
+        let states = [random_states(case.rows, visible, 1), other(random_means(case.rows, visible, 3))];
+        let means = [random_means(case.rows, hidden, 2), other(random_means(case.rows, hidden, 4))];
+        let rbm = sides[1].read_rbm().unwrap().0;
+        for params in [
+            with(0, 0.1),
+            with(Params::SPARSE | Params::CENTRED, 0.0),
+            with(Params::NESTEROV | Params::SPARSE | Params::CENTRED, 0.1),
+            with(Params::ADAM, 0.1),
+            with(Params::ADAM | Params::SPARSE | Params::CENTRED, 0.0),
+        ] {
+            let visible_units = states.each_ref().map(|x| units(case, sides, Layer::Visible, Some(x)));
+            let hidden_units = means.each_ref().map(|x| units(case, sides, Layer::Hidden, Some(x)));
+            let mut results = Vec::new();
+            for (side, s) in sides.iter_mut().zip(0..) {
+                side.moments().unwrap();
+                side.write_rbm(&rbm, &Rbm::zeros(case.shape));
+                side.write_offsets(&offsets[0], &offsets[1]);
+                let [one, other] = [0, 1].map(|phase| (visible_units[phase][s], hidden_units[phase][s]));
+                for (step, phases) in [(one, other), (other, one), (one, other)].into_iter().enumerate() {
+                    let step = if params.has(Params::ADAM) { params.adam(step as u32) } else { params };
+                    side.update(&step, phases.0, phases.1);
+                }
+                results.push(side.read_rbm().unwrap());
+            }
+            let row = if params.has(Params::CENTRED) { visible.max(hidden) as f32 / 20.0 } else { 0.0 };
+            // Adam divides by the gradient's size: where that is small, so are the errors' divisors, and a gradient that is
+            // nothing but its rounding error, one in many thousands, has either sign.
+            let (tolerance, allowed) = if params.has(Params::ADAM) {
+                (20.0 * TOLERANCE * row.max(1.0), visible * hidden / 1000)
+            } else {
+                (TOLERANCE * row.max(1.0), 0)
+            };
+            let [(rbm, velocity), (expected_rbm, expected_velocity)] = [&results[0], &results[1]];
+            let wrong = [(rbm, expected_rbm), (velocity, expected_velocity)].map(|(found, expected)| {
+                let found = [&found.weights[..], &found.visible_bias, &found.hidden_bias].concat();
+                let expected =
+                    [&expected.weights[..], &expected.visible_bias, &expected.hidden_bias].concat();
+                let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+                differences.filter(|difference| *difference > tolerance || difference.is_nan()).count()
+            });
+            let error = largest_rbm_difference(rbm, expected_rbm);
+            let flags = params.flags;
+            assert!(
+                wrong[0] <= allowed && wrong[1] == 0,
+                "{}: flags {flags}: {wrong:?} parameters and velocities differ, by {error:e}",
+                case.name
+            );
+        }
+    });
+}
+
+#[test]
+fn limit_norms() {
+    each("limit_norms", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let (rbm, velocity) = sides[1].read_rbm().unwrap();
+        let norm = |rbm: &Rbm, j: usize| {
+            (0..visible).map(|i| f64::from(rbm.weights[i * hidden + j]).powi(2)).sum::<f64>().sqrt() as f32
+        };
+        // Some are longer and some are not, where there are several.
+        let largest_norm = (0..hidden).map(|j| norm(&rbm, j)).sum::<f32>() / hidden as f32 * 0.99;
+        let params = Params { largest_norm, ..Params::new(case.shape, 1, case.seed) };
+        let results = sides.each_mut().map(|side| {
+            side.limit_norms(&params);
+            side.read_rbm().unwrap()
+        });
+        let error = largest_rbm_difference(&results[0].0, &results[1].0);
+        assert!(error <= TOLERANCE, "{}: {error:e}", case.name);
+        let limited = &results[0].0;
+        for j in 0..hidden {
+            let expected = norm(&rbm, j).min(largest_norm);
+            assert!((norm(limited, j) - expected).abs() <= TOLERANCE, "{}: unit {j}", case.name);
+        }
+        assert!(limited.visible_bias == rbm.visible_bias && limited.hidden_bias == rbm.hidden_bias);
+        assert!(results[0].1 == velocity, "{}", case.name);
+    });
+}
+
+#[test]
+fn exchange_average() {
+    each("exchange_average", |case, sides| {
+        let params = Params { rate: 0.25, ..Params::new(case.shape, case.rows, case.seed) };
+        let side = &mut sides[0];
+        side.average(&params);
+        let (before, average) = (side.read_rbm().unwrap(), side.read_average().unwrap());
+        let v = random_states(case.rows, case.shape.visible, case.seed);
+        let visible = side.units(Layer::Visible, case.rows).unwrap();
+        let values = side.values(case.rows).unwrap();
+        side.write_units(visible, &v, &v);
+        side.exchange_average();
+        assert!(side.read_rbm().unwrap() == (average.clone(), before.1.clone()), "{}", case.name);
+        side.free_energy(&params, visible, values);
+        side.exchange_average();
+        assert!(side.read_rbm().unwrap() == before && side.read_average().unwrap() == average);
+        let found = side.read_values(values, 1).unwrap()[0];
+        let expected = rbm_gpu::reference::free_energy(&average, 1.0, &v[..case.shape.visible]) as f32;
+        assert!((found - expected).abs() <= 2e-6 * expected.abs().max(1.0), "{}", case.name);
+    });
+}
+
 #[test]
 fn track() {
     each("track", |case, sides| {

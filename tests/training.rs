@@ -5,11 +5,14 @@ mod common;
 use rbm_gpu::{
     backend::Backend,
     config::{
-        Binarize, DeviceChoice, Estimator, LearningRate, Sweeps, Switch, TrainConfig, Uniforms, VisibleStates,
+        Binarize, ByEpoch, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig, Uniforms,
+        VisibleStates,
     },
     data::{Dataset, Source},
     exact,
+    likelihood::Evaluator,
     rbm::{Rbm, Shape},
+    reference::{hidden_input, sigmoid},
     train::{EpochMetrics, Trainer},
 };
 
@@ -37,7 +40,7 @@ fn trained(
 
 fn small() -> TrainConfig {
     // 230 cases in minibatches of 3: 77 of them, in two blocks; the last minibatch has 2 cases.
-    TrainConfig { hidden: 20, epochs: 2, batch: 3, momentum: 0.8, ..TrainConfig::default() }
+    TrainConfig { hidden: 20, epochs: 2, batch: 3, momentum: ByEpoch::from(0.8), ..TrainConfig::default() }
 }
 
 /// The same with everything that a good density takes.
@@ -59,7 +62,7 @@ fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
         TrainConfig { binarize: Binarize::Sample, ..small() },
         TrainConfig { cd: Some(3), binarize: Binarize::None, visible_states: VisibleStates::Mean, ..small() },
         TrainConfig { k: "2@0,1@1".parse().unwrap(), binarize: Binarize::Threshold, ..small() },
-        TrainConfig { chains: Some(5), k: Sweeps::from(2), ..persistent() },
+        TrainConfig { chains: Some(5), k: ByEpoch::from(2), ..persistent() },
         TrainConfig { visible_states: VisibleStates::Mean, ..persistent() },
     ];
     for config in variants {
@@ -113,7 +116,7 @@ fn bars_and_stripes_are_learnt_on_every_backend() {
         epochs: 1500,
         batch: 32,
         learning_rate: 0.1,
-        momentum: 0.5,
+        momentum: ByEpoch::from(0.5),
         weight_decay: 0.0,
         cd: Some(5),
         ..TrainConfig::default()
@@ -129,6 +132,99 @@ fn bars_and_stripes_are_learnt_on_every_backend() {
     }
 }
 
+/// Each rule of updates learns what the plain one does.
+#[test]
+fn bars_and_stripes_are_learnt_by_every_rule() {
+    let plain = TrainConfig {
+        data: Source::BarsAndStripes(3),
+        hidden: 12,
+        epochs: 3000,
+        batch: 16,
+        cd: Some(2),
+        weight_decay: 0.0,
+        ..TrainConfig::default()
+    };
+    let momentum: ByEpoch<f32> = "0.5@0,0.9@200".parse().unwrap();
+    for config in [
+        TrainConfig { nesterov: true, momentum, learning_rate: 0.05, ..plain.clone() },
+        TrainConfig { optimizer: Optimizer::Adam, learning_rate: 0.01, ..plain.clone() },
+        TrainConfig { optimizer: Optimizer::Adam, learning_rate: 0.01, centred: Switch::On, ..plain },
+    ] {
+        let dataset = config.data.load().unwrap();
+        let rows = dataset.train.rows.clone();
+        let backend = rbm_gpu::cpu::Cpu::open(Shape { visible: 9, hidden: 12 });
+        let (rbm, _) = trained(&config, dataset, Box::new(backend), false);
+        let log_likelihood = exact::log_likelihood(&rbm, &rows).unwrap();
+        println!("{log_likelihood:.3} nats");
+        // The optimum is −2.5993; a model of independent pixels has −6.1.
+        assert!(log_likelihood > -3.5, "{log_likelihood} nats a case: {config:?}");
+    }
+}
+
+/// Hidden units come near the target, and no unit's weights are longer than they may be.
+#[test]
+fn sparsity_and_norms_end_where_they_should() {
+    let activity = |config: &TrainConfig| {
+        let backend = Box::new(rbm_gpu::cpu::Cpu::open(SMALL));
+        let (rbm, _) = trained(config, some_mnist(2000, 60), backend, false);
+        let rows = some_mnist(2000, 60).threshold().train.rows;
+        let mut sum = 0.0;
+        for row in 0..200 {
+            let visible: Vec<f32> = rows.values(row).collect();
+            sum += (0..20).map(|j| sigmoid(hidden_input(&rbm, &visible, j))).sum::<f64>();
+        }
+        (sum / 200.0 / 20.0, rbm)
+    };
+    let plain = TrainConfig { epochs: 4, batch: 20, ..small() };
+    let sparse = TrainConfig { sparsity: Some(0.05), sparsity_cost: 1.0, ..plain.clone() };
+    let (free, _) = activity(&plain);
+    let (drawn, _) = activity(&sparse);
+    println!("on in a share {free:.3} of the cases, or {drawn:.3}");
+    assert!(free > 0.15 && (drawn - 0.05).abs() < 0.03, "{free}, {drawn}");
+
+    let (_, rbm) = activity(&TrainConfig { max_norm: Some(0.7), ..plain });
+    let norms = (0..20)
+        .map(|j| rbm.weights[j..].iter().step_by(20).map(|weight| weight * weight).sum::<f32>().sqrt());
+    let norms: Vec<f32> = norms.collect();
+    assert!(norms.iter().all(|&norm| norm < 0.7001) && norms.iter().any(|&norm| norm > 0.699), "{norms:?}");
+}
+
+/// Looking at a model changes nothing, and what is said of it is said of the model that is saved: here, an average.
+#[test]
+fn figures_are_those_of_the_saved_model() {
+    let config = TrainConfig { epochs: 3, average: 0.5, batch: 10, binarize: Binarize::Threshold, ..small() };
+    let watched = TrainConfig { eval_every: Some(2), ..config.clone() };
+    for (name, backend) in common::fast("figures_are_those_of_the_saved_model", SMALL) {
+        let again = common::fast("figures_are_those_of_the_saved_model", SMALL);
+        let again = again.into_iter().find(|(other, _)| *other == name).unwrap().1;
+        let (expected, metrics) = trained(&config, some_mnist(230, 60), again, false);
+        let (rbm, looks) = trained(&watched, some_mnist(230, 60), backend, false);
+        assert!(rbm == expected, "{name}: the model must be the same");
+        let looked: Vec<_> = looks.iter().map(|metrics| metrics.eval.is_some()).collect();
+        assert_eq!(looked, [false, true, true], "{name}: every second epoch, and the last");
+        let look = looks[2].eval.as_ref().unwrap();
+        assert_eq!((look.train_cases, look.test_cases), (230, 60));
+        let found = &look.likelihood;
+        assert_eq!(looks[2].reconstruction_error, metrics[2].reconstruction_error);
+        assert!((found.reconstruction_error / metrics[2].reconstruction_error - 1.0).abs() < 1e-5);
+
+        let dataset = some_mnist(230, 60).threshold();
+        let mut host = common::reference(SMALL);
+        host.write_rbm(&rbm, &Rbm::zeros(SMALL));
+        let evaluator = Evaluator::new(&mut host, SMALL, None).unwrap();
+        let exact = evaluator.run(&mut host, &rbm, &dataset).unwrap();
+        for (what, found, expected) in [
+            ("reconstruction error", found.reconstruction_error, exact.reconstruction_error),
+            ("pseudo-likelihood", found.pseudo_log_likelihood, exact.pseudo_log_likelihood),
+            ("gap", found.free_energy_gap.unwrap(), exact.free_energy_gap.unwrap()),
+        ] {
+            assert!((found - expected).abs() < 1e-3 * expected.abs(), "{name}: {what} {found}, {expected}");
+        }
+        let log_z = (found.log_z.log_z, exact.log_z.log_z);
+        assert!((log_z.0 - log_z.1).abs() < 0.3, "{name}: log Z {log_z:?}");
+    }
+}
+
 /// Contrastive divergence stops at about −4; persistent chains go on.
 #[test]
 fn persistent_chains_come_near_the_optimum_on_every_backend() {
@@ -139,7 +235,7 @@ fn persistent_chains_come_near_the_optimum_on_every_backend() {
         batch: 16,
         chains: Some(256),
         learning_rate: 0.5,
-        momentum: 0.0,
+        momentum: ByEpoch::from(0.0),
         weight_decay: 0.0,
         ..persistent()
     };

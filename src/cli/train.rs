@@ -8,6 +8,7 @@ use rbm_gpu::{
     backend::DeviceInfo,
     config::{Estimator, TrainConfig, Uniforms},
     data::Cases,
+    likelihood::Look,
     picture,
     run::RunFolder,
     train::{EpochMetrics, Progress, Trainer},
@@ -79,6 +80,9 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
             "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s\n",
             metrics.epoch, metrics.reconstruction_error, metrics.samples_per_second, metrics.seconds
         ));
+        if let Some(look) = &metrics.eval {
+            print(&figures(look));
+        }
         last = Some(metrics);
     }
 
@@ -97,6 +101,30 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         folder.model().display(),
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a look at the model found, in a line.
+fn figures(look: &Look) -> String {
+    let found = &look.likelihood;
+    let (what, figure, low, high) =
+        match (found.test_log_likelihood, found.test_log_likelihood_low, found.test_log_likelihood_high) {
+            (Some(figure), Some(low), Some(high)) => ("test", figure, low, high),
+            _ => (
+                "training",
+                found.train_log_likelihood,
+                found.train_log_likelihood_low,
+                found.train_log_likelihood_high,
+            ),
+        };
+    let certainty = match found.log_z.ais {
+        None => "exact".to_string(),
+        Some(_) => format!("{low:.2} to {high:.2}"),
+    };
+    let gap = found.free_energy_gap.map_or(String::new(), |gap| format!(", free-energy gap {gap:.2}"));
+    format!(
+        "           log-likelihood {figure:.2} ({certainty}) on {what} cases, pseudo {:.4} a unit{gap}; {:.2} s\n",
+        found.pseudo_log_likelihood_per_unit, look.seconds
+    )
 }
 
 /// One epoch behind a progress bar, which shows where standard error is a terminal.

@@ -21,6 +21,8 @@ pub enum Kernel {
     FreeEnergy,
     /// `centre.wgsl`
     Centre,
+    /// `limit_norms.wgsl`
+    LimitNorms,
     /// `track.wgsl`
     Track,
     /// `average.wgsl`
@@ -44,7 +46,7 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
@@ -52,6 +54,7 @@ impl Kernel {
         Self::SquaredError,
         Self::FreeEnergy,
         Self::Centre,
+        Self::LimitNorms,
         Self::Track,
         Self::Average,
         Self::SetVisibleBias,
@@ -74,6 +77,7 @@ impl Kernel {
             Self::SquaredError => "rbm.squared_error",
             Self::FreeEnergy => "rbm.free_energy",
             Self::Centre => "rbm.centre",
+            Self::LimitNorms => "rbm.limit_norms",
             Self::Track => "rbm.track",
             Self::Average => "rbm.average",
             Self::SetVisibleBias => "rbm.set_visible_bias",
@@ -101,6 +105,7 @@ impl Kernel {
             Self::SquaredError => (include_str!("../../shaders/squared_error.wgsl"), &[REDUCE]),
             Self::FreeEnergy => (include_str!("../../shaders/free_energy.wgsl"), &[ACCUMULATE, REDUCE]),
             Self::Centre => (include_str!("../../shaders/centre.wgsl"), &[REDUCE]),
+            Self::LimitNorms => (include_str!("../../shaders/limit_norms.wgsl"), &[REDUCE]),
             Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
             Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
             Self::SetVisibleBias => (include_str!("../../shaders/set_visible_bias.wgsl"), &[]),
@@ -118,7 +123,7 @@ impl Kernel {
             Self::Centre => &[false, false, false, true],
             Self::Track | Self::Average => &[false, true],
             Self::SquaredError | Self::FreeEnergy => &[false, false, true],
-            Self::MultiplyAdd => &[true],
+            Self::LimitNorms | Self::MultiplyAdd => &[true],
             Self::SetVisibleBias | Self::Copy => &[false, true],
         }
     }
@@ -162,7 +167,7 @@ impl Kernel {
             Self::SquaredError => params.rows,
             Self::FreeEnergy => row_blocks,
             Self::Centre => params.visible.saturating_add(groups(params.hidden)),
-            Self::Track => groups(params.hidden),
+            Self::LimitNorms | Self::Track => groups(params.hidden),
             Self::SetVisibleBias => params.visible.div_ceil(64),
             Self::MultiplyAdd => row_blocks.div_ceil(64 * 8),
             Self::Copy => row_blocks.div_ceil(64),
