@@ -23,7 +23,7 @@ pub struct Params {
     pub visible: u32,
     /// Hidden units.
     pub hidden: u32,
-    /// Where the minibatch begins in the order of the cases.
+    /// Where the minibatch begins in the order of the cases; where a swap's counts begin.
     pub first_row: u32,
     /// Inverse temperature: the energy is multiplied by it.
     pub beta: f32,
@@ -51,7 +51,8 @@ pub struct Params {
     pub data_scale: f32,
     /// Chains of the negative phase.
     pub chains: u32,
-    /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1.
+    /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1. For
+    /// [`Backend::temper_bias`] the base's share, for [`Backend::swap`] the difference of the inverse temperatures.
     pub rate: f32,
     /// L1 decay of the weights.
     pub l1: f32,
@@ -90,6 +91,10 @@ impl Params {
     pub const NESTEROV: u32 = 32;
     /// The update draws hidden units to a target: see [`Backend::update`].
     pub const SPARSE: u32 = 64;
+    /// A swap's colder replicas are at the temperature 1.
+    pub const COLDEST: u32 = 128;
+    /// A swap's hotter replicas are at the highest temperature.
+    pub const HOTTEST: u32 = 256;
 
     /// Parameters that say only which units there are, at temperature 1; as many chains as rows.
     pub fn new(shape: Shape, rows: usize, seed: u64) -> Self {
@@ -277,6 +282,24 @@ pub trait Backend: Send {
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values);
     /// values = F(v) = −β bᵀv − Σ_j softplus(β(c_j + (vW)_j)), of the states of `visible`.
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values);
+
+    /// values = E(v,h) = −vᵀWh − bᵀv − cᵀh, of the states of both layers.
+    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values);
+    /// values = b + rate·base, one for each visible unit.
+    fn temper_bias(&mut self, params: &Params, base: Values, values: Values);
+    /// Exchanges the states of the hidden units of the same chain at two neighbouring temperatures, with the probability
+    /// min(1, e^(rate·(E_cold − E_hot))), where `rate` is the difference of their inverse temperatures (Metropolis; Geyer
+    /// 1991). Each side's values are the energies of its chains, and after them a mark for each chain, which goes with the
+    /// states: 1 where they were at the highest temperature since they were last at 1. Adds 1 to `accepted`, from `first_row`
+    /// on, for an exchange, and to `trips` for marked states that reach the temperature 1.
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (Units, Values),
+        hot: (Units, Values),
+        accepted: Values,
+        trips: Values,
+    );
 
     /// b = the first numbers of `values`, one for each visible unit; W and c stay. What annealing changes on its way.
     fn set_visible_bias(&mut self, params: &Params, values: Values);

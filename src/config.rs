@@ -59,7 +59,8 @@ pub struct TrainConfig {
     /// How strongly hidden units are drawn to --sparsity
     #[arg(long, value_name = "X", default_value_t = Self::default().sparsity_cost)]
     pub sparsity_cost: f32,
-    /// Where the chains of the negative phase start: cd, at the data; pcd, where they stopped at the last step
+    /// Where the chains of the negative phase start: cd, at the data; pcd, where they stopped at the last step; pt, there,
+    /// at several temperatures
     #[arg(long, value_name = "E", value_enum, default_value_t = Self::default().estimator)]
     pub estimator: Estimator,
     /// Gibbs steps of the chains at each update; or from which epoch on, as in 1@0,5@20
@@ -69,9 +70,12 @@ pub struct TrainConfig {
     #[arg(long, value_name = "K", conflicts_with_all = ["estimator", "k"])]
     #[serde(skip)]
     pub cd: Option<u32>,
-    /// Persistent chains, for pcd [default: as many as there are cases in a minibatch]
+    /// Persistent chains, for pcd and pt [default: as many as there are cases in a minibatch]
     #[arg(long, value_name = "N")]
     pub chains: Option<usize>,
+    /// Temperatures of each chain of pt
+    #[arg(long, value_name = "N", default_value_t = Self::default().temperatures)]
+    pub temperatures: usize,
     /// How the learning rate goes from --lr on: constant, linear and cosine (to 0 at the end), inverse (to a tenth, as 1/t)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().lr_schedule)]
     pub lr_schedule: LearningRate,
@@ -128,6 +132,7 @@ impl Default for TrainConfig {
             k: ByEpoch::from(1),
             cd: None,
             chains: None,
+            temperatures: 10,
             lr_schedule: LearningRate::Constant,
             centred: Switch::Off,
             average: 0.0,
@@ -215,7 +220,7 @@ impl TrainConfig {
     pub fn chains(&self, rows: usize) -> usize {
         match self.estimator {
             Estimator::Cd => rows,
-            Estimator::Pcd => self.chains.unwrap_or(self.batch),
+            Estimator::Pcd | Estimator::Pt => self.chains.unwrap_or(self.batch),
         }
     }
 
@@ -239,7 +244,20 @@ impl TrainConfig {
         let option = if self.cd.is_some() { "cd" } else { "k" };
         sweeps.values().try_for_each(|k| check_sweeps(option, k))?;
         if self.estimator == Estimator::Cd && self.chains.is_some() {
-            return usage!("--chains are for --estimator pcd: contrastive divergence has one for each case");
+            return usage!(
+                "--chains are for --estimator pcd or pt: contrastive divergence has one for each case"
+            );
+        }
+        if !(2..=MOST_TEMPERATURES).contains(&self.temperatures) {
+            return usage!(
+                "--temperatures must be from 2 to {MOST_TEMPERATURES}, found {}",
+                self.temperatures
+            );
+        }
+        if self.estimator == Estimator::Pt && self.visible_states == VisibleStates::Mean {
+            return usage!(
+                "--visible-states mean is not for --estimator pt: only states have energies to swap by"
+            );
         }
         if !(0.0..=1.0).contains(&self.average) {
             return usage!("--average must be from 0 to 1, found {}", self.average);
@@ -273,6 +291,9 @@ impl TrainConfig {
     }
 }
 
+/// Temperatures of a chain, at most: with the number of Gibbs steps they fit the random numbers' counter.
+const MOST_TEMPERATURES: usize = 256;
+
 /// Checks the number of Gibbs steps: a sweep has 28 bits of the random numbers' counter, and a step must end some day.
 pub(crate) fn check_sweeps(option: &str, k: u32) -> Result<()> {
     match k {
@@ -291,6 +312,9 @@ pub enum Estimator {
     /// Where they stopped at the last step: persistent contrastive divergence, or stochastic maximum likelihood
     /// (Younes 1989; Tieleman 2008).
     Pcd,
+    /// There, at several temperatures whose chains are swapped: parallel tempering (Desjardins et al. 2010; Cho, Raiko and
+    /// Ilin 2010).
+    Pt,
 }
 
 /// Something that is on or off.

@@ -20,6 +20,7 @@ use crate::{
     data::RowLayout,
     host::{Host, HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
+    reference::Reference,
 };
 use codes::Codes;
 use lookup::Term;
@@ -538,6 +539,45 @@ impl HostKernels for Cpu {
                 }
             },
         );
+    }
+
+    fn energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], hidden: &[f32], values: &mut [f32]) {
+        let Shape { visible: m, hidden: n } = rbm.shape;
+        let (rows, arch) = (params.rows as usize, self.arch);
+        let share = share(rows);
+        let weights = Matrix::new(&rbm.weights, m, n);
+        let units = visible.par_chunks(share * m).zip(hidden.par_chunks(share * n));
+        values[..rows].par_chunks_mut(share).zip(units).for_each(|(values, (visible, hidden))| {
+            let mut inputs = vec![0.0; values.len() * n];
+            product(&mut inputs, 0.0, 1.0, Matrix::new(visible, values.len(), m), weights);
+            let units = visible.chunks(m).zip(hidden.chunks(n));
+            for ((value, inputs), (v, h)) in values.iter_mut().zip(inputs.chunks(n)).zip(units) {
+                *value = vectorize(
+                    arch,
+                    #[inline(always)]
+                    || {
+                        let biases = long_dot(v, &rbm.visible_bias) + long_dot(h, &rbm.hidden_bias);
+                        (-biases - long_dot(h, inputs)) as f32
+                    },
+                );
+            }
+        });
+    }
+
+    // The next two are no more than a few numbers a chain.
+    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]) {
+        Reference.temper_bias(params, rbm, base, values);
+    }
+
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (&mut [f32], &mut [f32]),
+        hot: (&mut [f32], &mut [f32]),
+        accepted: &mut [f32],
+        trips: &mut [f32],
+    ) {
+        Reference.swap(params, cold, hot, accepted, trips);
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {

@@ -1,6 +1,8 @@
 //! How the gradient's second term, the mean over the model, is estimated: where the chains of the negative phase
 //! start and how they move.
 
+pub mod tempering;
+
 use crate::{
     backend::{Backend, Params, Units},
     config::{Estimator, TrainConfig, VisibleStates},
@@ -105,15 +107,20 @@ pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Draw> 
     }
     let chains = match config.estimator {
         Estimator::Cd => None,
-        Estimator::Pcd => Some(config.chains(config.batch)),
+        Estimator::Pcd | Estimator::Pt => Some(config.chains(config.batch)),
     };
-    for sweep in 0..k {
+    // Each temperature's draws have numbers of their own.
+    let sweeps = match config.estimator {
+        Estimator::Cd | Estimator::Pcd => k,
+        Estimator::Pt => k.saturating_mul(config.temperatures as u32),
+    };
+    for sweep in 0..sweeps {
         let hidden = Draw { layer: Layer::Hidden, draw: Stream::Hidden.draw(sweep), chains };
         let visible = Draw { layer: Layer::Visible, draw: Stream::Visible.draw(sweep), chains };
         let visible = (config.visible_states == VisibleStates::Sample).then_some(visible);
         match config.estimator {
             Estimator::Cd => draws.extend([Some(hidden), visible].into_iter().flatten()),
-            Estimator::Pcd => draws.extend([visible, Some(hidden)].into_iter().flatten()),
+            Estimator::Pcd | Estimator::Pt => draws.extend([visible, Some(hidden)].into_iter().flatten()),
         }
     }
     draws

@@ -355,6 +355,28 @@ impl Backend for Gpu {
         self.dispatch(Kernel::FreeEnergy, params, &buffers);
     }
 
+    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values) {
+        let states = [visible, hidden].map(|units| self.units[units.0].states);
+        self.dispatch(Kernel::Energy, params, &[self.parameters, states[0], states[1], values.0]);
+    }
+
+    fn temper_bias(&mut self, params: &Params, base: Values, values: Values) {
+        self.dispatch(Kernel::TemperBias, params, &[self.parameters, base.0, values.0]);
+    }
+
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (Units, Values),
+        hot: (Units, Values),
+        accepted: Values,
+        trips: Values,
+    ) {
+        let [cold_states, hot_states] = [cold, hot].map(|(units, _)| self.units[units.0].states);
+        let buffers = [self.uniforms, cold_states, hot_states, cold.1.0, hot.1.0, accepted.0, trips.0];
+        self.dispatch(Kernel::Swap, params, &buffers);
+    }
+
     fn set_visible_bias(&mut self, params: &Params, values: Values) {
         self.dispatch(Kernel::SetVisibleBias, params, &[values.0, self.parameters]);
     }

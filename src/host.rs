@@ -139,6 +139,16 @@ pub trait HostKernels: Send {
     fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
+    fn energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], hidden: &[f32], values: &mut [f32]);
+    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]);
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (&mut [f32], &mut [f32]),
+        hot: (&mut [f32], &mut [f32]),
+        accepted: &mut [f32],
+        trips: &mut [f32],
+    );
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm);
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
     fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]);
@@ -324,6 +334,42 @@ impl<K: HostKernels> Backend for Host<K> {
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
         let visible = &self.units[visible.0].states;
         self.kernels.free_energy(params, &self.rbm, visible, &mut self.values[values.0]);
+    }
+
+    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values) {
+        let (visible, hidden) = (&self.units[visible.0].states, &self.units[hidden.0].states);
+        self.kernels.energy(params, &self.rbm, visible, hidden, &mut self.values[values.0]);
+    }
+
+    fn temper_bias(&mut self, params: &Params, base: Values, values: Values) {
+        let mut out = std::mem::take(&mut self.values[values.0]);
+        self.kernels.temper_bias(params, &self.rbm, &self.values[base.0], &mut out);
+        self.values[values.0] = out;
+    }
+
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (Units, Values),
+        hot: (Units, Values),
+        accepted: Values,
+        trips: Values,
+    ) {
+        let mut take = |values: Values| std::mem::take(&mut self.values[values.0]);
+        let [mut cold_values, mut hot_values, mut accepted_counts, mut trip_counts] =
+            [cold.1, hot.1, accepted, trips].map(&mut take);
+        self.with_units(cold.0, |host, cold| {
+            host.with_units(hot.0, |host, hot| {
+                let cold = (&mut cold.states[..], &mut cold_values[..]);
+                let hot = (&mut hot.states[..], &mut hot_values[..]);
+                host.kernels.swap(params, cold, hot, &mut accepted_counts, &mut trip_counts);
+            });
+        });
+        for (values, numbers) in
+            [(cold.1, cold_values), (hot.1, hot_values), (accepted, accepted_counts), (trips, trip_counts)]
+        {
+            self.values[values.0] = numbers;
+        }
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: Values) {

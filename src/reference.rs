@@ -6,6 +6,7 @@ use crate::{
     data::RowLayout,
     host::{HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
+    rng::uniform_at,
 };
 
 /// σ(x) = 1 / (1 + e^(−x))
@@ -268,6 +269,49 @@ impl HostKernels for Reference {
         for row in 0..params.rows as usize {
             let visible = &visible[row * units..][..units];
             values[row] = free_energy(rbm, f64::from(params.beta), visible) as f32;
+        }
+    }
+
+    fn energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], hidden: &[f32], values: &mut [f32]) {
+        let rows = visible.chunks(rbm.shape.visible).zip(hidden.chunks(rbm.shape.hidden));
+        for (value, (visible, hidden)) in values[..params.rows as usize].iter_mut().zip(rows) {
+            *value = energy(rbm, visible, hidden) as f32;
+        }
+    }
+
+    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]) {
+        for i in 0..params.visible as usize {
+            values[i] = (f64::from(rbm.visible_bias[i]) + f64::from(params.rate) * f64::from(base[i])) as f32;
+        }
+    }
+
+    fn swap(
+        &mut self,
+        params: &Params,
+        (cold, cold_values): (&mut [f32], &mut [f32]),
+        (hot, hot_values): (&mut [f32], &mut [f32]),
+        accepted: &mut [f32],
+        trips: &mut [f32],
+    ) {
+        let (rows, units) = (params.rows as usize, params.hidden as usize);
+        for row in 0..rows {
+            let chain = params.first_chain.wrapping_add(row as u32);
+            let u = uniform_at(params.seed(), params.step, params.draw, chain, 0);
+            let mark = rows + row;
+            let surplus = f64::from(cold_values[row]) - f64::from(hot_values[row]);
+            if f64::from(u) < (f64::from(params.rate) * surplus).exp() {
+                accepted[params.first_row as usize + row] += 1.0;
+                let states = row * units..(row + 1) * units;
+                cold[states.clone()].swap_with_slice(&mut hot[states]);
+                std::mem::swap(&mut cold_values[mark], &mut hot_values[mark]);
+            }
+            if params.has(Params::COLDEST) {
+                trips[row] += cold_values[mark];
+                cold_values[mark] = 0.0;
+            }
+            if params.has(Params::HOTTEST) {
+                hot_values[mark] = 1.0;
+            }
         }
     }
 

@@ -9,10 +9,13 @@ use crate::{
     data::{Dataset, Rows},
     device::{self, Footprint},
     error::{Error, Result, usage},
-    estimator::{Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence},
+    estimator::{
+        Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence,
+        tempering::{Swaps, Tempering, start_chains},
+    },
     likelihood::{Look, Monitor},
     rbm::{Layer, Rbm, Shape},
-    rng::{self, Stream},
+    rng::Stream,
     schedule::{Block, Minibatch, Schedule},
 };
 
@@ -56,6 +59,9 @@ pub struct EpochMetrics {
     pub seconds: f64,
     /// Training cases learnt from in a second.
     pub samples_per_second: f64,
+    /// How well the replicas of parallel tempering moved, since this was last known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swaps: Option<Swaps>,
     /// What the model as it is saved comes to, in the epochs that the options choose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval: Option<Look>,
@@ -68,6 +74,7 @@ pub struct Trainer {
     backend: Box<dyn Backend>,
     params: Params,
     phases: Phases,
+    tempering: Option<Tempering>,
     training: Data,
     costs: Values,
     stream_rows: bool,
@@ -94,7 +101,9 @@ impl Trainer {
         let rows = rows.max(monitored.unwrap_or(0));
         // Blocks that carry their rows have fewer uniforms, if any.
         let uniforms = schedule(config, &dataset.train.rows, shape, false, config.k.most()).block_uniforms();
-        let footprint = Footprint::new(shape, rows, if monitored.is_some() { 7 } else { 4 }, uniforms);
+        let replicas = if config.estimator == Estimator::Pt { config.temperatures as u64 } else { 0 };
+        let pairs_of_layers = 4 + replicas + if monitored.is_some() { 3 } else { 0 };
+        let footprint = Footprint::new(shape, rows, pairs_of_layers, uniforms);
         let footprint = if keeps_moments(config) { footprint.with_moments() } else { footprint };
         let (candidate, backend) = device::open(&config.device, &footprint)?;
         let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);
@@ -134,8 +143,17 @@ impl Trainer {
         let mut phase =
             |rows| Ok((backend.units(Layer::Visible, rows)?, backend.units(Layer::Hidden, rows)?));
         let phases = Phases { positive: phase(config.batch)?, negative: phase(config.chains(config.batch))? };
-        if config.estimator == Estimator::Pcd {
-            start_chains(&mut *backend, config, &means, phases.negative);
+        let of_chains = Params::new(shape, config.chains(config.batch), config.seed);
+        let mut tempering = None;
+        match config.estimator {
+            Estimator::Cd => {}
+            Estimator::Pcd => start_chains(&mut *backend, of_chains, &density, phases.negative, 0),
+            Estimator::Pt => {
+                let negative = phases.negative;
+                let chains =
+                    Tempering::new(&mut *backend, of_chains, negative, &density, config.temperatures)?;
+                tempering = Some(chains);
+            }
         }
         let costs = backend.values(config.batch)?;
         let schedule = schedule(config, rows, shape, stream_rows, config.k.most());
@@ -165,6 +183,7 @@ impl Trainer {
             backend,
             params,
             phases,
+            tempering,
             training,
             costs,
             stream_rows,
@@ -245,6 +264,10 @@ impl Trainer {
         report(last);
         let seconds = start.elapsed().as_secs_f64();
 
+        let swaps = match &mut self.tempering {
+            Some(tempering) => tempering.adapt(&mut *self.backend)?,
+            None => None,
+        };
         self.epoch += 1;
         let reconstruction_error = self.reconstruction_error()?;
         let rbm = self.rbm()?;
@@ -259,6 +282,7 @@ impl Trainer {
             training_reconstruction_error: last.cost,
             seconds,
             samples_per_second: watch.cases as f64 / seconds,
+            swaps,
             eval,
         })
     }
@@ -338,11 +362,17 @@ impl Trainer {
         };
         backend.gather(&show, self.training, positive.0);
         let k = self.config.k.at(self.epoch);
-        let estimate = match estimator {
-            Estimator::Cd => contrastive_divergence,
-            Estimator::Pcd => persistent_contrastive_divergence,
-        };
-        estimate(backend, params, &mut draws, self.phases, k, visible_states);
+        match (estimator, &mut self.tempering) {
+            (Estimator::Pt, Some(tempering)) => {
+                tempering.sample(backend, params, &mut draws, self.phases, k);
+            }
+            (Estimator::Cd, _) => {
+                contrastive_divergence(backend, params, &mut draws, self.phases, k, visible_states);
+            }
+            _ => {
+                persistent_contrastive_divergence(backend, params, &mut draws, self.phases, k, visible_states)
+            }
+        }
         if centred || sparse {
             let rate = TRACK.max(1.0 / (minibatch.step as f32 + 1.0));
             backend.track(&Params { rate, ..params }, positive.1);
@@ -450,28 +480,6 @@ fn schedule<'a>(
         Some(Uniforms::Device) | None => Vec::new(),
     };
     Schedule { rows, shape, batch: config.batch, seed: config.seed, stream_rows, draws }
-}
-
-/// Persistent chains start from independent visible units that are on as often as in the data.
-fn start_chains(
-    backend: &mut dyn Backend,
-    config: &TrainConfig,
-    means: &[f32],
-    (visible, hidden): (Units, Units),
-) {
-    let chains = config.chains(config.batch);
-    let mut states = vec![0.0; chains * means.len()];
-    for (chain, states) in states.chunks_mut(means.len()).enumerate() {
-        rng::fill(config.seed, 0, Stream::Chains.draw(0), chain as u32, 0, states);
-        states.iter_mut().zip(means).for_each(|(state, mean)| *state = f32::from(*state < *mean));
-    }
-    backend.write_units(visible, &states, &states);
-    let shape = Shape { visible: means.len(), hidden: config.hidden };
-    backend.sample_hidden(
-        &Params::new(shape, chains, config.seed).sample(Stream::Chains, 1),
-        visible,
-        hidden,
-    );
 }
 
 /// Buffers for looking at reconstructions of held-out cases, a part at a time.

@@ -220,6 +220,26 @@ fn a_folder_of_idx_files_is_learnt_from() {
 }
 
 #[test]
+fn how_replicas_move_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["--estimator", "pt", "--temperatures", "4", "--k", "40", "--chains", "6"];
+    let printed = succeed(folder.path(), &quick("run", &more));
+    assert!(printed.contains("PT-40") && printed.contains("round trips"), "{printed}");
+    let metrics = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
+    let line: Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let numbers = |key: &str| -> Vec<f64> {
+        line["swaps"][key].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    let (betas, acceptance) = (numbers("inverse_temperatures"), numbers("acceptance"));
+    assert!(betas.len() == 4 && betas[0] == 1.0 && betas.is_sorted_by(|a, b| a > b), "{metrics}");
+    assert!(
+        acceptance.len() == 3 && acceptance.iter().all(|share| (0.01..=1.0).contains(share)),
+        "{metrics}"
+    );
+    assert!(line["swaps"]["round_trips"].as_u64().unwrap() > 0, "{metrics}");
+}
+
+#[test]
 fn the_likelihood_is_watched_and_data_turned_around() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -299,6 +319,8 @@ fn bad_input_is_explained_and_writes_nothing() {
         (&["--k", "0"], &["--k must be at least 1"]),
         (&["--k", "1@5"], &["1@0,5@20"]),
         (&["--chains", "10"], &["--chains are for --estimator pcd"]),
+        (&["--estimator", "pt", "--temperatures", "1"], &["--temperatures must be from 2", "found 1"]),
+        (&["--estimator", "pt", "--visible-states", "mean"], &["--visible-states mean is not for"]),
         (&["--estimator", "pcd", "--chains", "0"], &["--chains must be at least 1"]),
         (&["--average", "1.5"], &["--average must be from 0 to 1"]),
         (&["--batch", "11"], &["--batch 11", "10 training cases", "at most 10"]),

@@ -5,7 +5,9 @@ mod common;
 use rbm_gpu::{
     backend::{Backend, Params},
     check::{largest_rbm_difference, random_rbm, random_states},
+    config::VisibleStates,
     data::Rows,
+    estimator::{Draws, Phases, persistent_contrastive_divergence, tempering::Tempering},
     exact,
     host::{HostKernels, Moments, Offsets, Phase},
     rbm::{Layer, Rbm, Shape},
@@ -321,13 +323,12 @@ fn the_draw_to_a_sparsity_target_is_the_slope_of_a_cross_entropy() {
     }
 }
 
-/// Total variation between the chains' visible states after `sweeps` and p(v), at inverse temperature `beta`, when
-/// the chains begin with states drawn exactly from p(v).
-fn drift(backend: &mut dyn Backend, rbm: &Rbm, chains: usize, beta: f32) -> f64 {
+/// Draws chains exactly from p(v).
+fn exact_sample(rbm: &Rbm, chains: usize, seed: u64) -> Vec<f32> {
     let distribution = exact::visible_distribution(rbm).unwrap();
     let mut states = Vec::new();
     for chain in 0..chains as u32 {
-        let mut u = f64::from(uniform_at(1, 0, Stream::Synthetic.draw(0), chain, 0));
+        let mut u = f64::from(uniform_at(seed, 0, Stream::Synthetic.draw(0), chain, 0));
         let number = distribution
             .iter()
             .position(|p| {
@@ -337,39 +338,152 @@ fn drift(backend: &mut dyn Backend, rbm: &Rbm, chains: usize, beta: f32) -> f64 
             .unwrap_or(distribution.len() - 1);
         states.extend((0..rbm.shape.visible).map(|unit| (number >> unit & 1) as f32));
     }
-    let visible = backend.units(Layer::Visible, chains).unwrap();
-    let hidden = backend.units(Layer::Hidden, chains).unwrap();
-    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
-    backend.write_units(visible, &states, &states);
-    let params = Params { beta, ..Params::new(rbm.shape, chains, 2) };
-    for sweep in 0..20 {
-        backend.sample_hidden(&params.sample(Stream::Hidden, sweep), visible, hidden);
-        backend.sample_visible(&params.sample(Stream::Visible, sweep), hidden, visible);
-    }
-    let (_, states) = backend.read_units(visible, chains).unwrap();
+    states
+}
+
+/// Total variation between the states of chains and p(v), and what it is expected to be for an exact sample of as many.
+fn total_variation(rbm: &Rbm, states: &[f32]) -> (f64, f64) {
+    let distribution = exact::visible_distribution(rbm).unwrap();
     let mut counts = vec![0.0; distribution.len()];
+    let chains = (states.len() / rbm.shape.visible) as f64;
     for state in states.chunks(rbm.shape.visible) {
         counts[state.iter().rev().fold(0, |number, &unit| number << 1 | unit as usize)] += 1.0;
     }
-    counts.iter().zip(&distribution).map(|(n, p)| (n / chains as f64 - p).abs()).sum::<f64>() / 2.0
+    let variation = counts.iter().zip(&distribution).map(|(n, p)| (n / chains - p).abs()).sum::<f64>() / 2.0;
+    let floor = |p: &f64| (p * (1.0 - p) / (2.0 * std::f64::consts::PI * chains)).sqrt();
+    (variation, distribution.iter().map(floor).sum())
+}
+
+/// How chains of the negative phase are moved.
+#[derive(Clone, Copy, Debug)]
+enum Moves {
+    /// As in contrastive divergence, at an inverse temperature.
+    Gibbs(f32),
+    Persistent,
+    Tempering(usize),
+}
+
+/// The visible states of chains that began at `states` after some steps, for each temperature.
+fn moved(
+    backend: &mut dyn Backend,
+    rbm: &Rbm,
+    states: &[Vec<f32>],
+    moves: Moves,
+    steps: u32,
+) -> Vec<Vec<f32>> {
+    let chains = states[0].len() / rbm.shape.visible;
+    let mut units = || {
+        let layers = [Layer::Visible, Layer::Hidden].map(|layer| backend.units(layer, chains).unwrap());
+        (layers[0], layers[1])
+    };
+    let (positive, negative) = (units(), units());
+    let phases = Phases { positive, negative };
+    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
+    let params = Params::new(rbm.shape, chains, 2);
+    let mut replicas = vec![negative];
+    let mut tempering = None;
+    if let Moves::Tempering(temperatures) = moves {
+        let density = vec![0.3; rbm.shape.visible];
+        let chains = Tempering::new(backend, params, negative, &density, temperatures).unwrap();
+        replicas = chains.replicas().collect();
+        tempering = Some(chains);
+    }
+    for (states, (visible, hidden)) in states.iter().zip(&replicas) {
+        backend.write_units(*visible, states, states);
+        backend.sample_hidden(&params.sample(Stream::Synthetic, 9), *visible, *hidden);
+    }
+    for step in 0..steps {
+        let params = Params { step, ..params };
+        let draws = &mut Draws { host: None };
+        match (moves, &mut tempering) {
+            (Moves::Gibbs(beta), _) => {
+                let params = Params { beta, ..params };
+                backend.sample_hidden(&params.sample(Stream::Hidden, 0), negative.0, negative.1);
+                backend.sample_visible(&params.sample(Stream::Visible, 0), negative.1, negative.0);
+            }
+            (_, None) => {
+                let states = VisibleStates::Sample;
+                persistent_contrastive_divergence(backend, params, draws, phases, 1, states);
+            }
+            (_, Some(tempering)) => tempering.sample(backend, params, draws, phases, 1),
+        }
+    }
+    let after = backend.read_rbm().unwrap().0;
+    assert!(after == *rbm, "the model must be as it was");
+    replicas.iter().map(|&(visible, _)| backend.read_units(visible, chains).unwrap().1).collect()
 }
 
 #[test]
 fn chains_drawn_from_the_model_stay_there() {
     let shape = Shape { visible: 6, hidden: 4 };
     let rbm = random_rbm(shape, 1.0, 9);
-    let chains = 20_000;
-    // What the total variation of an exact sample of this size is expected to be.
-    let floor: f64 = exact::visible_distribution(&rbm)
-        .unwrap()
-        .iter()
-        .map(|p| (p * (1.0 - p) / (2.0 * std::f64::consts::PI * chains as f64)).sqrt())
-        .sum();
+    let exact = [exact_sample(&rbm, 20_000, 1)];
     for (name, mut backend) in common::all("chains_drawn_from_the_model_stay_there", shape) {
-        let stayed = drift(&mut *backend, &rbm, chains, 1.0);
-        assert!(stayed < 2.0 * floor, "{name}: {stayed} from p(v), where chance alone gives {floor}");
-        let warmer = drift(&mut *backend, &rbm, chains, 0.7);
+        for moves in [Moves::Gibbs(1.0), Moves::Persistent] {
+            let states = moved(&mut *backend, &rbm, &exact, moves, 20);
+            let (stayed, floor) = total_variation(&rbm, &states[0]);
+            assert!(stayed < 2.0 * floor, "{name}: {moves:?}: {stayed}, where chance alone gives {floor}");
+        }
+        let states = moved(&mut *backend, &rbm, &exact, Moves::Gibbs(0.7), 20);
+        let (warmer, floor) = total_variation(&rbm, &states[0]);
         assert!(warmer > 4.0 * floor, "{name}: chains at another temperature must leave p(v): {warmer}");
+    }
+}
+
+/// The model on the way to independent units that are on in a share of 0.3, at an inverse temperature.
+fn tempered(rbm: &Rbm, beta: f32) -> Rbm {
+    let base = Rbm::base_rates(&[0.3])[0];
+    Rbm {
+        shape: rbm.shape,
+        weights: rbm.weights.iter().map(|w| beta * w).collect(),
+        visible_bias: rbm.visible_bias.iter().map(|b| beta * b + (1.0 - beta) * base).collect(),
+        hidden_bias: rbm.hidden_bias.iter().map(|c| beta * c).collect(),
+    }
+}
+
+/// Each temperature's replicas, drawn exactly from its distribution, keep to it while they are swapped.
+#[test]
+fn replicas_drawn_from_their_temperatures_stay_there() {
+    let shape = Shape { visible: 6, hidden: 4 };
+    let rbm = random_rbm(shape, 1.0, 9);
+    let betas = [1.0, 2.0 / 3.0, 1.0 / 3.0, 0.0];
+    let models = betas.map(|beta| tempered(&rbm, beta));
+    let exact: Vec<_> =
+        models.iter().zip(1..).map(|(model, seed)| exact_sample(model, 20_000, seed)).collect();
+    for (name, mut backend) in common::all("replicas_drawn_from_their_temperatures_stay_there", shape) {
+        let states = moved(&mut *backend, &rbm, &exact, Moves::Tempering(betas.len()), 20);
+        for ((model, states), beta) in models.iter().zip(&states).zip(betas) {
+            let (stayed, floor) = total_variation(model, states);
+            assert!(stayed < 2.0 * floor, "{name}: β = {beta}: {stayed}, where chance alone gives {floor}");
+        }
+        let (other, floor) = total_variation(&rbm, &states[1]);
+        assert!(other > 4.0 * floor, "{name}: another temperature is another distribution: {other}");
+    }
+}
+
+/// A model with two modes, all units on and all off, which Gibbs steps hardly ever cross: replicas do.
+#[test]
+fn tempering_goes_from_mode_to_mode_where_persistent_chains_do_not() {
+    let shape = Shape { visible: 10, hidden: 6 };
+    let strength = 1.3;
+    let rbm = Rbm {
+        shape,
+        weights: vec![strength; 60],
+        visible_bias: vec![-strength * 3.0; 10],
+        hidden_bias: vec![-strength * 5.0; 6],
+    };
+    let chains = 400;
+    let off = vec![vec![0.0; 10 * chains]; 8];
+    let test = "tempering_goes_from_mode_to_mode_where_persistent_chains_do_not";
+    for (name, mut backend) in common::fast(test, shape) {
+        let [persistent, tempering] = [Moves::Persistent, Moves::Tempering(8)].map(|moves| {
+            let states = moved(&mut *backend, &rbm, &off, moves, 300);
+            let on = |chain: &&[f32]| chain.iter().sum::<f32>() > 5.0;
+            states[0].chunks(10).filter(on).count() as f64 / chains as f64
+        });
+        println!("{name}: in the other mode: {persistent} of persistent chains, {tempering} with replicas");
+        assert!(persistent < 0.1, "{name}: {persistent}");
+        assert!((tempering - 0.5).abs() < 0.1, "{name}: {tempering}");
     }
 }
 

@@ -437,6 +437,86 @@ fn free_energy() {
 }
 
 #[test]
+fn energy() {
+    each("energy", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let params = Params::new(case.shape, case.rows, case.seed);
+        let v = units(case, sides, Layer::Visible, Some(&random_states(case.rows, visible, case.seed)));
+        let h = units(case, sides, Layer::Hidden, Some(&random_states(case.rows, hidden, case.seed + 1)));
+        let mut results = Vec::new();
+        for (side, s) in sides.iter_mut().zip(0..) {
+            let values = side.values(case.rows + GUARD).unwrap();
+            side.write_values(values, &vec![1.5; case.rows + GUARD]);
+            side.energy(&params, v[s], h[s], values);
+            results.push(side.read_values(values, case.rows + GUARD).unwrap());
+        }
+        let size = results[1].iter().fold(1.0f32, |size, f| size.max(f.abs()));
+        let error = largest_difference(&results[0], &results[1]);
+        assert!(error <= 1e-5 * size, "{}: energies of {size} differ by {error:e}", case.name);
+        assert_eq!(results[0][case.rows..], [1.5; GUARD], "{}: wrote past the last row", case.name);
+    });
+}
+
+#[test]
+fn temper_bias() {
+    each("temper_bias", |case, sides| {
+        let visible = case.shape.visible;
+        let params = Params { rate: -0.75, ..Params::new(case.shape, 1, case.seed) };
+        let numbers = random_means(1, visible, 8);
+        let results = sides.each_mut().map(|side| {
+            let [base, values] = [0; 2].map(|_| side.values(visible + GUARD).unwrap());
+            side.write_values(base, &numbers);
+            side.write_values(values, &vec![1.5; visible + GUARD]);
+            side.temper_bias(&params, base, values);
+            side.read_values(values, visible + GUARD).unwrap()
+        });
+        let error = largest_difference(&results[0], &results[1]);
+        assert!(error <= TOLERANCE, "{}: {error:e}", case.name);
+        assert_eq!(results[0][visible..], [1.5; GUARD], "{}: wrote past the last", case.name);
+    });
+}
+
+#[test]
+fn swap() {
+    each("swap", |case, sides| {
+        let (rows, hidden) = (case.rows, case.shape.hidden);
+        let params = Params { rate: 0.3, first_row: 2, step: 3, ..Params::new(case.shape, rows, case.seed) };
+        let params = Params { draw: Stream::Swap.draw(5), ..params };
+        let states = [1, 2].map(|seed| random_states(rows, hidden, seed));
+        let cold = units(case, sides, Layer::Hidden, Some(&states[0]));
+        let hot = units(case, sides, Layer::Hidden, Some(&states[1]));
+        // Some swaps are certain and some are not; marks of every kind; and what must be left alone.
+        let number = |row: usize, seed: u64| {
+            uniform_at(seed, 0, Stream::Synthetic.draw(3), row as u32, 0) * 12.0 - 6.0
+        };
+        let values = |seed: u64| -> Vec<f32> {
+            let energies = (0..rows).map(|row| number(row, seed));
+            let marks = (0..rows).map(|row| f32::from(number(row, seed + 9) > 0.0));
+            energies.chain(marks).chain([1.5; GUARD]).collect()
+        };
+        for (flags, all) in [(0, values(1)), (Params::COLDEST, values(2)), (Params::HOTTEST, values(3))] {
+            let params = Params { flags, ..params };
+            let mut results = Vec::new();
+            for (side, s) in sides.iter_mut().zip(0..) {
+                let buffers = [0; 4].map(|_| side.values(2 * rows + GUARD + 2).unwrap());
+                let [cold_values, hot_values, accepted, trips] = buffers;
+                side.write_values(cold_values, &all);
+                side.write_values(hot_values, &values(4));
+                side.swap(&params, (cold[s], cold_values), (hot[s], hot_values), accepted, trips);
+                let values = buffers.map(|values| side.read_values(values, 2 * rows + GUARD).unwrap());
+                let states = [cold[s], hot[s]].map(|units| read(case, &mut **side, Layer::Hidden, units).1);
+                results.push((values, states));
+            }
+            assert!(results[0] == results[1], "{}: flags {flags}", case.name);
+        }
+        if rows > 30 {
+            let swapped = read(case, &mut *sides[1], Layer::Hidden, cold[1]).1;
+            assert!(swapped != states[0] && swapped != states[1], "{}: all or none", case.name);
+        }
+    });
+}
+
+#[test]
 fn set_visible_bias() {
     each("set_visible_bias", |case, sides| {
         let visible = case.shape.visible;

@@ -64,6 +64,7 @@ fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
         TrainConfig { k: "2@0,1@1".parse().unwrap(), binarize: Binarize::Threshold, ..small() },
         TrainConfig { chains: Some(5), k: ByEpoch::from(2), ..persistent() },
         TrainConfig { visible_states: VisibleStates::Mean, ..persistent() },
+        TrainConfig { estimator: Estimator::Pt, temperatures: 2, k: ByEpoch::from(2), ..persistent() },
     ];
     for config in variants {
         // One backend after the other: `all` makes them anew for each run.
@@ -242,10 +243,16 @@ fn persistent_chains_come_near_the_optimum_on_every_backend() {
     const OPTIMUM: f64 = -2.5993;
     let shape = Shape { visible: 9, hidden: 16 };
     let test = "persistent_chains_come_near_the_optimum_on_every_backend";
-    for (name, backend) in common::fast(test, shape) {
+    let tempered =
+        TrainConfig { estimator: Estimator::Pt, chains: Some(64), temperatures: 4, ..config.clone() };
+    let persistent = common::fast(test, shape).into_iter().map(|(name, backend)| (name, backend, &config));
+    // The adapter has done the same in other tests, and takes its time.
+    let replicas = common::fast(test, shape).into_iter().filter(|(name, _)| name == "cpu");
+    let replicas = replicas.map(|(name, backend)| (format!("{name}, tempered"), backend, &tempered));
+    for (name, backend, config) in persistent.chain(replicas) {
         let dataset = config.data.load().unwrap();
         let rows = dataset.train.rows.clone();
-        let (rbm, _) = trained(&config, dataset, backend, false);
+        let (rbm, _) = trained(config, dataset, backend, false);
         let log_likelihood = exact::log_likelihood(&rbm, &rows).unwrap();
         println!("{name}: {log_likelihood:.3} nats");
         assert!(log_likelihood > OPTIMUM - 0.12, "{name}: {log_likelihood} nats a case");

@@ -35,6 +35,8 @@ const CENTRED = 8u;
 const ADAM = 16u;
 const NESTEROV = 32u;
 const SPARSE = 64u;
+const COLDEST = 128u;
+const HOTTEST = 256u;
 
 fn has(flag: u32) -> bool {
     return (params.flags & flag) != 0u;

@@ -8,6 +8,7 @@ use rbm_gpu::{
     backend::DeviceInfo,
     config::{Estimator, TrainConfig, Uniforms},
     data::Cases,
+    estimator::tempering::Swaps,
     likelihood::Look,
     picture,
     run::RunFolder,
@@ -57,6 +58,7 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         match config.estimator {
             Estimator::Cd => "CD",
             Estimator::Pcd => "PCD",
+            Estimator::Pt => "PT",
         },
         config.k
     ));
@@ -77,8 +79,12 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         folder.add_picture("reconstructions", metrics.epoch, &picture)?;
         folder.add_metrics(&metrics)?;
         print(&format!(
-            "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s\n",
-            metrics.epoch, metrics.reconstruction_error, metrics.samples_per_second, metrics.seconds
+            "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s{}\n",
+            metrics.epoch,
+            metrics.reconstruction_error,
+            metrics.samples_per_second,
+            metrics.seconds,
+            metrics.swaps.as_ref().map_or(String::new(), moves)
         ));
         if let Some(look) = &metrics.eval {
             print(&figures(look));
@@ -101,6 +107,13 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         folder.model().display(),
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// How well replicas moved, in a few words.
+fn moves(swaps: &Swaps) -> String {
+    let least = swaps.acceptance.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = swaps.acceptance.iter().copied().fold(0.0, f64::max);
+    format!(", swaps {:.0}–{:.0} %, {} round trips", 100.0 * least, 100.0 * most, swaps.round_trips)
 }
 
 /// What a look at the model found, in a line.

@@ -27,6 +27,12 @@ pub enum Kernel {
     Track,
     /// `average.wgsl`
     Average,
+    /// `energy.wgsl`
+    Energy,
+    /// `temper_bias.wgsl`
+    TemperBias,
+    /// `swap.wgsl`
+    Swap,
     /// `set_visible_bias.wgsl`
     SetVisibleBias,
     /// `multiply_add.wgsl`
@@ -46,7 +52,7 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
@@ -57,6 +63,9 @@ impl Kernel {
         Self::LimitNorms,
         Self::Track,
         Self::Average,
+        Self::Energy,
+        Self::TemperBias,
+        Self::Swap,
         Self::SetVisibleBias,
         Self::MultiplyAdd,
         Self::Copy,
@@ -80,6 +89,9 @@ impl Kernel {
             Self::LimitNorms => "rbm.limit_norms",
             Self::Track => "rbm.track",
             Self::Average => "rbm.average",
+            Self::Energy => "rbm.energy",
+            Self::TemperBias => "rbm.temper_bias",
+            Self::Swap => "rbm.swap",
             Self::SetVisibleBias => "rbm.set_visible_bias",
             Self::MultiplyAdd => "rbm.multiply_add",
             Self::Copy => "rbm.copy",
@@ -108,6 +120,9 @@ impl Kernel {
             Self::LimitNorms => (include_str!("../../shaders/limit_norms.wgsl"), &[REDUCE]),
             Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
             Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
+            Self::Energy => (include_str!("../../shaders/energy.wgsl"), &[ACCUMULATE, REDUCE]),
+            Self::TemperBias => (include_str!("../../shaders/temper_bias.wgsl"), &[]),
+            Self::Swap => (include_str!("../../shaders/swap.wgsl"), &[RANDOM]),
             Self::SetVisibleBias => (include_str!("../../shaders/set_visible_bias.wgsl"), &[]),
             Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
             Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
@@ -122,7 +137,9 @@ impl Kernel {
             Self::Update => &[false, false, false, false, false, false, true, true],
             Self::Centre => &[false, false, false, true],
             Self::Track | Self::Average => &[false, true],
-            Self::SquaredError | Self::FreeEnergy => &[false, false, true],
+            Self::SquaredError | Self::FreeEnergy | Self::TemperBias => &[false, false, true],
+            Self::Energy => &[false, false, false, true],
+            Self::Swap => &[false, true, true, true, true, true, true],
             Self::LimitNorms | Self::MultiplyAdd => &[true],
             Self::SetVisibleBias | Self::Copy => &[false, true],
         }
@@ -164,11 +181,11 @@ impl Kernel {
         let count = match self {
             Self::Gather => of_64(u64::from(params.rows) * u64::from(groups(params.visible))),
             Self::Average => of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden))),
-            Self::SquaredError => params.rows,
-            Self::FreeEnergy => row_blocks,
+            Self::SquaredError | Self::Swap => params.rows,
+            Self::FreeEnergy | Self::Energy => row_blocks,
             Self::Centre => params.visible.saturating_add(groups(params.hidden)),
             Self::LimitNorms | Self::Track => groups(params.hidden),
-            Self::SetVisibleBias => params.visible.div_ceil(64),
+            Self::SetVisibleBias | Self::TemperBias => params.visible.div_ceil(64),
             Self::MultiplyAdd => row_blocks.div_ceil(64 * 8),
             Self::Copy => row_blocks.div_ceil(64),
             Self::SampleHidden | Self::SampleVisible | Self::Update => 1,

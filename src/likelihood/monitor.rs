@@ -21,7 +21,7 @@ const QUICK_LAYER: usize = 18;
 /// Training and test cases that it looks at, at most.
 const QUICK_CASES: usize = 10_000;
 /// Products for its pseudo-likelihood.
-const QUICK_PSEUDO_WORK: usize = 400_000_000;
+const QUICK_PSEUDO_WORK: usize = 200_000_000;
 
 /// Quick looks at a model while it is being trained.
 pub struct Monitor {
