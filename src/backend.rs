@@ -52,7 +52,7 @@ pub struct Params {
     /// Chains of the negative phase.
     pub chains: u32,
     /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1. For
-    /// [`Backend::temper_bias`] the base's share, for [`Backend::swap`] the difference of the inverse temperatures.
+    /// [`Backend::fast_weights`] the velocity's share, for [`Backend::temper_bias`] the base's, for [`Backend::swap`] the difference of the inverse temperatures.
     pub rate: f32,
     /// L1 decay of the weights.
     pub l1: f32,
@@ -68,6 +68,9 @@ pub struct Params {
     pub second_correction: f32,
 }
 
+/// The share of the fast weights that stays at each step (Tieleman and Hinton 2009). The same in
+/// `shaders/fast_weights.wgsl`.
+pub const FAST_SHARE: f64 = 0.95;
 /// The share of the mean of the gradients that Adam carries on, β₁ (Kingma and Ba 2015). The same in `shaders/update.wgsl`,
 /// as the next two.
 pub const ADAM_FIRST: f64 = 0.9;
@@ -95,6 +98,8 @@ impl Params {
     pub const COLDEST: u32 = 128;
     /// A swap's hotter replicas are at the highest temperature.
     pub const HOTTEST: u32 = 256;
+    /// Half steps take θ + fast weights for θ.
+    pub const FAST: u32 = 512;
 
     /// Parameters that say only which units there are, at temperature 1; as many chains as rows.
     pub fn new(shape: Shape, rows: usize, seed: u64) -> Self {
@@ -217,7 +222,7 @@ pub trait Backend: Send {
     /// Makes room for the units of a layer, for up to `rows` cases. Starts as zeros.
     ///
     /// # Errors
-    /// When the device has no room; so for each of the next four.
+    /// When the device has no room; so for each of the next five.
     fn units(&mut self, layer: Layer, rows: usize) -> Result<Units>;
     /// Makes room for `rows` packed rows and an order of as many entries.
     fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data>;
@@ -227,6 +232,8 @@ pub trait Backend: Send {
     fn uniforms(&mut self, count: usize) -> Result<()>;
     /// Makes room for what [`Params::ADAM`] and [`Params::NESTEROV`] keep beside the velocity. Starts as zeros.
     fn moments(&mut self) -> Result<()>;
+    /// Makes room for fast weights, all zero. [`Params::FAST`] needs one call of [`Backend::fast_weights`] before.
+    fn fast_room(&mut self) -> Result<()>;
 
     /// Replaces the parameters; `velocity` is the update that momentum carries on.
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm);
@@ -276,6 +283,9 @@ pub trait Backend: Send {
     fn track(&mut self, params: &Params, hidden: Units);
     /// average += rate·(θ − average): the average of the parameters follows them.
     fn average(&mut self, params: &Params);
+    /// fast = 0.95·fast + rate·velocity, for weights and biases alike: fast weights, which chains take beside the parameters
+    /// where [`Params::FAST`] says so, follow the last update and forget it soon (Tieleman and Hinton 2009).
+    fn fast_weights(&mut self, params: &Params);
     /// θ ↔ average: makes the average the model that the other verbs see, or puts things back.
     fn exchange_average(&mut self);
     /// values += Σ_i (x_i − p_i)², of the states of `visible` and the means of `reconstruction`.

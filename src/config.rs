@@ -73,6 +73,9 @@ pub struct TrainConfig {
     /// Persistent chains, for pcd and pt [default: as many as there are cases in a minibatch]
     #[arg(long, value_name = "N")]
     pub chains: Option<usize>,
+    /// Learning rate of fast weights, which drive the chains of pcd away from where they are (FPCD); with --momentum 0
+    #[arg(long, value_name = "X")]
+    pub fast_weights: Option<f32>,
     /// Temperatures of each chain of pt
     #[arg(long, value_name = "N", default_value_t = Self::default().temperatures)]
     pub temperatures: usize,
@@ -132,6 +135,7 @@ impl Default for TrainConfig {
             k: ByEpoch::from(1),
             cd: None,
             chains: None,
+            fast_weights: None,
             temperatures: 10,
             lr_schedule: LearningRate::Constant,
             centred: Switch::Off,
@@ -247,6 +251,19 @@ impl TrainConfig {
             return usage!(
                 "--chains are for --estimator pcd or pt: contrastive divergence has one for each case"
             );
+        }
+        if let Some(rate) = self.fast_weights {
+            if !(rate >= 0.0 && rate.is_finite()) {
+                return usage!("--fast-weights must be at least 0 and finite, found {rate}");
+            }
+            let plain =
+                self.optimizer == Optimizer::Sgd && self.momentum.values().all(|momentum| momentum == 0.0);
+            if self.estimator != Estimator::Pcd || !plain || self.nesterov || self.centred == Switch::On {
+                return usage!(
+                    "--fast-weights need --estimator pcd, --momentum 0, and neither --optimizer adam nor --nesterov \
+                     nor --centred on: they follow the plain gradient"
+                );
+            }
         }
         if !(2..=MOST_TEMPERATURES).contains(&self.temperatures) {
             return usage!(

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::{
     backend::{DeviceInfo, Params},
     data::RowLayout,
-    host::{Host, HostKernels, Moments, Offsets, Phase, Uniforms},
+    host::{Fast, Host, HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
     reference::Reference,
 };
@@ -508,6 +508,10 @@ impl HostKernels for Cpu {
         weights.for_each(|(average, weights)| follow(average, weights));
         follow(&mut average.visible_bias, &rbm.visible_bias);
         follow(&mut average.hidden_bias, &rbm.hidden_bias);
+    }
+
+    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
+        optimizer::fast_weights(self.arch, params, rbm, velocity, fast);
     }
 
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {

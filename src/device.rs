@@ -52,6 +52,11 @@ impl Footprint {
         Self { shape, rows, parameters, moments: parameters, layer, uniforms, device, host }
     }
 
+    /// The same with room for [`Backend::fast_room`].
+    pub fn with_fast_weights(self) -> Self {
+        Self { device: self.device.saturating_add(self.parameters.saturating_mul(2)), ..self }
+    }
+
     /// The same with room for [`Backend::moments`].
     pub fn with_moments(self) -> Self {
         Self {

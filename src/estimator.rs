@@ -73,7 +73,8 @@ pub fn contrastive_divergence(
 
 /// Persistent contrastive divergence, PCD-k: the chains go on from where they stopped, k Gibbs steps (Younes 1989;
 /// Tieleman 2008). The visible units of `phases.positive` hold the minibatch, the hidden ones of `phases.negative` the
-/// chains' states; afterwards both phases are ready for the update, and the chains for the next step.
+/// chains' states; afterwards both phases are ready for the update, and the chains for the next step. With [`Params::FAST`]
+/// the chains, and they alone, take the fast weights beside the parameters (FPCD; Tieleman and Hinton 2009).
 pub fn persistent_contrastive_divergence(
     backend: &mut dyn Backend,
     params: Params,
@@ -85,7 +86,7 @@ pub fn persistent_contrastive_divergence(
     let (data, driven) = phases.positive;
     let (visible, hidden) = phases.negative;
     // Nothing starts at the data: their hidden units need no states, only means.
-    backend.sample_hidden(&params, data, driven);
+    backend.sample_hidden(&Params { flags: params.flags & !Params::FAST, ..params }, data, driven);
     let chains = params.of_chains();
     for sweep in 0..k {
         let fantasy = match visible_states {

@@ -42,6 +42,8 @@ pub struct Gpu {
     parameters: usize,
     velocity: usize,
     average: usize,
+    /// The fast weights, and their sum with the parameters, if there are any.
+    fast: Option<[usize; 2]>,
     offsets: [usize; 2],
     uniforms: usize,
     slots: wgpu::Buffer,
@@ -97,6 +99,7 @@ impl Gpu {
             parameters: 0,
             velocity: 0,
             average: 0,
+            fast: None,
             offsets: [0; 2],
             uniforms: 0,
             slots,
@@ -183,6 +186,14 @@ impl Gpu {
         })
     }
 
+    /// The parameters that a half step takes.
+    fn parameters_for(&self, params: &Params) -> usize {
+        match self.fast {
+            Some([_, sum]) if params.has(Params::FAST) => sum,
+            _ => self.parameters,
+        }
+    }
+
     /// Sends off what was recorded.
     fn flush(&mut self) -> Option<wgpu::SubmissionIndex> {
         if self.recorded.is_empty() {
@@ -263,6 +274,13 @@ impl Backend for Gpu {
         Ok(())
     }
 
+    fn fast_room(&mut self) -> Result<()> {
+        let size = memory::parameters_len(self.shape);
+        self.fast =
+            Some([self.buffer("fast weights", size)?, self.buffer("parameters and fast weights", size)?]);
+        Ok(())
+    }
+
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
         self.write(self.parameters, &memory::augment(rbm));
         self.write(self.velocity, &memory::augment(velocity));
@@ -308,13 +326,15 @@ impl Backend for Gpu {
 
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
         let (input, output) = (self.units[visible.0], self.units[hidden.0]);
-        let buffers = [self.parameters, input.states, self.uniforms, output.means, output.states];
+        let parameters = self.parameters_for(params);
+        let buffers = [parameters, input.states, self.uniforms, output.means, output.states];
         self.dispatch(Kernel::SampleHidden, params, &buffers);
     }
 
     fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
         let (input, output) = (self.units[hidden.0], self.units[visible.0]);
-        let buffers = [self.parameters, input.states, self.uniforms, output.means, output.states];
+        let parameters = self.parameters_for(params);
+        let buffers = [parameters, input.states, self.uniforms, output.means, output.states];
         self.dispatch(Kernel::SampleVisible, params, &buffers);
     }
 
@@ -339,6 +359,12 @@ impl Backend for Gpu {
 
     fn average(&mut self, params: &Params) {
         self.dispatch(Kernel::Average, params, &[self.parameters, self.average]);
+    }
+
+    fn fast_weights(&mut self, params: &Params) {
+        if let Some([fast, sum]) = self.fast {
+            self.dispatch(Kernel::FastWeights, params, &[self.parameters, self.velocity, fast, sum]);
+        }
     }
 
     fn exchange_average(&mut self) {

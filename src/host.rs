@@ -95,6 +95,22 @@ impl Moments {
     }
 }
 
+/// Fast weights, and what chains take for the parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fast {
+    /// The fast weights and biases.
+    pub weights: Rbm,
+    /// θ + fast weights.
+    pub sum: Rbm,
+}
+
+impl Fast {
+    /// All zero.
+    pub fn zeros(shape: Shape) -> Self {
+        Self { weights: Rbm::zeros(shape), sum: Rbm::zeros(shape) }
+    }
+}
+
 /// The verbs of [`Backend`] on slices: the same names, the same order of arguments, rows × units, row-major.
 #[expect(missing_docs, reason = "each is documented where it is declared first, in Backend")]
 pub trait HostKernels: Send {
@@ -137,6 +153,7 @@ pub trait HostKernels: Send {
     fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm);
     fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]);
     fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
+    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast);
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
     fn energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], hidden: &[f32], values: &mut [f32]);
@@ -174,6 +191,7 @@ pub struct Host<K> {
     info: DeviceInfo,
     rbm: Rbm,
     moments: Moments,
+    fast: Option<Fast>,
     average: Option<Rbm>,
     offsets: Offsets,
     units: Vec<UnitsBuffer>,
@@ -190,6 +208,7 @@ impl<K: HostKernels> Host<K> {
             info,
             rbm: Rbm::zeros(shape),
             moments: Moments::zeros(shape),
+            fast: None,
             average: None,
             offsets: Offsets { visible: vec![0.0; shape.visible], hidden: vec![0.0; shape.hidden] },
             units: Vec::new(),
@@ -204,6 +223,14 @@ impl<K: HostKernels> Host<K> {
         let mut buffer = std::mem::take(&mut self.units[output.0]);
         kernel(self, &mut buffer);
         self.units[output.0] = buffer;
+    }
+}
+
+/// The parameters that a half step takes.
+fn parameters<'a>(params: &Params, rbm: &'a Rbm, fast: &'a Option<Fast>) -> &'a Rbm {
+    match fast {
+        Some(fast) if params.has(Params::FAST) => &fast.sum,
+        _ => rbm,
     }
 }
 
@@ -236,6 +263,11 @@ impl<K: HostKernels> Backend for Host<K> {
 
     fn moments(&mut self) -> Result<()> {
         self.moments = Moments::zeros(self.rbm.shape);
+        Ok(())
+    }
+
+    fn fast_room(&mut self) -> Result<()> {
+        self.fast = Some(Fast::zeros(self.rbm.shape));
         Ok(())
     }
 
@@ -284,7 +316,8 @@ impl<K: HostKernels> Backend for Host<K> {
             let uniforms = Uniforms::of(params, &host.uniforms);
             let visible = &host.units[visible.0].states;
             let (means, states) = (&mut out.means, &mut out.states);
-            host.kernels.sample_hidden(params, &host.rbm, visible, uniforms, means, states);
+            let rbm = parameters(params, &host.rbm, &host.fast);
+            host.kernels.sample_hidden(params, rbm, visible, uniforms, means, states);
         });
     }
 
@@ -293,7 +326,8 @@ impl<K: HostKernels> Backend for Host<K> {
             let uniforms = Uniforms::of(params, &host.uniforms);
             let hidden = &host.units[hidden.0].states;
             let (means, states) = (&mut out.means, &mut out.states);
-            host.kernels.sample_visible(params, &host.rbm, hidden, uniforms, means, states);
+            let rbm = parameters(params, &host.rbm, &host.fast);
+            host.kernels.sample_visible(params, rbm, hidden, uniforms, means, states);
         });
     }
 
@@ -319,6 +353,12 @@ impl<K: HostKernels> Backend for Host<K> {
     fn average(&mut self, params: &Params) {
         let average = self.average.get_or_insert_with(|| Rbm::zeros(self.rbm.shape));
         self.kernels.average(params, &self.rbm, average);
+    }
+
+    fn fast_weights(&mut self, params: &Params) {
+        if let Some(fast) = &mut self.fast {
+            self.kernels.fast_weights(params, &self.rbm, &self.moments.velocity, fast);
+        }
     }
 
     fn exchange_average(&mut self) {

@@ -2,9 +2,9 @@
 //! other devices are tested against it, so it is never optimised.
 
 use crate::{
-    backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS, Params},
+    backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, FAST_SHARE, MULTIPLY_ADDS, Params},
     data::RowLayout,
-    host::{HostKernels, Moments, Offsets, Phase, Uniforms},
+    host::{Fast, HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
     rng::uniform_at,
 };
@@ -248,6 +248,21 @@ impl HostKernels for Reference {
         ] {
             for (average, parameter) in average.iter_mut().zip(parameters) {
                 *average += params.rate * (parameter - *average);
+            }
+        }
+    }
+
+    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
+        let Fast { weights: fast, sum } = fast;
+        for (fast, sum, theta, velocity) in [
+            (&mut fast.weights, &mut sum.weights, &rbm.weights, &velocity.weights),
+            (&mut fast.visible_bias, &mut sum.visible_bias, &rbm.visible_bias, &velocity.visible_bias),
+            (&mut fast.hidden_bias, &mut sum.hidden_bias, &rbm.hidden_bias, &velocity.hidden_bias),
+        ] {
+            for at in 0..theta.len() {
+                let stays = FAST_SHARE * f64::from(fast[at]);
+                fast[at] = (stays + f64::from(params.rate) * f64::from(velocity[at])) as f32;
+                sum[at] = theta[at] + fast[at];
             }
         }
     }

@@ -104,6 +104,7 @@ impl Trainer {
         let replicas = if config.estimator == Estimator::Pt { config.temperatures as u64 } else { 0 };
         let pairs_of_layers = 4 + replicas + if monitored.is_some() { 3 } else { 0 };
         let footprint = Footprint::new(shape, rows, pairs_of_layers, uniforms);
+        let footprint = if config.fast_weights.is_some() { footprint.with_fast_weights() } else { footprint };
         let footprint = if keeps_moments(config) { footprint.with_moments() } else { footprint };
         let (candidate, backend) = device::open(&config.device, &footprint)?;
         let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);
@@ -136,6 +137,10 @@ impl Trainer {
             backend.moments()?;
         }
         backend.write_rbm(&Rbm::initial(shape, &density, config.seed), &Rbm::zeros(shape));
+        if config.fast_weights.is_some() {
+            backend.fast_room()?;
+            backend.fast_weights(&Params::new(shape, 1, config.seed));
+        }
         let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
         // The initial model's hidden units are on half of the time.
         backend.write_offsets(&means, &vec![0.5; shape.hidden]);
@@ -370,7 +375,16 @@ impl Trainer {
                 contrastive_divergence(backend, params, &mut draws, self.phases, k, visible_states);
             }
             _ => {
-                persistent_contrastive_divergence(backend, params, &mut draws, self.phases, k, visible_states)
+                let fast = flag(self.config.fast_weights.is_some(), Params::FAST);
+                let params = Params { flags: params.flags | fast, ..params };
+                persistent_contrastive_divergence(
+                    backend,
+                    params,
+                    &mut draws,
+                    self.phases,
+                    k,
+                    visible_states,
+                );
             }
         }
         if centred || sparse {
@@ -383,6 +397,9 @@ impl Trainer {
         }
         if self.config.max_norm.is_some() {
             backend.limit_norms(&params);
+        }
+        if let Some(fast) = self.config.fast_weights {
+            backend.fast_weights(&Params { rate: fast / params.learning_rate, ..params });
         }
         if let Some(count) = averages {
             backend.average(&Params { rate: 1.0 / (count as f32 + 1.0), ..params });

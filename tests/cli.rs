@@ -319,6 +319,8 @@ fn bad_input_is_explained_and_writes_nothing() {
         (&["--k", "0"], &["--k must be at least 1"]),
         (&["--k", "1@5"], &["1@0,5@20"]),
         (&["--chains", "10"], &["--chains are for --estimator pcd"]),
+        (&["--fast-weights", "0.1"], &["--fast-weights need --estimator pcd", "--momentum 0"]),
+        (&["--fast-weights", "-1"], &["--fast-weights must be at least 0"]),
         (&["--estimator", "pt", "--temperatures", "1"], &["--temperatures must be from 2", "found 1"]),
         (&["--estimator", "pt", "--visible-states", "mean"], &["--visible-states mean is not for"]),
         (&["--estimator", "pcd", "--chains", "0"], &["--chains must be at least 1"]),

@@ -337,6 +337,51 @@ fn limit_norms() {
 }
 
 #[test]
+fn fast_weights() {
+    each("fast_weights", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let params = Params { rate: 0.4, ..Params::new(case.shape, case.rows, case.seed) };
+        let fast = Params { flags: Params::FAST, ..params };
+        let v = units(case, sides, Layer::Visible, Some(&random_states(case.rows, visible, case.seed)));
+        let [plain_means, fast_means] = [(); 2].map(|()| units(case, sides, Layer::Hidden, None));
+        let back = units(case, sides, Layer::Visible, None);
+        let mut results = Vec::new();
+        for (side, s) in sides.iter_mut().zip(0..) {
+            let before = side.read_rbm().unwrap();
+            side.fast_room().unwrap();
+            (0..3).for_each(|_| side.fast_weights(&params));
+            side.sample_hidden(&params, v[s], plain_means[s]);
+            side.sample_hidden(&fast, v[s], fast_means[s]);
+            side.sample_visible(&fast, fast_means[s], back[s]);
+            assert!(side.read_rbm().unwrap() == before, "{}: the parameters are what they were", case.name);
+            let hidden =
+                [plain_means[s], fast_means[s]].map(|units| read(case, &mut **side, Layer::Hidden, units).0);
+            results.push((hidden, read(case, &mut **side, Layer::Visible, back[s]).0));
+        }
+        let error = largest_difference(&results[0].0[1], &results[1].0[1])
+            .max(largest_difference(&results[0].1, &results[1].1));
+        assert!(error <= 2.0 * TOLERANCE, "{}: {error:e}", case.name);
+        // By the formula: after three steps at one velocity, rate·(1 + 0.95 + 0.95²) of it.
+        let (rbm, velocity) = sides[0].read_rbm().unwrap();
+        let share = 0.4 * (1.0 + 0.95 + 0.95 * 0.95);
+        let sum = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a + share * b).collect();
+        let model = Rbm {
+            shape: case.shape,
+            weights: sum(&rbm.weights, &velocity.weights),
+            visible_bias: sum(&rbm.visible_bias, &velocity.visible_bias),
+            hidden_bias: sum(&rbm.hidden_bias, &velocity.hidden_bias),
+        };
+        let v = &random_states(case.rows, visible, case.seed)[..visible];
+        for j in 0..hidden {
+            let input = rbm_gpu::reference::hidden_input(&model, v, j);
+            let expected = rbm_gpu::reference::sigmoid(input) as f32;
+            assert!((results[0].0[1][j] - expected).abs() <= 2.0 * TOLERANCE, "{}: unit {j}", case.name);
+        }
+        assert!(results[0].0[0] != results[0].0[1], "{}: fast weights must show", case.name);
+    });
+}
+
+#[test]
 fn exchange_average() {
     each("exchange_average", |case, sides| {
         let params = Params { rate: 0.25, ..Params::new(case.shape, case.rows, case.seed) };

@@ -162,6 +162,47 @@ fn bars_and_stripes_are_learnt_by_every_rule() {
     }
 }
 
+/// Fast weights that learn nothing change nothing; those that do drive on few chains that would be left behind.
+#[test]
+fn fast_weights_drive_chains_on_every_backend() {
+    let config = TrainConfig {
+        data: Source::BarsAndStripes(3),
+        hidden: 16,
+        epochs: 3000,
+        batch: 14,
+        chains: Some(14),
+        estimator: Estimator::Pcd,
+        learning_rate: 0.1,
+        momentum: ByEpoch::from(0.0),
+        weight_decay: 0.0,
+        ..TrainConfig::default()
+    };
+    let shape = Shape { visible: 9, hidden: 16 };
+    let test = "fast_weights_drive_chains_on_every_backend";
+    let run = |config: TrainConfig| -> Vec<_> {
+        let backends = common::fast(test, shape).into_iter();
+        backends
+            .map(|(name, backend)| {
+                let dataset = config.data.load().unwrap();
+                let rows = dataset.train.rows.clone();
+                let rbm = trained(&config, dataset, backend, false).0;
+                let log_likelihood = exact::log_likelihood(&rbm, &rows).unwrap();
+                println!("{name}: {:?}: {log_likelihood:.3} nats", config.fast_weights);
+                (name, rbm, log_likelihood)
+            })
+            .collect()
+    };
+    let short = TrainConfig { epochs: 200, ..config.clone() };
+    let idle = run(TrainConfig { fast_weights: Some(0.0), ..short.clone() });
+    for ((name, rbm, _), (_, expected, _)) in idle.iter().zip(&run(short)) {
+        assert!(rbm == expected, "{name}: idle fast weights");
+    }
+    let fast = run(TrainConfig { fast_weights: Some(0.4), ..config.clone() });
+    for ((name, _, driven), (_, _, left)) in fast.iter().zip(&run(config)) {
+        assert!(*driven > -4.0 && driven - left > 1.0, "{name}: {driven} nats a case, {left} without");
+    }
+}
+
 /// Hidden units come near the target, and no unit's weights are longer than they may be.
 #[test]
 fn sparsity_and_norms_end_where_they_should() {

@@ -37,6 +37,7 @@ const NESTEROV = 32u;
 const SPARSE = 64u;
 const COLDEST = 128u;
 const HOTTEST = 256u;
+// FAST, 512: the host binds other parameters.
 
 fn has(flag: u32) -> bool {
     return (params.flags & flag) != 0u;

@@ -1,4 +1,4 @@
-//! The updates that keep more than a velocity: the gradient comes first, as a whole, and then a pass over the parameters.
+//! Fast weights, and the updates that keep more than a velocity: the gradient comes first, as a whole, and then a pass over the parameters.
 //! The plain update, in `src/cpu.rs`, needs no such pass.
 
 use pulp::Arch;
@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::vectorize;
 use crate::{
-    backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, Params},
-    host::{Moments, Offsets, Phase},
+    backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, FAST_SHARE, Params},
+    host::{Fast, Moments, Offsets, Phase},
     rbm::Rbm,
 };
 
@@ -96,6 +96,33 @@ fn momentum(params: &Params, gradient: &mut [f32], theta: &mut [f32], velocity: 
         *velocity = params.momentum * *velocity + push;
         *gradient = if ahead { params.momentum * *velocity + push } else { *velocity };
         *theta += *gradient;
+    }
+}
+
+/// Lets the fast weights follow the last update, and adds them to the parameters.
+pub fn fast_weights(arch: Arch, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
+    const PART: usize = 1 << 13;
+    let Fast { weights: fast, sum } = fast;
+    for (fast, sum, theta, velocity) in [
+        (&mut fast.weights, &mut sum.weights, &rbm.weights, &velocity.weights),
+        (&mut fast.visible_bias, &mut sum.visible_bias, &rbm.visible_bias, &velocity.visible_bias),
+        (&mut fast.hidden_bias, &mut sum.hidden_bias, &rbm.hidden_bias, &velocity.hidden_bias),
+    ] {
+        let written = fast.par_chunks_mut(PART).zip(sum.par_chunks_mut(PART));
+        let read = theta.par_chunks(PART).zip(velocity.par_chunks(PART));
+        written.zip(read).for_each(|((fast, sum), (theta, velocity))| {
+            vectorize(
+                arch,
+                #[inline(always)]
+                || {
+                    let read = theta.iter().zip(velocity);
+                    for ((fast, sum), (theta, velocity)) in fast.iter_mut().zip(sum).zip(read) {
+                        *fast = FAST_SHARE as f32 * *fast + params.rate * velocity;
+                        *sum = theta + *fast;
+                    }
+                },
+            );
+        });
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Kernel {
     Track,
     /// `average.wgsl`
     Average,
+    /// `fast_weights.wgsl`
+    FastWeights,
     /// `energy.wgsl`
     Energy,
     /// `temper_bias.wgsl`
@@ -52,7 +54,7 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
@@ -63,6 +65,7 @@ impl Kernel {
         Self::LimitNorms,
         Self::Track,
         Self::Average,
+        Self::FastWeights,
         Self::Energy,
         Self::TemperBias,
         Self::Swap,
@@ -89,6 +92,7 @@ impl Kernel {
             Self::LimitNorms => "rbm.limit_norms",
             Self::Track => "rbm.track",
             Self::Average => "rbm.average",
+            Self::FastWeights => "rbm.fast_weights",
             Self::Energy => "rbm.energy",
             Self::TemperBias => "rbm.temper_bias",
             Self::Swap => "rbm.swap",
@@ -120,6 +124,7 @@ impl Kernel {
             Self::LimitNorms => (include_str!("../../shaders/limit_norms.wgsl"), &[REDUCE]),
             Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
             Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
+            Self::FastWeights => (include_str!("../../shaders/fast_weights.wgsl"), &[]),
             Self::Energy => (include_str!("../../shaders/energy.wgsl"), &[ACCUMULATE, REDUCE]),
             Self::TemperBias => (include_str!("../../shaders/temper_bias.wgsl"), &[]),
             Self::Swap => (include_str!("../../shaders/swap.wgsl"), &[RANDOM]),
@@ -138,6 +143,7 @@ impl Kernel {
             Self::Centre => &[false, false, false, true],
             Self::Track | Self::Average => &[false, true],
             Self::SquaredError | Self::FreeEnergy | Self::TemperBias => &[false, false, true],
+            Self::FastWeights => &[false, false, true, true],
             Self::Energy => &[false, false, false, true],
             Self::Swap => &[false, true, true, true, true, true, true],
             Self::LimitNorms | Self::MultiplyAdd => &[true],
@@ -180,7 +186,9 @@ impl Kernel {
         let of_64 = |invocations: u64| invocations.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32;
         let count = match self {
             Self::Gather => of_64(u64::from(params.rows) * u64::from(groups(params.visible))),
-            Self::Average => of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden))),
+            Self::Average | Self::FastWeights => {
+                of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden)))
+            }
             Self::SquaredError | Self::Swap => params.rows,
             Self::FreeEnergy | Self::Energy => row_blocks,
             Self::Centre => params.visible.saturating_add(groups(params.hidden)),
