@@ -4,7 +4,7 @@
 use crate::{
     backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, FAST_SHARE, MULTIPLY_ADDS, Params},
     data::RowLayout,
-    host::{Fast, HostKernels, Moments, Offsets, Phase, Uniforms},
+    host::{Fast, HostKernels, HostUnits, Moments, Offsets, Phase, PlainUnits, Uniforms},
     rbm::{Rbm, Shape},
     rng::uniform_at,
 };
@@ -82,11 +82,42 @@ fn step(params: &Params, gradient: f64, decay: f64, (velocity, square): (&mut f3
     if params.has(Params::NESTEROV) { momentum * f64::from(*velocity) + push } else { f64::from(*velocity) }
 }
 
+/// Swaps replicas at two neighbouring temperatures; see [`crate::backend::Backend::swap`].
+pub fn swap<U: HostUnits>(
+    params: &Params,
+    (cold, cold_values): (&mut U, &mut [f32]),
+    (hot, hot_values): (&mut U, &mut [f32]),
+    accepted: &mut [f32],
+    trips: &mut [f32],
+) {
+    let rows = params.rows as usize;
+    for row in 0..rows {
+        let chain = params.first_chain.wrapping_add(row as u32);
+        let u = uniform_at(params.seed(), params.step, params.draw, chain, 0);
+        let mark = rows + row;
+        let surplus = f64::from(cold_values[row]) - f64::from(hot_values[row]);
+        if f64::from(u) < (f64::from(params.rate) * surplus).exp() {
+            accepted[params.first_row as usize + row] += 1.0;
+            cold.exchange(hot, row);
+            std::mem::swap(&mut cold_values[mark], &mut hot_values[mark]);
+        }
+        if params.has(Params::COLDEST) {
+            trips[row] += cold_values[mark];
+            cold_values[mark] = 0.0;
+        }
+        if params.has(Params::HOTTEST) {
+            hot_values[mark] = 1.0;
+        }
+    }
+}
+
 /// The kernels of the oracle.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reference;
 
 impl HostKernels for Reference {
+    type Units = PlainUnits;
+
     fn gather(
         &mut self,
         params: &Params,
@@ -94,7 +125,7 @@ impl HostKernels for Reference {
         words: &[u32],
         order: &[u32],
         uniforms: Uniforms,
-        states: &mut [f32],
+        visible: &mut PlainUnits,
     ) {
         let units = params.visible as usize;
         for row in 0..params.rows as usize {
@@ -102,7 +133,7 @@ impl HostKernels for Reference {
             let packed = &words[case * layout.words()..][..layout.words()];
             for i in 0..units {
                 let value = layout.value(packed, i);
-                states[row * units + i] = if params.has(Params::SAMPLE) {
+                visible.states[row * units + i] = if params.has(Params::SAMPLE) {
                     f32::from(uniforms.at(params, units, row, i) < value)
                 } else {
                     value
@@ -115,18 +146,17 @@ impl HostKernels for Reference {
         &mut self,
         params: &Params,
         rbm: &Rbm,
-        visible: &[f32],
+        visible: &PlainUnits,
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        hidden: &mut PlainUnits,
     ) {
         let shape = rbm.shape;
         for row in 0..params.rows as usize {
-            let visible = &visible[row * shape.visible..][..shape.visible];
+            let v = &visible.states[row * shape.visible..][..shape.visible];
             for j in 0..shape.hidden {
-                let mean = sigmoid(f64::from(params.beta) * hidden_input(rbm, visible, j)) as f32;
-                means[row * shape.hidden + j] = mean;
-                states[row * shape.hidden + j] = uniforms.state(params, shape.hidden, row, j, mean);
+                let mean = sigmoid(f64::from(params.beta) * hidden_input(rbm, v, j)) as f32;
+                hidden.means[row * shape.hidden + j] = mean;
+                hidden.states[row * shape.hidden + j] = uniforms.state(params, shape.hidden, row, j, mean);
             }
         }
     }
@@ -135,18 +165,17 @@ impl HostKernels for Reference {
         &mut self,
         params: &Params,
         rbm: &Rbm,
-        hidden: &[f32],
+        hidden: &PlainUnits,
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        visible: &mut PlainUnits,
     ) {
         let shape = rbm.shape;
         for row in 0..params.rows as usize {
-            let hidden = &hidden[row * shape.hidden..][..shape.hidden];
+            let h = &hidden.states[row * shape.hidden..][..shape.hidden];
             for i in 0..shape.visible {
-                let mean = sigmoid(f64::from(params.beta) * visible_input(rbm, hidden, i)) as f32;
-                means[row * shape.visible + i] = mean;
-                states[row * shape.visible + i] = uniforms.state(params, shape.visible, row, i, mean);
+                let mean = sigmoid(f64::from(params.beta) * visible_input(rbm, h, i)) as f32;
+                visible.means[row * shape.visible + i] = mean;
+                visible.states[row * shape.visible + i] = uniforms.state(params, shape.visible, row, i, mean);
             }
         }
     }
@@ -155,8 +184,8 @@ impl HostKernels for Reference {
     fn update(
         &mut self,
         params: &Params,
-        positive: Phase,
-        negative: Phase,
+        positive: Phase<PlainUnits>,
+        negative: Phase<PlainUnits>,
         offsets: &Offsets,
         rbm: &mut Rbm,
         moments: &mut Moments,
@@ -167,13 +196,16 @@ impl HostKernels for Reference {
         let mu = |i: usize| if centred { f64::from(offsets.visible[i]) } else { 0.0 };
         let lambda = |j: usize| if centred { f64::from(offsets.hidden[j]) } else { 0.0 };
         // One unit in one row; a phase's own mean of a product or of a unit is over its rows.
-        let v =
-            |phase: &Phase, row: usize, i: usize| f64::from(phase.visible[row * shape.visible + i]) - mu(i);
-        let h =
-            |phase: &Phase, row: usize, j: usize| f64::from(phase.hidden[row * shape.hidden + j]) - lambda(j);
-        let difference = |unit: &dyn Fn(&Phase, usize) -> f64| {
-            let mean =
-                |phase: &Phase| (0..phase.rows).map(|row| unit(phase, row)).sum::<f64>() / phase.rows as f64;
+        let v = |phase: &Phase<PlainUnits>, row: usize, i: usize| {
+            f64::from(phase.visible.states[row * shape.visible + i]) - mu(i)
+        };
+        let h = |phase: &Phase<PlainUnits>, row: usize, j: usize| {
+            f64::from(phase.hidden.means[row * shape.hidden + j]) - lambda(j)
+        };
+        let difference = |unit: &dyn Fn(&Phase<PlainUnits>, usize) -> f64| {
+            let mean = |phase: &Phase<PlainUnits>| {
+                (0..phase.rows).map(|row| unit(phase, row)).sum::<f64>() / phase.rows as f64
+            };
             mean(&positive) - mean(&negative)
         };
 
@@ -232,10 +264,11 @@ impl HostKernels for Reference {
         }
     }
 
-    fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]) {
+    fn track(&mut self, params: &Params, hidden: &PlainUnits, offsets: &mut [f32]) {
         let (rows, units) = (params.rows as usize, offsets.len());
         for (j, offset) in offsets.iter_mut().enumerate() {
-            let mean = (0..rows).map(|row| f64::from(hidden[row * units + j])).sum::<f64>() / rows as f64;
+            let mean =
+                (0..rows).map(|row| f64::from(hidden.means[row * units + j])).sum::<f64>() / rows as f64;
             *offset += (f64::from(params.rate) * (mean - f64::from(*offset))) as f32;
         }
     }
@@ -267,28 +300,41 @@ impl HostKernels for Reference {
         }
     }
 
-    fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {
+    fn squared_error(
+        &mut self,
+        params: &Params,
+        visible: &PlainUnits,
+        reconstruction: &PlainUnits,
+        values: &mut [f32],
+    ) {
         let units = params.visible as usize;
-        for row in 0..params.rows as usize {
+        for (row, value) in values[..params.rows as usize].iter_mut().enumerate() {
             let mut sum = 0.0;
             for i in 0..units {
-                let difference = f64::from(visible[row * units + i]) - f64::from(means[row * units + i]);
+                let (x, p) = (visible.states[row * units + i], reconstruction.means[row * units + i]);
+                let difference = f64::from(x) - f64::from(p);
                 sum += difference * difference;
             }
-            values[row] += sum as f32;
+            *value += sum as f32;
         }
     }
 
-    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
+    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &PlainUnits, values: &mut [f32]) {
         let units = params.visible as usize;
-        for row in 0..params.rows as usize {
-            let visible = &visible[row * units..][..units];
-            values[row] = free_energy(rbm, f64::from(params.beta), visible) as f32;
+        for (value, visible) in values[..params.rows as usize].iter_mut().zip(visible.states.chunks(units)) {
+            *value = free_energy(rbm, f64::from(params.beta), visible) as f32;
         }
     }
 
-    fn energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], hidden: &[f32], values: &mut [f32]) {
-        let rows = visible.chunks(rbm.shape.visible).zip(hidden.chunks(rbm.shape.hidden));
+    fn energy(
+        &mut self,
+        params: &Params,
+        rbm: &Rbm,
+        visible: &PlainUnits,
+        hidden: &PlainUnits,
+        values: &mut [f32],
+    ) {
+        let rows = visible.states.chunks(rbm.shape.visible).zip(hidden.states.chunks(rbm.shape.hidden));
         for (value, (visible, hidden)) in values[..params.rows as usize].iter_mut().zip(rows) {
             *value = energy(rbm, visible, hidden) as f32;
         }
@@ -303,31 +349,12 @@ impl HostKernels for Reference {
     fn swap(
         &mut self,
         params: &Params,
-        (cold, cold_values): (&mut [f32], &mut [f32]),
-        (hot, hot_values): (&mut [f32], &mut [f32]),
+        cold: (&mut PlainUnits, &mut [f32]),
+        hot: (&mut PlainUnits, &mut [f32]),
         accepted: &mut [f32],
         trips: &mut [f32],
     ) {
-        let (rows, units) = (params.rows as usize, params.hidden as usize);
-        for row in 0..rows {
-            let chain = params.first_chain.wrapping_add(row as u32);
-            let u = uniform_at(params.seed(), params.step, params.draw, chain, 0);
-            let mark = rows + row;
-            let surplus = f64::from(cold_values[row]) - f64::from(hot_values[row]);
-            if f64::from(u) < (f64::from(params.rate) * surplus).exp() {
-                accepted[params.first_row as usize + row] += 1.0;
-                let states = row * units..(row + 1) * units;
-                cold[states.clone()].swap_with_slice(&mut hot[states]);
-                std::mem::swap(&mut cold_values[mark], &mut hot_values[mark]);
-            }
-            if params.has(Params::COLDEST) {
-                trips[row] += cold_values[mark];
-                cold_values[mark] = 0.0;
-            }
-            if params.has(Params::HOTTEST) {
-                hot_values[mark] = 1.0;
-            }
-        }
+        swap(params, cold, hot, accepted, trips);
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {

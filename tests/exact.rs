@@ -9,7 +9,7 @@ use rbm_gpu::{
     data::Rows,
     estimator::{Draws, Phases, persistent_contrastive_divergence, tempering::Tempering},
     exact,
-    host::{HostKernels, Moments, Offsets, Phase},
+    host::{HostKernels, Moments, Offsets, Phase, PlainUnits},
     rbm::{Layer, Rbm, Shape},
     reference::{self, Reference, sigmoid},
     rng::{Stream, uniform_at},
@@ -100,6 +100,11 @@ fn the_enumerated_gradient_is_the_finite_difference_of_the_log_likelihood() {
     }
 }
 
+/// Units whose means and states are the same.
+fn both(values: &[f32]) -> PlainUnits {
+    PlainUnits { means: values.into(), states: values.into(), ..PlainUnits::default() }
+}
+
 /// The reference's update is linear in its negative phase. So updates with every v in turn as the negative phase,
 /// weighted by p(v), add up to the exact gradient.
 #[test]
@@ -124,8 +129,10 @@ fn the_references_gradient_is_the_enumerated_gradient() {
         let mut state = 0;
         exact::for_each_state(shape.visible, |v| {
             let chains = v.repeat(cases);
+            let [data, hidden, chains, driven] =
+                [&data, &hidden, &chains, &driven(&chains)].map(|values| both(values));
             let positive = Phase { rows: cases, visible: &data, hidden: &hidden };
-            let negative = Phase { rows: cases, visible: &chains, hidden: &driven(&chains) };
+            let negative = Phase { rows: cases, visible: &chains, hidden: &driven };
             let (mut moved, mut moments) = (rbm.clone(), Moments::zeros(shape));
             let offsets = Offsets::default();
             Reference.update(&params, positive, negative, &offsets, &mut moved, &mut moments);
@@ -175,10 +182,11 @@ fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
     let (mut moments, mut other_moments) = (Moments::zeros(shape), Moments::zeros(shape));
     for _ in 0..3 {
         let phase = |rows, visible, hidden| Phase { rows, visible, hidden };
-        let (positive, negative) = (phase(cases, &v0, &h0), phase(chains, &v1, &h1));
+        let units = [&v0, &h0, &v1, &h1].map(|units| both(units));
+        let (positive, negative) = (phase(cases, &units[0], &units[1]), phase(chains, &units[2], &units[3]));
         Reference.update(&centred, positive, negative, &ones, &mut rbm, &mut moments);
-        let [v0, h0, v1, h1] = [&v0, &h0, &v1, &h1].map(|units| turned(units));
-        let (positive, negative) = (phase(cases, &v0, &h0), phase(chains, &v1, &h1));
+        let units = [&v0, &h0, &v1, &h1].map(|units| both(&turned(units)));
+        let (positive, negative) = (phase(cases, &units[0], &units[1]), phase(chains, &units[2], &units[3]));
         Reference.update(&plain, positive, negative, &ones, &mut other, &mut other_moments);
     }
     let error = largest_rbm_difference(&rbm, &turn(&other));
@@ -208,7 +216,7 @@ impl Rules {
     }
 
     fn update(&self, params: &Params, offsets: &Offsets, rbm: &mut Rbm, moments: &mut Moments) {
-        let [v0, h0, vk, hk] = &self.phases;
+        let [v0, h0, vk, hk] = &self.phases.each_ref().map(|units| both(units));
         let phase = |visible, hidden| Phase { rows: Self::CASES, visible, hidden };
         Reference.update(params, phase(v0, h0), phase(vk, hk), offsets, rbm, moments);
     }
@@ -301,7 +309,8 @@ fn the_draw_to_a_sparsity_target_is_the_slope_of_a_cross_entropy() {
         ..Params::new(shape, 1, 1)
     };
     let offsets = Offsets { visible: vec![0.0; 5], hidden: activities(&rbm).map(|q| q as f32).into() };
-    let phase = Phase { rows: 1, visible: &visible, hidden: &[0.3, 0.6, 0.9] };
+    let (v, h) = (both(&visible), both(&[0.3, 0.6, 0.9]));
+    let phase = Phase { rows: 1, visible: &v, hidden: &h };
     let mut moments = Moments::zeros(shape);
     // The phases are the same, so that nothing else is left.
     Reference.update(&params, phase, phase, &offsets, &mut rbm.clone(), &mut moments);

@@ -4,7 +4,7 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::vectorize;
+use super::{Units, vectorize};
 use crate::{
     backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, FAST_SHARE, Params},
     host::{Fast, Moments, Offsets, Phase},
@@ -18,9 +18,9 @@ pub fn is_plain(params: &Params) -> bool {
 
 /// The means of the hidden units in the positive phase, less what draws them to the target; see
 /// [`crate::backend::Backend::update`].
-pub fn drawn_to_target(params: &Params, positive: Phase, offsets: &Offsets) -> Vec<f32> {
+pub fn drawn_to_target(params: &Params, positive: Phase<Units>, offsets: &Offsets) -> Vec<f32> {
     let units = offsets.hidden.len();
-    let mut means = positive.hidden[..positive.rows * units].to_vec();
+    let mut means = positive.hidden.means[..positive.rows * units].to_vec();
     let draw = |q: f32| params.sparsity_cost * (q - params.sparsity_target);
     let draws: Vec<f32> = offsets.hidden.iter().map(|&q| draw(q)).collect();
     means.par_chunks_mut(units).for_each(|row| row.iter_mut().zip(&draws).for_each(|(x, draw)| *x -= draw));
