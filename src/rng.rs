@@ -26,6 +26,8 @@ pub enum Stream {
     Synthetic = 5,
     /// Where persistent chains start.
     Chains = 6,
+    /// Parallel tempering: whether replicas are swapped.
+    Swap = 7,
     /// Annealed importance sampling: the states of hidden units.
     AnnealedHidden = 12,
     /// Annealed importance sampling: the states of visible units.
