@@ -1,9 +1,11 @@
-// velocity = momentum · velocity + lr · (⟨v hᵀ⟩ of the positive phase − ⟨v hᵀ⟩ of the negative phase − decay · W);
-// A += velocity. Equations (26)–(28), with ⟨·⟩ the mean over the rows, or over the chains, and Hinton's momentum and
+// velocity = momentum · velocity + lr · (⟨v hᵀ⟩ of the positive phase − ⟨v hᵀ⟩ of the negative phase − decay · W − l1 · sign W);
+// A += velocity; or by Nesterov's momentum or Adam's rule: see `finish`. Equations (26)–(28), with ⟨·⟩ the mean over the rows, or over the chains, and Hinton's momentum and
 // decay. The unit that is always on makes each bias an association like any other; only weights decay. A centred
-// update takes the units as v − μ and h − λ; its biases are seen to by shaders/centre.wgsl afterwards.
+// update takes the units as v − μ and h − λ; its biases are seen to by shaders/centre.wgsl afterwards. A sparse one takes
+// sparsity_cost · (λ − sparsity_target) off the hidden units of the positive phase (Hinton 2010, section 11).
 // v and h are rows × units, row-major; parameters and velocity are A = [W b; c 0], visible+1 × hidden+1; μ and λ are the
-// offsets, 0 for the unit that is always on.
+// offsets, 0 for the unit that is always on. After the velocity come, where Adam or Nesterov need them, the running mean of
+// the gradient's square, and the step.
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> positive_visible: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> positive_hidden: array<vec4<f32>>;
@@ -74,6 +76,10 @@ fn right(k: u32, c: u32) -> mat4x4<f32> {
     } else {
         h = mat4x4(negative_hidden[at.x], negative_hidden[at.y], negative_hidden[at.z], negative_hidden[at.w]);
     }
+    if has(SPARSE) && is_positive(k) {
+        let excess = hidden_offsets[column] - params.sparsity_target;
+        h -= four_times(select(vec4(0.0), params.sparsity_cost * excess, is_unit(column, params.hidden)));
+    }
     if has(CENTRED) {
         h -= four_times(hidden_offsets[column]);
     }
@@ -91,9 +97,42 @@ fn finish(r: u32, c: u32, sums: mat4x4<f32>) {
     for (var i = 0u; i < 4u; i++) {
         let at = (4u * r + i) * groups(params.hidden) + c;
         let is_weight = is_unit(c, params.hidden) & vec4(4u * r + i < params.visible);
-        let decay = select(vec4(0.0), params.learning_rate * params.weight_decay * parameters[at], is_weight);
-        let step = params.momentum * velocity[at] + params.learning_rate * sums[i] - decay;
-        velocity[at] = step;
-        parameters[at] += step;
+        let decay = select(vec4(0.0), params.weight_decay * parameters[at] + params.l1 * sign(parameters[at]), is_weight);
+        if has(ADAM) {
+            // Where there is no parameter, the gradient is 0 but for rounding, which Adam would make large.
+            let is_parameter = is_unit(c, params.hidden) | vec4(4u * r + i < params.visible);
+            adam(at, select(vec4(0.0), sums[i], is_parameter), decay);
+        } else {
+            momentum(at, sums[i], decay);
+        }
     }
+}
+
+fn momentum(at: u32, gradient: vec4<f32>, decay: vec4<f32>) {
+    let push = params.learning_rate * (gradient - decay);
+    var step = params.momentum * velocity[at] + push;
+    velocity[at] = step;
+    if has(NESTEROV) {
+        // The parameters are kept where the momentum leads to (Bengio, Boulanger-Lewandowski and Pascanu 2013).
+        step = params.momentum * step + push;
+        velocity[at + 2u * size()] = step;
+    }
+    parameters[at] += step;
+}
+
+// Kingma and Ba 2015, algorithm 1; the decay as in Loshchilov and Hutter 2019.
+fn adam(at: u32, gradient: vec4<f32>, decay: vec4<f32>) {
+    let mean = 0.9 * velocity[at] + 0.1 * gradient;
+    let square = 0.999 * velocity[at + size()] + 0.001 * gradient * gradient;
+    let ascent = mean * params.first_correction / (sqrt(square * params.second_correction) + 1e-8);
+    let step = params.learning_rate * (ascent - decay);
+    velocity[at] = mean;
+    velocity[at + size()] = square;
+    velocity[at + 2u * size()] = step;
+    parameters[at] += step;
+}
+
+// A with its padding.
+fn size() -> u32 {
+    return 4u * groups(params.visible) * groups(params.hidden);
 }

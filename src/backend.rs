@@ -13,7 +13,7 @@ use crate::{
     rng::Stream,
 };
 
-/// What one kernel is told. The same 80 bytes as `struct Params` in `shaders/shared/params.wgsl`.
+/// What one kernel is told. The same 96 bytes as `struct Params` in `shaders/shared/params.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct Params {
@@ -23,7 +23,7 @@ pub struct Params {
     pub visible: u32,
     /// Hidden units.
     pub hidden: u32,
-    /// Where the minibatch begins in the order of the cases.
+    /// Where the minibatch begins in the order of the cases; where a swap's counts begin.
     pub first_row: u32,
     /// Inverse temperature: the energy is multiplied by it.
     pub beta: f32,
@@ -51,11 +51,33 @@ pub struct Params {
     pub data_scale: f32,
     /// Chains of the negative phase.
     pub chains: u32,
-    /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1.
+    /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1. For
+    /// [`Backend::fast_weights`] the velocity's share, for [`Backend::temper_bias`] the base's, for [`Backend::swap`] the difference of the inverse temperatures.
     pub rate: f32,
-    /// Not used.
-    pub reserved: [u32; 2],
+    /// L1 decay of the weights.
+    pub l1: f32,
+    /// The share of the cases in which a hidden unit should be on.
+    pub sparsity_target: f32,
+    /// How strongly it is drawn there.
+    pub sparsity_cost: f32,
+    /// The largest norm of a hidden unit's weights.
+    pub largest_norm: f32,
+    /// 1/(1 − 0.9^t) at Adam's step t, from 1.
+    pub first_correction: f32,
+    /// 1/(1 − 0.999^t).
+    pub second_correction: f32,
 }
+
+/// The share of the fast weights that stays at each step (Tieleman and Hinton 2009). The same in
+/// `shaders/fast_weights.wgsl`.
+pub const FAST_SHARE: f64 = 0.95;
+/// The share of the mean of the gradients that Adam carries on, β₁ (Kingma and Ba 2015). The same in `shaders/update.wgsl`,
+/// as the next two.
+pub const ADAM_FIRST: f64 = 0.9;
+/// The share of the mean of their squares, β₂.
+pub const ADAM_SECOND: f64 = 0.999;
+/// What keeps Adam from dividing by 0, ε.
+pub const ADAM_EPSILON: f64 = 1e-8;
 
 impl Params {
     /// Draw binary states; without it a state is its mean.
@@ -66,6 +88,18 @@ impl Params {
     pub const BITS: u32 = 4;
     /// The update is centred at the offsets.
     pub const CENTRED: u32 = 8;
+    /// The update is Adam's.
+    pub const ADAM: u32 = 16;
+    /// The update's momentum is Nesterov's.
+    pub const NESTEROV: u32 = 32;
+    /// The update draws hidden units to a target: see [`Backend::update`].
+    pub const SPARSE: u32 = 64;
+    /// A swap's colder replicas are at the temperature 1.
+    pub const COLDEST: u32 = 128;
+    /// A swap's hotter replicas are at the highest temperature.
+    pub const HOTTEST: u32 = 256;
+    /// Half steps take θ + fast weights for θ.
+    pub const FAST: u32 = 512;
 
     /// Parameters that say only which units there are, at temperature 1; as many chains as rows.
     pub fn new(shape: Shape, rows: usize, seed: u64) -> Self {
@@ -86,6 +120,17 @@ impl Params {
     /// The same, drawing states with the numbers of `sweep` and `stream`.
     pub fn sample(self, stream: Stream, sweep: u32) -> Self {
         Self { flags: self.flags | Self::SAMPLE, draw: stream.draw(sweep), ..self }
+    }
+
+    /// The same for Adam's step after so many others.
+    pub fn adam(self, steps_before: u32) -> Self {
+        let correction = |share: f64| (1.0 / (1.0 - share.powf(f64::from(steps_before) + 1.0))) as f32;
+        Self {
+            flags: self.flags | Self::ADAM,
+            first_correction: correction(ADAM_FIRST),
+            second_correction: correction(ADAM_SECOND),
+            ..self
+        }
     }
 
     /// The same for data rows laid out so.
@@ -177,7 +222,7 @@ pub trait Backend: Send {
     /// Makes room for the units of a layer, for up to `rows` cases. Starts as zeros.
     ///
     /// # Errors
-    /// When the device has no room; so for each of the next three.
+    /// When the device has no room; so for each of the next five.
     fn units(&mut self, layer: Layer, rows: usize) -> Result<Units>;
     /// Makes room for `rows` packed rows and an order of as many entries.
     fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data>;
@@ -185,6 +230,10 @@ pub trait Backend: Send {
     fn values(&mut self, rows: usize) -> Result<Values>;
     /// Makes room for `count` uniforms from the host.
     fn uniforms(&mut self, count: usize) -> Result<()>;
+    /// Makes room for what [`Params::ADAM`] and [`Params::NESTEROV`] keep beside the velocity. Starts as zeros.
+    fn moments(&mut self) -> Result<()>;
+    /// Makes room for fast weights, all zero. [`Params::FAST`] needs one call of [`Backend::fast_weights`] before.
+    fn fast_room(&mut self) -> Result<()>;
 
     /// Replaces the parameters; `velocity` is the update that momentum carries on.
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm);
@@ -207,22 +256,60 @@ pub trait Backend: Send {
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units);
     /// means = p(v=1|h) = σ(β(b + hWᵀ)); states = u < p with [`Params::SAMPLE`], else the means.
     fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units);
-    /// velocity = momentum·velocity + lr·(⟨v p(h|v)⟩ of `positive` − ⟨v p(h|v)⟩ of `negative` − decay·W), and
+    /// velocity = momentum·velocity + lr·(⟨v p(h|v)⟩ of `positive` − ⟨v p(h|v)⟩ of `negative` − decay·W − l1·sign W), and
     /// θ += velocity; for each bias its own gradient, and no decay. ⟨·⟩ are means over the rows of the positive phase and
     /// over the chains of the negative one.
+    ///
+    /// With [`Params::NESTEROV`], θ += momentum·velocity + lr·(…): parameters are kept where the momentum leads to, which
+    /// is where the gradient is taken (Bengio, Boulanger-Lewandowski and Pascanu 2013, equation 7, after Sutskever et al.
+    /// 2013).
+    ///
+    /// With [`Params::ADAM`], velocity and s are the running means of the gradient and of its square, and
+    /// θ += lr·(velocity·c₁ / (√(s·c₂) + ε) − decay·W − l1·sign W), with c₁ and c₂ correcting for their start at 0
+    /// (Kingma and Ba 2015, algorithm 1; the decay as in Loshchilov and Hutter 2019).
+    ///
+    /// With [`Params::SPARSE`], `sparsity_cost`·(λ_j − `sparsity_target`) is taken off each hidden unit's mean in the
+    /// positive phase, λ being the running means that [`Backend::track`] keeps: the gradient of the cross entropy between
+    /// the target and the unit's activity, for its bias and its weights alike (Hinton 2010, section 11).
     ///
     /// With [`Params::CENTRED`], v and h are taken as v − μ and h − λ, μ and λ being the offsets (Montavon and Müller
     /// 2012; Melchior, Fischer and Wiskott 2016, algorithm 1). Velocities are those of the centred model; its step is
     /// W += V_W, b += V_b − V_W λ and c += V_c − V_Wᵀ μ for this one.
     fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units));
+    /// W_·j ·= min(1, largest_norm / ‖W_·j‖): the weights of no hidden unit are longer (Hinton et al. 2012,
+    /// "Improving neural networks by preventing co-adaptation of feature detectors").
+    fn limit_norms(&mut self, params: &Params);
     /// λ += rate·(⟨p(h|v)⟩ − λ): the offsets of the hidden units follow their means over the rows.
     fn track(&mut self, params: &Params, hidden: Units);
     /// average += rate·(θ − average): the average of the parameters follows them.
     fn average(&mut self, params: &Params);
+    /// fast = 0.95·fast + rate·velocity, for weights and biases alike: fast weights, which chains take beside the parameters
+    /// where [`Params::FAST`] says so, follow the last update and forget it soon (Tieleman and Hinton 2009).
+    fn fast_weights(&mut self, params: &Params);
+    /// θ ↔ average: makes the average the model that the other verbs see, or puts things back.
+    fn exchange_average(&mut self);
     /// values += Σ_i (x_i − p_i)², of the states of `visible` and the means of `reconstruction`.
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values);
     /// values = F(v) = −β bᵀv − Σ_j softplus(β(c_j + (vW)_j)), of the states of `visible`.
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values);
+
+    /// values = E(v,h) = −vᵀWh − bᵀv − cᵀh, of the states of both layers.
+    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values);
+    /// values = b + rate·base, one for each visible unit.
+    fn temper_bias(&mut self, params: &Params, base: Values, values: Values);
+    /// Exchanges the states of the hidden units of the same chain at two neighbouring temperatures, with the probability
+    /// min(1, e^(rate·(E_cold − E_hot))), where `rate` is the difference of their inverse temperatures (Metropolis; Geyer
+    /// 1991). Each side's values are the energies of its chains, and after them a mark for each chain, which goes with the
+    /// states: 1 where they were at the highest temperature since they were last at 1. Adds 1 to `accepted`, from `first_row`
+    /// on, for an exchange, and to `trips` for marked states that reach the temperature 1.
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (Units, Values),
+        hot: (Units, Values),
+        accepted: Values,
+        trips: Values,
+    );
 
     /// b = the first numbers of `values`, one for each visible unit; W and c stay. What annealing changes on its way.
     fn set_visible_bias(&mut self, params: &Params, values: Values);

@@ -73,15 +73,18 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line; where it names a preset, that sets what was not given.
+    /// Reads the command line; a preset and an optimizer that it names set what was not given.
     pub fn read() -> Self {
         let matches = Self::command().get_matches();
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         if let (Command::Train(config), Some(options)) =
             (&mut cli.command, matches.subcommand_matches("train"))
-            && let Some(preset) = config.preset
         {
-            config.apply(preset, |option| options.value_source(option) == Some(ValueSource::CommandLine));
+            let given = |option: &str| options.value_source(option) == Some(ValueSource::CommandLine);
+            if let Some(preset) = config.preset {
+                config.apply(preset, given);
+            }
+            config.suit_optimizer(given);
         }
         cli
     }

@@ -31,28 +31,54 @@ pub struct TrainConfig {
     /// Cases in a minibatch
     #[arg(long, value_name = "N", default_value_t = Self::default().batch)]
     pub batch: usize,
-    /// Learning rate, for gradients that are means over the minibatch
+    /// Learning rate, for gradients that are means over the minibatch; 0.001 where only --optimizer adam is given
     #[arg(long = "lr", value_name = "X", default_value_t = Self::default().learning_rate)]
     pub learning_rate: f32,
-    /// Momentum: the share of the last update that is carried on, from 0 to below 1
+    /// Momentum of sgd: the share of the last update that is carried on, from 0 to below 1; or from which epoch on, as
+    /// in 0.5@0,0.9@5
     #[arg(long, value_name = "X", default_value_t = Self::default().momentum)]
-    pub momentum: f32,
+    pub momentum: ByEpoch<f32>,
+    /// Nesterov's momentum: the gradient is taken where the momentum leads to
+    #[arg(long)]
+    pub nesterov: bool,
+    /// How gradients become updates: sgd, adam (without --momentum; decay is decoupled from the gradient)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().optimizer)]
+    pub optimizer: Optimizer,
     /// L2 weight decay, on weights only, multiplied by the learning rate
     #[arg(long, value_name = "X", default_value_t = Self::default().weight_decay)]
     pub weight_decay: f32,
-    /// Where the chains of the negative phase start: cd, at the data; pcd, where they stopped at the last step
+    /// L1 weight decay, likewise
+    #[arg(long, value_name = "X", default_value_t = Self::default().l1)]
+    pub l1: f32,
+    /// The largest norm of a hidden unit's weights; those of a longer one are scaled down to it
+    #[arg(long, value_name = "X")]
+    pub max_norm: Option<f32>,
+    /// The share of the cases in which each hidden unit should be on, between 0 and 1
+    #[arg(long, value_name = "TARGET")]
+    pub sparsity: Option<f32>,
+    /// How strongly hidden units are drawn to --sparsity
+    #[arg(long, value_name = "X", default_value_t = Self::default().sparsity_cost)]
+    pub sparsity_cost: f32,
+    /// Where the chains of the negative phase start: cd, at the data; pcd, where they stopped at the last step; pt, there,
+    /// at several temperatures
     #[arg(long, value_name = "E", value_enum, default_value_t = Self::default().estimator)]
     pub estimator: Estimator,
     /// Gibbs steps of the chains at each update; or from which epoch on, as in 1@0,5@20
     #[arg(long, value_name = "K", default_value_t = Self::default().k)]
-    pub k: Sweeps,
+    pub k: ByEpoch<u32>,
     /// Short for --estimator cd --k K
     #[arg(long, value_name = "K", conflicts_with_all = ["estimator", "k"])]
     #[serde(skip)]
     pub cd: Option<u32>,
-    /// Persistent chains, for pcd [default: as many as there are cases in a minibatch]
+    /// Persistent chains, for pcd and pt [default: as many as there are cases in a minibatch]
     #[arg(long, value_name = "N")]
     pub chains: Option<usize>,
+    /// Learning rate of fast weights, which drive the chains of pcd away from where they are (FPCD); with --momentum 0
+    #[arg(long, value_name = "X")]
+    pub fast_weights: Option<f32>,
+    /// Temperatures of each chain of pt
+    #[arg(long, value_name = "N", default_value_t = Self::default().temperatures)]
+    pub temperatures: usize,
     /// How the learning rate goes from --lr on: constant, linear and cosine (to 0 at the end), inverse (to a tenth, as 1/t)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().lr_schedule)]
     pub lr_schedule: LearningRate,
@@ -62,12 +88,18 @@ pub struct TrainConfig {
     /// The share of the run, at its end, over which the parameters are averaged into the model, from 0 to 1
     #[arg(long, value_name = "X", default_value_t = Self::default().average)]
     pub average: f64,
+    /// Turn the data around: 1 − x for every pixel x; eval does the same to the model's data
+    #[arg(long)]
+    pub invert: bool,
     /// Grey pixels: threshold (on above 0.5), sample (drawn anew for each minibatch), none (taken as they are)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().binarize)]
     pub binarize: Binarize,
     /// What the negative phase hands on: binary states drawn from p(v|h), or the means themselves
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().visible_states)]
     pub visible_states: VisibleStates,
+    /// Measure the likelihood after every so many epochs and after the last, as eval does but sooner done
+    #[arg(long, value_name = "N")]
+    pub eval_every: Option<usize>,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value_t = Self::default().device)]
     pub device: DeviceChoice,
@@ -95,17 +127,27 @@ impl Default for TrainConfig {
             epochs: 10,
             batch: 100,
             learning_rate: 0.1,
-            momentum: 0.5,
+            momentum: ByEpoch::from(0.5),
+            nesterov: false,
+            optimizer: Optimizer::Sgd,
             weight_decay: 0.0001,
+            l1: 0.0,
+            max_norm: None,
+            sparsity: None,
+            sparsity_cost: 0.1,
             estimator: Estimator::Cd,
-            k: Sweeps::from(1),
+            k: ByEpoch::from(1),
             cd: None,
             chains: None,
+            fast_weights: None,
+            temperatures: 10,
             lr_schedule: LearningRate::Constant,
             centred: Switch::Off,
             average: 0.0,
+            invert: false,
             binarize: Binarize::Sample,
             visible_states: VisibleStates::Sample,
+            eval_every: None,
             device: DeviceChoice::Auto,
             uniforms: None,
             seed: 1,
@@ -136,7 +178,7 @@ impl Preset {
                 batch: 100,
                 learning_rate: 0.05,
                 lr_schedule: LearningRate::Linear,
-                momentum: 0.0,
+                momentum: ByEpoch::from(0.0),
                 weight_decay: 0.0,
                 estimator: Estimator::Pcd,
                 centred: Switch::On,
@@ -162,10 +204,17 @@ impl TrainConfig {
         take!(epochs batch learning_rate lr_schedule momentum weight_decay estimator k centred average binarize);
     }
 
-    /// The options that the resulting model depends on, for its metadata: all but where it is written to and where
-    /// the uniforms are drawn.
+    /// Sets the learning rate that suits Adam, unless one was given.
+    pub fn suit_optimizer(&mut self, given: impl Fn(&str) -> bool) {
+        if self.optimizer == Optimizer::Adam && !given("learning_rate") {
+            self.learning_rate = 0.001;
+        }
+    }
+
+    /// The options that the resulting model depends on, for its metadata: all but where it is written to, where
+    /// the uniforms are drawn, and how often it is measured.
     pub fn model_options(&self) -> Self {
-        Self { out: None, uniforms: None, ..self.clone() }
+        Self { out: None, uniforms: None, eval_every: None, ..self.clone() }
     }
 
     /// The same with its short forms written out.
@@ -180,7 +229,7 @@ impl TrainConfig {
     pub fn chains(&self, rows: usize) -> usize {
         match self.estimator {
             Estimator::Cd => rows,
-            Estimator::Pcd => self.chains.unwrap_or(self.batch),
+            Estimator::Pcd | Estimator::Pt => self.chains.unwrap_or(self.batch),
         }
     }
 
@@ -194,16 +243,43 @@ impl TrainConfig {
             ("epochs", self.epochs),
             ("batch", self.batch),
             ("chains", self.chains.unwrap_or(1)),
+            ("eval-every", self.eval_every.unwrap_or(1)),
         ] {
             if value == 0 {
                 return usage!("--{option} must be at least 1, found 0");
             }
         }
-        let sweeps = self.cd.map_or(self.k.clone(), Sweeps::from);
+        let sweeps = self.cd.map_or(self.k.clone(), ByEpoch::from);
         let option = if self.cd.is_some() { "cd" } else { "k" };
-        sweeps.0.iter().try_for_each(|&(_, k)| check_sweeps(option, k))?;
+        sweeps.values().try_for_each(|k| check_sweeps(option, k))?;
         if self.estimator == Estimator::Cd && self.chains.is_some() {
-            return usage!("--chains are for --estimator pcd: contrastive divergence has one for each case");
+            return usage!(
+                "--chains are for --estimator pcd or pt: contrastive divergence has one for each case"
+            );
+        }
+        if let Some(rate) = self.fast_weights {
+            if !(rate >= 0.0 && rate.is_finite()) {
+                return usage!("--fast-weights must be at least 0 and finite, found {rate}");
+            }
+            let plain =
+                self.optimizer == Optimizer::Sgd && self.momentum.values().all(|momentum| momentum == 0.0);
+            if self.estimator != Estimator::Pcd || !plain || self.nesterov || self.centred == Switch::On {
+                return usage!(
+                    "--fast-weights need --estimator pcd, --momentum 0, and neither --optimizer adam nor --nesterov \
+                     nor --centred on: they follow the plain gradient"
+                );
+            }
+        }
+        if !(2..=MOST_TEMPERATURES).contains(&self.temperatures) {
+            return usage!(
+                "--temperatures must be from 2 to {MOST_TEMPERATURES}, found {}",
+                self.temperatures
+            );
+        }
+        if self.estimator == Estimator::Pt && self.visible_states == VisibleStates::Mean {
+            return usage!(
+                "--visible-states mean is not for --estimator pt: only states have energies to swap by"
+            );
         }
         if !(0.0..=1.0).contains(&self.average) {
             return usage!("--average must be from 0 to 1, found {}", self.average);
@@ -214,15 +290,31 @@ impl TrainConfig {
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return usage!("--lr must be above 0 and finite, found {}", self.learning_rate);
         }
-        if !(0.0..1.0).contains(&self.momentum) {
-            return usage!("--momentum must be at least 0 and below 1, found {}", self.momentum);
+        if let Some(momentum) = self.momentum.values().find(|momentum| !(0.0..1.0).contains(momentum)) {
+            return usage!("--momentum must be at least 0 and below 1, found {momentum}");
         }
-        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
-            return usage!("--weight-decay must be at least 0 and finite, found {}", self.weight_decay);
+        if self.nesterov && self.optimizer == Optimizer::Adam {
+            return usage!("--nesterov is for --optimizer sgd: adam has a momentum of its own");
+        }
+        for (option, value) in
+            [("weight-decay", self.weight_decay), ("l1", self.l1), ("sparsity-cost", self.sparsity_cost)]
+        {
+            if !(value >= 0.0 && value.is_finite()) {
+                return usage!("--{option} must be at least 0 and finite, found {value}");
+            }
+        }
+        if let Some(norm) = self.max_norm.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
+            return usage!("--max-norm must be above 0 and finite, found {norm}");
+        }
+        if let Some(target) = self.sparsity.filter(|target| !(*target > 0.0 && *target < 1.0)) {
+            return usage!("--sparsity must be above 0 and below 1, found {target}");
         }
         Ok(())
     }
 }
+
+/// Temperatures of a chain, at most: with the number of Gibbs steps they fit the random numbers' counter.
+const MOST_TEMPERATURES: usize = 256;
 
 /// Checks the number of Gibbs steps: a sweep has 28 bits of the random numbers' counter, and a step must end some day.
 pub(crate) fn check_sweeps(option: &str, k: u32) -> Result<()> {
@@ -242,6 +334,9 @@ pub enum Estimator {
     /// Where they stopped at the last step: persistent contrastive divergence, or stochastic maximum likelihood
     /// (Younes 1989; Tieleman 2008).
     Pcd,
+    /// There, at several temperatures whose chains are swapped: parallel tempering (Desjardins et al. 2010; Cho, Raiko and
+    /// Ilin 2010).
+    Pt,
 }
 
 /// Something that is on or off.
@@ -279,52 +374,71 @@ impl LearningRate {
     }
 }
 
-/// How many Gibbs steps the chains take at an update: from which epoch on, counted from 0, and how many.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sweeps(Vec<(usize, u32)>);
+/// How gradients become updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimizer {
+    /// Stochastic gradient ascent, with momentum.
+    Sgd,
+    /// Adam (Kingma and Ba 2015), with decay as in AdamW (Loshchilov and Hutter 2019).
+    Adam,
+}
 
-impl From<u32> for Sweeps {
-    fn from(k: u32) -> Self {
-        Self(vec![(0, k)])
+/// A number that may change from epoch to epoch: from which epoch on, counted from 0, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByEpoch<T>(Vec<(usize, T)>);
+
+impl<T> From<T> for ByEpoch<T> {
+    fn from(value: T) -> Self {
+        Self(vec![(0, value)])
     }
 }
 
-impl Sweeps {
+impl<T: Copy> ByEpoch<T> {
     /// In an epoch, counted from 0.
-    pub fn at(&self, epoch: usize) -> u32 {
-        self.0.iter().rev().find(|&&(first, _)| first <= epoch).map_or(1, |&(_, k)| k)
+    pub fn at(&self, epoch: usize) -> T {
+        // There is always a first one, which holds from epoch 0 on.
+        self.0.iter().rev().find(|&&(first, _)| first <= epoch).unwrap_or(&self.0[0]).1
     }
 
+    /// All that it ever is.
+    pub fn values(&self) -> impl Iterator<Item = T> {
+        self.0.iter().map(|&(_, value)| value)
+    }
+}
+
+impl ByEpoch<u32> {
     /// The most in any epoch.
     pub fn most(&self) -> u32 {
-        self.0.iter().map(|&(_, k)| k).max().unwrap_or(1)
+        self.values().max().unwrap_or(1)
     }
 }
 
-impl FromStr for Sweeps {
+impl<T: FromStr> FromStr for ByEpoch<T> {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let part = |part: &str| {
-            let (k, first) = part.split_once('@').unwrap_or((part, "0"));
-            Some((first.parse().ok()?, k.parse().ok()?))
+            let (value, first) = part.split_once('@').unwrap_or((part, "0"));
+            Some((first.parse().ok()?, value.parse().ok()?))
         };
         match text.split(',').map(part).collect::<Option<Vec<_>>>() {
             Some(parts) if parts[0].0 == 0 && parts.is_sorted_by(|a, b| a.0 < b.0) => Ok(Self(parts)),
             _ => usage!(
-                "expected a number of Gibbs steps, or such numbers with the epochs from which they hold, \
+                "expected a number, or numbers with the epochs from which they hold, \
                  the first of which is 0, as in 1@0,5@20; found {text:?}"
             ),
         }
     }
 }
 
-impl fmt::Display for Sweeps {
+impl<T: fmt::Display> fmt::Display for ByEpoch<T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.0.as_slice() {
-            [(_, k)] => write!(f, "{k}"),
+            [(_, value)] => write!(f, "{value}"),
             parts => {
-                let parts: Vec<String> = parts.iter().map(|(first, k)| format!("{k}@{first}")).collect();
+                let parts: Vec<String> =
+                    parts.iter().map(|(first, value)| format!("{value}@{first}")).collect();
                 f.write_str(&parts.join(","))
             }
         }
@@ -431,13 +545,39 @@ macro_rules! serde_as_text {
 
 mod as_text {
     use crate::{
-        config::{DeviceChoice, Sweeps},
+        config::{ByEpoch, DeviceChoice},
         data::Source,
     };
     use std::result::Result;
     serde_as_text!(DeviceChoice);
     serde_as_text!(Source);
-    serde_as_text!(Sweeps);
+
+    /// A number that stays the same is a number, one that changes is text.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(untagged)]
+    enum NumberOrText<T> {
+        Number(T),
+        Text(String),
+    }
+
+    impl<T: Copy + std::fmt::Display + serde::Serialize> serde::Serialize for ByEpoch<T> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self.0.as_slice() {
+                &[(_, value)] => NumberOrText::Number(value),
+                _ => NumberOrText::Text(self.to_string()),
+            }
+            .serialize(serializer)
+        }
+    }
+
+    impl<'de, T: std::str::FromStr + serde::Deserialize<'de>> serde::Deserialize<'de> for ByEpoch<T> {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            match NumberOrText::<T>::deserialize(deserializer)? {
+                NumberOrText::Number(value) => Ok(Self(vec![(0, value)])),
+                NumberOrText::Text(text) => text.parse().map_err(serde::de::Error::custom),
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -445,13 +585,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sweeps_change_with_the_epoch() {
-        let sweeps: Sweeps = "1@0,5@20".parse().unwrap();
+    fn numbers_change_with_the_epoch() {
+        let sweeps: ByEpoch<u32> = "1@0,5@20".parse().unwrap();
         assert_eq!([0, 19, 20, 1000].map(|epoch| sweeps.at(epoch)), [1, 1, 5, 5]);
         assert_eq!((sweeps.most(), sweeps.to_string().as_str()), (5, "1@0,5@20"));
-        assert_eq!("7".parse::<Sweeps>().unwrap(), Sweeps::from(7));
+        assert_eq!("7".parse::<ByEpoch<u32>>().unwrap(), ByEpoch::from(7));
         for wrong in ["", "x", "1@", "5@3", "1@0,2@0", "1@0,,2@1", "-1", "1@0,5@20,3@10"] {
-            assert!(wrong.parse::<Sweeps>().is_err(), "{wrong:?}");
+            assert!(wrong.parse::<ByEpoch<u32>>().is_err(), "{wrong:?}");
+        }
+        let momentum: ByEpoch<f32> = "0.5@0,0.9@5".parse().unwrap();
+        for (written, text) in [(momentum, "\"0.5@0,0.9@5\""), (ByEpoch::from(0.25), "0.25")] {
+            assert_eq!(serde_json::to_string(&written).unwrap(), text);
+            assert_eq!(serde_json::from_str::<ByEpoch<f32>>(text).unwrap(), written);
         }
     }
 
@@ -478,6 +623,6 @@ mod tests {
     fn the_short_form_is_written_out() {
         let short =
             TrainConfig { cd: Some(3), estimator: Estimator::Pcd, ..TrainConfig::default() }.settled();
-        assert_eq!((short.estimator, short.k, short.cd), (Estimator::Cd, Sweeps::from(3), None));
+        assert_eq!((short.estimator, short.k, short.cd), (Estimator::Cd, ByEpoch::from(3), None));
     }
 }

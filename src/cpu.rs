@@ -8,6 +8,7 @@ mod lookup;
 mod math;
 mod matrix;
 mod multiply_add;
+mod optimizer;
 mod strips;
 mod units;
 
@@ -19,13 +20,14 @@ use rayon::prelude::*;
 use crate::{
     backend::{DeviceInfo, Params},
     data::RowLayout,
-    host::{Host, HostKernels, Offsets, Phase, Uniforms},
+    host::{Fast, Host, HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
+    reference::{self, Reference},
 };
 use activation::{Activation, Finish};
 use codes::Codes;
 use lookup::{Part, Term};
-use math::{dot, long_dot, sum_of_softplus};
+use math::{dot, long_dot, squared_distance, sum_of_softplus};
 use matrix::{Matrix, product};
 use multiply_add::MultiplyAdd;
 use strips::Strips;
@@ -39,13 +41,15 @@ pub struct Cpu {
     arch: Arch,
     /// Binary states on their way through a product: of the positive and of the negative phase.
     codes: [Codes; 2],
+    /// For updates that need the gradient as a whole; made when one comes.
+    gradient: Option<Rbm>,
     /// What comes into the hidden units, for free energies.
     inputs: Vec<f32>,
 }
 
 impl Default for Cpu {
     fn default() -> Self {
-        Self { arch: Arch::new(), codes: Default::default(), inputs: Vec::new() }
+        Self { arch: Arch::new(), codes: Default::default(), gradient: None, inputs: Vec::new() }
     }
 }
 
@@ -85,6 +89,21 @@ impl Cpu {
             Some("Scalar") | None => "baseline instructions".into(),
             Some(other) => other.to_uppercase(),
         }
+    }
+
+    /// vW, rows × hidden units: in the buffer of `self.inputs`, which is to be given back.
+    fn hidden_inputs(&mut self, rows: usize, rbm: &Rbm, visible: &Units) -> Vec<f32> {
+        let Shape { visible: m, hidden: n } = rbm.shape;
+        let mut inputs = std::mem::take(&mut self.inputs);
+        inputs.resize(rows * n, 0.0);
+        let strips = Strips::new(&mut inputs, n);
+        self.multiply(rows, visible, Matrix::new(&rbm.weights, m, n), |part| {
+            for (row, sums) in part.rows() {
+                // SAFETY: the parts of a sum don't overlap.
+                unsafe { strips.row(row, &part.columns) }.copy_from_slice(sums);
+            }
+        });
+        inputs
     }
 
     /// means = σ(β(bias + input × factor)) and their states, for one layer: each part is finished, product, sigmoid
@@ -186,9 +205,24 @@ fn centred_step(
     }
 }
 
+/// The same gradient by itself.
+#[inline(always)]
+fn centred_gradient(
+    out: &mut [f32],
+    gradient: &[f32],
+    (mu, visible): (f32, f32),
+    (lambda, hidden): (&[f32], &[f32]),
+) {
+    for ((out, gradient), (lambda, hidden)) in out.iter_mut().zip(gradient).zip(lambda.iter().zip(hidden)) {
+        *out = gradient - mu * hidden - visible * lambda;
+    }
+}
+
 /// What follows the product of an update.
 struct Descent<'a> {
     params: &'a Params,
+    /// Whether weights stay, and the gradient takes the velocity's place.
+    gradient_only: bool,
     decay: f32,
     /// Where the update is centred, if it is.
     offsets: Option<&'a Offsets>,
@@ -212,8 +246,13 @@ impl Descent<'_> {
             Some(offsets) => {
                 let row = (offsets.visible[unit], self.visible_gradient[unit]);
                 let columns = (&offsets.hidden[columns.clone()], &self.hidden_gradient[columns.clone()]);
-                centred_step(params, *decay, weights, velocity, gradient, row, columns);
+                if self.gradient_only {
+                    centred_gradient(velocity, gradient, row, columns);
+                } else {
+                    centred_step(params, *decay, weights, velocity, gradient, row, columns);
+                }
             }
+            None if self.gradient_only => velocity.copy_from_slice(gradient),
             None => step(params, *decay, weights, velocity, gradient),
         }
     }
@@ -294,13 +333,26 @@ impl HostKernels for Cpu {
         negative: Phase<Units>,
         offsets: &Offsets,
         rbm: &mut Rbm,
-        velocity: &mut Rbm,
+        moments: &mut Moments,
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let arch = self.arch;
         let decay = params.learning_rate * params.weight_decay;
-        let phases = [(positive, 1.0), (negative, -1.0)]
-            .map(|(phase, sign)| (phase, sign * params.learning_rate / phase.rows as f32));
+        let plain = optimizer::is_plain(params);
+        let rate = if plain { params.learning_rate } else { 1.0 };
+        let phases =
+            [(positive, 1.0), (negative, -1.0)].map(|(phase, sign)| (phase, sign * rate / phase.rows as f32));
+        let drawn = params.has(Params::SPARSE).then(|| optimizer::drawn_to_target(params, positive, offsets));
+        let mut hidden = phases.map(|(phase, _)| &phase.hidden.means[..phase.rows * n]);
+        if let Some(drawn) = &drawn {
+            hidden[0] = drawn;
+        }
+        // Where the update is another, the gradient takes the velocity's place, and the moments follow.
+        let (velocity, moments) = if plain {
+            (&mut moments.velocity, None)
+        } else {
+            (self.gradient.get_or_insert_with(|| Rbm::zeros(rbm.shape)), Some(moments))
+        };
         let binary =
             phases.iter().all(|(phase, _)| phase.rows >= FEWEST && phase.visible.are_binary(phase.rows));
         let states = (!binary).then(|| phases.map(|(phase, _)| phase.visible.states(phase.rows)));
@@ -321,16 +373,11 @@ impl HostKernels for Cpu {
                 }
                 gradient
             },
-            || {
-                unit_gradient(
-                    arch,
-                    phases.map(|(phase, scale)| (&phase.hidden.means[..phase.rows * n], scale)),
-                    n,
-                )
-            },
+            || unit_gradient(arch, [(hidden[0], phases[0].1), (hidden[1], phases[1].1)], n),
         );
         let descent = Descent {
             params,
+            gradient_only: !plain,
             decay,
             offsets: params.has(Params::CENTRED).then_some(offsets),
             visible_gradient: &visible_gradient,
@@ -353,7 +400,7 @@ impl HostKernels for Cpu {
                 },
             );
         };
-        let means = phases.map(|(phase, _)| Matrix::new(&phase.hidden.means, phase.rows, n));
+        let means = [0, 1].map(|phase| Matrix::new(hidden[phase], phases[phase].0.rows, n));
         let scales = phases.map(|(_, scale)| scale);
         if let Some(states) = &states {
             let share = share(m);
@@ -379,8 +426,16 @@ impl HostKernels for Cpu {
             });
             lookup::sum(arch, &[positive, negative], descend);
         }
-        step(params, 0.0, &mut rbm.visible_bias, &mut velocity.visible_bias, &visible_gradient);
-        step(params, 0.0, &mut rbm.hidden_bias, &mut velocity.hidden_bias, &hidden_gradient);
+        match moments {
+            None => {
+                step(params, 0.0, &mut rbm.visible_bias, &mut velocity.visible_bias, &visible_gradient);
+                step(params, 0.0, &mut rbm.hidden_bias, &mut velocity.hidden_bias, &hidden_gradient);
+            }
+            Some(moments) => {
+                (velocity.visible_bias, velocity.hidden_bias) = (visible_gradient, hidden_gradient);
+                optimizer::ascend(arch, params, velocity, rbm, moments);
+            }
+        }
         if params.has(Params::CENTRED) {
             // The centred model's biases stay where they are if its weights change: this one's don't.
             let velocity = &velocity.weights;
@@ -412,6 +467,10 @@ impl HostKernels for Cpu {
         }
     }
 
+    fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm) {
+        optimizer::limit_norms(self.arch, params, rbm);
+    }
+
     fn track(&mut self, params: &Params, hidden: &Units, offsets: &mut [f32]) {
         let (rows, units) = (params.rows as usize, offsets.len());
         let means = unit_gradient(self.arch, [(&hidden.means[..rows * units], 1.0 / rows as f32)], units);
@@ -433,6 +492,10 @@ impl HostKernels for Cpu {
         follow(&mut average.hidden_bias, &rbm.hidden_bias);
     }
 
+    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
+        optimizer::fast_weights(self.arch, params, rbm, velocity, fast);
+    }
+
     fn squared_error(
         &mut self,
         params: &Params,
@@ -440,13 +503,16 @@ impl HostKernels for Cpu {
         reconstruction: &Units,
         values: &mut [f32],
     ) {
-        let units = visible.width;
+        let (units, arch) = (visible.width, self.arch);
         let rows = reconstruction.means.par_chunks(units).enumerate();
         values[..params.rows as usize].par_iter_mut().zip(rows).for_each_init(
             || vec![0.0; units],
             |scratch, (value, (row, p))| {
-                let x = visible.row(row, scratch);
-                *value += x.iter().zip(p).map(|(x, p)| f64::from(x - p).powi(2)).sum::<f64>() as f32;
+                *value += vectorize(
+                    arch,
+                    #[inline(always)]
+                    || squared_distance(visible.row(row, scratch), p),
+                );
             },
         );
     }
@@ -454,15 +520,7 @@ impl HostKernels for Cpu {
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &Units, values: &mut [f32]) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let (rows, arch) = (params.rows as usize, self.arch);
-        let mut inputs = std::mem::take(&mut self.inputs);
-        inputs.resize(rows * n, 0.0);
-        let strips = Strips::new(&mut inputs, n);
-        self.multiply(rows, visible, Matrix::new(&rbm.weights, m, n), |part| {
-            for (row, sums) in part.rows() {
-                // SAFETY: the parts of a sum don't overlap.
-                unsafe { strips.row(row, &part.columns) }.copy_from_slice(sums);
-            }
-        });
+        let inputs = self.hidden_inputs(rows, rbm, visible);
         values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate().for_each_init(
             || vec![0.0; m],
             |scratch, (row, (value, inputs))| {
@@ -478,6 +536,44 @@ impl HostKernels for Cpu {
             },
         );
         self.inputs = inputs;
+    }
+
+    fn energy(&mut self, params: &Params, rbm: &Rbm, visible: &Units, hidden: &Units, values: &mut [f32]) {
+        let Shape { visible: m, hidden: n } = rbm.shape;
+        let arch = self.arch;
+        let inputs = self.hidden_inputs(params.rows as usize, rbm, visible);
+        let rows = values[..params.rows as usize].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
+        rows.for_each_init(
+            || (vec![0.0; m], vec![0.0; n]),
+            |(v, h), (row, (value, inputs))| {
+                *value = vectorize(
+                    arch,
+                    #[inline(always)]
+                    || {
+                        let (v, h) = (visible.row(row, v), hidden.row(row, h));
+                        let biases = long_dot(v, &rbm.visible_bias) + long_dot(h, &rbm.hidden_bias);
+                        (-biases - long_dot(h, inputs)) as f32
+                    },
+                );
+            },
+        );
+        self.inputs = inputs;
+    }
+
+    // The next two are no more than a few numbers a chain.
+    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]) {
+        Reference.temper_bias(params, rbm, base, values);
+    }
+
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (&mut Units, &mut [f32]),
+        hot: (&mut Units, &mut [f32]),
+        accepted: &mut [f32],
+        trips: &mut [f32],
+    ) {
+        reference::swap(params, cold, hot, accepted, trips);
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {

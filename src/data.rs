@@ -114,6 +114,12 @@ impl Dataset {
         Self { train: sample(self.train, 0), test: self.test.map(|test| sample(test, 1)), ..self }
     }
 
+    /// The data set with 1 − x in the place of every value x.
+    pub fn invert(self) -> Self {
+        let invert = |cases: Cases| Cases { rows: cases.rows.invert(), ..cases };
+        Self { train: invert(self.train), test: self.test.map(invert), ..self }
+    }
+
     /// The data set with every value above 0.5 turned to 1 and every other to 0.
     pub fn threshold(self) -> Self {
         let threshold = |cases: Cases| Cases { rows: cases.rows.threshold(), ..cases };
@@ -265,6 +271,13 @@ impl Rows {
         self.words.truncate(count * self.layout.words());
     }
 
+    /// Rows from all over, which may be in some order: at most `count`.
+    pub fn some(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        let rows = (0..count).flat_map(|row| self.row(row * self.len() / count)).copied();
+        Self { layout: self.layout, words: rows.collect() }
+    }
+
     fn is_binary(&self) -> bool {
         self.layout.bits || (0..self.len()).all(|row| self.values(row).all(|x| x == 0.0 || x == 1.0))
     }
@@ -282,6 +295,22 @@ impl Rows {
         Self::from_bits(self.layout.units, &bits)
     }
 
+    fn invert(self) -> Self {
+        let units = self.layout.units;
+        if self.layout.bits {
+            let bits: Vec<bool> = (0..self.len())
+                .flat_map(|row| self.values(row).map(|x| x == 0.0).collect::<Vec<_>>())
+                .collect();
+            return Self::from_bits(units, &bits);
+        }
+        // The byte that stands for 1; no value is above it.
+        let one = (1.0 / self.layout.scale).round() as u8;
+        let bytes = self.words.chunks(self.layout.words()).flat_map(|row| {
+            (0..units).map(move |unit| one.saturating_sub((row[unit / 4] >> (unit % 4 * 8)) as u8))
+        });
+        Self::from_bytes(units, &bytes.collect::<Vec<u8>>(), self.layout.scale)
+    }
+
     fn threshold(self) -> Self {
         if self.layout.bits {
             return self;
@@ -289,5 +318,25 @@ impl Rows {
         let bits: Vec<bool> =
             (0..self.len()).flat_map(|row| self.values(row).map(|x| x > 0.5).collect::<Vec<_>>()).collect();
         Self::from_bits(self.layout.units, &bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverted_rows_are_what_is_left_to_one() {
+        let bytes = [0, 1, 64, 127, 254, 255, 3, 0, 255, 80];
+        let bits: Vec<bool> = (0..70).map(|i| i * i % 7 < 3).collect();
+        for rows in [Rows::from_bytes(5, &bytes, 1.0 / 255.0), Rows::from_bits(35, &bits)] {
+            let inverted = rows.clone().invert();
+            for row in 0..rows.len() {
+                for (x, y) in rows.values(row).zip(inverted.values(row)) {
+                    assert!((x + y - 1.0).abs() < 1e-6, "{x} became {y}");
+                }
+            }
+            assert_eq!(inverted.invert().words(), rows.words());
+        }
     }
 }

@@ -24,6 +24,8 @@ pub struct Footprint {
     rows: usize,
     /// The parameters once.
     parameters: u64,
+    /// What the optimizer keeps: as large as the parameters, or three times as large.
+    moments: u64,
     /// Means or states of the wider layer, for all rows.
     layer: u64,
     /// Uniforms from the host, for one block of minibatches.
@@ -47,7 +49,21 @@ impl Footprint {
         // A pair of layers has means and states of each.
         let device = twice.saturating_add(layer.saturating_mul(4 * pairs_of_layers)).saturating_add(uniforms);
         let host = twice.saturating_mul(2).saturating_add(uniforms.saturating_mul(RING as u64 + 1));
-        Self { shape, rows, parameters, layer, uniforms, device, host }
+        Self { shape, rows, parameters, moments: parameters, layer, uniforms, device, host }
+    }
+
+    /// The same with room for [`Backend::fast_room`].
+    pub fn with_fast_weights(self) -> Self {
+        Self { device: self.device.saturating_add(self.parameters.saturating_mul(2)), ..self }
+    }
+
+    /// The same with room for [`Backend::moments`].
+    pub fn with_moments(self) -> Self {
+        Self {
+            moments: self.parameters.saturating_mul(3),
+            device: self.device.saturating_add(self.parameters.saturating_mul(3)),
+            ..self
+        }
     }
 
     /// Holds this against the room there is.
@@ -56,6 +72,7 @@ impl Footprint {
         let Shape { visible, hidden } = self.shape;
         for (what, bytes, remedy) in [
             (format!("the weights of {visible} × {hidden} units"), self.parameters, "a smaller --hidden"),
+            ("what the optimizer keeps".into(), self.moments, "a smaller --hidden or --optimizer sgd"),
             (format!("a minibatch of {} cases", self.rows), self.layer, "a smaller --batch"),
             ("the uniforms of a minibatch".into(), self.uniforms, "a smaller --batch or --uniforms device"),
         ] {

@@ -1,6 +1,8 @@
 //! How the gradient's second term, the mean over the model, is estimated: where the chains of the negative phase
 //! start and how they move.
 
+pub mod tempering;
+
 use crate::{
     backend::{Backend, Params, Units},
     config::{Estimator, TrainConfig, VisibleStates},
@@ -71,7 +73,8 @@ pub fn contrastive_divergence(
 
 /// Persistent contrastive divergence, PCD-k: the chains go on from where they stopped, k Gibbs steps (Younes 1989;
 /// Tieleman 2008). The visible units of `phases.positive` hold the minibatch, the hidden ones of `phases.negative` the
-/// chains' states; afterwards both phases are ready for the update, and the chains for the next step.
+/// chains' states; afterwards both phases are ready for the update, and the chains for the next step. With [`Params::FAST`]
+/// the chains, and they alone, take the fast weights beside the parameters (FPCD; Tieleman and Hinton 2009).
 pub fn persistent_contrastive_divergence(
     backend: &mut dyn Backend,
     params: Params,
@@ -83,7 +86,7 @@ pub fn persistent_contrastive_divergence(
     let (data, driven) = phases.positive;
     let (visible, hidden) = phases.negative;
     // Nothing starts at the data: their hidden units need no states, only means.
-    backend.sample_hidden(&params, data, driven);
+    backend.sample_hidden(&Params { flags: params.flags & !Params::FAST, ..params }, data, driven);
     let chains = params.of_chains();
     for sweep in 0..k {
         let fantasy = match visible_states {
@@ -105,15 +108,20 @@ pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Draw> 
     }
     let chains = match config.estimator {
         Estimator::Cd => None,
-        Estimator::Pcd => Some(config.chains(config.batch)),
+        Estimator::Pcd | Estimator::Pt => Some(config.chains(config.batch)),
     };
-    for sweep in 0..k {
+    // Each temperature's draws have numbers of their own.
+    let sweeps = match config.estimator {
+        Estimator::Cd | Estimator::Pcd => k,
+        Estimator::Pt => k.saturating_mul(config.temperatures as u32),
+    };
+    for sweep in 0..sweeps {
         let hidden = Draw { layer: Layer::Hidden, draw: Stream::Hidden.draw(sweep), chains };
         let visible = Draw { layer: Layer::Visible, draw: Stream::Visible.draw(sweep), chains };
         let visible = (config.visible_states == VisibleStates::Sample).then_some(visible);
         match config.estimator {
             Estimator::Cd => draws.extend([Some(hidden), visible].into_iter().flatten()),
-            Estimator::Pcd => draws.extend([visible, Some(hidden)].into_iter().flatten()),
+            Estimator::Pcd | Estimator::Pt => draws.extend([visible, Some(hidden)].into_iter().flatten()),
         }
     }
     draws

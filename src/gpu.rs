@@ -42,6 +42,8 @@ pub struct Gpu {
     parameters: usize,
     velocity: usize,
     average: usize,
+    /// The fast weights, and their sum with the parameters, if there are any.
+    fast: Option<[usize; 2]>,
     offsets: [usize; 2],
     uniforms: usize,
     slots: wgpu::Buffer,
@@ -97,6 +99,7 @@ impl Gpu {
             parameters: 0,
             velocity: 0,
             average: 0,
+            fast: None,
             offsets: [0; 2],
             uniforms: 0,
             slots,
@@ -183,6 +186,14 @@ impl Gpu {
         })
     }
 
+    /// The parameters that a half step takes.
+    fn parameters_for(&self, params: &Params) -> usize {
+        match self.fast {
+            Some([_, sum]) if params.has(Params::FAST) => sum,
+            _ => self.parameters,
+        }
+    }
+
     /// Sends off what was recorded.
     fn flush(&mut self) -> Option<wgpu::SubmissionIndex> {
         if self.recorded.is_empty() {
@@ -257,6 +268,19 @@ impl Backend for Gpu {
         Ok(())
     }
 
+    fn moments(&mut self) -> Result<()> {
+        // One buffer, as a kernel has no more than eight: the velocity, the squares, and the step.
+        self.velocity = self.buffer("moments", 3 * memory::parameters_len(self.shape))?;
+        Ok(())
+    }
+
+    fn fast_room(&mut self) -> Result<()> {
+        let size = memory::parameters_len(self.shape);
+        self.fast =
+            Some([self.buffer("fast weights", size)?, self.buffer("parameters and fast weights", size)?]);
+        Ok(())
+    }
+
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
         self.write(self.parameters, &memory::augment(rbm));
         self.write(self.velocity, &memory::augment(velocity));
@@ -302,13 +326,15 @@ impl Backend for Gpu {
 
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
         let (input, output) = (self.units[visible.0], self.units[hidden.0]);
-        let buffers = [self.parameters, input.states, self.uniforms, output.means, output.states];
+        let parameters = self.parameters_for(params);
+        let buffers = [parameters, input.states, self.uniforms, output.means, output.states];
         self.dispatch(Kernel::SampleHidden, params, &buffers);
     }
 
     fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
         let (input, output) = (self.units[hidden.0], self.units[visible.0]);
-        let buffers = [self.parameters, input.states, self.uniforms, output.means, output.states];
+        let parameters = self.parameters_for(params);
+        let buffers = [parameters, input.states, self.uniforms, output.means, output.states];
         self.dispatch(Kernel::SampleVisible, params, &buffers);
     }
 
@@ -323,12 +349,26 @@ impl Backend for Gpu {
         }
     }
 
+    fn limit_norms(&mut self, params: &Params) {
+        self.dispatch(Kernel::LimitNorms, params, &[self.parameters]);
+    }
+
     fn track(&mut self, params: &Params, hidden: Units) {
         self.dispatch(Kernel::Track, params, &[self.units[hidden.0].means, self.offsets[1]]);
     }
 
     fn average(&mut self, params: &Params) {
         self.dispatch(Kernel::Average, params, &[self.parameters, self.average]);
+    }
+
+    fn fast_weights(&mut self, params: &Params) {
+        if let Some([fast, sum]) = self.fast {
+            self.dispatch(Kernel::FastWeights, params, &[self.parameters, self.velocity, fast, sum]);
+        }
+    }
+
+    fn exchange_average(&mut self) {
+        std::mem::swap(&mut self.parameters, &mut self.average);
     }
 
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
@@ -339,6 +379,28 @@ impl Backend for Gpu {
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
         let buffers = [self.parameters, self.units[visible.0].states, values.0];
         self.dispatch(Kernel::FreeEnergy, params, &buffers);
+    }
+
+    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values) {
+        let states = [visible, hidden].map(|units| self.units[units.0].states);
+        self.dispatch(Kernel::Energy, params, &[self.parameters, states[0], states[1], values.0]);
+    }
+
+    fn temper_bias(&mut self, params: &Params, base: Values, values: Values) {
+        self.dispatch(Kernel::TemperBias, params, &[self.parameters, base.0, values.0]);
+    }
+
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (Units, Values),
+        hot: (Units, Values),
+        accepted: Values,
+        trips: Values,
+    ) {
+        let [cold_states, hot_states] = [cold, hot].map(|(units, _)| self.units[units.0].states);
+        let buffers = [self.uniforms, cold_states, hot_states, cold.1.0, hot.1.0, accepted.0, trips.0];
+        self.dispatch(Kernel::Swap, params, &buffers);
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: Values) {

@@ -59,6 +59,8 @@ pub trait HostUnits: Default + Send {
     fn write(&mut self, means: &[f32], states: &[f32]);
     /// The means and the states of the first rows.
     fn read(&self, rows: usize) -> (Vec<f32>, Vec<f32>);
+    /// Exchanges the states of a row.
+    fn exchange(&mut self, other: &mut Self, row: usize);
 }
 
 /// Units as plain numbers, rows × width.
@@ -87,6 +89,11 @@ impl HostUnits for PlainUnits {
         let first = |all: &[f32]| all[..rows * self.width].to_vec();
         (first(&self.means), first(&self.states))
     }
+
+    fn exchange(&mut self, other: &mut Self, row: usize) {
+        let range = row * self.width..(row + 1) * self.width;
+        self.states[range.clone()].swap_with_slice(&mut other.states[range]);
+    }
 }
 
 /// What the update takes from one phase: the states of the visible units and the means of the hidden ones.
@@ -114,6 +121,38 @@ pub struct Offsets {
     pub visible: Vec<f32>,
     /// λ, one for each hidden unit.
     pub hidden: Vec<f32>,
+}
+
+/// What an update keeps from step to step beside the parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// The update that momentum carries on; for Adam, the running mean of the gradient.
+    pub velocity: Rbm,
+    /// For Adam, the running mean of the gradient's square.
+    pub squares: Rbm,
+}
+
+impl Moments {
+    /// All zero.
+    pub fn zeros(shape: Shape) -> Self {
+        Self { velocity: Rbm::zeros(shape), squares: Rbm::zeros(shape) }
+    }
+}
+
+/// Fast weights, and what chains take for the parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fast {
+    /// The fast weights and biases.
+    pub weights: Rbm,
+    /// θ + fast weights.
+    pub sum: Rbm,
+}
+
+impl Fast {
+    /// All zero.
+    pub fn zeros(shape: Shape) -> Self {
+        Self { weights: Rbm::zeros(shape), sum: Rbm::zeros(shape) }
+    }
 }
 
 /// The verbs of [`Backend`] on memory: the same names, the same order of arguments.
@@ -152,8 +191,10 @@ pub trait HostKernels: Send {
         negative: Phase<Self::Units>,
         offsets: &Offsets,
         rbm: &mut Rbm,
-        velocity: &mut Rbm,
+        moments: &mut Moments,
     );
+    fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm);
+    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast);
     fn track(&mut self, params: &Params, hidden: &Self::Units, offsets: &mut [f32]);
     fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
     fn squared_error(
@@ -164,6 +205,23 @@ pub trait HostKernels: Send {
         values: &mut [f32],
     );
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &Self::Units, values: &mut [f32]);
+    fn energy(
+        &mut self,
+        params: &Params,
+        rbm: &Rbm,
+        visible: &Self::Units,
+        hidden: &Self::Units,
+        values: &mut [f32],
+    );
+    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]);
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (&mut Self::Units, &mut [f32]),
+        hot: (&mut Self::Units, &mut [f32]),
+        accepted: &mut [f32],
+        trips: &mut [f32],
+    );
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm);
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
     fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]);
@@ -180,7 +238,8 @@ pub struct Host<K: HostKernels> {
     kernels: K,
     info: DeviceInfo,
     rbm: Rbm,
-    velocity: Rbm,
+    moments: Moments,
+    fast: Option<Fast>,
     average: Option<Rbm>,
     offsets: Offsets,
     units: Vec<K::Units>,
@@ -196,7 +255,8 @@ impl<K: HostKernels> Host<K> {
             kernels,
             info,
             rbm: Rbm::zeros(shape),
-            velocity: Rbm::zeros(shape),
+            moments: Moments::zeros(shape),
+            fast: None,
             average: None,
             offsets: Offsets { visible: vec![0.0; shape.visible], hidden: vec![0.0; shape.hidden] },
             units: Vec::new(),
@@ -211,6 +271,14 @@ impl<K: HostKernels> Host<K> {
         let mut buffer = std::mem::take(&mut self.units[output.0]);
         kernel(self, &mut buffer);
         self.units[output.0] = buffer;
+    }
+}
+
+/// The parameters that a half step takes.
+fn parameters<'a>(params: &Params, rbm: &'a Rbm, fast: &'a Option<Fast>) -> &'a Rbm {
+    match fast {
+        Some(fast) if params.has(Params::FAST) => &fast.sum,
+        _ => rbm,
     }
 }
 
@@ -240,9 +308,19 @@ impl<K: HostKernels> Backend for Host<K> {
         Ok(())
     }
 
+    fn moments(&mut self) -> Result<()> {
+        self.moments = Moments::zeros(self.rbm.shape);
+        Ok(())
+    }
+
+    fn fast_room(&mut self) -> Result<()> {
+        self.fast = Some(Fast::zeros(self.rbm.shape));
+        Ok(())
+    }
+
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
         self.rbm.clone_from(rbm);
-        self.velocity.clone_from(velocity);
+        self.moments.velocity.clone_from(velocity);
     }
 
     fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]) {
@@ -282,14 +360,16 @@ impl<K: HostKernels> Backend for Host<K> {
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
         self.with_units(hidden, |host, out| {
             let uniforms = Uniforms::of(params, &host.uniforms);
-            host.kernels.sample_hidden(params, &host.rbm, &host.units[visible.0], uniforms, out);
+            let rbm = parameters(params, &host.rbm, &host.fast);
+            host.kernels.sample_hidden(params, rbm, &host.units[visible.0], uniforms, out);
         });
     }
 
     fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
         self.with_units(visible, |host, out| {
             let uniforms = Uniforms::of(params, &host.uniforms);
-            host.kernels.sample_visible(params, &host.rbm, &host.units[hidden.0], uniforms, out);
+            let rbm = parameters(params, &host.rbm, &host.fast);
+            host.kernels.sample_visible(params, rbm, &host.units[hidden.0], uniforms, out);
         });
     }
 
@@ -300,8 +380,12 @@ impl<K: HostKernels> Backend for Host<K> {
             hidden: &self.units[h.0],
         };
         let (positive, negative) = (phase(positive, params.rows), phase(negative, params.chains));
-        let (rbm, velocity) = (&mut self.rbm, &mut self.velocity);
-        self.kernels.update(params, positive, negative, &self.offsets, rbm, velocity);
+        let (rbm, moments) = (&mut self.rbm, &mut self.moments);
+        self.kernels.update(params, positive, negative, &self.offsets, rbm, moments);
+    }
+
+    fn limit_norms(&mut self, params: &Params) {
+        self.kernels.limit_norms(params, &mut self.rbm);
     }
 
     fn track(&mut self, params: &Params, hidden: Units) {
@@ -313,6 +397,17 @@ impl<K: HostKernels> Backend for Host<K> {
         self.kernels.average(params, &self.rbm, average);
     }
 
+    fn fast_weights(&mut self, params: &Params) {
+        if let Some(fast) = &mut self.fast {
+            self.kernels.fast_weights(params, &self.rbm, &self.moments.velocity, fast);
+        }
+    }
+
+    fn exchange_average(&mut self) {
+        let average = self.average.get_or_insert_with(|| Rbm::zeros(self.rbm.shape));
+        std::mem::swap(&mut self.rbm, average);
+    }
+
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
         let (visible, reconstruction) = (&self.units[visible.0], &self.units[reconstruction.0]);
         self.kernels.squared_error(params, visible, reconstruction, &mut self.values[values.0]);
@@ -321,6 +416,41 @@ impl<K: HostKernels> Backend for Host<K> {
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
         let visible = &self.units[visible.0];
         self.kernels.free_energy(params, &self.rbm, visible, &mut self.values[values.0]);
+    }
+
+    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values) {
+        let (visible, hidden) = (&self.units[visible.0], &self.units[hidden.0]);
+        self.kernels.energy(params, &self.rbm, visible, hidden, &mut self.values[values.0]);
+    }
+
+    fn temper_bias(&mut self, params: &Params, base: Values, values: Values) {
+        let mut out = std::mem::take(&mut self.values[values.0]);
+        self.kernels.temper_bias(params, &self.rbm, &self.values[base.0], &mut out);
+        self.values[values.0] = out;
+    }
+
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (Units, Values),
+        hot: (Units, Values),
+        accepted: Values,
+        trips: Values,
+    ) {
+        let mut take = |values: Values| std::mem::take(&mut self.values[values.0]);
+        let [mut cold_values, mut hot_values, mut accepted_counts, mut trip_counts] =
+            [cold.1, hot.1, accepted, trips].map(&mut take);
+        self.with_units(cold.0, |host, cold| {
+            host.with_units(hot.0, |host, hot| {
+                let (cold, hot) = ((cold, &mut cold_values[..]), (hot, &mut hot_values[..]));
+                host.kernels.swap(params, cold, hot, &mut accepted_counts, &mut trip_counts);
+            });
+        });
+        for (values, numbers) in
+            [(cold.1, cold_values), (hot.1, hot_values), (accepted, accepted_counts), (trips, trip_counts)]
+        {
+            self.values[values.0] = numbers;
+        }
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: Values) {
@@ -342,7 +472,7 @@ impl<K: HostKernels> Backend for Host<K> {
     }
 
     fn read_rbm(&mut self) -> Result<(Rbm, Rbm)> {
-        Ok((self.rbm.clone(), self.velocity.clone()))
+        Ok((self.rbm.clone(), self.moments.velocity.clone()))
     }
 
     fn read_average(&mut self) -> Result<Rbm> {

@@ -12,8 +12,10 @@
 //! Likelihoods are those of binary data. How grey data become binary changes them by many nats, so the answer names it, and
 //! they are never to be compared across it.
 
+mod monitor;
 mod pseudo;
 
+pub use monitor::{Look, Monitor};
 pub use pseudo::pseudo_log_likelihood;
 
 use std::{
@@ -26,7 +28,7 @@ use serde::Serialize;
 use crate::{
     ais::{Ais, AisOptions, Annealer, Base},
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
-    config::{Binarize, DeviceChoice},
+    config::{Binarize, DeviceChoice, Switch},
     data::{Dataset, Rows, Source},
     device::{self, Footprint},
     error::{Error, Result, usage},
@@ -47,6 +49,9 @@ pub struct EvalOptions {
     /// Data set, as for train [default: the one that the model was trained on]
     #[arg(long, value_name = "D")]
     pub data: Option<Source>,
+    /// Whether to turn the data around, on or off [default: as the model was trained]
+    #[arg(long, value_name = "SWITCH", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
+    pub invert: Option<Switch>,
     /// Grey pixels: threshold (on above 0.5), sample (drawn once, by --seed), none (the data must be binary)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Binarize::Threshold, hide_possible_values = true)]
     pub binarize: Binarize,
@@ -166,6 +171,8 @@ pub struct EvalReport {
     pub model: PathBuf,
     /// The data set.
     pub data: String,
+    /// Whether the data were turned around, 1 − x for x.
+    pub inverted: bool,
     /// How grey pixels were made binary.
     pub binarize: Binarize,
     /// Where it was computed.
@@ -192,7 +199,7 @@ pub struct EvalReport {
 pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     let ais = AisOptions { chains: options.chains, temperatures: options.temperatures, seed: options.seed };
     ais.check()?;
-    let (path, rbm, source) = read_model(options)?;
+    let (path, rbm, source, invert) = read_model(options)?;
     let shape = rbm.shape;
     if options.log_z == Method::Enumeration && !exact::is_enumerable(shape) {
         return usage!(
@@ -203,6 +210,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         );
     }
     let dataset = source.load()?;
+    let dataset = if invert { dataset.invert() } else { dataset };
     let units = dataset.train.rows.layout().units;
     if units != shape.visible {
         return usage!(
@@ -239,6 +247,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         version: env!("CARGO_PKG_VERSION"),
         model: path,
         data: source.to_string(),
+        inverted: invert,
         binarize: options.binarize,
         device: backend.info().clone(),
         visible: shape.visible,
@@ -250,8 +259,8 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     })
 }
 
-/// The model's file, the model, and the data to hold it against.
-fn read_model(options: &EvalOptions) -> Result<(PathBuf, Rbm, Source)> {
+/// The model's file, the model, the data to hold it against, and whether to turn them around.
+fn read_model(options: &EvalOptions) -> Result<(PathBuf, Rbm, Source, bool)> {
     let path = find_model(&options.model)?;
     let (rbm, config) = model::load(&path)?;
     let bad = |reason: String| Error::Model { path: path.clone(), reason };
@@ -265,13 +274,15 @@ fn read_model(options: &EvalOptions) -> Result<(PathBuf, Rbm, Source)> {
              train again, with a lower --lr if training diverged"
         )));
     }
+    let trained = config.as_ref().is_some_and(|config| config.invert);
+    let invert = options.invert.map_or(trained, |switch| switch == Switch::On);
     let source = options.data.clone().or_else(|| config.map(|config| config.data)).ok_or_else(|| {
         Error::Usage(format!(
             "{}: expected the name of its data in the model's metadata, found none; name the data with --data",
             path.display()
         ))
     })?;
-    Ok((path, rbm, source))
+    Ok((path, rbm, source, invert))
 }
 
 fn find_model(path: &Path) -> Result<PathBuf> {
@@ -298,6 +309,7 @@ pub struct Evaluator {
     values: Values,
     params: Params,
     annealer: Option<Annealer>,
+    pseudo_work: usize,
 }
 
 impl Evaluator {
@@ -317,6 +329,7 @@ impl Evaluator {
             values: backend.values(PART)?,
             params: Params::new(shape, PART, 0).layout(layout),
             annealer: ais.map(|options| Annealer::new(backend, shape, options)).transpose()?,
+            pseudo_work: PSEUDO_WORK,
         })
     }
 
@@ -335,7 +348,7 @@ impl Evaluator {
         let held_out = &dataset.held_out().rows;
         let reconstruction_error = self.reconstruction_error(backend, held_out)?;
         let Shape { visible, hidden } = rbm.shape;
-        let cases = (PSEUDO_WORK / (visible * hidden)).clamp(1, held_out.len());
+        let cases = (self.pseudo_work / (visible * hidden)).clamp(1, held_out.len());
         let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
 
         let mut log_z = match &self.annealer {

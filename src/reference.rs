@@ -2,10 +2,11 @@
 //! other devices are tested against it, so it is never optimised.
 
 use crate::{
-    backend::{MULTIPLY_ADDS, Params},
+    backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, FAST_SHARE, MULTIPLY_ADDS, Params},
     data::RowLayout,
-    host::{HostKernels, Offsets, Phase, PlainUnits, Uniforms},
-    rbm::Rbm,
+    host::{Fast, HostKernels, HostUnits, Moments, Offsets, Phase, PlainUnits, Uniforms},
+    rbm::{Rbm, Shape},
+    rng::uniform_at,
 };
 
 /// σ(x) = 1 / (1 + e^(−x))
@@ -61,6 +62,53 @@ pub fn free_energy(rbm: &Rbm, beta: f64, visible: &[f32]) -> f64 {
         energy -= softplus(beta * hidden_input(rbm, visible, j));
     }
     energy
+}
+
+/// How far one parameter moves up its gradient, less its decay; see [`crate::backend::Backend::update`]. `velocity` and
+/// `square` are what the last step left.
+fn step(params: &Params, gradient: f64, decay: f64, (velocity, square): (&mut f32, &mut f32)) -> f64 {
+    let rate = f64::from(params.learning_rate);
+    if params.has(Params::ADAM) {
+        let mean = ADAM_FIRST * f64::from(*velocity) + (1.0 - ADAM_FIRST) * gradient;
+        let of_squares = ADAM_SECOND * f64::from(*square) + (1.0 - ADAM_SECOND) * gradient * gradient;
+        (*velocity, *square) = (mean as f32, of_squares as f32);
+        let mean = mean * f64::from(params.first_correction);
+        let of_squares = of_squares * f64::from(params.second_correction);
+        return rate * (mean / (of_squares.sqrt() + ADAM_EPSILON) - decay);
+    }
+    let momentum = f64::from(params.momentum);
+    let push = rate * (gradient - decay);
+    *velocity = (momentum * f64::from(*velocity) + push) as f32;
+    if params.has(Params::NESTEROV) { momentum * f64::from(*velocity) + push } else { f64::from(*velocity) }
+}
+
+/// Swaps replicas at two neighbouring temperatures; see [`crate::backend::Backend::swap`].
+pub fn swap<U: HostUnits>(
+    params: &Params,
+    (cold, cold_values): (&mut U, &mut [f32]),
+    (hot, hot_values): (&mut U, &mut [f32]),
+    accepted: &mut [f32],
+    trips: &mut [f32],
+) {
+    let rows = params.rows as usize;
+    for row in 0..rows {
+        let chain = params.first_chain.wrapping_add(row as u32);
+        let u = uniform_at(params.seed(), params.step, params.draw, chain, 0);
+        let mark = rows + row;
+        let surplus = f64::from(cold_values[row]) - f64::from(hot_values[row]);
+        if f64::from(u) < (f64::from(params.rate) * surplus).exp() {
+            accepted[params.first_row as usize + row] += 1.0;
+            cold.exchange(hot, row);
+            std::mem::swap(&mut cold_values[mark], &mut hot_values[mark]);
+        }
+        if params.has(Params::COLDEST) {
+            trips[row] += cold_values[mark];
+            cold_values[mark] = 0.0;
+        }
+        if params.has(Params::HOTTEST) {
+            hot_values[mark] = 1.0;
+        }
+    }
 }
 
 /// The kernels of the oracle.
@@ -140,9 +188,10 @@ impl HostKernels for Reference {
         negative: Phase<PlainUnits>,
         offsets: &Offsets,
         rbm: &mut Rbm,
-        velocity: &mut Rbm,
+        moments: &mut Moments,
     ) {
         let shape = rbm.shape;
+        let Moments { velocity, squares } = moments;
         let centred = params.has(Params::CENTRED);
         let mu = |i: usize| if centred { f64::from(offsets.visible[i]) } else { 0.0 };
         let lambda = |j: usize| if centred { f64::from(offsets.hidden[j]) } else { 0.0 };
@@ -160,35 +209,58 @@ impl HostKernels for Reference {
             mean(&positive) - mean(&negative)
         };
 
-        let momentum = f64::from(params.momentum);
-        let rate = f64::from(params.learning_rate);
-        let step = |gradient: f64, velocity: &mut f32| {
-            *velocity = (momentum * f64::from(*velocity) + rate * gradient) as f32;
-            f64::from(*velocity)
+        // What draws each hidden unit to the target; its weights' share of it is the mean of what they come from.
+        let draw = |j: usize| {
+            let excess = || f64::from(offsets.hidden[j]) - f64::from(params.sparsity_target);
+            if params.has(Params::SPARSE) { f64::from(params.sparsity_cost) * excess() } else { 0.0 }
         };
+        let data_mean =
+            |i: usize| (0..positive.rows).map(|row| v(&positive, row, i)).sum::<f64>() / positive.rows as f64;
+
         // The centred model's biases stay where they are if its weights change: this one's don't.
         let mut visible_step = vec![0.0; shape.visible];
         let mut hidden_step = vec![0.0; shape.hidden];
         for i in 0..shape.visible {
             for j in 0..shape.hidden {
                 let at = i * shape.hidden + j;
+                let weight = f64::from(rbm.weights[at]);
                 let association = difference(&|phase, row| v(phase, row, i) * h(phase, row, j));
-                let decay = f64::from(params.weight_decay) * f64::from(rbm.weights[at]);
-                let weight_step = step(association - decay, &mut velocity.weights[at]);
-                rbm.weights[at] += velocity.weights[at];
+                let gradient = association - draw(j) * data_mean(i);
+                let sign = if weight == 0.0 { 0.0 } else { weight.signum() };
+                let decay = f64::from(params.weight_decay) * weight + f64::from(params.l1) * sign;
+                let moments = (&mut velocity.weights[at], &mut squares.weights[at]);
+                let weight_step = step(params, gradient, decay, moments);
+                rbm.weights[at] += weight_step as f32;
                 visible_step[i] -= weight_step * lambda(j);
                 hidden_step[j] -= weight_step * mu(i);
             }
         }
         for i in 0..shape.visible {
             let gradient = difference(&|phase, row| v(phase, row, i));
-            visible_step[i] += step(gradient, &mut velocity.visible_bias[i]);
+            let moments = (&mut velocity.visible_bias[i], &mut squares.visible_bias[i]);
+            visible_step[i] += step(params, gradient, 0.0, moments);
             rbm.visible_bias[i] += visible_step[i] as f32;
         }
         for j in 0..shape.hidden {
-            let gradient = difference(&|phase, row| h(phase, row, j));
-            hidden_step[j] += step(gradient, &mut velocity.hidden_bias[j]);
+            let gradient = difference(&|phase, row| h(phase, row, j)) - draw(j);
+            let moments = (&mut velocity.hidden_bias[j], &mut squares.hidden_bias[j]);
+            hidden_step[j] += step(params, gradient, 0.0, moments);
             rbm.hidden_bias[j] += hidden_step[j] as f32;
+        }
+    }
+
+    fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm) {
+        let Shape { visible, hidden } = rbm.shape;
+        for j in 0..hidden {
+            let square = |i: usize| f64::from(rbm.weights[i * hidden + j]).powi(2);
+            let norm = (0..visible).map(square).sum::<f64>().sqrt();
+            let largest = f64::from(params.largest_norm);
+            if norm > largest {
+                for i in 0..visible {
+                    let weight = &mut rbm.weights[i * hidden + j];
+                    *weight = (f64::from(*weight) * largest / norm) as f32;
+                }
+            }
         }
     }
 
@@ -209,6 +281,21 @@ impl HostKernels for Reference {
         ] {
             for (average, parameter) in average.iter_mut().zip(parameters) {
                 *average += params.rate * (parameter - *average);
+            }
+        }
+    }
+
+    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
+        let Fast { weights: fast, sum } = fast;
+        for (fast, sum, theta, velocity) in [
+            (&mut fast.weights, &mut sum.weights, &rbm.weights, &velocity.weights),
+            (&mut fast.visible_bias, &mut sum.visible_bias, &rbm.visible_bias, &velocity.visible_bias),
+            (&mut fast.hidden_bias, &mut sum.hidden_bias, &rbm.hidden_bias, &velocity.hidden_bias),
+        ] {
+            for at in 0..theta.len() {
+                let stays = FAST_SHARE * f64::from(fast[at]);
+                fast[at] = (stays + f64::from(params.rate) * f64::from(velocity[at])) as f32;
+                sum[at] = theta[at] + fast[at];
             }
         }
     }
@@ -237,6 +324,37 @@ impl HostKernels for Reference {
         for (value, visible) in values[..params.rows as usize].iter_mut().zip(visible.states.chunks(units)) {
             *value = free_energy(rbm, f64::from(params.beta), visible) as f32;
         }
+    }
+
+    fn energy(
+        &mut self,
+        params: &Params,
+        rbm: &Rbm,
+        visible: &PlainUnits,
+        hidden: &PlainUnits,
+        values: &mut [f32],
+    ) {
+        let rows = visible.states.chunks(rbm.shape.visible).zip(hidden.states.chunks(rbm.shape.hidden));
+        for (value, (visible, hidden)) in values[..params.rows as usize].iter_mut().zip(rows) {
+            *value = energy(rbm, visible, hidden) as f32;
+        }
+    }
+
+    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]) {
+        for i in 0..params.visible as usize {
+            values[i] = (f64::from(rbm.visible_bias[i]) + f64::from(params.rate) * f64::from(base[i])) as f32;
+        }
+    }
+
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (&mut PlainUnits, &mut [f32]),
+        hot: (&mut PlainUnits, &mut [f32]),
+        accepted: &mut [f32],
+        trips: &mut [f32],
+    ) {
+        swap(params, cold, hot, accepted, trips);
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {

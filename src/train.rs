@@ -7,14 +7,18 @@ use std::time::{Duration, Instant};
 
 use crate::{
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
-    config::{Binarize, Estimator, Switch, TrainConfig, Uniforms},
+    config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
     data::{Dataset, Rows},
     device::{self, Footprint},
     doctor::watch::Watch,
     error::{Result, usage},
-    estimator::{Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence},
+    estimator::{
+        Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence,
+        tempering::{Swaps, Tempering, start_chains},
+    },
+    likelihood::{Look, Monitor},
     rbm::{Layer, Rbm, Shape},
-    rng::{self, Stream},
+    rng::Stream,
     schedule::{Block, Minibatch, Schedule},
 };
 
@@ -44,11 +48,11 @@ pub struct Progress {
 }
 
 /// What an epoch came to: a line of `metrics.jsonl`.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct EpochMetrics {
     /// The epoch, from 1; 0 is the model before training.
     pub epoch: usize,
-    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x).
+    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x), of the model as it is saved.
     pub reconstruction_error: f64,
     /// Mean of Σ (x − p(v|h))² over every eighth of the epoch's minibatches, as the chains left them: with h drawn,
     /// after k sweeps of CD-k, under the parameters of that step. Persistent chains reconstruct nothing.
@@ -58,6 +62,12 @@ pub struct EpochMetrics {
     pub seconds: f64,
     /// Training cases learnt from in a second.
     pub samples_per_second: f64,
+    /// How well the replicas of parallel tempering moved, since this was last known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swaps: Option<Swaps>,
+    /// What the model as it is saved comes to, in the epochs that the options choose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval: Option<Look>,
 }
 
 /// A run: a model on a device, and the data it learns from.
@@ -67,11 +77,13 @@ pub struct Trainer {
     backend: Box<dyn Backend>,
     params: Params,
     phases: Phases,
+    tempering: Option<Tempering>,
     training: Data,
     costs: Values,
     stream_rows: bool,
     steps_an_epoch: usize,
     evaluation: Evaluation,
+    monitor: Option<Monitor>,
     minibatches_a_submission: usize,
     epoch: usize,
     doctor: Option<Watch>,
@@ -90,10 +102,16 @@ impl Trainer {
         check(config, &dataset)?;
         let cases = dataset.train.rows.len();
         let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
+        let monitored = config.eval_every.map(|_| Monitor::rows());
         let rows = config.batch.max(config.chains(config.batch)).max(Evaluation::rows(config, &dataset));
+        let rows = rows.max(monitored.unwrap_or(0));
         // Blocks that carry their rows have fewer uniforms, if any.
         let uniforms = schedule(config, &dataset.train.rows, shape, false, config.k.most()).block_uniforms();
-        let footprint = Footprint::new(shape, rows, 6, uniforms);
+        let replicas = if config.estimator == Estimator::Pt { config.temperatures as u64 } else { 0 };
+        let pairs_of_layers = 6 + replicas + if monitored.is_some() { 3 } else { 0 };
+        let footprint = Footprint::new(shape, rows, pairs_of_layers, uniforms);
+        let footprint = if config.fast_weights.is_some() { footprint.with_fast_weights() } else { footprint };
+        let footprint = if keeps_moments(config) { footprint.with_moments() } else { footprint };
         let (candidate, backend) = device::open(&config.device, &footprint)?;
         let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);
         Self::with_backend(config, dataset, backend, stream_rows)
@@ -112,6 +130,7 @@ impl Trainer {
     ) -> Result<Self> {
         let config = &config.settled();
         check(config, &dataset)?;
+        let dataset = if config.invert { dataset.invert() } else { dataset };
         let dataset = match config.binarize {
             Binarize::Threshold => dataset.threshold(),
             Binarize::Sample | Binarize::None => dataset,
@@ -120,7 +139,14 @@ impl Trainer {
         let layout = rows.layout();
         let shape = Shape { visible: layout.units, hidden: config.hidden };
         let density = rows.density();
+        if keeps_moments(config) {
+            backend.moments()?;
+        }
         backend.write_rbm(&Rbm::initial(shape, &density, config.seed), &Rbm::zeros(shape));
+        if config.fast_weights.is_some() {
+            backend.fast_room()?;
+            backend.fast_weights(&Params::new(shape, 1, config.seed));
+        }
         let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
         // The initial model's hidden units are on half of the time.
         backend.write_offsets(&means, &vec![0.5; shape.hidden]);
@@ -128,8 +154,17 @@ impl Trainer {
         let mut phase =
             |rows| Ok((backend.units(Layer::Visible, rows)?, backend.units(Layer::Hidden, rows)?));
         let phases = Phases { positive: phase(config.batch)?, negative: phase(config.chains(config.batch))? };
-        if config.estimator == Estimator::Pcd {
-            start_chains(&mut *backend, config, &means, phases.negative);
+        let of_chains = Params::new(shape, config.chains(config.batch), config.seed);
+        let mut tempering = None;
+        match config.estimator {
+            Estimator::Cd => {}
+            Estimator::Pcd => start_chains(&mut *backend, of_chains, &density, phases.negative, 0),
+            Estimator::Pt => {
+                let negative = phases.negative;
+                let chains =
+                    Tempering::new(&mut *backend, of_chains, negative, &density, config.temperatures)?;
+                tempering = Some(chains);
+            }
         }
         let costs = backend.values(config.batch)?;
         let schedule = schedule(config, rows, shape, stream_rows, config.k.most());
@@ -143,10 +178,14 @@ impl Trainer {
         };
         let steps_an_epoch = schedule.steps();
         let evaluation = Evaluation::new(&mut *backend, config, &dataset)?;
+        let monitor = config.eval_every.map(|_| Monitor::new(&mut *backend, shape, &dataset)).transpose()?;
         let params = Params {
             learning_rate: config.learning_rate,
-            momentum: config.momentum,
             weight_decay: config.weight_decay,
+            l1: config.l1,
+            sparsity_target: config.sparsity.unwrap_or(0.0),
+            sparsity_cost: config.sparsity_cost,
+            largest_norm: config.max_norm.unwrap_or(f32::INFINITY),
             ..Params::new(shape, config.batch, config.seed).layout(layout)
         };
         let doctor = match config.no_doctor {
@@ -159,11 +198,13 @@ impl Trainer {
             backend,
             params,
             phases,
+            tempering,
             training,
             costs,
             stream_rows,
             steps_an_epoch,
             evaluation,
+            monitor,
             minibatches_a_submission: 1,
             epoch: 0,
             doctor,
@@ -196,10 +237,25 @@ impl Trainer {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn rbm(&mut self) -> Result<Rbm> {
-        match self.averages((self.epoch * self.steps_an_epoch) as u32) {
-            Some(1..) => self.backend.read_average(),
-            Some(0) | None => Ok(self.backend.read_rbm()?.0),
+        if self.is_average() { self.backend.read_average() } else { Ok(self.backend.read_rbm()?.0) }
+    }
+
+    /// Whether the model is an average by now.
+    fn is_average(&self) -> bool {
+        self.averages((self.epoch * self.steps_an_epoch) as u32) > Some(0)
+    }
+
+    /// Does some work while the device holds the model as [`Trainer::rbm`] gives it.
+    fn with_model<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let exchange = self.is_average();
+        if exchange {
+            self.backend.exchange_average();
         }
+        let outcome = work(self);
+        if exchange {
+            self.backend.exchange_average();
+        }
+        outcome
     }
 
     /// How many times the parameters were averaged before this step, if it is one of those at the end of the run.
@@ -236,17 +292,33 @@ impl Trainer {
             return Err(self.diverged(&before, found));
         }
         self.last = Some(parameters);
+        let swaps = match &mut self.tempering {
+            Some(tempering) => tempering.adapt(&mut *self.backend)?,
+            None => None,
+        };
         self.epoch += 1;
         let reconstruction_error = self.reconstruction_error()?;
+        let rbm = self.rbm()?;
         if let Some(doctor) = &mut self.doctor {
             doctor.after_epoch(&mut *self.backend, reconstruction_error)?;
         }
+        let looks = |every: usize| self.epoch.is_multiple_of(every) || self.epoch == self.config.epochs;
+        let eval = if self.config.eval_every.is_some_and(looks) { self.look(&rbm)? } else { None };
         Ok(EpochMetrics {
             epoch: self.epoch,
             reconstruction_error,
             training_reconstruction_error: last.cost,
             seconds,
             samples_per_second: sums.cases as f64 / seconds,
+            swaps,
+            eval,
+        })
+    }
+
+    fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
+        self.with_model(|trainer| {
+            let monitor = trainer.monitor.as_ref();
+            monitor.map(|monitor| monitor.look(&mut *trainer.backend, rbm)).transpose()
         })
     }
 
@@ -309,13 +381,19 @@ impl Trainer {
     fn step(&mut self, minibatch: &Minibatch) -> Params {
         let TrainConfig { estimator, visible_states, .. } = self.config;
         let centred = self.config.centred == Switch::On;
+        let sparse = self.config.sparsity.is_some();
         let steps = (self.config.epochs * self.steps_an_epoch) as f64;
         let factor = self.config.lr_schedule.factor((f64::from(minibatch.step) / steps).min(1.0));
+        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
         let params = Params {
             step: minibatch.step,
+            momentum: self.config.momentum.at(self.epoch),
             chains: self.config.chains(minibatch.rows) as u32,
             learning_rate: (f64::from(self.config.learning_rate) * factor) as f32,
-            flags: self.params.flags | if centred { Params::CENTRED } else { 0 },
+            flags: self.params.flags
+                | flag(centred, Params::CENTRED)
+                | flag(sparse, Params::SPARSE)
+                | flag(self.config.nesterov, Params::NESTEROV),
             ..self.params.minibatch(minibatch.first_row, minibatch.rows)
         };
         let averages = self.averages(minibatch.step).filter(|_| minibatch.step.is_multiple_of(AVERAGE_EVERY));
@@ -330,16 +408,41 @@ impl Trainer {
         };
         backend.gather(&show, self.training, positive.0);
         let k = self.config.k.at(self.epoch);
-        let estimate = match estimator {
-            Estimator::Cd => contrastive_divergence,
-            Estimator::Pcd => persistent_contrastive_divergence,
-        };
-        estimate(backend, params, &mut draws, self.phases, k, visible_states);
-        if centred {
+        match (estimator, &mut self.tempering) {
+            (Estimator::Pt, Some(tempering)) => {
+                tempering.sample(backend, params, &mut draws, self.phases, k);
+            }
+            (Estimator::Cd, _) => {
+                contrastive_divergence(backend, params, &mut draws, self.phases, k, visible_states);
+            }
+            _ => {
+                let fast = flag(self.config.fast_weights.is_some(), Params::FAST);
+                let params = Params { flags: params.flags | fast, ..params };
+                persistent_contrastive_divergence(
+                    backend,
+                    params,
+                    &mut draws,
+                    self.phases,
+                    k,
+                    visible_states,
+                );
+            }
+        }
+        if centred || sparse {
             let rate = TRACK.max(1.0 / (minibatch.step as f32 + 1.0));
             backend.track(&Params { rate, ..params }, positive.1);
         }
+        let params = match self.config.optimizer {
+            Optimizer::Sgd => params,
+            Optimizer::Adam => params.adam(minibatch.step),
+        };
         backend.update(&params, positive, negative);
+        if self.config.max_norm.is_some() {
+            backend.limit_norms(&params);
+        }
+        if let Some(fast) = self.config.fast_weights {
+            backend.fast_weights(&Params { rate: fast / params.learning_rate, ..params });
+        }
         if let Some(count) = averages {
             backend.average(&Params { rate: 1.0 / (count as f32 + 1.0), ..params });
         }
@@ -372,8 +475,10 @@ impl Trainer {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn reconstruction_error(&mut self) -> Result<f64> {
-        let rows = self.dataset.held_out();
-        self.evaluation.reconstruction_error(&mut *self.backend, self.params, &rows.rows)
+        self.with_model(|trainer| {
+            let rows = &trainer.dataset.held_out().rows;
+            trainer.evaluation.reconstruction_error(&mut *trainer.backend, trainer.params, rows)
+        })
     }
 
     /// p(v|h) for the held-out cases with these numbers, with h = p(h|x): cases × visible units.
@@ -381,8 +486,10 @@ impl Trainer {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn reconstruct(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
-        let rows = &self.dataset.held_out().rows;
-        self.evaluation.reconstruct(&mut *self.backend, self.params, rows, cases)
+        self.with_model(|trainer| {
+            let rows = &trainer.dataset.held_out().rows;
+            trainer.evaluation.reconstruct(&mut *trainer.backend, trainer.params, rows, cases)
+        })
     }
 }
 
@@ -407,6 +514,11 @@ fn check(config: &TrainConfig, dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
+/// Whether the update keeps more than a velocity.
+fn keeps_moments(config: &TrainConfig) -> bool {
+    config.nesterov || config.optimizer == Optimizer::Adam
+}
+
 /// What an epoch has come to so far.
 struct Sums {
     start: Instant,
@@ -428,28 +540,6 @@ fn schedule<'a>(
         Some(Uniforms::Device) | None => Vec::new(),
     };
     Schedule { rows, shape, batch: config.batch, seed: config.seed, stream_rows, draws }
-}
-
-/// Persistent chains start from independent visible units that are on as often as in the data.
-fn start_chains(
-    backend: &mut dyn Backend,
-    config: &TrainConfig,
-    means: &[f32],
-    (visible, hidden): (Units, Units),
-) {
-    let chains = config.chains(config.batch);
-    let mut states = vec![0.0; chains * means.len()];
-    for (chain, states) in states.chunks_mut(means.len()).enumerate() {
-        rng::fill(config.seed, 0, Stream::Chains.draw(0), chain as u32, 0, states);
-        states.iter_mut().zip(means).for_each(|(state, mean)| *state = f32::from(*state < *mean));
-    }
-    backend.write_units(visible, &states, &states);
-    let shape = Shape { visible: means.len(), hidden: config.hidden };
-    backend.sample_hidden(
-        &Params::new(shape, chains, config.seed).sample(Stream::Chains, 1),
-        visible,
-        hidden,
-    );
 }
 
 /// Buffers for looking at reconstructions of held-out cases, a part at a time.

@@ -219,6 +219,59 @@ fn a_folder_of_idx_files_is_learnt_from() {
     }
 }
 
+#[test]
+fn how_replicas_move_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["--estimator", "pt", "--temperatures", "4", "--k", "40", "--chains", "6"];
+    let printed = succeed(folder.path(), &quick("run", &more));
+    assert!(printed.contains("PT-40") && printed.contains("round trips"), "{printed}");
+    let metrics = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
+    let line: Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
+    let numbers = |key: &str| -> Vec<f64> {
+        line["swaps"][key].as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    let (betas, acceptance) = (numbers("inverse_temperatures"), numbers("acceptance"));
+    assert!(betas.len() == 4 && betas[0] == 1.0 && betas.is_sorted_by(|a, b| a > b), "{metrics}");
+    assert!(
+        acceptance.len() == 3 && acceptance.iter().all(|share| (0.01..=1.0).contains(share)),
+        "{metrics}"
+    );
+    assert!(line["swaps"]["round_trips"].as_u64().unwrap() > 0, "{metrics}");
+}
+
+#[test]
+fn the_likelihood_is_watched_and_data_turned_around() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("train-images-idx3-ubyte"), idx(&[40, 4, 6], 960)).unwrap();
+    fs::write(folder.join("t10k-images-idx3-ubyte"), idx(&[9, 4, 6], 216)).unwrap();
+    let arguments = ["train", "--data", ".", "--hidden", "3", "--batch", "20", "--device", "cpu", "--out"];
+    let more = ["--invert", "--epochs", "3", "--eval-every", "2", "--optimizer", "adam"];
+    let printed = succeed(folder, &[&arguments[..], &["run"], &more].concat());
+    assert_eq!(printed.matches("(exact) on test cases, pseudo").count(), 2, "{printed}");
+
+    let metrics = fs::read_to_string(folder.join("run/metrics.jsonl")).unwrap();
+    let lines: Vec<Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines[0]["eval"].is_null() && lines[1]["eval"].is_object(), "{metrics}");
+    let config: Value = serde_json::from_slice(&fs::read(folder.join("run/config.json")).unwrap()).unwrap();
+    assert!((config["learning_rate"].as_f64().unwrap() - 0.001).abs() < 1e-9, "{config}");
+    assert_eq!((&config["invert"], &config["momentum"]), (&true.into(), &0.5.into()));
+
+    let eval = |more: &[&str]| -> Value {
+        let arguments = [&["eval", "run", "--device", "cpu", "--json"], more].concat();
+        serde_json::from_str(&succeed(folder, &arguments)).unwrap()
+    };
+    let inverted = eval(&[]);
+    assert_eq!(inverted["inverted"], true);
+    for key in ["log_z", "train_log_likelihood", "test_log_likelihood", "pseudo_log_likelihood_per_unit"] {
+        assert_eq!(lines[2]["eval"][key], inverted[key], "{key}");
+    }
+    assert_eq!(eval(&["--invert"])["test_log_likelihood"], inverted["test_log_likelihood"]);
+    let plain = eval(&["--invert=off"]);
+    assert_eq!(plain["inverted"], false);
+    assert_ne!(plain["test_log_likelihood"], inverted["test_log_likelihood"]);
+}
+
 /// Bad input: a message that says what was expected, found and to be done; exit code 2; nothing written.
 #[test]
 fn bad_input_is_explained_and_writes_nothing() {
@@ -266,6 +319,10 @@ fn bad_input_is_explained_and_writes_nothing() {
         (&["--k", "0"], &["--k must be at least 1"]),
         (&["--k", "1@5"], &["1@0,5@20"]),
         (&["--chains", "10"], &["--chains are for --estimator pcd"]),
+        (&["--fast-weights", "0.1"], &["--fast-weights need --estimator pcd", "--momentum 0"]),
+        (&["--fast-weights", "-1"], &["--fast-weights must be at least 0"]),
+        (&["--estimator", "pt", "--temperatures", "1"], &["--temperatures must be from 2", "found 1"]),
+        (&["--estimator", "pt", "--visible-states", "mean"], &["--visible-states mean is not for"]),
         (&["--estimator", "pcd", "--chains", "0"], &["--chains must be at least 1"]),
         (&["--average", "1.5"], &["--average must be from 0 to 1"]),
         (&["--batch", "11"], &["--batch 11", "10 training cases", "at most 10"]),
@@ -274,6 +331,15 @@ fn bad_input_is_explained_and_writes_nothing() {
         (&["--lr", "NaN"], &["--lr must be above 0"]),
         (&["--lr", "fast"], &["invalid value 'fast'"]),
         (&["--momentum", "1"], &["below 1, found 1"]),
+        (&["--momentum", "0.5@0,1.5@2"], &["below 1, found 1.5"]),
+        (&["--momentum", "0.5@2"], &["1@0,5@20", "0.5@2"]),
+        (&["--optimizer", "best"], &["sgd", "adam"]),
+        (&["--optimizer", "adam", "--nesterov"], &["--nesterov is for --optimizer sgd"]),
+        (&["--l1", "-1"], &["--l1 must be at least 0", "-1"]),
+        (&["--max-norm", "0"], &["--max-norm must be above 0", "found 0"]),
+        (&["--sparsity", "1"], &["--sparsity must be above 0 and below 1", "found 1"]),
+        (&["--sparsity-cost", "inf"], &["--sparsity-cost must be at least 0 and finite"]),
+        (&["--eval-every", "0"], &["--eval-every must be at least 1"]),
         (&["--weight-decay", "-1"], &["--weight-decay must be at least 0"]),
         (&["--epochs", "18446744073709551615"], &["more than 2^32 steps"]),
         (&["--hidden", "18446744073709551615"], &["the weights of 9", "smaller --hidden"]),

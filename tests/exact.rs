@@ -5,9 +5,11 @@ mod common;
 use rbm_gpu::{
     backend::{Backend, Params},
     check::{largest_rbm_difference, random_rbm, random_states},
+    config::VisibleStates,
     data::Rows,
+    estimator::{Draws, Phases, persistent_contrastive_divergence, tempering::Tempering},
     exact,
-    host::{HostKernels, Offsets, Phase, PlainUnits},
+    host::{HostKernels, Moments, Offsets, Phase, PlainUnits},
     rbm::{Layer, Rbm, Shape},
     reference::{self, Reference, sigmoid},
     rng::{Stream, uniform_at},
@@ -131,10 +133,10 @@ fn the_references_gradient_is_the_enumerated_gradient() {
                 [&data, &hidden, &chains, &driven(&chains)].map(|values| both(values));
             let positive = Phase { rows: cases, visible: &data, hidden: &hidden };
             let negative = Phase { rows: cases, visible: &chains, hidden: &driven };
-            let (mut moved, mut velocity) = (rbm.clone(), Rbm::zeros(shape));
+            let (mut moved, mut moments) = (rbm.clone(), Moments::zeros(shape));
             let offsets = Offsets::default();
-            Reference.update(&params, positive, negative, &offsets, &mut moved, &mut velocity);
-            for (sums, velocity) in sums.iter_mut().zip(parameters(&mut velocity)) {
+            Reference.update(&params, positive, negative, &offsets, &mut moved, &mut moments);
+            for (sums, velocity) in sums.iter_mut().zip(parameters(&mut moments.velocity)) {
                 for (sum, step) in sums.iter_mut().zip(velocity) {
                     *sum += distribution[state] * f64::from(*step);
                 }
@@ -177,27 +179,165 @@ fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
 
     let mut rbm = random_rbm(shape, 0.5, 5);
     let mut other = turn(&rbm);
-    let (mut velocity, mut other_velocity) = (Rbm::zeros(shape), Rbm::zeros(shape));
+    let (mut moments, mut other_moments) = (Moments::zeros(shape), Moments::zeros(shape));
     for _ in 0..3 {
         let phase = |rows, visible, hidden| Phase { rows, visible, hidden };
         let units = [&v0, &h0, &v1, &h1].map(|units| both(units));
         let (positive, negative) = (phase(cases, &units[0], &units[1]), phase(chains, &units[2], &units[3]));
-        Reference.update(&centred, positive, negative, &ones, &mut rbm, &mut velocity);
+        Reference.update(&centred, positive, negative, &ones, &mut rbm, &mut moments);
         let units = [&v0, &h0, &v1, &h1].map(|units| both(&turned(units)));
         let (positive, negative) = (phase(cases, &units[0], &units[1]), phase(chains, &units[2], &units[3]));
-        Reference.update(&plain, positive, negative, &ones, &mut other, &mut other_velocity);
+        Reference.update(&plain, positive, negative, &ones, &mut other, &mut other_moments);
     }
     let error = largest_rbm_difference(&rbm, &turn(&other));
     assert!(error < 1e-5, "{error:e}");
 }
 
-/// Total variation between the chains' visible states after `sweeps` and p(v), at inverse temperature `beta`, when
-/// the chains begin with states drawn exactly from p(v).
-fn drift(backend: &mut dyn Backend, rbm: &Rbm, chains: usize, beta: f32) -> f64 {
+/// Updates by rules, each held by its formula as the paper has it.
+struct Rules {
+    shape: Shape,
+    params: Params,
+    rbm: Rbm,
+    phases: [Vec<f32>; 4],
+}
+
+impl Rules {
+    const CASES: usize = 6;
+
+    fn new() -> Self {
+        let shape = Shape { visible: 4, hidden: 3 };
+        let states = |units, seed| random_states(Self::CASES, units, seed);
+        Self {
+            shape,
+            params: Params { learning_rate: 0.1, ..Params::new(shape, Self::CASES, 1) },
+            rbm: random_rbm(shape, 0.5, 5),
+            phases: [states(4, 1), states(3, 2), states(4, 3), states(3, 4)],
+        }
+    }
+
+    fn update(&self, params: &Params, offsets: &Offsets, rbm: &mut Rbm, moments: &mut Moments) {
+        let [v0, h0, vk, hk] = &self.phases.each_ref().map(|units| both(units));
+        let phase = |visible, hidden| Phase { rows: Self::CASES, visible, hidden };
+        Reference.update(params, phase(v0, h0), phase(vk, hk), offsets, rbm, moments);
+    }
+
+    /// The gradient: a plain step at learning rate 1.
+    fn gradient(&self) -> Rbm {
+        let mut moments = Moments::zeros(self.shape);
+        let params = Params { learning_rate: 1.0, ..self.params };
+        self.update(&params, &Offsets::default(), &mut self.rbm.clone(), &mut moments);
+        moments.velocity
+    }
+}
+
+/// Kingma and Ba 2015: the means written out as sums over all gradients so far (their equation 1).
+#[test]
+fn adams_steps_are_corrected_means_of_gradients() {
+    let rules = Rules::new();
+    let mut gradient = rules.gradient();
+    let (mut rbm, mut moments) = (rules.rbm.clone(), Moments::zeros(rules.shape));
+    let mut expected = rules.rbm.clone();
+    // The gradients differ by a factor: those of phases that change places have the other sign.
+    let factors = [1.0, -1.0, 1.0, 1.0];
+    for step in 0..factors.len() {
+        let params = Params { weight_decay: 0.2, ..rules.params.adam(step as u32) };
+        let [v0, h0, vk, hk] = rules.phases.clone();
+        let phases = if factors[step] > 0.0 { [v0, h0, vk, hk] } else { [vk, hk, v0, h0] };
+        let here = Rules { phases, rbm: rules.rbm.clone(), ..rules };
+        here.update(&params, &Offsets::default(), &mut rbm, &mut moments);
+        for (tensor, (expected, gradient)) in
+            parameters(&mut expected).into_iter().zip(parameters(&mut gradient)).enumerate()
+        {
+            for (theta, g) in expected.iter_mut().zip(gradient) {
+                let mean = |beta: f64, power: i32| {
+                    let weight = |i: usize| beta.powi((step - i) as i32);
+                    let sum: f64 =
+                        (0..=step).map(|i| weight(i) * (factors[i] * f64::from(*g)).powi(power)).sum();
+                    sum / (0..=step).map(weight).sum::<f64>()
+                };
+                let decay = if tensor == 0 { 0.2 * f64::from(*theta) } else { 0.0 };
+                let ascent = mean(0.9, 1) / (mean(0.999, 2).sqrt() + 1e-8);
+                *theta = (f64::from(*theta) + 0.1 * (ascent - decay)) as f32;
+            }
+        }
+        let error = largest_rbm_difference(&rbm, &expected);
+        assert!(error < 2e-6, "step {step}: {error:e}");
+    }
+}
+
+/// Sutskever, Martens, Dahl and Hinton 2013, equations 3 and 4: v = μv + ε∇f(θ + μv), θ = θ + v; the reference keeps
+/// θ + μv. What makes the gradient depend on θ here is the decay.
+#[test]
+fn nesterovs_gradient_is_taken_where_the_momentum_leads_to() {
+    let rules = Rules::new();
+    let gradient = rules.gradient();
+    let (decay, l1, momentum, rate) = (0.9, 0.3, 0.8, 0.1);
+    let params = Params { weight_decay: decay, l1, momentum, flags: Params::NESTEROV, ..rules.params };
+    let (mut rbm, mut moments) = (rules.rbm.clone(), Moments::zeros(rules.shape));
+    let (mut theta, mut v) = (rbm.weights.clone(), vec![0.0_f32; rbm.weights.len()]);
+    for step in 0..6 {
+        rules.update(&params, &Offsets::default(), &mut rbm, &mut moments);
+        for (at, weight) in rbm.weights.iter().enumerate() {
+            let ahead = theta[at] + momentum * v[at];
+            let slope = gradient.weights[at] - decay * ahead - l1 * ahead.signum();
+            v[at] = momentum * v[at] + rate * slope;
+            theta[at] += v[at];
+            let expected = theta[at] + momentum * v[at];
+            assert!((weight - expected).abs() < 1e-5, "step {step}: {weight} against {expected}");
+        }
+    }
+}
+
+/// Hinton 2010, section 11: for one case the draw to the target is the slope of the cross entropy −p log q − (1−p) log(1−q)
+/// between the target p and the unit's activity q, here its probability.
+#[test]
+fn the_draw_to_a_sparsity_target_is_the_slope_of_a_cross_entropy() {
+    let shape = Shape { visible: 5, hidden: 3 };
+    let rbm = random_rbm(shape, 0.5, 5);
+    let visible = [1.0, 0.0, 1.0, 1.0, 0.0];
+    let (cost, target) = (0.7, 0.1_f32);
+    let activities = |rbm: &Rbm| [0, 1, 2].map(|j| sigmoid(reference::hidden_input(rbm, &visible, j)));
+    let penalty = |rbm: &Rbm| -> f64 {
+        let p = f64::from(target);
+        activities(rbm).into_iter().map(|q| -p * q.ln() - (1.0 - p) * (1.0 - q).ln()).sum()
+    };
+    let params = Params {
+        learning_rate: 1.0,
+        sparsity_cost: cost,
+        sparsity_target: target,
+        flags: Params::SPARSE,
+        ..Params::new(shape, 1, 1)
+    };
+    let offsets = Offsets { visible: vec![0.0; 5], hidden: activities(&rbm).map(|q| q as f32).into() };
+    let (v, h) = (both(&visible), both(&[0.3, 0.6, 0.9]));
+    let phase = Phase { rows: 1, visible: &v, hidden: &h };
+    let mut moments = Moments::zeros(shape);
+    // The phases are the same, so that nothing else is left.
+    Reference.update(&params, phase, phase, &offsets, &mut rbm.clone(), &mut moments);
+    for (tensor, steps) in parameters(&mut moments.velocity).into_iter().enumerate() {
+        for (index, step) in steps.iter().enumerate() {
+            let at = |sign: f32| {
+                let mut moved = rbm.clone();
+                let parameter = &mut parameters(&mut moved)[tensor][index];
+                *parameter += sign * 1e-3;
+                (f64::from(*parameter), penalty(&moved))
+            };
+            let ((x1, y1), (x0, y0)) = (at(1.0), at(-1.0));
+            let expected = -f64::from(cost) * (y1 - y0) / (x1 - x0);
+            assert!(
+                (f64::from(*step) - expected).abs() < 1e-5,
+                "tensor {tensor}, index {index}: {step} against {expected}"
+            );
+        }
+    }
+}
+
+/// Draws chains exactly from p(v).
+fn exact_sample(rbm: &Rbm, chains: usize, seed: u64) -> Vec<f32> {
     let distribution = exact::visible_distribution(rbm).unwrap();
     let mut states = Vec::new();
     for chain in 0..chains as u32 {
-        let mut u = f64::from(uniform_at(1, 0, Stream::Synthetic.draw(0), chain, 0));
+        let mut u = f64::from(uniform_at(seed, 0, Stream::Synthetic.draw(0), chain, 0));
         let number = distribution
             .iter()
             .position(|p| {
@@ -207,39 +347,152 @@ fn drift(backend: &mut dyn Backend, rbm: &Rbm, chains: usize, beta: f32) -> f64 
             .unwrap_or(distribution.len() - 1);
         states.extend((0..rbm.shape.visible).map(|unit| (number >> unit & 1) as f32));
     }
-    let visible = backend.units(Layer::Visible, chains).unwrap();
-    let hidden = backend.units(Layer::Hidden, chains).unwrap();
-    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
-    backend.write_units(visible, &states, &states);
-    let params = Params { beta, ..Params::new(rbm.shape, chains, 2) };
-    for sweep in 0..20 {
-        backend.sample_hidden(&params.sample(Stream::Hidden, sweep), visible, hidden);
-        backend.sample_visible(&params.sample(Stream::Visible, sweep), hidden, visible);
-    }
-    let (_, states) = backend.read_units(visible, chains).unwrap();
+    states
+}
+
+/// Total variation between the states of chains and p(v), and what it is expected to be for an exact sample of as many.
+fn total_variation(rbm: &Rbm, states: &[f32]) -> (f64, f64) {
+    let distribution = exact::visible_distribution(rbm).unwrap();
     let mut counts = vec![0.0; distribution.len()];
+    let chains = (states.len() / rbm.shape.visible) as f64;
     for state in states.chunks(rbm.shape.visible) {
         counts[state.iter().rev().fold(0, |number, &unit| number << 1 | unit as usize)] += 1.0;
     }
-    counts.iter().zip(&distribution).map(|(n, p)| (n / chains as f64 - p).abs()).sum::<f64>() / 2.0
+    let variation = counts.iter().zip(&distribution).map(|(n, p)| (n / chains - p).abs()).sum::<f64>() / 2.0;
+    let floor = |p: &f64| (p * (1.0 - p) / (2.0 * std::f64::consts::PI * chains)).sqrt();
+    (variation, distribution.iter().map(floor).sum())
+}
+
+/// How chains of the negative phase are moved.
+#[derive(Clone, Copy, Debug)]
+enum Moves {
+    /// As in contrastive divergence, at an inverse temperature.
+    Gibbs(f32),
+    Persistent,
+    Tempering(usize),
+}
+
+/// The visible states of chains that began at `states` after some steps, for each temperature.
+fn moved(
+    backend: &mut dyn Backend,
+    rbm: &Rbm,
+    states: &[Vec<f32>],
+    moves: Moves,
+    steps: u32,
+) -> Vec<Vec<f32>> {
+    let chains = states[0].len() / rbm.shape.visible;
+    let mut units = || {
+        let layers = [Layer::Visible, Layer::Hidden].map(|layer| backend.units(layer, chains).unwrap());
+        (layers[0], layers[1])
+    };
+    let (positive, negative) = (units(), units());
+    let phases = Phases { positive, negative };
+    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
+    let params = Params::new(rbm.shape, chains, 2);
+    let mut replicas = vec![negative];
+    let mut tempering = None;
+    if let Moves::Tempering(temperatures) = moves {
+        let density = vec![0.3; rbm.shape.visible];
+        let chains = Tempering::new(backend, params, negative, &density, temperatures).unwrap();
+        replicas = chains.replicas().collect();
+        tempering = Some(chains);
+    }
+    for (states, (visible, hidden)) in states.iter().zip(&replicas) {
+        backend.write_units(*visible, states, states);
+        backend.sample_hidden(&params.sample(Stream::Synthetic, 9), *visible, *hidden);
+    }
+    for step in 0..steps {
+        let params = Params { step, ..params };
+        let draws = &mut Draws { host: None };
+        match (moves, &mut tempering) {
+            (Moves::Gibbs(beta), _) => {
+                let params = Params { beta, ..params };
+                backend.sample_hidden(&params.sample(Stream::Hidden, 0), negative.0, negative.1);
+                backend.sample_visible(&params.sample(Stream::Visible, 0), negative.1, negative.0);
+            }
+            (_, None) => {
+                let states = VisibleStates::Sample;
+                persistent_contrastive_divergence(backend, params, draws, phases, 1, states);
+            }
+            (_, Some(tempering)) => tempering.sample(backend, params, draws, phases, 1),
+        }
+    }
+    let after = backend.read_rbm().unwrap().0;
+    assert!(after == *rbm, "the model must be as it was");
+    replicas.iter().map(|&(visible, _)| backend.read_units(visible, chains).unwrap().1).collect()
 }
 
 #[test]
 fn chains_drawn_from_the_model_stay_there() {
     let shape = Shape { visible: 6, hidden: 4 };
     let rbm = random_rbm(shape, 1.0, 9);
-    let chains = 20_000;
-    // What the total variation of an exact sample of this size is expected to be.
-    let floor: f64 = exact::visible_distribution(&rbm)
-        .unwrap()
-        .iter()
-        .map(|p| (p * (1.0 - p) / (2.0 * std::f64::consts::PI * chains as f64)).sqrt())
-        .sum();
+    let exact = [exact_sample(&rbm, 20_000, 1)];
     for (name, mut backend) in common::all("chains_drawn_from_the_model_stay_there", shape) {
-        let stayed = drift(&mut *backend, &rbm, chains, 1.0);
-        assert!(stayed < 2.0 * floor, "{name}: {stayed} from p(v), where chance alone gives {floor}");
-        let warmer = drift(&mut *backend, &rbm, chains, 0.7);
+        for moves in [Moves::Gibbs(1.0), Moves::Persistent] {
+            let states = moved(&mut *backend, &rbm, &exact, moves, 20);
+            let (stayed, floor) = total_variation(&rbm, &states[0]);
+            assert!(stayed < 2.0 * floor, "{name}: {moves:?}: {stayed}, where chance alone gives {floor}");
+        }
+        let states = moved(&mut *backend, &rbm, &exact, Moves::Gibbs(0.7), 20);
+        let (warmer, floor) = total_variation(&rbm, &states[0]);
         assert!(warmer > 4.0 * floor, "{name}: chains at another temperature must leave p(v): {warmer}");
+    }
+}
+
+/// The model on the way to independent units that are on in a share of 0.3, at an inverse temperature.
+fn tempered(rbm: &Rbm, beta: f32) -> Rbm {
+    let base = Rbm::base_rates(&[0.3])[0];
+    Rbm {
+        shape: rbm.shape,
+        weights: rbm.weights.iter().map(|w| beta * w).collect(),
+        visible_bias: rbm.visible_bias.iter().map(|b| beta * b + (1.0 - beta) * base).collect(),
+        hidden_bias: rbm.hidden_bias.iter().map(|c| beta * c).collect(),
+    }
+}
+
+/// Each temperature's replicas, drawn exactly from its distribution, keep to it while they are swapped.
+#[test]
+fn replicas_drawn_from_their_temperatures_stay_there() {
+    let shape = Shape { visible: 6, hidden: 4 };
+    let rbm = random_rbm(shape, 1.0, 9);
+    let betas = [1.0, 2.0 / 3.0, 1.0 / 3.0, 0.0];
+    let models = betas.map(|beta| tempered(&rbm, beta));
+    let exact: Vec<_> =
+        models.iter().zip(1..).map(|(model, seed)| exact_sample(model, 20_000, seed)).collect();
+    for (name, mut backend) in common::all("replicas_drawn_from_their_temperatures_stay_there", shape) {
+        let states = moved(&mut *backend, &rbm, &exact, Moves::Tempering(betas.len()), 20);
+        for ((model, states), beta) in models.iter().zip(&states).zip(betas) {
+            let (stayed, floor) = total_variation(model, states);
+            assert!(stayed < 2.0 * floor, "{name}: β = {beta}: {stayed}, where chance alone gives {floor}");
+        }
+        let (other, floor) = total_variation(&rbm, &states[1]);
+        assert!(other > 4.0 * floor, "{name}: another temperature is another distribution: {other}");
+    }
+}
+
+/// A model with two modes, all units on and all off, which Gibbs steps hardly ever cross: replicas do.
+#[test]
+fn tempering_goes_from_mode_to_mode_where_persistent_chains_do_not() {
+    let shape = Shape { visible: 10, hidden: 6 };
+    let strength = 1.3;
+    let rbm = Rbm {
+        shape,
+        weights: vec![strength; 60],
+        visible_bias: vec![-strength * 3.0; 10],
+        hidden_bias: vec![-strength * 5.0; 6],
+    };
+    let chains = 400;
+    let off = vec![vec![0.0; 10 * chains]; 8];
+    let test = "tempering_goes_from_mode_to_mode_where_persistent_chains_do_not";
+    for (name, mut backend) in common::fast(test, shape) {
+        let [persistent, tempering] = [Moves::Persistent, Moves::Tempering(8)].map(|moves| {
+            let states = moved(&mut *backend, &rbm, &off, moves, 300);
+            let on = |chain: &&[f32]| chain.iter().sum::<f32>() > 5.0;
+            states[0].chunks(10).filter(on).count() as f64 / chains as f64
+        });
+        println!("{name}: in the other mode: {persistent} of persistent chains, {tempering} with replicas");
+        assert!(persistent < 0.1, "{name}: {persistent}");
+        assert!((tempering - 0.5).abs() < 0.1, "{name}: {tempering}");
     }
 }
 

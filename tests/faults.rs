@@ -8,7 +8,7 @@
 use rbm_gpu::{
     Error,
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
-    config::{Binarize, DeviceChoice, Estimator, LearningRate, Switch, TrainConfig},
+    config::{Binarize, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig},
     cpu::Cpu,
     data::{Dataset, RowLayout, Rows, Source},
     doctor::{
@@ -223,6 +223,37 @@ impl Backend for Faulty {
     fn uniforms(&mut self, count: usize) -> Result<()> {
         self.inner.uniforms(count)
     }
+    fn moments(&mut self) -> Result<()> {
+        self.inner.moments()
+    }
+    fn fast_room(&mut self) -> Result<()> {
+        self.inner.fast_room()
+    }
+    fn limit_norms(&mut self, params: &Params) {
+        self.inner.limit_norms(params);
+    }
+    fn fast_weights(&mut self, params: &Params) {
+        self.inner.fast_weights(params);
+    }
+    fn exchange_average(&mut self) {
+        self.inner.exchange_average();
+    }
+    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values) {
+        self.inner.energy(params, visible, hidden, values);
+    }
+    fn temper_bias(&mut self, params: &Params, base: Values, values: Values) {
+        self.inner.temper_bias(params, base, values);
+    }
+    fn swap(
+        &mut self,
+        params: &Params,
+        cold: (Units, Values),
+        hot: (Units, Values),
+        accepted: Values,
+        trips: Values,
+    ) {
+        self.inner.swap(params, cold, hot, accepted, trips);
+    }
     fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]) {
         self.inner.write_offsets(visible, hidden);
     }
@@ -345,7 +376,7 @@ fn persistent() -> TrainConfig {
         centred: Switch::On,
         lr_schedule: LearningRate::Linear,
         average: 0.4,
-        momentum: 0.0,
+        momentum: 0.0.into(),
         weight_decay: 0.0,
         learning_rate: 0.05,
         binarize: Binarize::Threshold,
@@ -425,7 +456,7 @@ fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
             TrainConfig { weight_decay: 0.1, ..small() },
             digits(),
         ),
-        ("momentum 0.99", "momentum-too-high", TrainConfig { momentum: 0.99, ..small() }, digits()),
+        ("momentum 0.99", "momentum-too-high", TrainConfig { momentum: 0.99.into(), ..small() }, digits()),
         (
             "overfitting",
             "overfitting",
@@ -508,6 +539,12 @@ fn healthy_runs_get_nothing_worse_than_a_note() {
         learning_rate: 0.5,
         ..persistent()
     };
+    let adam = TrainConfig { optimizer: Optimizer::Adam, learning_rate: 0.003, ..small() };
+    let limited =
+        TrainConfig { nesterov: true, l1: 0.0001, max_norm: Some(2.0), sparsity: Some(0.1), ..small() };
+    let on_shifter = TrainConfig { hidden: 30, epochs: 80, batch: 32, learning_rate: 0.1, ..persistent() };
+    let tempered = TrainConfig { estimator: Estimator::Pt, temperatures: 4, ..on_shifter.clone() };
+    let fast = TrainConfig { fast_weights: Some(0.05), centred: Switch::Off, ..on_shifter };
     let runs: Vec<(&str, TrainConfig, Dataset)> = vec![
         ("digits, CD-1", TrainConfig { epochs: 12, ..small() }, digits(1000, 500)),
         (
@@ -522,6 +559,10 @@ fn healthy_runs_get_nothing_worse_than_a_note() {
         ("bars, CD-5", TrainConfig { cd: Some(5), ..long_bars.clone() }, bars(4)),
         ("bars, CD-1, a lower rate", TrainConfig { learning_rate: 0.05, seed: 9, ..long_bars }, bars(4)),
         ("bars, PCD-1, 64 chains", many_chains, bars(3)),
+        ("digits, Adam", adam, digits(1000, 300)),
+        ("digits, Nesterov, sparse, norms limited", limited, digits(1000, 300)),
+        ("shifter, parallel tempering", tempered, shifter()),
+        ("shifter, fast weights", fast, shifter()),
         ("shifter, CD-1", TrainConfig { hidden: 40, epochs: 120, batch: 32, ..small() }, shifter()),
         (
             "shifter, PCD-2",

@@ -237,6 +237,172 @@ fn update() {
     });
 }
 
+/// Momentum of Nesterov's, Adam, L1 decay and a sparsity target, with and without centring; two steps, the second on
+/// phases that have changed places.
+#[test]
+fn update_by_other_rules() {
+    each("update_by_other_rules", |case, sides| {
+        if case.rows == MANY_ROWS.0 {
+            return; // the tables of the native path are for the product, which `update` has tested
+        }
+        let Shape { visible, hidden } = case.shape;
+        let plain = Params {
+            learning_rate: 0.02,
+            momentum: 0.7,
+            weight_decay: 0.05,
+            sparsity_cost: 0.3,
+            sparsity_target: 0.1,
+            ..Params::new(case.shape, case.rows, case.seed)
+        };
+        let with = |flags: u32, l1: f32| Params { flags, l1, ..plain };
+        let offsets = [random_means(1, visible, 5), random_means(1, hidden, 6)];
+        // No mean of one phase is exactly one of the other: Adam would make a whole step of the rounding error.
+        let other = |means: Vec<f32>| -> Vec<f32> { means.iter().map(|x| 0.97 - 0.9 * x).collect() };
+        let states = [random_states(case.rows, visible, 1), other(random_means(case.rows, visible, 3))];
+        let means = [random_means(case.rows, hidden, 2), other(random_means(case.rows, hidden, 4))];
+        let rbm = sides[1].read_rbm().unwrap().0;
+        for params in [
+            with(0, 0.1),
+            with(Params::SPARSE | Params::CENTRED, 0.0),
+            with(Params::NESTEROV | Params::SPARSE | Params::CENTRED, 0.1),
+            with(Params::ADAM, 0.1),
+            with(Params::ADAM | Params::SPARSE | Params::CENTRED, 0.0),
+        ] {
+            let visible_units = states.each_ref().map(|x| units(case, sides, Layer::Visible, Some(x)));
+            let hidden_units = means.each_ref().map(|x| units(case, sides, Layer::Hidden, Some(x)));
+            let mut results = Vec::new();
+            for (side, s) in sides.iter_mut().zip(0..) {
+                side.moments().unwrap();
+                side.write_rbm(&rbm, &Rbm::zeros(case.shape));
+                side.write_offsets(&offsets[0], &offsets[1]);
+                let [one, other] = [0, 1].map(|phase| (visible_units[phase][s], hidden_units[phase][s]));
+                for (step, phases) in [(one, other), (other, one), (one, other)].into_iter().enumerate() {
+                    let step = if params.has(Params::ADAM) { params.adam(step as u32) } else { params };
+                    side.update(&step, phases.0, phases.1);
+                }
+                results.push(side.read_rbm().unwrap());
+            }
+            let row = if params.has(Params::CENTRED) { visible.max(hidden) as f32 / 20.0 } else { 0.0 };
+            // Adam divides by the gradient's size: where that is small, so are the errors' divisors, and a gradient that is
+            // nothing but its rounding error, one in many thousands, has either sign.
+            let (tolerance, allowed) = if params.has(Params::ADAM) {
+                (20.0 * TOLERANCE * row.max(1.0), visible * hidden / 1000)
+            } else {
+                (TOLERANCE * row.max(1.0), 0)
+            };
+            let [(rbm, velocity), (expected_rbm, expected_velocity)] = [&results[0], &results[1]];
+            let wrong = [(rbm, expected_rbm), (velocity, expected_velocity)].map(|(found, expected)| {
+                let found = [&found.weights[..], &found.visible_bias, &found.hidden_bias].concat();
+                let expected =
+                    [&expected.weights[..], &expected.visible_bias, &expected.hidden_bias].concat();
+                let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+                differences.filter(|difference| *difference > tolerance || difference.is_nan()).count()
+            });
+            let error = largest_rbm_difference(rbm, expected_rbm);
+            let flags = params.flags;
+            assert!(
+                wrong[0] <= allowed && wrong[1] == 0,
+                "{}: flags {flags}: {wrong:?} parameters and velocities differ, by {error:e}",
+                case.name
+            );
+        }
+    });
+}
+
+#[test]
+fn limit_norms() {
+    each("limit_norms", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let (rbm, velocity) = sides[1].read_rbm().unwrap();
+        let norm = |rbm: &Rbm, j: usize| {
+            (0..visible).map(|i| f64::from(rbm.weights[i * hidden + j]).powi(2)).sum::<f64>().sqrt() as f32
+        };
+        // Some are longer and some are not, where there are several.
+        let largest_norm = (0..hidden).map(|j| norm(&rbm, j)).sum::<f32>() / hidden as f32 * 0.99;
+        let params = Params { largest_norm, ..Params::new(case.shape, 1, case.seed) };
+        let results = sides.each_mut().map(|side| {
+            side.limit_norms(&params);
+            side.read_rbm().unwrap()
+        });
+        let error = largest_rbm_difference(&results[0].0, &results[1].0);
+        assert!(error <= TOLERANCE, "{}: {error:e}", case.name);
+        let limited = &results[0].0;
+        for j in 0..hidden {
+            let expected = norm(&rbm, j).min(largest_norm);
+            assert!((norm(limited, j) - expected).abs() <= TOLERANCE, "{}: unit {j}", case.name);
+        }
+        assert!(limited.visible_bias == rbm.visible_bias && limited.hidden_bias == rbm.hidden_bias);
+        assert!(results[0].1 == velocity, "{}", case.name);
+    });
+}
+
+#[test]
+fn fast_weights() {
+    each("fast_weights", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let params = Params { rate: 0.4, ..Params::new(case.shape, case.rows, case.seed) };
+        let fast = Params { flags: Params::FAST, ..params };
+        let v = units(case, sides, Layer::Visible, Some(&random_states(case.rows, visible, case.seed)));
+        let [plain_means, fast_means] = [(); 2].map(|()| units(case, sides, Layer::Hidden, None));
+        let back = units(case, sides, Layer::Visible, None);
+        let mut results = Vec::new();
+        for (side, s) in sides.iter_mut().zip(0..) {
+            let before = side.read_rbm().unwrap();
+            side.fast_room().unwrap();
+            (0..3).for_each(|_| side.fast_weights(&params));
+            side.sample_hidden(&params, v[s], plain_means[s]);
+            side.sample_hidden(&fast, v[s], fast_means[s]);
+            side.sample_visible(&fast, fast_means[s], back[s]);
+            assert!(side.read_rbm().unwrap() == before, "{}: the parameters are what they were", case.name);
+            let hidden =
+                [plain_means[s], fast_means[s]].map(|units| read(case, &mut **side, Layer::Hidden, units).0);
+            results.push((hidden, read(case, &mut **side, Layer::Visible, back[s]).0));
+        }
+        let error = largest_difference(&results[0].0[1], &results[1].0[1])
+            .max(largest_difference(&results[0].1, &results[1].1));
+        assert!(error <= 2.0 * TOLERANCE, "{}: {error:e}", case.name);
+        // By the formula: after three steps at one velocity, rate·(1 + 0.95 + 0.95²) of it.
+        let (rbm, velocity) = sides[0].read_rbm().unwrap();
+        let share = 0.4 * (1.0 + 0.95 + 0.95 * 0.95);
+        let sum = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a + share * b).collect();
+        let model = Rbm {
+            shape: case.shape,
+            weights: sum(&rbm.weights, &velocity.weights),
+            visible_bias: sum(&rbm.visible_bias, &velocity.visible_bias),
+            hidden_bias: sum(&rbm.hidden_bias, &velocity.hidden_bias),
+        };
+        let v = &random_states(case.rows, visible, case.seed)[..visible];
+        for j in 0..hidden {
+            let input = rbm_gpu::reference::hidden_input(&model, v, j);
+            let expected = rbm_gpu::reference::sigmoid(input) as f32;
+            assert!((results[0].0[1][j] - expected).abs() <= 2.0 * TOLERANCE, "{}: unit {j}", case.name);
+        }
+        assert!(results[0].0[0] != results[0].0[1], "{}: fast weights must show", case.name);
+    });
+}
+
+#[test]
+fn exchange_average() {
+    each("exchange_average", |case, sides| {
+        let params = Params { rate: 0.25, ..Params::new(case.shape, case.rows, case.seed) };
+        let side = &mut sides[0];
+        side.average(&params);
+        let (before, average) = (side.read_rbm().unwrap(), side.read_average().unwrap());
+        let v = random_states(case.rows, case.shape.visible, case.seed);
+        let visible = side.units(Layer::Visible, case.rows).unwrap();
+        let values = side.values(case.rows).unwrap();
+        side.write_units(visible, &v, &v);
+        side.exchange_average();
+        assert!(side.read_rbm().unwrap() == (average.clone(), before.1.clone()), "{}", case.name);
+        side.free_energy(&params, visible, values);
+        side.exchange_average();
+        assert!(side.read_rbm().unwrap() == before && side.read_average().unwrap() == average);
+        let found = side.read_values(values, 1).unwrap()[0];
+        let expected = rbm_gpu::reference::free_energy(&average, 1.0, &v[..case.shape.visible]) as f32;
+        assert!((found - expected).abs() <= 2e-6 * expected.abs().max(1.0), "{}", case.name);
+    });
+}
+
 #[test]
 fn track() {
     each("track", |case, sides| {
@@ -312,6 +478,86 @@ fn free_energy() {
         let error = largest_difference(&results[0], &results[1]);
         assert!(error <= 2e-6 * size, "{}: free energies of {size} differ by {error:e}", case.name);
         assert_eq!(results[0][case.rows..], [1.5; GUARD], "{}: wrote past the last row", case.name);
+    });
+}
+
+#[test]
+fn energy() {
+    each("energy", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let params = Params::new(case.shape, case.rows, case.seed);
+        let v = units(case, sides, Layer::Visible, Some(&random_states(case.rows, visible, case.seed)));
+        let h = units(case, sides, Layer::Hidden, Some(&random_states(case.rows, hidden, case.seed + 1)));
+        let mut results = Vec::new();
+        for (side, s) in sides.iter_mut().zip(0..) {
+            let values = side.values(case.rows + GUARD).unwrap();
+            side.write_values(values, &vec![1.5; case.rows + GUARD]);
+            side.energy(&params, v[s], h[s], values);
+            results.push(side.read_values(values, case.rows + GUARD).unwrap());
+        }
+        let size = results[1].iter().fold(1.0f32, |size, f| size.max(f.abs()));
+        let error = largest_difference(&results[0], &results[1]);
+        assert!(error <= 1e-5 * size, "{}: energies of {size} differ by {error:e}", case.name);
+        assert_eq!(results[0][case.rows..], [1.5; GUARD], "{}: wrote past the last row", case.name);
+    });
+}
+
+#[test]
+fn temper_bias() {
+    each("temper_bias", |case, sides| {
+        let visible = case.shape.visible;
+        let params = Params { rate: -0.75, ..Params::new(case.shape, 1, case.seed) };
+        let numbers = random_means(1, visible, 8);
+        let results = sides.each_mut().map(|side| {
+            let [base, values] = [0; 2].map(|_| side.values(visible + GUARD).unwrap());
+            side.write_values(base, &numbers);
+            side.write_values(values, &vec![1.5; visible + GUARD]);
+            side.temper_bias(&params, base, values);
+            side.read_values(values, visible + GUARD).unwrap()
+        });
+        let error = largest_difference(&results[0], &results[1]);
+        assert!(error <= TOLERANCE, "{}: {error:e}", case.name);
+        assert_eq!(results[0][visible..], [1.5; GUARD], "{}: wrote past the last", case.name);
+    });
+}
+
+#[test]
+fn swap() {
+    each("swap", |case, sides| {
+        let (rows, hidden) = (case.rows, case.shape.hidden);
+        let params = Params { rate: 0.3, first_row: 2, step: 3, ..Params::new(case.shape, rows, case.seed) };
+        let params = Params { draw: Stream::Swap.draw(5), ..params };
+        let states = [1, 2].map(|seed| random_states(rows, hidden, seed));
+        let cold = units(case, sides, Layer::Hidden, Some(&states[0]));
+        let hot = units(case, sides, Layer::Hidden, Some(&states[1]));
+        // Some swaps are certain and some are not; marks of every kind; and what must be left alone.
+        let number = |row: usize, seed: u64| {
+            uniform_at(seed, 0, Stream::Synthetic.draw(3), row as u32, 0) * 12.0 - 6.0
+        };
+        let values = |seed: u64| -> Vec<f32> {
+            let energies = (0..rows).map(|row| number(row, seed));
+            let marks = (0..rows).map(|row| f32::from(number(row, seed + 9) > 0.0));
+            energies.chain(marks).chain([1.5; GUARD]).collect()
+        };
+        for (flags, all) in [(0, values(1)), (Params::COLDEST, values(2)), (Params::HOTTEST, values(3))] {
+            let params = Params { flags, ..params };
+            let mut results = Vec::new();
+            for (side, s) in sides.iter_mut().zip(0..) {
+                let buffers = [0; 4].map(|_| side.values(2 * rows + GUARD + 2).unwrap());
+                let [cold_values, hot_values, accepted, trips] = buffers;
+                side.write_values(cold_values, &all);
+                side.write_values(hot_values, &values(4));
+                side.swap(&params, (cold[s], cold_values), (hot[s], hot_values), accepted, trips);
+                let values = buffers.map(|values| side.read_values(values, 2 * rows + GUARD).unwrap());
+                let states = [cold[s], hot[s]].map(|units| read(case, &mut **side, Layer::Hidden, units).1);
+                results.push((values, states));
+            }
+            assert!(results[0] == results[1], "{}: flags {flags}", case.name);
+        }
+        if rows > 30 {
+            let swapped = read(case, &mut *sides[1], Layer::Hidden, cold[1]).1;
+            assert!(swapped != states[0] && swapped != states[1], "{}: all or none", case.name);
+        }
     });
 }
 

@@ -39,7 +39,7 @@ fn params_have_the_same_layout_in_rust_and_wgsl() {
     let rust = offsets![
         rows, visible, hidden, first_row, beta, learning_rate, momentum, weight_decay,
         seed_low, seed_high, step, draw, flags, uniforms_at, first_chain, data_scale,
-        chains, rate, reserved
+        chains, rate, l1, sparsity_target, sparsity_cost, largest_norm, first_correction, second_correction
     ];
     for (kernel, _, _, module) in modules() {
         let (_, ty) = module

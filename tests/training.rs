@@ -5,11 +5,14 @@ mod common;
 use rbm_gpu::{
     backend::Backend,
     config::{
-        Binarize, DeviceChoice, Estimator, LearningRate, Sweeps, Switch, TrainConfig, Uniforms, VisibleStates,
+        Binarize, ByEpoch, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig, Uniforms,
+        VisibleStates,
     },
     data::{Dataset, Source},
     exact,
+    likelihood::Evaluator,
     rbm::{Rbm, Shape},
+    reference::{hidden_input, sigmoid},
     train::{EpochMetrics, Trainer},
 };
 
@@ -37,7 +40,7 @@ fn trained(
 
 fn small() -> TrainConfig {
     // 230 cases in minibatches of 3: 77 of them, in two blocks; the last minibatch has 2 cases.
-    TrainConfig { hidden: 20, epochs: 2, batch: 3, momentum: 0.8, ..TrainConfig::default() }
+    TrainConfig { hidden: 20, epochs: 2, batch: 3, momentum: ByEpoch::from(0.8), ..TrainConfig::default() }
 }
 
 /// The same with everything that a good density takes.
@@ -59,8 +62,9 @@ fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
         TrainConfig { binarize: Binarize::Sample, ..small() },
         TrainConfig { cd: Some(3), binarize: Binarize::None, visible_states: VisibleStates::Mean, ..small() },
         TrainConfig { k: "2@0,1@1".parse().unwrap(), binarize: Binarize::Threshold, ..small() },
-        TrainConfig { chains: Some(5), k: Sweeps::from(2), ..persistent() },
+        TrainConfig { chains: Some(5), k: ByEpoch::from(2), ..persistent() },
         TrainConfig { visible_states: VisibleStates::Mean, ..persistent() },
+        TrainConfig { estimator: Estimator::Pt, temperatures: 2, k: ByEpoch::from(2), ..persistent() },
     ];
     for config in variants {
         // One backend after the other: `all` makes them anew for each run.
@@ -113,7 +117,7 @@ fn bars_and_stripes_are_learnt_on_every_backend() {
         epochs: 1500,
         batch: 32,
         learning_rate: 0.1,
-        momentum: 0.5,
+        momentum: ByEpoch::from(0.5),
         weight_decay: 0.0,
         cd: Some(5),
         ..TrainConfig::default()
@@ -129,6 +133,140 @@ fn bars_and_stripes_are_learnt_on_every_backend() {
     }
 }
 
+/// Each rule of updates learns what the plain one does.
+#[test]
+fn bars_and_stripes_are_learnt_by_every_rule() {
+    let plain = TrainConfig {
+        data: Source::BarsAndStripes(3),
+        hidden: 12,
+        epochs: 3000,
+        batch: 16,
+        cd: Some(2),
+        weight_decay: 0.0,
+        ..TrainConfig::default()
+    };
+    let momentum: ByEpoch<f32> = "0.5@0,0.9@200".parse().unwrap();
+    for config in [
+        TrainConfig { nesterov: true, momentum, learning_rate: 0.05, ..plain.clone() },
+        TrainConfig { optimizer: Optimizer::Adam, learning_rate: 0.01, ..plain.clone() },
+        TrainConfig { optimizer: Optimizer::Adam, learning_rate: 0.01, centred: Switch::On, ..plain },
+    ] {
+        let dataset = config.data.load().unwrap();
+        let rows = dataset.train.rows.clone();
+        let backend = rbm_gpu::cpu::Cpu::open(Shape { visible: 9, hidden: 12 });
+        let (rbm, _) = trained(&config, dataset, Box::new(backend), false);
+        let log_likelihood = exact::log_likelihood(&rbm, &rows).unwrap();
+        println!("{log_likelihood:.3} nats");
+        // The optimum is −2.5993; a model of independent pixels has −6.1.
+        assert!(log_likelihood > -3.5, "{log_likelihood} nats a case: {config:?}");
+    }
+}
+
+/// Fast weights that learn nothing change nothing; those that do drive on few chains that would be left behind.
+#[test]
+fn fast_weights_drive_chains_on_every_backend() {
+    let config = TrainConfig {
+        data: Source::BarsAndStripes(3),
+        hidden: 16,
+        epochs: 3000,
+        batch: 14,
+        chains: Some(14),
+        estimator: Estimator::Pcd,
+        learning_rate: 0.1,
+        momentum: ByEpoch::from(0.0),
+        weight_decay: 0.0,
+        ..TrainConfig::default()
+    };
+    let shape = Shape { visible: 9, hidden: 16 };
+    let test = "fast_weights_drive_chains_on_every_backend";
+    let run = |config: TrainConfig| -> Vec<_> {
+        let backends = common::fast(test, shape).into_iter();
+        backends
+            .map(|(name, backend)| {
+                let dataset = config.data.load().unwrap();
+                let rows = dataset.train.rows.clone();
+                let rbm = trained(&config, dataset, backend, false).0;
+                let log_likelihood = exact::log_likelihood(&rbm, &rows).unwrap();
+                println!("{name}: {:?}: {log_likelihood:.3} nats", config.fast_weights);
+                (name, rbm, log_likelihood)
+            })
+            .collect()
+    };
+    let short = TrainConfig { epochs: 200, ..config.clone() };
+    let idle = run(TrainConfig { fast_weights: Some(0.0), ..short.clone() });
+    for ((name, rbm, _), (_, expected, _)) in idle.iter().zip(&run(short)) {
+        assert!(rbm == expected, "{name}: idle fast weights");
+    }
+    let fast = run(TrainConfig { fast_weights: Some(0.4), ..config.clone() });
+    for ((name, _, driven), (_, _, left)) in fast.iter().zip(&run(config)) {
+        assert!(*driven > -4.0 && driven - left > 1.0, "{name}: {driven} nats a case, {left} without");
+    }
+}
+
+/// Hidden units come near the target, and no unit's weights are longer than they may be.
+#[test]
+fn sparsity_and_norms_end_where_they_should() {
+    let activity = |config: &TrainConfig| {
+        let backend = Box::new(rbm_gpu::cpu::Cpu::open(SMALL));
+        let (rbm, _) = trained(config, some_mnist(2000, 60), backend, false);
+        let rows = some_mnist(2000, 60).threshold().train.rows;
+        let mut sum = 0.0;
+        for row in 0..200 {
+            let visible: Vec<f32> = rows.values(row).collect();
+            sum += (0..20).map(|j| sigmoid(hidden_input(&rbm, &visible, j))).sum::<f64>();
+        }
+        (sum / 200.0 / 20.0, rbm)
+    };
+    let plain = TrainConfig { epochs: 4, batch: 20, ..small() };
+    let sparse = TrainConfig { sparsity: Some(0.05), sparsity_cost: 1.0, ..plain.clone() };
+    let (free, _) = activity(&plain);
+    let (drawn, _) = activity(&sparse);
+    println!("on in a share {free:.3} of the cases, or {drawn:.3}");
+    assert!(free > 0.15 && (drawn - 0.05).abs() < 0.03, "{free}, {drawn}");
+
+    let (_, rbm) = activity(&TrainConfig { max_norm: Some(0.7), ..plain });
+    let norms = (0..20)
+        .map(|j| rbm.weights[j..].iter().step_by(20).map(|weight| weight * weight).sum::<f32>().sqrt());
+    let norms: Vec<f32> = norms.collect();
+    assert!(norms.iter().all(|&norm| norm < 0.7001) && norms.iter().any(|&norm| norm > 0.699), "{norms:?}");
+}
+
+/// Looking at a model changes nothing, and what is said of it is said of the model that is saved: here, an average.
+#[test]
+fn figures_are_those_of_the_saved_model() {
+    let config = TrainConfig { epochs: 3, average: 0.5, batch: 10, binarize: Binarize::Threshold, ..small() };
+    let watched = TrainConfig { eval_every: Some(2), ..config.clone() };
+    for (name, backend) in common::fast("figures_are_those_of_the_saved_model", SMALL) {
+        let again = common::fast("figures_are_those_of_the_saved_model", SMALL);
+        let again = again.into_iter().find(|(other, _)| *other == name).unwrap().1;
+        let (expected, metrics) = trained(&config, some_mnist(230, 60), again, false);
+        let (rbm, looks) = trained(&watched, some_mnist(230, 60), backend, false);
+        assert!(rbm == expected, "{name}: the model must be the same");
+        let looked: Vec<_> = looks.iter().map(|metrics| metrics.eval.is_some()).collect();
+        assert_eq!(looked, [false, true, true], "{name}: every second epoch, and the last");
+        let look = looks[2].eval.as_ref().unwrap();
+        assert_eq!((look.train_cases, look.test_cases), (230, 60));
+        let found = &look.likelihood;
+        assert_eq!(looks[2].reconstruction_error, metrics[2].reconstruction_error);
+        assert!((found.reconstruction_error / metrics[2].reconstruction_error - 1.0).abs() < 1e-5);
+
+        let dataset = some_mnist(230, 60).threshold();
+        let mut host = common::reference(SMALL);
+        host.write_rbm(&rbm, &Rbm::zeros(SMALL));
+        let evaluator = Evaluator::new(&mut host, SMALL, None).unwrap();
+        let exact = evaluator.run(&mut host, &rbm, &dataset).unwrap();
+        for (what, found, expected) in [
+            ("reconstruction error", found.reconstruction_error, exact.reconstruction_error),
+            ("pseudo-likelihood", found.pseudo_log_likelihood, exact.pseudo_log_likelihood),
+            ("gap", found.free_energy_gap.unwrap(), exact.free_energy_gap.unwrap()),
+        ] {
+            assert!((found - expected).abs() < 1e-3 * expected.abs(), "{name}: {what} {found}, {expected}");
+        }
+        let log_z = (found.log_z.log_z, exact.log_z.log_z);
+        assert!((log_z.0 - log_z.1).abs() < 0.3, "{name}: log Z {log_z:?}");
+    }
+}
+
 /// Contrastive divergence stops at about −4; persistent chains go on.
 #[test]
 fn persistent_chains_come_near_the_optimum_on_every_backend() {
@@ -139,17 +277,23 @@ fn persistent_chains_come_near_the_optimum_on_every_backend() {
         batch: 16,
         chains: Some(256),
         learning_rate: 0.5,
-        momentum: 0.0,
+        momentum: ByEpoch::from(0.0),
         weight_decay: 0.0,
         ..persistent()
     };
     const OPTIMUM: f64 = -2.5993;
     let shape = Shape { visible: 9, hidden: 16 };
     let test = "persistent_chains_come_near_the_optimum_on_every_backend";
-    for (name, backend) in common::fast(test, shape) {
+    let tempered =
+        TrainConfig { estimator: Estimator::Pt, chains: Some(64), temperatures: 4, ..config.clone() };
+    let persistent = common::fast(test, shape).into_iter().map(|(name, backend)| (name, backend, &config));
+    // The adapter has done the same in other tests, and takes its time.
+    let replicas = common::fast(test, shape).into_iter().filter(|(name, _)| name == "cpu");
+    let replicas = replicas.map(|(name, backend)| (format!("{name}, tempered"), backend, &tempered));
+    for (name, backend, config) in persistent.chain(replicas) {
         let dataset = config.data.load().unwrap();
         let rows = dataset.train.rows.clone();
-        let (rbm, _) = trained(&config, dataset, backend, false);
+        let (rbm, _) = trained(config, dataset, backend, false);
         let log_likelihood = exact::log_likelihood(&rbm, &rows).unwrap();
         println!("{name}: {log_likelihood:.3} nats");
         assert!(log_likelihood > OPTIMUM - 0.12, "{name}: {log_likelihood} nats a case");

@@ -1,5 +1,5 @@
 
-// What a kernel is told: the same 80 bytes as `Params` in src/backend.rs.
+// What a kernel is told: the same 96 bytes as `Params` in src/backend.rs.
 struct Params {
     rows: u32,
     visible: u32,
@@ -19,7 +19,12 @@ struct Params {
     data_scale: f32,
     chains: u32,
     rate: f32,
-    reserved: vec2<u32>,
+    l1: f32,
+    sparsity_target: f32,
+    sparsity_cost: f32,
+    largest_norm: f32,
+    first_correction: f32,
+    second_correction: f32,
 }
 
 // Flags.
@@ -27,6 +32,12 @@ const SAMPLE = 1u;
 const HOST_UNIFORMS = 2u;
 const BITS = 4u;
 const CENTRED = 8u;
+const ADAM = 16u;
+const NESTEROV = 32u;
+const SPARSE = 64u;
+const COLDEST = 128u;
+const HOTTEST = 256u;
+// FAST, 512: the host binds other parameters.
 
 fn has(flag: u32) -> bool {
     return (params.flags & flag) != 0u;

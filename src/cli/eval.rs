@@ -25,11 +25,12 @@ fn table(report: &EvalReport) -> String {
         Binarize::None => "binary as they are",
     };
     let mut text = format!(
-        "{}: {} visible and {} hidden units\n{}, {binarize}: {} training and {} test cases, on {}\n\n",
+        "{}: {} visible and {} hidden units\n{}{}, {binarize}: {} training and {} test cases, on {}\n\n",
         report.model.display(),
         report.visible,
         report.hidden,
         report.data,
+        if report.inverted { ", inverted" } else { "" },
         report.train_cases,
         report.test_cases,
         report.device

@@ -9,6 +9,8 @@ use rbm_gpu::{
     config::{Estimator, TrainConfig, Uniforms},
     data::Cases,
     doctor::Finding,
+    estimator::tempering::Swaps,
+    likelihood::Look,
     picture,
     run::RunFolder,
     train::{EpochMetrics, Progress, Trainer},
@@ -66,6 +68,7 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         match config.estimator {
             Estimator::Cd => "CD",
             Estimator::Pcd => "PCD",
+            Estimator::Pt => "PT",
         },
         config.k
     ));
@@ -97,9 +100,16 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         folder.add_metrics(&MetricsLine { metrics: &metrics, findings: &findings })?;
         findings.clear();
         print(&format!(
-            "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s\n",
-            metrics.epoch, metrics.reconstruction_error, metrics.samples_per_second, metrics.seconds
+            "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s{}\n",
+            metrics.epoch,
+            metrics.reconstruction_error,
+            metrics.samples_per_second,
+            metrics.seconds,
+            metrics.swaps.as_ref().map_or(String::new(), moves)
         ));
+        if let Some(look) = &metrics.eval {
+            print(&figures(look));
+        }
         last = Some(metrics);
     }
 
@@ -125,6 +135,37 @@ fn warnings(trainer: &mut Trainer) -> Vec<Finding> {
     let found = trainer.doctor().map_or(Vec::new(), |doctor| doctor.take());
     found.iter().for_each(|finding| print(&doctor::finding(finding)));
     found
+}
+
+/// How well replicas moved, in a few words.
+fn moves(swaps: &Swaps) -> String {
+    let least = swaps.acceptance.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = swaps.acceptance.iter().copied().fold(0.0, f64::max);
+    format!(", swaps {:.0}–{:.0} %, {} round trips", 100.0 * least, 100.0 * most, swaps.round_trips)
+}
+
+/// What a look at the model found, in a line.
+fn figures(look: &Look) -> String {
+    let found = &look.likelihood;
+    let (what, figure, low, high) =
+        match (found.test_log_likelihood, found.test_log_likelihood_low, found.test_log_likelihood_high) {
+            (Some(figure), Some(low), Some(high)) => ("test", figure, low, high),
+            _ => (
+                "training",
+                found.train_log_likelihood,
+                found.train_log_likelihood_low,
+                found.train_log_likelihood_high,
+            ),
+        };
+    let certainty = match found.log_z.ais {
+        None => "exact".to_string(),
+        Some(_) => format!("{low:.2} to {high:.2}"),
+    };
+    let gap = found.free_energy_gap.map_or(String::new(), |gap| format!(", free-energy gap {gap:.2}"));
+    format!(
+        "           log-likelihood {figure:.2} ({certainty}) on {what} cases, pseudo {:.4} a unit{gap}; {:.2} s\n",
+        found.pseudo_log_likelihood_per_unit, look.seconds
+    )
 }
 
 /// One epoch behind a progress bar, which shows where standard error is a terminal.

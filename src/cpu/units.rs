@@ -118,6 +118,21 @@ impl HostUnits for Units {
     fn read(&self, rows: usize) -> (Vec<f32>, Vec<f32>) {
         (self.means[..rows * self.width].to_vec(), self.states(rows).into_owned())
     }
+
+    fn exchange(&mut self, other: &mut Self, row: usize) {
+        let (range, words) = (row * self.width..(row + 1) * self.width, self.words());
+        for units in [&mut *self, &mut *other] {
+            // The means stay, as means.
+            if units.kinds[row] == Kind::Means {
+                units.kinds[row] = Kind::Real;
+                units.real[range.clone()].copy_from_slice(&units.means[range.clone()]);
+            }
+        }
+        std::mem::swap(&mut self.kinds[row], &mut other.kinds[row]);
+        self.real[range.clone()].swap_with_slice(&mut other.real[range]);
+        let range = row * words..(row + 1) * words;
+        self.bits[range.clone()].swap_with_slice(&mut other.bits[range]);
+    }
 }
 
 /// The bits of a packed row.

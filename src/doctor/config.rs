@@ -1,7 +1,7 @@
 //! What a run was told, before it begins.
 
 use super::finding::Finding;
-use crate::config::TrainConfig;
+use crate::config::{Optimizer, TrainConfig};
 
 /// What the options alone say.
 pub fn findings(config: &TrainConfig) -> Vec<Finding> {
@@ -16,11 +16,15 @@ pub fn findings(config: &TrainConfig) -> Vec<Finding> {
              biases",
         ));
     }
-    if config.momentum >= 0.95 {
-        let rate = config.learning_rate / (1.0 - config.momentum);
+    let momentum = config.momentum.values().fold(0.0, f32::max);
+    if momentum >= 0.95 && config.optimizer == Optimizer::Sgd {
+        let rate = config.learning_rate / (1.0 - momentum);
         found.push(Finding::warning(
             "momentum-too-high",
-            format!("--momentum {} makes --lr {} as large as {rate:.3} in the long run", config.momentum, config.learning_rate),
+            format!(
+                "--momentum {} makes --lr {} as large as {rate:.3} in the long run",
+                config.momentum, config.learning_rate
+            ),
             "momentum α multiplies the learning rate by 1/(1−α); 0.5 at first and 0.9 later is usual (Hinton 2010, section 9)",
             "--momentum 0.5 or 0.9, with a lower --lr for the latter",
         ));

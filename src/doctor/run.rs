@@ -94,6 +94,7 @@ fn recorded(line: &str) -> Vec<Finding> {
 
 /// Data as the run learnt from them.
 fn prepared(dataset: Dataset, config: &TrainConfig) -> Dataset {
+    let dataset = if config.invert { dataset.invert() } else { dataset };
     match config.binarize {
         Binarize::Threshold => dataset.threshold(),
         Binarize::Sample | Binarize::None => dataset,

@@ -10,7 +10,7 @@ use super::{
     model::{bias_moves_as_one, spaced},
 };
 use crate::{
-    backend::{Backend, Params},
+    backend::{ADAM_FIRST, Backend, Params},
     check::wrong_states,
     config::Estimator,
     error::Result,
@@ -93,8 +93,8 @@ pub struct StepFigures {
     pub groups: [Move; 3],
     /// Root mean square of what the update adds to the inputs of the hidden units, over cases and units.
     pub shift: f64,
-    /// States of the hidden units that drive the chains.
-    pub drawn: Drawn,
+    /// States of the hidden units that drive the chains; not of replicas, which are swapped.
+    pub drawn: Option<Drawn>,
     /// Whether the cases are those of the step before.
     pub same_minibatch: bool,
     /// Correlation of persistent chains' visible states with those of so many steps before.
@@ -148,7 +148,7 @@ impl StepReading<'_> {
     }
 
     fn chains(&self, earlier: &mut Option<(u32, Vec<f32>)>) -> Option<(u32, f64)> {
-        if self.estimator != Estimator::Pcd {
+        if self.estimator == Estimator::Cd {
             return None;
         }
         let (step, states) = (self.params.step, &self.negative.0.1);
@@ -190,11 +190,24 @@ impl StepReading<'_> {
         let weights = spaced(visible * hidden, count);
         let (before, velocity) = self.before;
         let after = self.after;
-        let rate = f64::from(params.learning_rate);
-        let decay = f64::from(params.weight_decay);
-        // Of centred models the velocities of the biases are what the gradient moves.
+        let adam = params.has(Params::ADAM);
+        let rate = if adam { 1.0 - ADAM_FIRST } else { f64::from(params.learning_rate) };
+        let momentum = if adam { ADAM_FIRST } else { f64::from(params.momentum) };
+        let decay = |w: f32| {
+            let sign = if w == 0.0 { 0.0 } else { f64::from(w.signum()) };
+            let decay = f64::from(params.weight_decay) * f64::from(w) + f64::from(params.l1) * sign;
+            if adam { 0.0 } else { decay }
+        };
+        let sparse = |j: usize| {
+            let excess = f64::from(self.offsets.1[j]) - f64::from(params.sparsity_target);
+            if params.has(Params::SPARSE) { f64::from(params.sparsity_cost) * excess } else { 0.0 }
+        };
+        let data_mean =
+            |i: usize| (0..phases[0].1).map(|row| v(phases[0].0, row, i)).sum::<f64>() / phases[0].1 as f64;
+        // Where more than the velocity is added, or less stays, the gradient shows in the velocity alone.
+        let by_velocity = adam || params.has(Params::NESTEROV) || params.largest_norm.is_finite();
         let moved = |pick: fn(&Rbm) -> &Vec<f32>, at: usize, bias: bool| {
-            if centred && bias {
+            if by_velocity || centred && bias {
                 return f64::from(pick(&after.1)[at]);
             }
             f64::from(pick(&after.0)[at]) - f64::from(pick(before)[at])
@@ -206,25 +219,27 @@ impl StepReading<'_> {
             let pairs: Vec<(f64, f64)> = indices
                 .iter()
                 .map(|&at| {
-                    let momentum = f64::from(params.momentum) * f64::from(pick(velocity)[at]);
-                    (moved(pick, at, bias) - momentum, rate * gradient(at))
+                    let carried = momentum * f64::from(pick(velocity)[at]);
+                    (moved(pick, at, bias) - carried, rate * gradient(at))
                 })
                 .collect();
             let size: f64 = rms(indices.iter().map(|&at| f64::from(pick(before)[at])));
-            let whole = rms(indices.iter().map(|&at| moved(pick, at, bias)));
+            let whole =
+                rms(indices.iter().map(|&at| f64::from(pick(&after.0)[at]) - f64::from(pick(before)[at])));
             Move::of(&pairs, whole, size)
         };
         [
             group(weights, |rbm| &rbm.weights, false, &|at| {
                 let (i, j) = (at / hidden, at % hidden);
                 difference(&|phase, row| v(phase, row, i) * h(phase, row, j))
-                    - decay * f64::from(before.weights[at])
+                    - sparse(j) * data_mean(i)
+                    - decay(before.weights[at])
             }),
             group((0..visible).collect(), |rbm| &rbm.visible_bias, true, &|i| {
                 difference(&|phase, row| v(phase, row, i))
             }),
             group((0..hidden).collect(), |rbm| &rbm.hidden_bias, true, &|j| {
-                difference(&|phase, row| h(phase, row, j))
+                difference(&|phase, row| h(phase, row, j)) - sparse(j)
             }),
         ]
     }
@@ -246,27 +261,26 @@ impl StepReading<'_> {
         }))
     }
 
-    fn drawn(&self) -> Drawn {
+    fn drawn(&self) -> Option<Drawn> {
         let params = self.params;
         let hidden = params.shape().hidden;
         let ((means, states), drawn) = match self.estimator {
             Estimator::Cd => (&self.positive.1, params.sample(Stream::Hidden, 0)),
             Estimator::Pcd => (&self.negative.1, params.sample(Stream::Hidden, self.k - 1)),
+            Estimator::Pt => return None,
         };
         let some = (64 * hidden).min(means.len());
         let (means, states) = (&means[..some], &states[..some]);
         let wrong = |step: u32| wrong_states(&Params { step, ..drawn }, hidden, means, states);
         let found = wrong(params.step);
         if found == 0 {
-            return Drawn::Right;
+            return Some(Drawn::Right);
         }
         if means == states {
-            return Drawn::Means;
+            return Some(Drawn::Means);
         }
-        [0, params.step.wrapping_sub(1)]
-            .into_iter()
-            .find(|&step| wrong(step) == 0)
-            .map_or(Drawn::Wrong(found), Drawn::Frozen)
+        let other = [0, params.step.wrapping_sub(1)].into_iter().find(|&step| wrong(step) == 0);
+        Some(other.map_or(Drawn::Wrong(found), Drawn::Frozen))
     }
 }
 
@@ -375,7 +389,7 @@ impl StepFigures {
         let step = self.step;
         let own = "in your own code: h = (p > rand()), with fresh uniforms for each draw; in a graph, by a generator that is run \
                    with it and not by numbers that were drawn when it was built";
-        match self.drawn {
+        match self.drawn? {
             Drawn::Right => None,
             Drawn::Means => Some(Finding::error(
                 "hidden-not-sampled",

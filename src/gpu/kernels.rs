@@ -21,10 +21,20 @@ pub enum Kernel {
     FreeEnergy,
     /// `centre.wgsl`
     Centre,
+    /// `limit_norms.wgsl`
+    LimitNorms,
     /// `track.wgsl`
     Track,
     /// `average.wgsl`
     Average,
+    /// `fast_weights.wgsl`
+    FastWeights,
+    /// `energy.wgsl`
+    Energy,
+    /// `temper_bias.wgsl`
+    TemperBias,
+    /// `swap.wgsl`
+    Swap,
     /// `set_visible_bias.wgsl`
     SetVisibleBias,
     /// `multiply_add.wgsl`
@@ -44,7 +54,7 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
@@ -52,8 +62,13 @@ impl Kernel {
         Self::SquaredError,
         Self::FreeEnergy,
         Self::Centre,
+        Self::LimitNorms,
         Self::Track,
         Self::Average,
+        Self::FastWeights,
+        Self::Energy,
+        Self::TemperBias,
+        Self::Swap,
         Self::SetVisibleBias,
         Self::MultiplyAdd,
         Self::Copy,
@@ -74,8 +89,13 @@ impl Kernel {
             Self::SquaredError => "rbm.squared_error",
             Self::FreeEnergy => "rbm.free_energy",
             Self::Centre => "rbm.centre",
+            Self::LimitNorms => "rbm.limit_norms",
             Self::Track => "rbm.track",
             Self::Average => "rbm.average",
+            Self::FastWeights => "rbm.fast_weights",
+            Self::Energy => "rbm.energy",
+            Self::TemperBias => "rbm.temper_bias",
+            Self::Swap => "rbm.swap",
             Self::SetVisibleBias => "rbm.set_visible_bias",
             Self::MultiplyAdd => "rbm.multiply_add",
             Self::Copy => "rbm.copy",
@@ -101,8 +121,13 @@ impl Kernel {
             Self::SquaredError => (include_str!("../../shaders/squared_error.wgsl"), &[REDUCE]),
             Self::FreeEnergy => (include_str!("../../shaders/free_energy.wgsl"), &[ACCUMULATE, REDUCE]),
             Self::Centre => (include_str!("../../shaders/centre.wgsl"), &[REDUCE]),
+            Self::LimitNorms => (include_str!("../../shaders/limit_norms.wgsl"), &[REDUCE]),
             Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
             Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
+            Self::FastWeights => (include_str!("../../shaders/fast_weights.wgsl"), &[]),
+            Self::Energy => (include_str!("../../shaders/energy.wgsl"), &[ACCUMULATE, REDUCE]),
+            Self::TemperBias => (include_str!("../../shaders/temper_bias.wgsl"), &[]),
+            Self::Swap => (include_str!("../../shaders/swap.wgsl"), &[RANDOM]),
             Self::SetVisibleBias => (include_str!("../../shaders/set_visible_bias.wgsl"), &[]),
             Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
             Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
@@ -117,8 +142,11 @@ impl Kernel {
             Self::Update => &[false, false, false, false, false, false, true, true],
             Self::Centre => &[false, false, false, true],
             Self::Track | Self::Average => &[false, true],
-            Self::SquaredError | Self::FreeEnergy => &[false, false, true],
-            Self::MultiplyAdd => &[true],
+            Self::SquaredError | Self::FreeEnergy | Self::TemperBias => &[false, false, true],
+            Self::FastWeights => &[false, false, true, true],
+            Self::Energy => &[false, false, false, true],
+            Self::Swap => &[false, true, true, true, true, true, true],
+            Self::LimitNorms | Self::MultiplyAdd => &[true],
             Self::SetVisibleBias | Self::Copy => &[false, true],
         }
     }
@@ -158,12 +186,14 @@ impl Kernel {
         let of_64 = |invocations: u64| invocations.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32;
         let count = match self {
             Self::Gather => of_64(u64::from(params.rows) * u64::from(groups(params.visible))),
-            Self::Average => of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden))),
-            Self::SquaredError => params.rows,
-            Self::FreeEnergy => row_blocks,
+            Self::Average | Self::FastWeights => {
+                of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden)))
+            }
+            Self::SquaredError | Self::Swap => params.rows,
+            Self::FreeEnergy | Self::Energy => row_blocks,
             Self::Centre => params.visible.saturating_add(groups(params.hidden)),
-            Self::Track => groups(params.hidden),
-            Self::SetVisibleBias => params.visible.div_ceil(64),
+            Self::LimitNorms | Self::Track => groups(params.hidden),
+            Self::SetVisibleBias | Self::TemperBias => params.visible.div_ceil(64),
             Self::MultiplyAdd => row_blocks.div_ceil(64 * 8),
             Self::Copy => row_blocks.div_ceil(64),
             Self::SampleHidden | Self::SampleVisible | Self::Update => 1,

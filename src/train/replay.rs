@@ -1,7 +1,7 @@
 //! The first step that left the numbers: an epoch that ended with a parameter that is not finite is run again from where it
 //! began, with a look after every step. A run is the same each time, so it is the same step.
 
-use super::{Block, Trainer, schedule};
+use super::{Block, Trainer, keeps_moments, schedule};
 use crate::{
     config::{Estimator, Switch},
     data::Rows,
@@ -25,9 +25,12 @@ enum Stop {
 }
 
 impl Trainer {
-    /// What the next epoch starts from; `None` without a doctor, who is the one that asks.
+    /// What the next epoch starts from; `None` without a doctor, who is the one that asks, and where a device keeps more
+    /// than can be read: moments, fast weights, replicas.
     pub(super) fn snapshot(&mut self) -> Result<Option<Snapshot>> {
-        if self.doctor.is_none() {
+        let kept =
+            keeps_moments(&self.config) || self.config.fast_weights.is_some() || self.tempering.is_some();
+        if self.doctor.is_none() || kept {
             return Ok(None);
         }
         let parameters = match self.last.take() {
@@ -36,7 +39,7 @@ impl Trainer {
         };
         let chains = match self.config.estimator {
             Estimator::Cd => None,
-            Estimator::Pcd => {
+            Estimator::Pcd | Estimator::Pt => {
                 let chains = self.config.chains(self.config.batch);
                 Some(self.backend.read_units(self.phases.negative.1, chains)?)
             }

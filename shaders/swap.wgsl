@@ -1,0 +1,48 @@
+// Exchanges the hidden units of a chain at two neighbouring temperatures if u < e^(rate · (E_cold − E_hot)), where rate is the
+// difference of the inverse temperatures (Metropolis; Geyer 1991).
+// cold and hot (states) are rows × hidden units, row-major; their values are the rows' energies, and then the rows' marks,
+// which go with the states: 1 where they were at the highest temperature since they were last at 1. A workgroup takes a row.
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> uniforms: array<f32>;
+@group(0) @binding(2) var<storage, read_write> cold: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> hot: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> cold_values: array<f32>;
+@group(0) @binding(5) var<storage, read_write> hot_values: array<f32>;
+@group(0) @binding(6) var<storage, read_write> accepted: array<f32>;
+@group(0) @binding(7) var<storage, read_write> trips: array<f32>;
+
+@compute @workgroup_size(64)
+fn swap(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) index: u32,
+) {
+    let stride = groups(params.hidden);
+    for (var row = workgroup.x; row < params.rows; row += workgroups.x) {
+        let surplus = cold_values[row] - hot_values[row];
+        let exchange = uniforms_for(row, 0u, 1u).x < exp(min(params.rate * surplus, 0.0));
+        if exchange {
+            for (var at = row * stride + index; at < (row + 1u) * stride; at += 64u) {
+                let states = cold[at];
+                cold[at] = hot[at];
+                hot[at] = states;
+            }
+        }
+        if index == 0u {
+            let mark = params.rows + row;
+            if exchange {
+                accepted[params.first_row + row] += 1.0;
+                let other = cold_values[mark];
+                cold_values[mark] = hot_values[mark];
+                hot_values[mark] = other;
+            }
+            if has(COLDEST) {
+                trips[row] += cold_values[mark];
+                cold_values[mark] = 0.0;
+            }
+            if has(HOTTEST) {
+                hot_values[mark] = 1.0;
+            }
+        }
+    }
+}

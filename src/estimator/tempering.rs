@@ -1,0 +1,268 @@
+//! Parallel tempering (Geyer 1991; for RBMs Desjardins et al. 2010, Cho, Raiko and Ilin 2010): each chain has replicas at
+//! several temperatures, which take Gibbs steps by themselves and are swapped with their neighbours now and then. A hot
+//! replica moves freely, and what it found comes down to the temperature 1, which alone is learnt from.
+//!
+//! The way is that of annealed importance sampling, from independent visible units that are on as often as in the data to
+//! the model:
+//!
+//! ```text
+//! f_β(v,h) = e^(−β E(v,h) + (1−β) b0ᵀv)               1 = β_1 > … > β_N ≈ 0, b0_i = logit of unit i's mean in the data
+//! swap x_t and x_(t+1) with the probability            min(1, e^((β_t − β_(t+1)) (U(x_t) − U(x_(t+1)))))
+//! U(v,h)   = −vᵀWh − (b − b0)ᵀv − cᵀh
+//! ```
+//!
+//! f_β is the model at the inverse temperature β with the visible biases b + (1/β − 1) b0, and U is the energy of that with
+//! b − b0: so the kernels of the Gibbs step need no change. Pairs take turns, even and odd, which carries replicas farther
+//! than chance would (Okabe et al. 2001; Syed et al. 2022).
+
+use super::{Draws, Phases};
+use crate::{
+    backend::{Backend, Params, Units, Values},
+    error::Result,
+    rbm::{Layer, Rbm, Shape},
+    rng::{self, Stream},
+};
+
+/// The lowest inverse temperature: as good as 0, by which there is no dividing.
+const HOTTEST: f32 = 1.0 / 4096.0;
+/// Swaps of each pair of a chain that must have been tried before temperatures are moved.
+const ENOUGH: u32 = 50;
+
+/// The replicas of one temperature, one for each chain.
+#[derive(Clone, Copy, Debug)]
+struct Rung {
+    visible: Units,
+    hidden: Units,
+    /// Energies, and the marks of [`Backend::swap`].
+    values: Values,
+    /// The visible biases of this temperature.
+    bias: Values,
+}
+
+/// Chains at several temperatures.
+#[derive(Debug)]
+pub struct Tempering {
+    /// From the coldest, whose units are those of the negative phase.
+    rungs: Vec<Rung>,
+    betas: Vec<f32>,
+    chains: usize,
+    base: Values,
+    energy_bias: Values,
+    /// For each pair of neighbours its chains' counts.
+    accepted: Values,
+    trips: Values,
+    /// Times that the even and the odd pairs were tried since the counts began.
+    tries: [u32; 2],
+}
+
+/// How well replicas move between temperatures.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Swaps {
+    /// The inverse temperatures, from 1.
+    pub inverse_temperatures: Vec<f32>,
+    /// For each pair of neighbours, the share of the swaps tried that was accepted.
+    pub acceptance: Vec<f64>,
+    /// Replicas that came from the highest temperature to 1.
+    pub round_trips: u64,
+}
+
+impl Tempering {
+    /// Makes room for `temperatures` temperatures, at least 2, and starts every replica from independent visible units that
+    /// are on as often as `density` says. `negative` is the room of the coldest ones.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] when there is no room.
+    pub fn new(
+        backend: &mut dyn Backend,
+        params: Params,
+        negative: (Units, Units),
+        density: &[f64],
+        temperatures: usize,
+    ) -> Result<Self> {
+        let (shape, chains) = (params.shape(), params.chains as usize);
+        let mut rungs = Vec::new();
+        for rung in 0..temperatures {
+            let (visible, hidden) = match rung {
+                0 => negative,
+                _ => (backend.units(Layer::Visible, chains)?, backend.units(Layer::Hidden, chains)?),
+            };
+            let (values, bias) = (backend.values(2 * chains)?, backend.values(shape.visible)?);
+            start_chains(backend, params, density, (visible, hidden), rung * chains);
+            rungs.push(Rung { visible, hidden, values, bias });
+        }
+        let base = backend.values(shape.visible)?;
+        backend.write_values(base, &Rbm::base_rates(density));
+        let last = (temperatures - 1) as f32;
+        Ok(Self {
+            rungs,
+            betas: (0..temperatures).map(|t| (1.0 - t as f32 / last).max(HOTTEST)).collect(),
+            chains,
+            base,
+            energy_bias: backend.values(shape.visible)?,
+            accepted: backend.values(chains * (temperatures - 1))?,
+            trips: backend.values(chains)?,
+            tries: [0; 2],
+        })
+    }
+
+    /// The inverse temperatures, from 1.
+    pub fn inverse_temperatures(&self) -> &[f32] {
+        &self.betas
+    }
+
+    /// The units of each temperature, from 1.
+    pub fn replicas(&self) -> impl Iterator<Item = (Units, Units)> {
+        self.rungs.iter().map(|rung| (rung.visible, rung.hidden))
+    }
+
+    /// Parallel tempering, k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive` hold
+    /// the minibatch; afterwards both phases are ready for the update.
+    pub fn sample(
+        &mut self,
+        backend: &mut dyn Backend,
+        params: Params,
+        draws: &mut Draws,
+        phases: Phases,
+        k: u32,
+    ) {
+        backend.sample_hidden(&params, phases.positive.0, phases.positive.1);
+        self.advance(backend, params.of_chains(), draws, k);
+    }
+
+    /// The same without data: `params` has as many rows as there are chains.
+    pub fn advance(&mut self, backend: &mut dyn Backend, params: Params, draws: &mut Draws, k: u32) {
+        for (rung, beta) in self.rungs.iter().zip(&self.betas) {
+            backend.temper_bias(&Params { rate: 1.0 / beta - 1.0, ..params }, self.base, rung.bias);
+        }
+        backend.temper_bias(&Params { rate: -1.0, ..params }, self.base, self.energy_bias);
+        let temperatures = self.rungs.len() as u32;
+        for sweep in 0..k {
+            let odd = (params.step.wrapping_mul(k).wrapping_add(sweep) % 2) as usize;
+            self.swap(backend, params, sweep, odd);
+            for ((rung, &beta), t) in self.rungs.iter().zip(&self.betas).zip(0..) {
+                let params = Params { beta, ..params };
+                let number = sweep * temperatures + t;
+                backend.set_visible_bias(&params, rung.bias);
+                let draw = draws.next(params, Layer::Visible, Stream::Visible, number);
+                backend.sample_visible(&draw, rung.hidden, rung.visible);
+                let draw = draws.next(params, Layer::Hidden, Stream::Hidden, number);
+                backend.sample_hidden(&draw, rung.visible, rung.hidden);
+            }
+        }
+        // That of the temperature 1, to the last bit.
+        backend.set_visible_bias(&params, self.rungs[0].bias);
+    }
+
+    /// Tries to swap the even pairs of neighbours, or the odd ones.
+    fn swap(&mut self, backend: &mut dyn Backend, params: Params, sweep: u32, odd: usize) {
+        let pairs = self.rungs.len() - 1;
+        let numbers = || (odd..pairs).step_by(2);
+        backend.set_visible_bias(&params, self.energy_bias);
+        for rung in numbers().flat_map(|pair| [self.rungs[pair], self.rungs[pair + 1]]) {
+            backend.energy(&params, rung.visible, rung.hidden, rung.values);
+        }
+        for pair in numbers() {
+            let (cold, hot) = (self.rungs[pair], self.rungs[pair + 1]);
+            let coldest = if pair == 0 { Params::COLDEST } else { 0 };
+            let hottest = if pair + 1 == pairs { Params::HOTTEST } else { 0 };
+            let swap = Params {
+                rate: self.betas[pair] - self.betas[pair + 1],
+                first_row: (pair * self.chains) as u32,
+                flags: params.flags | coldest | hottest,
+                draw: Stream::Swap.draw(sweep * self.rungs.len() as u32 + pair as u32),
+                ..params
+            };
+            let sides = [cold, hot].map(|rung| (rung.hidden, rung.values));
+            backend.swap(&swap, sides[0], sides[1], self.accepted, self.trips);
+        }
+        self.tries[odd] += 1;
+    }
+
+    /// How well replicas have moved since this was last asked, and, where that is known well enough, temperatures that let
+    /// all pairs be swapped equally often from now on. Waits for the device.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn adapt(&mut self, backend: &mut dyn Backend) -> Result<Option<Swaps>> {
+        let pairs = self.rungs.len() - 1;
+        // With two temperatures there is no odd pair.
+        if self.tries.iter().take(pairs).any(|&tries| tries < ENOUGH) {
+            return Ok(None);
+        }
+        let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
+        let trips = backend.read_values(self.trips, self.chains)?;
+        let sum = |counts: &[f32]| counts.iter().map(|&count| f64::from(count)).sum::<f64>();
+        let acceptance: Vec<f64> = accepted
+            .chunks(self.chains)
+            .enumerate()
+            .map(|(pair, counts)| sum(counts) / (f64::from(self.tries[pair % 2]) * self.chains as f64))
+            .collect();
+        let moved = respaced(&self.betas, &acceptance);
+        let inverse_temperatures = std::mem::replace(&mut self.betas, moved);
+        backend.write_values(self.accepted, &vec![0.0; accepted.len()]);
+        backend.write_values(self.trips, &vec![0.0; trips.len()]);
+        self.tries = [0; 2];
+        Ok(Some(Swaps { inverse_temperatures, acceptance, round_trips: sum(&trips) as u64 }))
+    }
+}
+
+/// Temperatures between which as many swaps will be rejected everywhere: the rejections between two temperatures add up
+/// along the way, about, however it is cut (Predescu et al. 2004; Syed et al. 2022, section 5.1).
+fn respaced(betas: &[f32], acceptance: &[f64]) -> Vec<f32> {
+    // No part of the way is free: what was seen there may be chance.
+    let lengths: Vec<f64> = acceptance
+        .iter()
+        .zip(betas.windows(2))
+        .map(|(share, pair)| 1.0 - share.min(1.0) + 0.02 * f64::from(pair[0] - pair[1]))
+        .collect();
+    let step = lengths.iter().sum::<f64>() / lengths.len() as f64;
+    let mut moved = betas.to_vec();
+    let (mut segment, mut behind) = (0, 0.0);
+    for (t, beta) in moved.iter_mut().enumerate().take(betas.len() - 1).skip(1) {
+        let aim = step * t as f64;
+        while segment + 1 < lengths.len() && behind + lengths[segment] < aim {
+            behind += lengths[segment];
+            segment += 1;
+        }
+        let share = ((aim - behind) / lengths[segment]).clamp(0.0, 1.0) as f32;
+        *beta = betas[segment] + share * (betas[segment + 1] - betas[segment]);
+    }
+    moved
+}
+
+/// Chains that start from independent visible units that are on as often as `density` says, and hidden units drawn from
+/// them. The random numbers are those of the chains from `first_chain` on.
+pub fn start_chains(
+    backend: &mut dyn Backend,
+    params: Params,
+    density: &[f64],
+    (visible, hidden): (Units, Units),
+    first_chain: usize,
+) {
+    let Shape { visible: units, .. } = params.shape();
+    let chains = params.chains as usize;
+    let mut states = vec![0.0; chains * units];
+    for (chain, states) in (first_chain..).zip(states.chunks_mut(units)) {
+        rng::fill(params.seed(), 0, Stream::Chains.draw(0), chain as u32, 0, states);
+        states.iter_mut().zip(density).for_each(|(state, &mean)| *state = f32::from(*state < mean as f32));
+    }
+    backend.write_units(visible, &states, &states);
+    let draw = Params { first_chain: first_chain as u32, ..params }.of_chains();
+    backend.sample_hidden(&draw.sample(Stream::Chains, 1), visible, hidden);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temperatures_move_to_where_swaps_are_rejected() {
+        let betas = [1.0, 0.75, 0.5, 0.25, 0.0];
+        assert_eq!(respaced(&betas, &[0.6; 4]), betas);
+        // All rejections lie in one part of the way: so do the temperatures afterwards.
+        let moved = respaced(&betas, &[1.0, 0.2, 1.0, 1.0]);
+        assert_eq!((moved[0], moved[4]), (1.0, 0.0));
+        assert!(moved[1..4].iter().all(|beta| (0.5..=0.75).contains(beta)), "{moved:?}");
+        assert!(moved.is_sorted_by(|colder, hotter| colder > hotter), "{moved:?}");
+    }
+}

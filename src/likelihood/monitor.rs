@@ -1,0 +1,88 @@
+//! Quick looks at a model while it is being trained: the figures of an evaluation, of fewer cases and with fewer chains.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::{Evaluator, Likelihood, PART};
+use crate::{
+    ais::AisOptions,
+    backend::Backend,
+    config::Binarize,
+    data::{Cases, Dataset},
+    error::Result,
+    rbm::{Rbm, Shape},
+};
+
+/// Chains and temperatures for a look at a model while it is being trained: enough to see where it goes.
+const QUICK: AisOptions = AisOptions { chains: 40, temperatures: 200, seed: 1 };
+/// Units of the smaller layer that take a fraction of a second to enumerate.
+const QUICK_LAYER: usize = 18;
+/// Training and test cases that it looks at, at most.
+const QUICK_CASES: usize = 10_000;
+/// Products for its pseudo-likelihood.
+const QUICK_PSEUDO_WORK: usize = 200_000_000;
+
+/// Quick looks at a model while it is being trained.
+pub struct Monitor {
+    evaluator: Evaluator,
+    dataset: Dataset,
+}
+
+impl Monitor {
+    /// Makes room beside the model. Data that are grey are made binary by a threshold, as `eval` does by itself; of many
+    /// training cases some from all over the data are taken.
+    ///
+    /// # Errors
+    /// Those of [`Evaluator::new`].
+    pub fn new(backend: &mut dyn Backend, shape: Shape, dataset: &Dataset) -> Result<Self> {
+        let enumerable = shape.visible.min(shape.hidden) <= QUICK_LAYER;
+        let evaluator = Evaluator::new(backend, shape, (!enumerable).then_some(QUICK))?;
+        let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
+        let dataset = Dataset {
+            image: dataset.image,
+            train: some(&dataset.train),
+            test: dataset.test.as_ref().map(some),
+        };
+        let evaluator = Evaluator { pseudo_work: QUICK_PSEUDO_WORK, ..evaluator };
+        Ok(Self { evaluator, dataset: dataset.threshold() })
+    }
+
+    /// Rows of units that it needs room for.
+    pub fn rows() -> usize {
+        PART
+    }
+
+    /// What `rbm`, which is the model on the device, comes to.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn look(&self, backend: &mut dyn Backend, rbm: &Rbm) -> Result<Look> {
+        let start = Instant::now();
+        let likelihood = self.evaluator.run(backend, rbm, &self.dataset)?;
+        let test_cases = self.dataset.test.as_ref().map_or(0, |test| test.rows.len());
+        Ok(Look {
+            binarize: Binarize::Threshold,
+            train_cases: self.dataset.train.rows.len(),
+            test_cases,
+            likelihood,
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// What a quick look at a model found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Look {
+    /// How grey pixels were made binary.
+    pub binarize: Binarize,
+    /// Training cases.
+    pub train_cases: usize,
+    /// Test cases.
+    pub test_cases: usize,
+    /// What the model comes to.
+    #[serde(flatten)]
+    pub likelihood: Likelihood,
+    /// How long it took.
+    pub seconds: f64,
+}
