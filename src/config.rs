@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::Source,
+    data::{Selection, Source},
     error::{Error, Result, usage},
 };
 
@@ -19,9 +19,14 @@ pub struct TrainConfig {
     #[arg(long, value_name = "WHAT", value_enum)]
     #[serde(skip)]
     pub preset: Option<Preset>,
-    /// Data set: mnist, bars-and-stripes:N, shifter, or a folder of IDX files (.gz or not)
+    /// Data set: mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files or of PNGs, or an .npy, .npz or
+    /// .csv file
     #[arg(long, value_name = "D", default_value_t = Self::default().data)]
     pub data: Source,
+    /// Which part of the data set is taken, and what its numbers mean.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub selection: Selection,
     /// Hidden units
     #[arg(long, value_name = "N", default_value_t = Self::default().hidden)]
     pub hidden: usize,
@@ -87,6 +92,7 @@ impl Default for TrainConfig {
         Self {
             preset: None,
             data: Source::Mnist,
+            selection: Selection::default(),
             hidden: 500,
             epochs: 10,
             batch: 100,
@@ -194,6 +200,7 @@ impl TrainConfig {
                 return usage!("--{option} must be at least 1, found 0");
             }
         }
+        self.selection.check()?;
         let sweeps = self.cd.map_or(self.k.clone(), Sweeps::from);
         let option = if self.cd.is_some() { "cd" } else { "k" };
         sweeps.0.iter().try_for_each(|&(_, k)| check_sweeps(option, k))?;
@@ -427,11 +434,12 @@ macro_rules! serde_as_text {
 mod as_text {
     use crate::{
         config::{DeviceChoice, Sweeps},
-        data::Source,
+        data::{ImageSize, Source},
     };
     use std::result::Result;
     serde_as_text!(DeviceChoice);
     serde_as_text!(Source);
+    serde_as_text!(ImageSize);
     serde_as_text!(Sweeps);
 }
 

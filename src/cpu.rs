@@ -494,6 +494,16 @@ impl HostKernels for Cpu {
         );
     }
 
+    fn clamp_visible(&mut self, params: &Params, known: &[f32], mask: &[f32], states: &mut [f32]) {
+        let units = params.visible as usize;
+        let rows = states[..params.rows as usize * units].par_chunks_mut(units).zip(known.par_chunks(units));
+        rows.for_each(|(states, known)| {
+            for ((state, known), mask) in states.iter_mut().zip(known).zip(mask) {
+                *state = if *mask != 0.0 { *known } else { *state };
+            }
+        });
+    }
+
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {
         rbm.visible_bias.copy_from_slice(&values[..params.visible as usize]);
     }

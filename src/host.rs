@@ -122,6 +122,7 @@ pub trait HostKernels: Send {
     fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
     fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
+    fn clamp_visible(&mut self, params: &Params, known: &[f32], mask: &[f32], states: &mut [f32]);
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm);
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
     fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]);
@@ -293,6 +294,13 @@ impl<K: HostKernels> Backend for Host<K> {
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
         let visible = &self.units[visible.0].states;
         self.kernels.free_energy(params, &self.rbm, visible, &mut self.values[values.0]);
+    }
+
+    fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {
+        self.with_units(visible, |host, out| {
+            let (known, mask) = (&host.units[known.0].states, &host.values[mask.0]);
+            host.kernels.clamp_visible(params, known, mask, &mut out.states);
+        });
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: Values) {

@@ -66,13 +66,17 @@ pub mod estimator;
 pub mod exact;
 pub mod gpu;
 pub mod host;
+pub mod inference;
+pub mod inpaint;
 pub mod likelihood;
 pub mod model;
+pub mod output;
 pub mod picture;
 pub mod rbm;
 pub mod reference;
 pub mod rng;
 pub mod run;
+pub mod sample;
 pub mod schedule;
 pub mod train;
 

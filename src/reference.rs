@@ -229,6 +229,17 @@ impl HostKernels for Reference {
         }
     }
 
+    fn clamp_visible(&mut self, params: &Params, known: &[f32], mask: &[f32], states: &mut [f32]) {
+        let units = params.visible as usize;
+        for row in 0..params.rows as usize {
+            for i in 0..units {
+                if mask[i] != 0.0 {
+                    states[row * units + i] = known[row * units + i];
+                }
+            }
+        }
+    }
+
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {
         for (bias, value) in rbm.visible_bias.iter_mut().zip(&values[..params.visible as usize]) {
             *bias = *value;

@@ -27,6 +27,7 @@ const SAMPLE = 1u;
 const HOST_UNIFORMS = 2u;
 const BITS = 4u;
 const CENTRED = 8u;
+const FLOATS = 16u;
 
 fn has(flag: u32) -> bool {
     return (params.flags & flag) != 0u;

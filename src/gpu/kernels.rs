@@ -25,6 +25,8 @@ pub enum Kernel {
     Track,
     /// `average.wgsl`
     Average,
+    /// `clamp_visible.wgsl`
+    ClampVisible,
     /// `set_visible_bias.wgsl`
     SetVisibleBias,
     /// `multiply_add.wgsl`
@@ -44,7 +46,7 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
@@ -54,6 +56,7 @@ impl Kernel {
         Self::Centre,
         Self::Track,
         Self::Average,
+        Self::ClampVisible,
         Self::SetVisibleBias,
         Self::MultiplyAdd,
         Self::Copy,
@@ -76,6 +79,7 @@ impl Kernel {
             Self::Centre => "rbm.centre",
             Self::Track => "rbm.track",
             Self::Average => "rbm.average",
+            Self::ClampVisible => "rbm.clamp_visible",
             Self::SetVisibleBias => "rbm.set_visible_bias",
             Self::MultiplyAdd => "rbm.multiply_add",
             Self::Copy => "rbm.copy",
@@ -103,6 +107,7 @@ impl Kernel {
             Self::Centre => (include_str!("../../shaders/centre.wgsl"), &[REDUCE]),
             Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
             Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
+            Self::ClampVisible => (include_str!("../../shaders/clamp_visible.wgsl"), &[]),
             Self::SetVisibleBias => (include_str!("../../shaders/set_visible_bias.wgsl"), &[]),
             Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
             Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
@@ -117,7 +122,7 @@ impl Kernel {
             Self::Update => &[false, false, false, false, false, false, true, true],
             Self::Centre => &[false, false, false, true],
             Self::Track | Self::Average => &[false, true],
-            Self::SquaredError | Self::FreeEnergy => &[false, false, true],
+            Self::ClampVisible | Self::SquaredError | Self::FreeEnergy => &[false, false, true],
             Self::MultiplyAdd => &[true],
             Self::SetVisibleBias | Self::Copy => &[false, true],
         }
@@ -157,7 +162,9 @@ impl Kernel {
         let row_blocks = params.rows.div_ceil(4);
         let of_64 = |invocations: u64| invocations.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32;
         let count = match self {
-            Self::Gather => of_64(u64::from(params.rows) * u64::from(groups(params.visible))),
+            Self::Gather | Self::ClampVisible => {
+                of_64(u64::from(params.rows) * u64::from(groups(params.visible)))
+            }
             Self::Average => of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden))),
             Self::SquaredError => params.rows,
             Self::FreeEnergy => row_blocks,
