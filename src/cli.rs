@@ -4,9 +4,12 @@ mod bench;
 mod data;
 mod devices;
 mod eval;
+mod exchange;
 mod filters;
 mod inpaint;
+mod manual;
 mod outputs;
+mod probe;
 mod reconstruct;
 mod sample;
 mod train;
@@ -53,6 +56,7 @@ enum Command {
         height × width), an .npz file (x_train, y_train, x_test, y_test), or a .csv file (a case a line).")]
     Data(data::Options),
     /// List the devices, their limits, and which one auto takes
+    #[command(after_help = "Example:\n  rbm-gpu devices")]
     Devices,
     /// Say how good a model is: its likelihood, exactly or between two estimates, and more
     #[command(after_help = "Examples:\n  \
@@ -92,6 +96,27 @@ enum Command {
         rbm-gpu filters runs/mnist-1\n  \
         rbm-gpu filters model.safetensors --image 16x8 -o filters.png")]
     Filters(filters::Options),
+    /// Write a model's arrays for NumPy, scikit-learn, PyTorch or a spreadsheet
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu export runs/mnist-1 -o model.npz\n  \
+        rbm-gpu export runs/mnist-1 --to safetensors --names rbms -o rbms.safetensors\n  \
+        rbm-gpu export runs/mnist-1 --to csv -o model-csv\n\n\
+        In Python: arrays = numpy.load(\"model.npz\"); rbm.components_ = arrays[\"components_\"], and so for \
+        intercept_hidden_ and intercept_visible_.")]
+    Export(exchange::ExportOptions),
+    /// Make a model from scikit-learn's or another program's arrays
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu import arrays.npz -o model.safetensors\n  \
+        rbm-gpu eval model.safetensors --data mnist\n\n\
+        In Python: numpy.savez(\"arrays.npz\", components_=rbm.components_, intercept_hidden_=rbm.intercept_hidden_, \
+        intercept_visible_=rbm.intercept_visible_)")]
+    Import(exchange::ImportOptions),
+    /// Say how much the features know of the classes: the test error of a logistic regression on them
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu probe runs/mnist-1\n  \
+        rbm-gpu probe runs/iris-1 --data iris.csv --label-column species --validation 0.2\n  \
+        rbm-gpu probe runs/mnist-1 --limit 10000 --json")]
+    Probe(Box<probe::Options>),
     /// Check one step against the reference, then time steps and kernels
     #[command(after_help = "Examples:\n  \
         rbm-gpu bench --batch 256\n  \
@@ -99,6 +124,17 @@ enum Command {
         rbm-gpu bench --data mnist --device cpu\n  \
         rbm-gpu bench --sweep --plot sweep.svg")]
     Bench(BenchOptions),
+    /// Print a script that completes this program's options
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu completions bash > ~/.local/share/bash-completion/completions/rbm-gpu\n  \
+        rbm-gpu completions zsh > ~/.zfunc/_rbm-gpu\n  \
+        rbm-gpu completions fish > ~/.config/fish/completions/rbm-gpu.fish")]
+    Completions(manual::CompletionOptions),
+    /// Print the manual page, or write one for each command
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu man | man -l -\n  \
+        rbm-gpu man -o man1")]
+    Man(manual::ManOptions),
 }
 
 impl Cli {
@@ -127,6 +163,11 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Inpaint(options) => inpaint::run(&options),
         Command::Transform(options) => transform::run(&options),
         Command::Filters(options) => filters::run(&options),
+        Command::Export(options) => exchange::export(&options),
+        Command::Import(options) => exchange::import(&options),
+        Command::Probe(options) => probe::run(&options),
+        Command::Completions(options) => manual::completions(&options),
+        Command::Man(options) => manual::man(&options),
         Command::Devices => devices::run(),
         Command::Bench(options) => bench::run(&options),
     }

@@ -5,7 +5,7 @@
 mod codes;
 mod lookup;
 mod math;
-mod matrix;
+pub(crate) mod matrix;
 mod multiply_add;
 mod strips;
 
