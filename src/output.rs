@@ -25,7 +25,10 @@ impl Target {
     pub fn new(path: &Path, force: bool) -> Result<Self> {
         let target = Self { path: path.into(), force };
         if path.file_name().is_none() || path.is_dir() {
-            return usage!("{}: expected the name of a file to write, found a folder", path.display());
+            return usage!(
+                "{}: is a folder that is there already; name something new to write",
+                path.display()
+            );
         }
         if path.exists() && !force {
             return usage!(

@@ -6,13 +6,14 @@
 //!
 //! ```text
 //! min(1, e^(F_r(v_r) + F_s(v_s) − F_r(v_s) − F_s(v_r)))        F_r is the free energy at β_r
-//! F_r(v) = −bᵀv − Σ_j softplus(β_r (c_j + (vW)_j))
+//! F_r(v) = −(1 − β_r) b0ᵀv − β_r bᵀv − Σ_j softplus(β_r (c_j + (vW)_j))
 //! ```
 //!
-//! The visible biases are not tempered: what is left at small β are independent units that are on about as often as they
-//! should be. For the kernels, which multiply all of the energy, that is a model with the visible biases b/β.
+//! What is left at small β are independent units that are on as often as in the data, whose base rates b0 comes from
+//! ([`Base`]): far closer to the model than fair coins.
 
 use crate::{
+    ais::Base,
     backend::{Params, Units, Values},
     error::{Result, usage},
     inference::Inference,
@@ -20,12 +21,12 @@ use crate::{
     rng::{self, Stream},
 };
 
-/// Where chains start.
+/// Where chains start. Data are spread evenly over the training cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Start {
     /// Visible units that are each on with the probability of one half.
     Random,
-    /// Training cases, drawn at random.
+    /// Training cases.
     Data,
     /// The mean of the training cases.
     Mean,
@@ -70,11 +71,17 @@ struct Exchanges {
 
 impl Sampler {
     /// Chains that start at these states (chains × visible units, from 0 to 1), at `temperatures` inverse temperatures
-    /// k/temperatures: 1 is plain Gibbs sampling. `inference` must take as many cases at once.
+    /// k/temperatures between `base` and the model: 1 is plain Gibbs sampling.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] for no chains or no temperature, [`crate::Error::Device`] if there is no room.
-    pub fn new(mut inference: Inference, rbm: &Rbm, starts: &[f32], temperatures: usize) -> Result<Self> {
+    pub fn new(
+        mut inference: Inference,
+        rbm: &Rbm,
+        base: &Base,
+        starts: &[f32],
+        temperatures: usize,
+    ) -> Result<Self> {
         let chains = starts.len() / rbm.shape.visible;
         if chains == 0 {
             return usage!("sampling needs at least 1 chain, found 0");
@@ -87,7 +94,7 @@ impl Sampler {
         for temperature in 1..=temperatures {
             let beta = temperature as f32 / temperatures as f32;
             let bias = backend.values(rbm.shape.visible)?;
-            backend.write_values(bias, &rbm.visible_bias.iter().map(|b| b / beta).collect::<Vec<_>>());
+            backend.write_values(bias, &base.towards(&rbm.visible_bias, beta));
             let visible = backend.units(Layer::Visible, chains)?;
             backend.write_units(visible, starts, starts);
             replicas.push(Replica { beta, bias, visible, hidden: backend.units(Layer::Hidden, chains)? });

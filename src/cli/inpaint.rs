@@ -6,7 +6,7 @@ use rbm_gpu::{
     Error, Result,
     data::npy::{Array, Values, write_array},
     inference::ModelOptions,
-    inpaint::{Mask, inpaint, squared_error},
+    inpaint::{Effort, Mask, inpaint, squared_error},
     picture,
 };
 
@@ -20,20 +20,23 @@ pub struct Options {
     /// .npy file (what is not 0)
     #[arg(long, value_name = "MASK", default_value = "lower-half")]
     mask: Mask,
-    /// Gibbs steps; p(v|h) is averaged over the second half of them
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    /// Chains of each case; their means are averaged
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    chains: usize,
+    /// Gibbs steps of each chain; p(v|h) is averaged over the second half of them
+    #[arg(long, value_name = "N", default_value_t = 400)]
     steps: usize,
     /// Cases to fill in: test cases, or training cases where there are none
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 200)]
     count: usize,
     #[command(flatten)]
     output: Output,
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    for (option, value) in [("steps", options.steps), ("count", options.count)] {
-        if value == 0 || value >= 1 << 32 {
-            return Err(Error::Usage(format!("--{option} must be from 1 to 2^32 − 1, found {value}")));
+    for (option, value) in [("chains", options.chains), ("steps", options.steps), ("count", options.count)] {
+        if value == 0 || value >= 1 << 28 {
+            return Err(Error::Usage(format!("--{option} must be from 1 to 2^28 − 1, found {value}")));
         }
     }
     let target = options.output.target("inpainted.png", &["png", "npy"])?;
@@ -47,7 +50,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let held_out = dataset.held_out();
     let cases = held_out.select(&held_out.pictured(options.count));
     let mut inference = options.model.inference(&found.rbm, 0)?;
-    let filled = inpaint(&mut inference, &cases.rows, &unknown, &mean, options.steps)?;
+    let effort = Effort { chains: options.chains, steps: options.steps };
+    let filled = inpaint(&mut inference, &found.rbm, &cases.rows, &unknown, &mean, effort)?;
 
     let count = cases.rows.len();
     let values: Vec<f32> = (0..count).flat_map(|case| cases.rows.values(case)).collect();
@@ -68,10 +72,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let error = squared_error(&values, &filled, &unknown);
     let of_mean = squared_error(&values, &mean.repeat(count), &unknown);
     print(&format!(
-        "{}: {} of {units} values unknown, in {count} {name} of {source}, {} Gibbs steps, on {}\n\
+        "{}: {} of {units} values unknown, in {count} {name} of {source}, {} chains of {} Gibbs steps each, on {}\n\
          squared error of the unknown values {error:.3}; of the mean image {of_mean:.3}: {:.1} % {}\n  {}\n",
         found.path.display(),
         unknown.iter().filter(|&&unknown| unknown).count(),
+        options.chains,
         options.steps,
         inference.device(),
         1e2 * (1.0 - error / of_mean).abs(),

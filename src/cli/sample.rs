@@ -4,8 +4,9 @@ use std::{path::PathBuf, process::ExitCode};
 
 use rbm_gpu::{
     Error, Result,
+    ais::Base,
     data::{
-        Dataset,
+        Rows,
         npy::{Array, Values, write_array},
     },
     inference::ModelOptions,
@@ -71,11 +72,22 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let (image, units) = (found.image(), found.rbm.shape.visible);
     let inference = options.model.inference(&found.rbm, options.chains)?;
     let device = inference.device().to_string();
-    let starts = match options.start {
-        Start::Random => random_starts(options.chains, units, options.model.seed),
-        start => starts(start, &options.model.load(&found)?.1, options.chains),
+    // Chains that start at random, at one temperature, need no data.
+    let needs_data = options.start != Start::Random || options.tempered > 1;
+    let data = if needs_data { Some(options.model.load(&found)?.1.train.rows) } else { None };
+    let density = data.as_ref().map_or(vec![0.5; units], Rows::density);
+    let starts = match (options.start, &data) {
+        (Start::Mean, _) => {
+            density.iter().map(|&mean| mean as f32).collect::<Vec<_>>().repeat(options.chains)
+        }
+        (Start::Data, Some(rows)) => {
+            let cases = (0..options.chains).map(|chain| chain * rows.len() / options.chains);
+            cases.flat_map(|case| rows.values(case)).collect()
+        }
+        _ => random_starts(options.chains, units, options.model.seed),
     };
-    let mut sampler = Sampler::new(inference, &found.rbm, &starts, options.tempered)?;
+    let base = Base::new(found.rbm.shape, &density);
+    let mut sampler = Sampler::new(inference, &found.rbm, &base, &starts, options.tempered)?;
 
     // The start, then evenly spread steps up to the last.
     let moving = strip.is_some() || targets.iter().any(|target| target.extension() == "gif");
@@ -144,18 +156,6 @@ fn targets(options: &Options) -> Result<Vec<Target>> {
         if options.out.is_empty() && options.strip.is_none() { vec!["samples.png".into()] } else { vec![] };
     let paths = options.out.iter().cloned().chain(default);
     paths.map(|path| outputs::target(path, options.force, &["png", "gif", "npy"])).collect()
-}
-
-/// The states that chains start from, given data.
-fn starts(start: Start, dataset: &Dataset, chains: usize) -> Vec<f32> {
-    let rows = &dataset.train.rows;
-    match start {
-        Start::Mean => rows.density().iter().map(|&mean| mean as f32).collect::<Vec<_>>().repeat(chains),
-        _ => (0..chains)
-            .map(|chain| chain * rows.len() / chains % rows.len())
-            .flat_map(|case| rows.values(case))
-            .collect(),
-    }
 }
 
 fn grid(cases: &[f32], image: (usize, usize), chains: usize) -> image::GrayImage {
