@@ -2,12 +2,14 @@
 //! with binary states look sums up (`cpu/lookup.rs`); others go to a GEMM crate. Tested against [`crate::reference`], as
 //! the GPU is.
 
+mod activation;
 mod codes;
 mod lookup;
 mod math;
 pub(crate) mod matrix;
 mod multiply_add;
 mod strips;
+mod units;
 
 use std::ops::Range;
 
@@ -16,16 +18,18 @@ use rayon::prelude::*;
 
 use crate::{
     backend::{DeviceInfo, Params},
-    data::RowLayout,
+    data::{Packing, RowLayout},
     host::{Host, HostKernels, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
 };
+use activation::{Activation, Finish};
 use codes::Codes;
-use lookup::Term;
-use math::{dot, long_dot, sigmoid, sum_of_softplus};
+use lookup::{Part, Term};
+use math::{dot, long_dot, sum_of_softplus};
 use matrix::{Matrix, product};
 use multiply_add::MultiplyAdd;
 use strips::Strips;
+use units::{Binarize, Kind, Units, WORD, copy_bits};
 
 /// Cases for which tables of sums are worth making.
 const FEWEST: usize = 8;
@@ -35,11 +39,13 @@ pub struct Cpu {
     arch: Arch,
     /// Binary states on their way through a product: of the positive and of the negative phase.
     codes: [Codes; 2],
+    /// What comes into the hidden units, for free energies.
+    inputs: Vec<f32>,
 }
 
 impl Default for Cpu {
     fn default() -> Self {
-        Self { arch: Arch::new(), codes: Default::default() }
+        Self { arch: Arch::new(), codes: Default::default(), inputs: Vec::new() }
     }
 }
 
@@ -86,51 +92,32 @@ impl Cpu {
     fn sample(
         &mut self,
         params: &Params,
-        input: &[f32],
+        input: &Units,
         factor: Matrix,
         bias: &[f32],
         uniforms: Uniforms,
-        (means, states): (&mut [f32], &mut [f32]),
+        output: &mut Units,
     ) {
-        let (rows, units) = (params.rows as usize, bias.len());
-        let (means, states) = (&mut means[..rows * units], &mut states[..rows * units]);
-        let activation = Activation { params, bias, uniforms };
-        if rows >= FEWEST && self.codes[0].pack(self.arch, input, (rows, factor.rows), units) {
-            let (means, states) = (Strips::new(means, units), Strips::new(states, units));
-            let term = Term { left: &self.codes[0], right: factor, scale: 1.0 };
-            lookup::sum(self.arch, &[term], |part| {
-                vectorize(
-                    self.arch,
-                    #[inline(always)]
-                    || {
-                        for (row, sums) in part.rows() {
-                            // SAFETY: the parts of a sum don't overlap.
-                            let (means, states) =
-                                unsafe { (means.row(row, &part.columns), states.row(row, &part.columns)) };
-                            means.copy_from_slice(sums);
-                            activation.finish(row, &part.columns, means, states);
-                        }
-                    },
-                );
-            });
+        let (rows, arch) = (params.rows as usize, self.arch);
+        let activation = Activation::new(params, bias, uniforms, output);
+        let finish = |part: Part| arch.dispatch(Finish { activation: &activation, part });
+        self.multiply(rows, input, factor, finish);
+    }
+
+    /// The states of `input` × `factor`, handed to `finish` in parts.
+    fn multiply(&mut self, rows: usize, input: &Units, factor: Matrix, finish: impl Fn(Part) + Sync) {
+        if rows >= FEWEST && input.are_binary(rows) {
+            self.codes[0].pack(self.arch, input, rows, factor.columns);
+            lookup::sum(self.arch, &[Term { left: &self.codes[0], right: factor, scale: 1.0 }], finish);
             return;
         }
-        let share = share(rows);
-        let parts = means.par_chunks_mut(share * units).zip_eq(states.par_chunks_mut(share * units));
-        parts.enumerate().for_each(|(part, (means, states))| {
-            let first = part * share;
-            let cases = Matrix::new(&input[first * factor.rows..], means.len() / units, factor.rows);
-            product(means, 0.0, 1.0, cases, factor);
-            vectorize(
-                self.arch,
-                #[inline(always)]
-                || {
-                    let rows = means.chunks_mut(units).zip(states.chunks_mut(units)).zip(first..);
-                    for ((means, states), row) in rows {
-                        activation.finish(row, &(0..units), means, states);
-                    }
-                },
-            );
+        let (states, share, columns) = (input.states(rows), share(rows), factor.columns);
+        let parts = states.par_chunks(share * factor.rows).enumerate();
+        parts.for_each_init(Vec::new, |sums, (part, cases)| {
+            let rows = part * share..part * share + cases.len() / factor.rows;
+            sums.resize(rows.len() * columns, 0.0);
+            product(sums, 0.0, 1.0, Matrix::new(cases, rows.len(), factor.rows), factor);
+            finish(Part { rows, columns: 0..columns, sums, stride: columns });
         });
     }
 }
@@ -142,15 +129,15 @@ fn vectorize<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
     arch.dispatch(work)
 }
 
-/// Σ scale · the sum over its rows, for each unit of a layer: rows × units, how many rows, and the scale.
-fn unit_gradient<const N: usize>(arch: Arch, phases: [(&[f32], usize, f32); N], units: usize) -> Vec<f32> {
+/// Σ scale · the sum over its rows, for each unit of a layer: rows × units, and the scale.
+fn unit_gradient<const N: usize>(arch: Arch, phases: [(&[f32], f32); N], units: usize) -> Vec<f32> {
     let mut gradient = vec![0.0; units];
     vectorize(
         arch,
         #[inline(always)]
         || {
-            for (values, rows, scale) in phases {
-                for row in values.chunks(units).take(rows) {
+            for (values, scale) in phases {
+                for row in values.chunks(units) {
                     for (sum, x) in gradient.iter_mut().zip(row) {
                         *sum += scale * x;
                     }
@@ -159,38 +146,6 @@ fn unit_gradient<const N: usize>(arch: Arch, phases: [(&[f32], usize, f32); N], 
         },
     );
     gradient
-}
-
-/// What follows the product in both half steps.
-struct Activation<'a> {
-    params: &'a Params,
-    bias: &'a [f32],
-    uniforms: Uniforms<'a>,
-}
-
-impl Activation<'_> {
-    /// Finishes some units of a row: `means` holds their sums.
-    #[inline(always)]
-    fn finish(&self, row: usize, columns: &Range<usize>, means: &mut [f32], states: &mut [f32]) {
-        const WIDTH: usize = 64;
-        let Self { params, bias, uniforms } = self;
-        let beta = params.beta;
-        let mut buffer = [0.0; WIDTH];
-        let parts = means.chunks_mut(WIDTH).zip(states.chunks_mut(WIDTH));
-        for ((means, states), first) in parts.zip(columns.clone().step_by(WIDTH)) {
-            for (x, bias) in means.iter_mut().zip(&bias[first..]) {
-                *x = sigmoid(beta * (*x + bias));
-            }
-            if !params.has(Params::SAMPLE) {
-                states.copy_from_slice(means);
-                continue;
-            }
-            let uniforms = uniforms.row(params, bias.len(), row, first, &mut buffer[..means.len()]);
-            for ((state, mean), u) in states.iter_mut().zip(&*means).zip(uniforms) {
-                *state = f32::from(u < mean);
-            }
-        }
-    }
 }
 
 /// Rows of each part of the work: equal parts, an even number of them, so that a few threads end together. The number
@@ -265,6 +220,8 @@ impl Descent<'_> {
 }
 
 impl HostKernels for Cpu {
+    type Units = Units;
+
     fn gather(
         &mut self,
         params: &Params,
@@ -272,64 +229,70 @@ impl HostKernels for Cpu {
         words: &[u32],
         order: &[u32],
         uniforms: Uniforms,
-        states: &mut [f32],
+        visible: &mut Units,
     ) {
-        let (rows, units, arch) = (params.rows as usize, params.visible as usize, self.arch);
+        let (rows, width, arch) = (params.rows as usize, layout.words(), self.arch);
         let order = &order[params.first_row as usize..][..rows];
-        states[..rows * units].par_chunks_mut(units).zip_eq(order).enumerate().for_each_init(
-            || vec![0.0; units],
-            |scratch, (row, (states, &case))| {
-                let packed = &words[case as usize * layout.words()..][..layout.words()];
+        let packed = order.par_iter().map(|&case| &words[case as usize * width..][..width]).enumerate();
+        // A bit that is drawn with its own value as the probability stays what it is.
+        let is_bits = layout.packing == Packing::Bits;
+        let kind = if is_bits || params.has(Params::SAMPLE) { Kind::Binary } else { Kind::Real };
+        let (units, words) = (visible.width, visible.words());
+        visible.kinds[..rows].fill(kind);
+        if kind == Kind::Real {
+            packed.zip(visible.real.par_chunks_mut(units)).for_each(|((_, packed), states)| {
                 vectorize(
                     arch,
                     #[inline(always)]
-                    || {
-                        layout.unpack(packed, states);
-                        if params.has(Params::SAMPLE) {
-                            let uniforms = uniforms.row(params, units, row, 0, scratch);
-                            for (state, u) in states.iter_mut().zip(uniforms) {
-                                *state = f32::from(u < state);
-                            }
-                        }
-                    },
+                    || layout.unpack(packed, states),
                 );
-            },
-        );
+            });
+        } else if is_bits {
+            packed
+                .zip(visible.bits.par_chunks_mut(words))
+                .with_min_len(64)
+                .for_each(|((_, packed), bits)| copy_bits(packed, bits));
+        } else {
+            packed.zip(visible.bits.par_chunks_mut(words)).for_each_init(
+                || [vec![0.0; units.next_multiple_of(WORD)], vec![0.0; units.next_multiple_of(WORD)]],
+                |scratch, ((row, packed), bits)| {
+                    arch.dispatch(Binarize { params, layout, packed, uniforms, row, scratch, bits });
+                },
+            );
+        }
     }
 
     fn sample_hidden(
         &mut self,
         params: &Params,
         rbm: &Rbm,
-        visible: &[f32],
+        visible: &Units,
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        hidden: &mut Units,
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let weights = Matrix::new(&rbm.weights, m, n);
-        self.sample(params, visible, weights, &rbm.hidden_bias, uniforms, (means, states));
+        self.sample(params, visible, weights, &rbm.hidden_bias, uniforms, hidden);
     }
 
     fn sample_visible(
         &mut self,
         params: &Params,
         rbm: &Rbm,
-        hidden: &[f32],
+        hidden: &Units,
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        visible: &mut Units,
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let transposed = Matrix::new(&rbm.weights, m, n).transposed();
-        self.sample(params, hidden, transposed, &rbm.visible_bias, uniforms, (means, states));
+        self.sample(params, hidden, transposed, &rbm.visible_bias, uniforms, visible);
     }
 
     fn update(
         &mut self,
         params: &Params,
-        positive: Phase,
-        negative: Phase,
+        positive: Phase<Units>,
+        negative: Phase<Units>,
         offsets: &Offsets,
         rbm: &mut Rbm,
         velocity: &mut Rbm,
@@ -339,18 +302,33 @@ impl HostKernels for Cpu {
         let decay = params.learning_rate * params.weight_decay;
         let phases = [(positive, 1.0), (negative, -1.0)]
             .map(|(phase, sign)| (phase, sign * params.learning_rate / phase.rows as f32));
-        let [left, right] = &mut self.codes;
-        let ((binary, visible_gradient), hidden_gradient) = rayon::join(
+        let binary =
+            phases.iter().all(|(phase, _)| phase.rows >= FEWEST && phase.visible.are_binary(phase.rows));
+        let states = (!binary).then(|| phases.map(|(phase, _)| phase.visible.states(phase.rows)));
+        let codes = &mut self.codes;
+        let (visible_gradient, hidden_gradient) = rayon::join(
             || {
-                let pack = |codes: &mut Codes, phase: Phase| {
-                    phase.rows >= FEWEST && codes.pack_transposed(arch, phase.visible, (phase.rows, m), n)
-                };
-                let gradient = || {
-                    unit_gradient(arch, phases.map(|(phase, scale)| (phase.visible, phase.rows, scale)), m)
-                };
-                rayon::join(|| pack(left, positive) && pack(right, negative), gradient)
+                if let Some([positive, negative]) = &states {
+                    let [(_, positive_scale), (_, negative_scale)] = phases;
+                    let phases = [(&**positive, positive_scale), (&**negative, negative_scale)];
+                    return unit_gradient(arch, phases, m);
+                }
+                let mut gradient = vec![0.0; m];
+                for (codes, (phase, scale)) in codes.iter_mut().zip(phases) {
+                    codes.pack_transposed(arch, phase.visible, phase.rows, n);
+                    for (gradient, count) in gradient.iter_mut().zip(codes.counts()) {
+                        *gradient += scale * count as f32;
+                    }
+                }
+                gradient
             },
-            || unit_gradient(arch, phases.map(|(phase, scale)| (phase.hidden, phase.rows, scale)), n),
+            || {
+                unit_gradient(
+                    arch,
+                    phases.map(|(phase, scale)| (&phase.hidden.means[..phase.rows * n], scale)),
+                    n,
+                )
+            },
         );
         let descent = Descent {
             params,
@@ -359,55 +337,48 @@ impl HostKernels for Cpu {
             visible_gradient: &visible_gradient,
             hidden_gradient: &hidden_gradient,
         };
-        if binary {
-            let weights = Strips::new(&mut rbm.weights, n);
-            let velocity = Strips::new(&mut velocity.weights, n);
-            let terms = [&*left, right].into_iter().zip(phases).map(|(left, (phase, scale))| Term {
-                left,
-                right: Matrix::new(phase.hidden, phase.rows, n),
-                scale,
-            });
-            lookup::sum(arch, &terms.collect::<Vec<_>>(), |part| {
-                vectorize(
-                    arch,
-                    #[inline(always)]
-                    || {
-                        for (unit, gradient) in part.rows() {
-                            // SAFETY: the parts of a sum don't overlap.
-                            let (weights, velocity) = unsafe {
-                                (weights.row(unit, &part.columns), velocity.row(unit, &part.columns))
-                            };
-                            descent.step(unit, &part.columns, weights, velocity, gradient);
-                        }
-                    },
-                );
+        let weights = Strips::new(&mut rbm.weights, n);
+        let velocities = Strips::new(&mut velocity.weights, n);
+        let descend = |part: Part| {
+            vectorize(
+                arch,
+                #[inline(always)]
+                || {
+                    for (unit, gradient) in part.rows() {
+                        // SAFETY: the parts of a sum don't overlap.
+                        let (weights, velocity) = unsafe {
+                            (weights.row(unit, &part.columns), velocities.row(unit, &part.columns))
+                        };
+                        descent.step(unit, &part.columns, weights, velocity, gradient);
+                    }
+                },
+            );
+        };
+        let means = phases.map(|(phase, _)| Matrix::new(&phase.hidden.means, phase.rows, n));
+        let scales = phases.map(|(_, scale)| scale);
+        if let Some(states) = &states {
+            let share = share(m);
+            (0..m.div_ceil(share)).into_par_iter().for_each_init(Vec::new, |gradient, part| {
+                let rows = part * share..m.min((part + 1) * share);
+                gradient.resize(rows.len() * n, 0.0);
+                for (((states, means), scale), keep) in states.iter().zip(means).zip(scales).zip([0.0, 1.0]) {
+                    let units = Matrix {
+                        values: &states[rows.start..],
+                        stride: (1, m),
+                        rows: rows.len(),
+                        columns: means.rows,
+                    };
+                    product(gradient, keep, scale, units, means);
+                }
+                descend(Part { rows, columns: 0..n, sums: gradient, stride: n });
             });
         } else {
-            let share = share(m);
-            let weights = rbm.weights.par_chunks_mut(share * n);
-            let parts = weights.zip_eq(velocity.weights.par_chunks_mut(share * n)).enumerate();
-            parts.for_each_init(Vec::new, |gradient, (part, (weights, velocity))| {
-                gradient.resize(weights.len(), 0.0);
-                for ((phase, scale), keep) in phases.into_iter().zip([0.0, 1.0]) {
-                    let units = Matrix {
-                        values: &phase.visible[part * share..],
-                        stride: (1, m),
-                        rows: weights.len() / n,
-                        columns: phase.rows,
-                    };
-                    product(gradient, keep, scale, units, Matrix::new(phase.hidden, phase.rows, n));
-                }
-                let rows = weights.chunks_mut(n).zip(velocity.chunks_mut(n)).zip(gradient.chunks(n));
-                vectorize(
-                    arch,
-                    #[inline(always)]
-                    || {
-                        for (unit, ((weights, velocity), gradient)) in (part * share..).zip(rows) {
-                            descent.step(unit, &(0..n), weights, velocity, gradient);
-                        }
-                    },
-                );
+            let [positive, negative] = [0, 1].map(|phase| Term {
+                left: &self.codes[phase],
+                right: means[phase],
+                scale: scales[phase],
             });
+            lookup::sum(arch, &[positive, negative], descend);
         }
         step(params, 0.0, &mut rbm.visible_bias, &mut velocity.visible_bias, &visible_gradient);
         step(params, 0.0, &mut rbm.hidden_bias, &mut velocity.hidden_bias, &hidden_gradient);
@@ -442,9 +413,9 @@ impl HostKernels for Cpu {
         }
     }
 
-    fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]) {
-        let rows = params.rows as usize;
-        let means = unit_gradient(self.arch, [(hidden, rows, 1.0 / rows as f32)], offsets.len());
+    fn track(&mut self, params: &Params, hidden: &Units, offsets: &mut [f32]) {
+        let (rows, units) = (params.rows as usize, offsets.len());
+        let means = unit_gradient(self.arch, [(&hidden.means[..rows * units], 1.0 / rows as f32)], units);
         for (offset, mean) in offsets.iter_mut().zip(means) {
             *offset += params.rate * (mean - *offset);
         }
@@ -463,45 +434,74 @@ impl HostKernels for Cpu {
         follow(&mut average.hidden_bias, &rbm.hidden_bias);
     }
 
-    fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {
-        let units = params.visible as usize;
-        let rows = visible.par_chunks(units).zip(means.par_chunks(units));
-        values[..params.rows as usize].par_iter_mut().zip(rows).for_each(|(value, (x, p))| {
-            *value += x.iter().zip(p).map(|(x, p)| f64::from(x - p).powi(2)).sum::<f64>() as f32;
-        });
-    }
-
-    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
-        let Shape { visible: m, hidden: n } = rbm.shape;
-        let (rows, arch) = (params.rows as usize, self.arch);
-        let share = share(rows);
-        let weights = Matrix::new(&rbm.weights, m, n);
-        values[..rows].par_chunks_mut(share).zip(visible.par_chunks(share * m)).for_each(
-            |(values, visible)| {
-                let mut inputs = vec![0.0; values.len() * n];
-                product(&mut inputs, 0.0, 1.0, Matrix::new(visible, values.len(), m), weights);
-                for ((value, v), inputs) in values.iter_mut().zip(visible.chunks(m)).zip(inputs.chunks(n)) {
-                    *value = vectorize(
-                        arch,
-                        #[inline(always)]
-                        || {
-                            let bias = f64::from(params.beta) * long_dot(v, &rbm.visible_bias);
-                            (-bias - sum_of_softplus(params.beta, inputs, &rbm.hidden_bias)) as f32
-                        },
-                    );
-                }
+    fn squared_error(
+        &mut self,
+        params: &Params,
+        visible: &Units,
+        reconstruction: &Units,
+        values: &mut [f32],
+    ) {
+        let units = visible.width;
+        let rows = reconstruction.means.par_chunks(units).enumerate();
+        values[..params.rows as usize].par_iter_mut().zip(rows).for_each_init(
+            || vec![0.0; units],
+            |scratch, (value, (row, p))| {
+                let x = visible.row(row, scratch);
+                *value += x.iter().zip(p).map(|(x, p)| f64::from(x - p).powi(2)).sum::<f64>() as f32;
             },
         );
     }
 
-    fn clamp_visible(&mut self, params: &Params, known: &[f32], mask: &[f32], states: &mut [f32]) {
-        let units = params.visible as usize;
-        let rows = states[..params.rows as usize * units].par_chunks_mut(units).zip(known.par_chunks(units));
-        rows.for_each(|(states, known)| {
-            for ((state, known), mask) in states.iter_mut().zip(known).zip(mask) {
-                *state = if *mask != 0.0 { *known } else { *state };
+    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &Units, values: &mut [f32]) {
+        let Shape { visible: m, hidden: n } = rbm.shape;
+        let (rows, arch) = (params.rows as usize, self.arch);
+        let mut inputs = std::mem::take(&mut self.inputs);
+        inputs.resize(rows * n, 0.0);
+        let strips = Strips::new(&mut inputs, n);
+        self.multiply(rows, visible, Matrix::new(&rbm.weights, m, n), |part| {
+            for (row, sums) in part.rows() {
+                // SAFETY: the parts of a sum don't overlap.
+                unsafe { strips.row(row, &part.columns) }.copy_from_slice(sums);
             }
         });
+        values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate().for_each_init(
+            || vec![0.0; m],
+            |scratch, (row, (value, inputs))| {
+                *value = vectorize(
+                    arch,
+                    #[inline(always)]
+                    || {
+                        let v = visible.row(row, scratch);
+                        let bias = f64::from(params.beta) * long_dot(v, &rbm.visible_bias);
+                        (-bias - sum_of_softplus(params.beta, inputs, &rbm.hidden_bias)) as f32
+                    },
+                );
+            },
+        );
+        self.inputs = inputs;
+    }
+
+    fn clamp_visible(&mut self, params: &Params, known: &Units, mask: &[f32], visible: &mut Units) {
+        let (width, words) = (visible.width, visible.words());
+        let mut masked = vec![0; words];
+        for (unit, _) in mask[..width].iter().enumerate().filter(|(_, mask)| **mask != 0.0) {
+            masked[unit / WORD] |= 1 << (unit % WORD);
+        }
+        let (mut scratch, mut states) = (vec![0.0; width], vec![0.0; width]);
+        for row in 0..params.rows as usize {
+            if visible.kinds[row] == Kind::Binary && known.kinds[row] == Kind::Binary {
+                let bits = visible.bits[row * words..].iter_mut().zip(known.row_bits(row)).zip(&masked);
+                bits.for_each(|((bits, known), mask)| *bits = *bits & !mask | known & mask);
+                continue;
+            }
+            states.copy_from_slice(visible.row(row, &mut scratch));
+            let known = known.row(row, &mut scratch).iter().zip(mask);
+            for (state, (known, _)) in states.iter_mut().zip(known).filter(|(_, (_, mask))| **mask != 0.0) {
+                *state = *known;
+            }
+            visible.real[row * width..][..width].copy_from_slice(&states);
+            visible.kinds[row] = Kind::Real;
+        }
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {

@@ -34,41 +34,78 @@ impl<'a> Uniforms<'a> {
         if params.has(Params::SAMPLE) { f32::from(self.at(params, units, row, unit) < mean) } else { mean }
     }
 
-    /// The uniforms of some units of a row in a layer of `units`, from a multiple of four on, written to `out` unless
-    /// they lie in the host's buffer already.
+    /// The uniforms of some units of a row in a layer of `units`, from a multiple of four on; more may be asked for than
+    /// there are, and some number stands for each of the others.
     #[inline(always)]
-    pub fn row<'b>(
-        &self,
-        params: &Params,
-        units: usize,
-        row: usize,
-        first: usize,
-        out: &'b mut [f32],
-    ) -> &'b [f32]
-    where
-        'a: 'b,
-    {
+    pub fn fill(&self, params: &Params, units: usize, row: usize, first: usize, out: &mut [f32]) {
         match self.0 {
-            Some(buffer) => &buffer[row * units + first..][..out.len()],
+            Some(buffer) => {
+                let len = out.len().min(units - first);
+                out[..len].copy_from_slice(&buffer[row * units + first..][..len]);
+            }
             None => {
                 let chain = params.first_chain.wrapping_add(row as u32);
                 rng::fill(params.seed(), params.step, params.draw, chain, first as u32, out);
-                out
             }
         }
     }
 }
 
+/// The units of a layer in host memory: for each row, their means and their states.
+pub trait HostUnits: Default + Send {
+    /// Room for so many rows of `width` units; all zero.
+    fn new(width: usize, rows: usize) -> Self;
+    /// Writes the first rows.
+    fn write(&mut self, means: &[f32], states: &[f32]);
+    /// The means and the states of the first rows.
+    fn read(&self, rows: usize) -> (Vec<f32>, Vec<f32>);
+}
+
+/// Units as plain numbers, rows × width.
+#[derive(Clone, Debug, Default)]
+pub struct PlainUnits {
+    /// Units in a row.
+    pub width: usize,
+    /// p(unit = 1).
+    pub means: Vec<f32>,
+    /// 0 or 1, or what a mean is used as.
+    pub states: Vec<f32>,
+}
+
+impl HostUnits for PlainUnits {
+    fn new(width: usize, rows: usize) -> Self {
+        let zeros = vec![0.0; rows * width];
+        Self { width, means: zeros.clone(), states: zeros }
+    }
+
+    fn write(&mut self, means: &[f32], states: &[f32]) {
+        self.means[..means.len()].copy_from_slice(means);
+        self.states[..states.len()].copy_from_slice(states);
+    }
+
+    fn read(&self, rows: usize) -> (Vec<f32>, Vec<f32>) {
+        let first = |all: &[f32]| all[..rows * self.width].to_vec();
+        (first(&self.means), first(&self.states))
+    }
+}
+
 /// What the update takes from one phase: the states of the visible units and the means of the hidden ones.
-#[derive(Clone, Copy)]
-pub struct Phase<'a> {
+pub struct Phase<'a, U> {
     /// Cases or chains.
     pub rows: usize,
-    /// v, rows × visible units.
-    pub visible: &'a [f32],
-    /// p(h|v), rows × hidden units.
-    pub hidden: &'a [f32],
+    /// v, rows × visible units, in its states.
+    pub visible: &'a U,
+    /// p(h|v), rows × hidden units, in its means.
+    pub hidden: &'a U,
 }
+
+impl<U> Clone for Phase<'_, U> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<U> Copy for Phase<'_, U> {}
 
 /// What a centred update takes off the units.
 #[derive(Clone, Default)]
@@ -79,9 +116,10 @@ pub struct Offsets {
     pub hidden: Vec<f32>,
 }
 
-/// The verbs of [`Backend`] on slices: the same names, the same order of arguments, rows × units, row-major.
+/// The verbs of [`Backend`] on memory: the same names, the same order of arguments.
 #[expect(missing_docs, reason = "each is documented where it is declared first, in Backend")]
 pub trait HostKernels: Send {
+    type Units: HostUnits;
     fn gather(
         &mut self,
         params: &Params,
@@ -89,51 +127,53 @@ pub trait HostKernels: Send {
         words: &[u32],
         order: &[u32],
         uniforms: Uniforms,
-        states: &mut [f32],
+        visible: &mut Self::Units,
     );
     fn sample_hidden(
         &mut self,
         params: &Params,
         rbm: &Rbm,
-        visible: &[f32],
+        visible: &Self::Units,
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        hidden: &mut Self::Units,
     );
     fn sample_visible(
         &mut self,
         params: &Params,
         rbm: &Rbm,
-        hidden: &[f32],
+        hidden: &Self::Units,
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        visible: &mut Self::Units,
     );
     fn update(
         &mut self,
         params: &Params,
-        positive: Phase,
-        negative: Phase,
+        positive: Phase<Self::Units>,
+        negative: Phase<Self::Units>,
         offsets: &Offsets,
         rbm: &mut Rbm,
         velocity: &mut Rbm,
     );
-    fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]);
+    fn track(&mut self, params: &Params, hidden: &Self::Units, offsets: &mut [f32]);
     fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
-    fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]);
-    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]);
-    fn clamp_visible(&mut self, params: &Params, known: &[f32], mask: &[f32], states: &mut [f32]);
+    fn squared_error(
+        &mut self,
+        params: &Params,
+        visible: &Self::Units,
+        reconstruction: &Self::Units,
+        values: &mut [f32],
+    );
+    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &Self::Units, values: &mut [f32]);
+    fn clamp_visible(
+        &mut self,
+        params: &Params,
+        known: &Self::Units,
+        mask: &[f32],
+        visible: &mut Self::Units,
+    );
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm);
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
     fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]);
-}
-
-/// Means and states of a layer of `width` units.
-#[derive(Default)]
-struct UnitsBuffer {
-    width: usize,
-    means: Vec<f32>,
-    states: Vec<f32>,
 }
 
 struct DataBuffer {
@@ -143,14 +183,14 @@ struct DataBuffer {
 }
 
 /// Buffers in host memory, and the kernels that work on them.
-pub struct Host<K> {
+pub struct Host<K: HostKernels> {
     kernels: K,
     info: DeviceInfo,
     rbm: Rbm,
     velocity: Rbm,
     average: Option<Rbm>,
     offsets: Offsets,
-    units: Vec<UnitsBuffer>,
+    units: Vec<K::Units>,
     data: Vec<DataBuffer>,
     values: Vec<Vec<f32>>,
     uniforms: Vec<f32>,
@@ -174,7 +214,7 @@ impl<K: HostKernels> Host<K> {
     }
 
     /// Lends the buffer of `output` while the other buffers are read.
-    fn with_units(&mut self, output: Units, kernel: impl FnOnce(&mut Self, &mut UnitsBuffer)) {
+    fn with_units(&mut self, output: Units, kernel: impl FnOnce(&mut Self, &mut K::Units)) {
         let mut buffer = std::mem::take(&mut self.units[output.0]);
         kernel(self, &mut buffer);
         self.units[output.0] = buffer;
@@ -188,8 +228,7 @@ impl<K: HostKernels> Backend for Host<K> {
 
     fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
         let width = self.rbm.shape.units(layer);
-        let zeros = vec![0.0; rows * width];
-        self.units.push(UnitsBuffer { width, means: zeros.clone(), states: zeros });
+        self.units.push(HostUnits::new(width, rows));
         Ok(Units(self.units.len() - 1))
     }
 
@@ -232,8 +271,7 @@ impl<K: HostKernels> Backend for Host<K> {
     }
 
     fn write_units(&mut self, units: Units, means: &[f32], states: &[f32]) {
-        self.units[units.0].means[..means.len()].copy_from_slice(means);
-        self.units[units.0].states[..states.len()].copy_from_slice(states);
+        self.units[units.0].write(means, states);
     }
 
     fn write_values(&mut self, values: Values, numbers: &[f32]) {
@@ -244,33 +282,29 @@ impl<K: HostKernels> Backend for Host<K> {
         self.with_units(visible, |host, out| {
             let uniforms = Uniforms::of(params, &host.uniforms);
             let data = &host.data[data.0];
-            host.kernels.gather(params, data.layout, &data.words, &data.order, uniforms, &mut out.states);
+            host.kernels.gather(params, data.layout, &data.words, &data.order, uniforms, out);
         });
     }
 
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
         self.with_units(hidden, |host, out| {
             let uniforms = Uniforms::of(params, &host.uniforms);
-            let visible = &host.units[visible.0].states;
-            let (means, states) = (&mut out.means, &mut out.states);
-            host.kernels.sample_hidden(params, &host.rbm, visible, uniforms, means, states);
+            host.kernels.sample_hidden(params, &host.rbm, &host.units[visible.0], uniforms, out);
         });
     }
 
     fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
         self.with_units(visible, |host, out| {
             let uniforms = Uniforms::of(params, &host.uniforms);
-            let hidden = &host.units[hidden.0].states;
-            let (means, states) = (&mut out.means, &mut out.states);
-            host.kernels.sample_visible(params, &host.rbm, hidden, uniforms, means, states);
+            host.kernels.sample_visible(params, &host.rbm, &host.units[hidden.0], uniforms, out);
         });
     }
 
     fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units)) {
         let phase = |(v, h): (Units, Units), rows: u32| Phase {
             rows: rows as usize,
-            visible: &self.units[v.0].states,
-            hidden: &self.units[h.0].means,
+            visible: &self.units[v.0],
+            hidden: &self.units[h.0],
         };
         let (positive, negative) = (phase(positive, params.rows), phase(negative, params.chains));
         let (rbm, velocity) = (&mut self.rbm, &mut self.velocity);
@@ -278,7 +312,7 @@ impl<K: HostKernels> Backend for Host<K> {
     }
 
     fn track(&mut self, params: &Params, hidden: Units) {
-        self.kernels.track(params, &self.units[hidden.0].means, &mut self.offsets.hidden);
+        self.kernels.track(params, &self.units[hidden.0], &mut self.offsets.hidden);
     }
 
     fn average(&mut self, params: &Params) {
@@ -287,19 +321,19 @@ impl<K: HostKernels> Backend for Host<K> {
     }
 
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
-        let (visible, means) = (&self.units[visible.0].states, &self.units[reconstruction.0].means);
-        self.kernels.squared_error(params, visible, means, &mut self.values[values.0]);
+        let (visible, reconstruction) = (&self.units[visible.0], &self.units[reconstruction.0]);
+        self.kernels.squared_error(params, visible, reconstruction, &mut self.values[values.0]);
     }
 
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
-        let visible = &self.units[visible.0].states;
+        let visible = &self.units[visible.0];
         self.kernels.free_energy(params, &self.rbm, visible, &mut self.values[values.0]);
     }
 
     fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {
         self.with_units(visible, |host, out| {
-            let (known, mask) = (&host.units[known.0].states, &host.values[mask.0]);
-            host.kernels.clamp_visible(params, known, mask, &mut out.states);
+            let (known, mask) = (&host.units[known.0], &host.values[mask.0]);
+            host.kernels.clamp_visible(params, known, mask, out);
         });
     }
 
@@ -334,9 +368,7 @@ impl<K: HostKernels> Backend for Host<K> {
     }
 
     fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)> {
-        let buffer = &self.units[units.0];
-        let first = |all: &[f32]| all[..rows * buffer.width].to_vec();
-        Ok((first(&buffer.means), first(&buffer.states)))
+        Ok(self.units[units.0].read(rows))
     }
 
     fn read_values(&mut self, values: Values, rows: usize) -> Result<Vec<f32>> {

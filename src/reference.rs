@@ -4,7 +4,7 @@
 use crate::{
     backend::{MULTIPLY_ADDS, Params},
     data::RowLayout,
-    host::{HostKernels, Offsets, Phase, Uniforms},
+    host::{HostKernels, Offsets, Phase, PlainUnits, Uniforms},
     rbm::Rbm,
 };
 
@@ -68,6 +68,8 @@ pub fn free_energy(rbm: &Rbm, beta: f64, visible: &[f32]) -> f64 {
 pub struct Reference;
 
 impl HostKernels for Reference {
+    type Units = PlainUnits;
+
     fn gather(
         &mut self,
         params: &Params,
@@ -75,7 +77,7 @@ impl HostKernels for Reference {
         words: &[u32],
         order: &[u32],
         uniforms: Uniforms,
-        states: &mut [f32],
+        visible: &mut PlainUnits,
     ) {
         let units = params.visible as usize;
         for row in 0..params.rows as usize {
@@ -83,7 +85,7 @@ impl HostKernels for Reference {
             let packed = &words[case * layout.words()..][..layout.words()];
             for i in 0..units {
                 let value = layout.value(packed, i);
-                states[row * units + i] = if params.has(Params::SAMPLE) {
+                visible.states[row * units + i] = if params.has(Params::SAMPLE) {
                     f32::from(uniforms.at(params, units, row, i) < value)
                 } else {
                     value
@@ -96,18 +98,17 @@ impl HostKernels for Reference {
         &mut self,
         params: &Params,
         rbm: &Rbm,
-        visible: &[f32],
+        visible: &PlainUnits,
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        hidden: &mut PlainUnits,
     ) {
         let shape = rbm.shape;
         for row in 0..params.rows as usize {
-            let visible = &visible[row * shape.visible..][..shape.visible];
+            let v = &visible.states[row * shape.visible..][..shape.visible];
             for j in 0..shape.hidden {
-                let mean = sigmoid(f64::from(params.beta) * hidden_input(rbm, visible, j)) as f32;
-                means[row * shape.hidden + j] = mean;
-                states[row * shape.hidden + j] = uniforms.state(params, shape.hidden, row, j, mean);
+                let mean = sigmoid(f64::from(params.beta) * hidden_input(rbm, v, j)) as f32;
+                hidden.means[row * shape.hidden + j] = mean;
+                hidden.states[row * shape.hidden + j] = uniforms.state(params, shape.hidden, row, j, mean);
             }
         }
     }
@@ -116,18 +117,17 @@ impl HostKernels for Reference {
         &mut self,
         params: &Params,
         rbm: &Rbm,
-        hidden: &[f32],
+        hidden: &PlainUnits,
         uniforms: Uniforms,
-        means: &mut [f32],
-        states: &mut [f32],
+        visible: &mut PlainUnits,
     ) {
         let shape = rbm.shape;
         for row in 0..params.rows as usize {
-            let hidden = &hidden[row * shape.hidden..][..shape.hidden];
+            let h = &hidden.states[row * shape.hidden..][..shape.hidden];
             for i in 0..shape.visible {
-                let mean = sigmoid(f64::from(params.beta) * visible_input(rbm, hidden, i)) as f32;
-                means[row * shape.visible + i] = mean;
-                states[row * shape.visible + i] = uniforms.state(params, shape.visible, row, i, mean);
+                let mean = sigmoid(f64::from(params.beta) * visible_input(rbm, h, i)) as f32;
+                visible.means[row * shape.visible + i] = mean;
+                visible.states[row * shape.visible + i] = uniforms.state(params, shape.visible, row, i, mean);
             }
         }
     }
@@ -136,8 +136,8 @@ impl HostKernels for Reference {
     fn update(
         &mut self,
         params: &Params,
-        positive: Phase,
-        negative: Phase,
+        positive: Phase<PlainUnits>,
+        negative: Phase<PlainUnits>,
         offsets: &Offsets,
         rbm: &mut Rbm,
         velocity: &mut Rbm,
@@ -147,13 +147,16 @@ impl HostKernels for Reference {
         let mu = |i: usize| if centred { f64::from(offsets.visible[i]) } else { 0.0 };
         let lambda = |j: usize| if centred { f64::from(offsets.hidden[j]) } else { 0.0 };
         // One unit in one row; a phase's own mean of a product or of a unit is over its rows.
-        let v =
-            |phase: &Phase, row: usize, i: usize| f64::from(phase.visible[row * shape.visible + i]) - mu(i);
-        let h =
-            |phase: &Phase, row: usize, j: usize| f64::from(phase.hidden[row * shape.hidden + j]) - lambda(j);
-        let difference = |unit: &dyn Fn(&Phase, usize) -> f64| {
-            let mean =
-                |phase: &Phase| (0..phase.rows).map(|row| unit(phase, row)).sum::<f64>() / phase.rows as f64;
+        let v = |phase: &Phase<PlainUnits>, row: usize, i: usize| {
+            f64::from(phase.visible.states[row * shape.visible + i]) - mu(i)
+        };
+        let h = |phase: &Phase<PlainUnits>, row: usize, j: usize| {
+            f64::from(phase.hidden.means[row * shape.hidden + j]) - lambda(j)
+        };
+        let difference = |unit: &dyn Fn(&Phase<PlainUnits>, usize) -> f64| {
+            let mean = |phase: &Phase<PlainUnits>| {
+                (0..phase.rows).map(|row| unit(phase, row)).sum::<f64>() / phase.rows as f64
+            };
             mean(&positive) - mean(&negative)
         };
 
@@ -189,10 +192,11 @@ impl HostKernels for Reference {
         }
     }
 
-    fn track(&mut self, params: &Params, hidden: &[f32], offsets: &mut [f32]) {
+    fn track(&mut self, params: &Params, hidden: &PlainUnits, offsets: &mut [f32]) {
         let (rows, units) = (params.rows as usize, offsets.len());
         for (j, offset) in offsets.iter_mut().enumerate() {
-            let mean = (0..rows).map(|row| f64::from(hidden[row * units + j])).sum::<f64>() / rows as f64;
+            let mean =
+                (0..rows).map(|row| f64::from(hidden.means[row * units + j])).sum::<f64>() / rows as f64;
             *offset += (f64::from(params.rate) * (mean - f64::from(*offset))) as f32;
         }
     }
@@ -209,32 +213,38 @@ impl HostKernels for Reference {
         }
     }
 
-    fn squared_error(&mut self, params: &Params, visible: &[f32], means: &[f32], values: &mut [f32]) {
+    fn squared_error(
+        &mut self,
+        params: &Params,
+        visible: &PlainUnits,
+        reconstruction: &PlainUnits,
+        values: &mut [f32],
+    ) {
         let units = params.visible as usize;
-        for row in 0..params.rows as usize {
+        for (row, value) in values[..params.rows as usize].iter_mut().enumerate() {
             let mut sum = 0.0;
             for i in 0..units {
-                let difference = f64::from(visible[row * units + i]) - f64::from(means[row * units + i]);
+                let (x, p) = (visible.states[row * units + i], reconstruction.means[row * units + i]);
+                let difference = f64::from(x) - f64::from(p);
                 sum += difference * difference;
             }
-            values[row] += sum as f32;
+            *value += sum as f32;
         }
     }
 
-    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &[f32], values: &mut [f32]) {
+    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &PlainUnits, values: &mut [f32]) {
         let units = params.visible as usize;
-        for row in 0..params.rows as usize {
-            let visible = &visible[row * units..][..units];
-            values[row] = free_energy(rbm, f64::from(params.beta), visible) as f32;
+        for (value, visible) in values[..params.rows as usize].iter_mut().zip(visible.states.chunks(units)) {
+            *value = free_energy(rbm, f64::from(params.beta), visible) as f32;
         }
     }
 
-    fn clamp_visible(&mut self, params: &Params, known: &[f32], mask: &[f32], states: &mut [f32]) {
+    fn clamp_visible(&mut self, params: &Params, known: &PlainUnits, mask: &[f32], visible: &mut PlainUnits) {
         let units = params.visible as usize;
         for row in 0..params.rows as usize {
-            for i in 0..units {
-                if mask[i] != 0.0 {
-                    states[row * units + i] = known[row * units + i];
+            for (i, &mask) in mask[..units].iter().enumerate() {
+                if mask != 0.0 {
+                    visible.states[row * units + i] = known.states[row * units + i];
                 }
             }
         }

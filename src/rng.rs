@@ -82,13 +82,15 @@ pub fn uniform_at(seed: u64, step: u32, draw: u32, chain: u32, unit: u32) -> f32
     uniform(philox([unit / 4, chain, draw, step], key(seed))[(unit % 4) as usize])
 }
 
-/// Counters that [`fill`] computes together.
+/// Counters that [`fill`] computes together,
 const LANES: usize = 16;
+/// and the numbers that they give.
+pub const BLOCK: usize = 4 * LANES;
 
 /// The words of [`LANES`] consecutive counters. The same as [`philox`], in loops that the compiler turns into vectors: a
 /// lane is 64 bits wide, as a product is, and only the lower half of each factor counts.
 #[inline(always)]
-fn philox_lanes(group: u32, [chain, draw, step]: [u32; 3], [mut k0, mut k1]: [u32; 2]) -> [u32; 4 * LANES] {
+fn philox_lanes(group: u32, [chain, draw, step]: [u32; 3], [mut k0, mut k1]: [u32; 2]) -> [u32; BLOCK] {
     const LOW: u64 = u32::MAX as u64;
     let mut a: [u64; LANES] = std::array::from_fn(|lane| u64::from(group) + lane as u64);
     let [mut b, mut c, mut d] = [chain, draw, step].map(|word| [u64::from(word); LANES]);
@@ -108,17 +110,18 @@ fn philox_lanes(group: u32, [chain, draw, step]: [u32; 3], [mut k0, mut k1]: [u3
     for (lane, pairs) in pairs.as_chunks_mut::<2>().0.iter_mut().enumerate() {
         *pairs = [(a[lane] & LOW) | b[lane] << 32, (c[lane] & LOW) | d[lane] << 32].map(u64::to_le);
     }
-    bytemuck::cast::<_, [u32; 4 * LANES]>(pairs).map(u32::from_le)
+    bytemuck::cast::<_, [u32; BLOCK]>(pairs).map(u32::from_le)
 }
 
 /// Fills `uniforms` with the numbers of consecutive units of one chain, from `first` on, a multiple of four.
 #[inline(always)]
 pub fn fill(seed: u64, step: u32, draw: u32, chain: u32, first: u32, uniforms: &mut [f32]) {
     debug_assert!(first.is_multiple_of(4), "a counter has the numbers of four units");
-    for (group, uniforms) in (first / 4..).step_by(LANES).zip(uniforms.chunks_mut(4 * LANES)) {
-        let words = philox_lanes(group, [chain, draw, step], key(seed));
-        for (number, word) in uniforms.iter_mut().zip(words) {
-            *number = uniform(word);
+    for (group, uniforms) in (first / 4..).step_by(LANES).zip(uniforms.chunks_mut(BLOCK)) {
+        let numbers = philox_lanes(group, [chain, draw, step], key(seed)).map(uniform);
+        match uniforms.as_mut_array() {
+            Some(uniforms) => *uniforms = numbers,
+            None => uniforms.copy_from_slice(&numbers[..uniforms.len()]),
         }
     }
 }

@@ -7,7 +7,7 @@ use rbm_gpu::{
     check::{largest_rbm_difference, random_rbm, random_states},
     data::Rows,
     exact,
-    host::{HostKernels, Offsets, Phase},
+    host::{HostKernels, Offsets, Phase, PlainUnits},
     rbm::{Layer, Rbm, Shape},
     reference::{self, Reference, sigmoid},
     rng::{Stream, uniform_at},
@@ -98,6 +98,11 @@ fn the_enumerated_gradient_is_the_finite_difference_of_the_log_likelihood() {
     }
 }
 
+/// Units whose means and states are the same.
+fn both(values: &[f32]) -> PlainUnits {
+    PlainUnits { means: values.into(), states: values.into(), ..PlainUnits::default() }
+}
+
 /// The reference's update is linear in its negative phase. So updates with every v in turn as the negative phase,
 /// weighted by p(v), add up to the exact gradient.
 #[test]
@@ -122,8 +127,10 @@ fn the_references_gradient_is_the_enumerated_gradient() {
         let mut state = 0;
         exact::for_each_state(shape.visible, |v| {
             let chains = v.repeat(cases);
+            let [data, hidden, chains, driven] =
+                [&data, &hidden, &chains, &driven(&chains)].map(|values| both(values));
             let positive = Phase { rows: cases, visible: &data, hidden: &hidden };
-            let negative = Phase { rows: cases, visible: &chains, hidden: &driven(&chains) };
+            let negative = Phase { rows: cases, visible: &chains, hidden: &driven };
             let (mut moved, mut velocity) = (rbm.clone(), Rbm::zeros(shape));
             let offsets = Offsets::default();
             Reference.update(&params, positive, negative, &offsets, &mut moved, &mut velocity);
@@ -173,10 +180,11 @@ fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
     let (mut velocity, mut other_velocity) = (Rbm::zeros(shape), Rbm::zeros(shape));
     for _ in 0..3 {
         let phase = |rows, visible, hidden| Phase { rows, visible, hidden };
-        let (positive, negative) = (phase(cases, &v0, &h0), phase(chains, &v1, &h1));
+        let units = [&v0, &h0, &v1, &h1].map(|units| both(units));
+        let (positive, negative) = (phase(cases, &units[0], &units[1]), phase(chains, &units[2], &units[3]));
         Reference.update(&centred, positive, negative, &ones, &mut rbm, &mut velocity);
-        let [v0, h0, v1, h1] = [&v0, &h0, &v1, &h1].map(|units| turned(units));
-        let (positive, negative) = (phase(cases, &v0, &h0), phase(chains, &v1, &h1));
+        let units = [&v0, &h0, &v1, &h1].map(|units| both(&turned(units)));
+        let (positive, negative) = (phase(cases, &units[0], &units[1]), phase(chains, &units[2], &units[3]));
         Reference.update(&plain, positive, negative, &ones, &mut other, &mut other_velocity);
     }
     let error = largest_rbm_difference(&rbm, &turn(&other));

@@ -5,7 +5,10 @@ use std::ops::Range;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::vectorize;
+use super::{
+    units::{Units, WORD},
+    vectorize,
+};
 
 /// Binary inputs to a code.
 pub const GROUP: usize = 4;
@@ -18,6 +21,8 @@ pub const DEPTH: usize = GROUP * GROUPS;
 /// A row with so many codes keeps its zeros too: to look them up costs less than to leave them out.
 const DENSE: usize = 6;
 
+/// Squares of bits that are transposed together: so many times [`DEPTH`] units.
+const SQUARES: usize = 8;
 /// A product with fewer columns is done before its rows would be sorted.
 const SORTED: usize = 128;
 
@@ -29,9 +34,9 @@ pub struct Codes {
     rows: usize,
     depth: usize,
     chunk: usize,
-    /// By chunk, then by block, then by row: a row's codes,
-    codes: Vec<[u8; GROUPS]>,
-    /// the same sorted: `ENTRIES * group + code` for each code that is not zero,
+    /// By chunk, then by block, then by row: a row's bits,
+    words: Vec<u32>,
+    /// its codes, rows sorted: `ENTRIES * group + code` for each code that is not zero,
     entries: Vec<[u8; GROUPS]>,
     /// and which row of the chunk that is.
     order: Vec<u16>,
@@ -89,208 +94,196 @@ impl Codes {
         }
     }
 
-    /// Packs cases × units, for a product with so many columns. False, and nothing of use, if one of the numbers is
-    /// neither 0 nor 1.
-    pub fn pack(
-        &mut self,
-        arch: Arch,
-        states: &[f32],
-        (cases, units): (usize, usize),
-        columns: usize,
-    ) -> bool {
+    /// Packs the states of some cases, cases × units, for a product with so many columns.
+    pub fn pack(&mut self, arch: Arch, units: &Units, cases: usize, columns: usize) {
+        let chunk = cases.div_ceil(cases.div_ceil(64));
         self.fill(
             arch,
-            (cases, units),
+            (cases, units.width),
             columns,
-            64,
+            chunk,
             #[inline(always)]
-            |rows, codes| {
-                let mut others = 0;
-                for (row, states) in states[rows.start * units..rows.end * units].chunks(units).enumerate() {
-                    let (blocks, rest) = states.as_chunks::<DEPTH>();
-                    for (block, states) in blocks.iter().enumerate() {
-                        codes[block * rows.len() + row] = codes_of(states, &mut others);
-                    }
-                    if !rest.is_empty() {
-                        let mut states = [0.0; DEPTH];
-                        states[..rest.len()].copy_from_slice(rest);
-                        codes[blocks.len() * rows.len() + row] = codes_of(&states, &mut others);
+            |rows, words| {
+                for (row, case) in rows.clone().enumerate() {
+                    let blocks = units.row_bits(case).as_chunks::<2>().0;
+                    for (block, [low, high]) in blocks.iter().enumerate() {
+                        words[block * rows.len() + row] = u32::from(*low) | u32::from(*high) << WORD;
                     }
                 }
-                others == 0
             },
-        )
+        );
     }
 
     /// The same for the transpose of cases × units: a row is a unit.
-    pub fn pack_transposed(
-        &mut self,
-        arch: Arch,
-        states: &[f32],
-        (cases, units): (usize, usize),
-        columns: usize,
-    ) -> bool {
+    pub fn pack_transposed(&mut self, arch: Arch, units: &Units, cases: usize, columns: usize) {
         self.fill(
             arch,
-            (units, cases),
+            (units.width, cases),
             columns,
-            256,
+            SQUARES * DEPTH,
             #[inline(always)]
-            |rows, codes| {
-                let mut others = 0;
-                codes.fill([0; GROUPS]);
-                let groups = states[..cases * units].chunks(GROUP * units).enumerate();
-                for (group, states) in groups {
-                    let codes = &mut codes[group / GROUPS * rows.len()..][..rows.len()];
-                    let group = group % GROUPS;
-                    let row = |i: usize| &states[i * units..][rows.clone()];
-                    if states.len() == GROUP * units {
-                        let [a, b, c, d] = std::array::from_fn(row);
-                        for ((((codes, a), b), c), d) in codes.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                            let [a, b, c, d] =
-                                [a, b, c, d].map(|state| u32::from(bit_of(*state, &mut others)));
-                            codes[group] = (a | b << 1 | c << 2 | d << 3) as u8;
+            |rows, words| {
+                let (first, len) = (rows.start / WORD, rows.len());
+                for (first_case, words) in (0..cases).step_by(DEPTH).zip(words.chunks_mut(len)) {
+                    let mut square = [[0; SQUARES]; DEPTH];
+                    for (row, case) in square.iter_mut().zip(first_case..cases.min(first_case + DEPTH)) {
+                        let bits = units.row_bits(case)[first..].as_chunks::<2>().0;
+                        for (word, [low, high]) in row.iter_mut().zip(bits) {
+                            *word = u32::from(*low) | u32::from(*high) << WORD;
                         }
-                    } else {
-                        for i in 0..states.len() / units {
-                            for (codes, state) in codes.iter_mut().zip(row(i)) {
-                                codes[group] |= bit_of(*state, &mut others) << i;
-                            }
+                    }
+                    transpose(&mut square);
+                    for (words, block) in words.chunks_mut(DEPTH).zip(0..) {
+                        for (word, row) in words.iter_mut().zip(&square) {
+                            *word = row[block];
                         }
                     }
                 }
-                others == 0
             },
-        )
+        );
     }
 
-    /// Makes room, packs each chunk of rows, at most so many at a time, and sorts it.
+    /// How many ones each row has.
+    pub fn counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.rows];
+        let chunks = self.words.chunks(self.blocks() * self.chunk).zip(counts.chunks_mut(self.chunk));
+        for (words, counts) in chunks {
+            for words in words.chunks(counts.len()) {
+                counts.iter_mut().zip(words).for_each(|(count, word)| *count += word.count_ones());
+            }
+        }
+        counts
+    }
+
+    /// Makes room, packs each chunk of so many rows, and sorts it.
     fn fill(
         &mut self,
         arch: Arch,
         (rows, depth): (usize, usize),
         columns: usize,
-        most: usize,
-        pack: impl Fn(Range<usize>, &mut [[u8; GROUPS]]) -> bool + Sync,
-    ) -> bool {
-        let chunk = rows.div_ceil(rows.div_ceil(most));
+        chunk: usize,
+        pack: impl Fn(Range<usize>, &mut [u32]) + Sync,
+    ) {
         (self.rows, self.depth, self.chunk) = (rows, depth, chunk);
         let blocks = self.blocks();
-        self.codes.resize(blocks * rows, [0; GROUPS]);
+        self.words.resize(blocks * rows, 0);
         self.entries.resize(blocks * rows, [0; GROUPS]);
         self.order.resize(blocks * rows, 0);
         self.ends.resize(blocks * rows.div_ceil(chunk), Ends::default());
-        let codes = self.codes.par_chunks_mut(blocks * chunk);
+        let words = self.words.par_chunks_mut(blocks * chunk);
         let entries = self.entries.par_chunks_mut(blocks * chunk);
         let order = self.order.par_chunks_mut(blocks * chunk);
-        let chunks = (codes, entries, order, self.ends.par_chunks_mut(blocks));
-        let pack_and_sort =
-            |(index, (codes, entries, order, ends)): (usize, (&mut [_], &mut [_], &mut [_], &mut [_]))| {
-                vectorize(
-                    arch,
-                    #[inline(always)]
-                    || {
-                        let rows = index * chunk..rows.min((index + 1) * chunk);
-                        let len = rows.len();
-                        let binary = pack(rows, codes);
-                        let sorted = entries.chunks_mut(len).zip(order.chunks_mut(len)).zip(ends);
-                        for (codes, ((entries, order), ends)) in codes.chunks(len).zip(sorted) {
-                            if columns < SORTED {
-                                keep(codes, entries, order, ends);
-                            } else {
-                                sort(codes, entries, order, ends);
-                            }
+        let chunks = (words, entries, order, self.ends.par_chunks_mut(blocks));
+        chunks.into_par_iter().enumerate().for_each(|(index, (words, entries, order, ends))| {
+            vectorize(
+                arch,
+                #[inline(always)]
+                || {
+                    let rows = index * chunk..rows.min((index + 1) * chunk);
+                    let len = rows.len();
+                    pack(rows, words);
+                    let sorted = entries.chunks_mut(len).zip(order.chunks_mut(len)).zip(ends);
+                    for (words, ((entries, order), ends)) in words.chunks(len).zip(sorted) {
+                        if columns < SORTED {
+                            keep(words, entries, order, ends);
+                        } else {
+                            sort(arch, words, entries, order, ends);
                         }
-                        binary
-                    },
-                )
-            };
-        chunks.into_par_iter().enumerate().map(pack_and_sort).reduce(|| true, |a, b| a & b)
+                    }
+                },
+            );
+        });
     }
 }
 
-/// The codes of a row in a block; states that are neither 0 nor 1 leave a trace in `others`.
+/// Four bits to a byte: the codes of a row in a block.
 #[inline(always)]
-fn codes_of(states: &[f32; DEPTH], others: &mut u64) -> [u8; GROUPS] {
-    // Two states to a word, whose bits are then brought side by side; two words to a code.
-    let mut pairs = [0; DEPTH / 2];
-    for (pair, [a, b]) in pairs.iter_mut().zip(states.as_chunks::<2>().0) {
-        let word = u64::from(a.to_bits()) | u64::from(b.to_bits()) << 32;
-        *others |= other_bits(word);
-        *pair = (word >> EXPONENT & 1 | word >> (EXPONENT + 31) & 2) as u8;
-    }
-    let mut codes = [0; GROUPS];
-    for (code, [a, b]) in codes.iter_mut().zip(pairs.as_chunks::<2>().0) {
-        *code = a | b << 2;
-    }
-    codes
+fn codes_of(word: u32) -> u64 {
+    let x = u64::from(word);
+    let x = (x | x << 16) & 0x0000_ffff_0000_ffff;
+    let x = (x | x << 8) & 0x00ff_00ff_00ff_00ff;
+    (x | x << 4) & 0x0f0f_0f0f_0f0f_0f0f
 }
 
-/// A state as a bit; one that is neither 0 nor 1 leaves a trace in `others`.
-#[inline(always)]
-fn bit_of(state: f32, others: &mut u64) -> u8 {
-    *others |= other_bits(state.to_bits().into());
-    (state.to_bits() >> EXPONENT & 1) as u8
-}
+/// `ENTRIES * group` in each byte.
+const GROUP_OF_BYTE: u64 = 0x7060_5040_3020_1000;
+const BYTES: u64 = u64::MAX / 0xff;
 
-/// The lowest bit of an f32's exponent: set in 1.0, as are the six after it, and no other.
-const EXPONENT: u32 = f32::MANTISSA_DIGITS - 1;
-
-/// Zero if both halves of a word are 0.0 or 1.0: seven bits are all set or all clear, and the others are clear.
+/// The highest bit of each byte whose code is not zero: a code is below 16, and only then does the sum reach there.
 #[inline(always)]
-fn other_bits(word: u64) -> u64 {
-    const BOTH: u64 = 1 << 32 | 1;
-    const ONE: u64 = BOTH * 1.0_f32.to_bits() as u64;
-    const NEIGHBOURS: u64 = ONE >> 1 & ONE;
-    word & !ONE | (word ^ word >> 1) & NEIGHBOURS
+fn not_zero(codes: u64) -> u64 {
+    (codes + 0x7f * BYTES) & (0x80 * BYTES)
 }
 
 /// Keeps the rows of a chunk as they are, with all codes.
 #[inline(always)]
-fn keep(codes: &[[u8; GROUPS]], entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
-    for (entries, codes) in entries.iter_mut().zip(codes) {
-        *entries = all_entries(codes);
+fn keep(words: &[u32], entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
+    for (entries, word) in entries.iter_mut().zip(words) {
+        *entries = (codes_of(*word) | GROUP_OF_BYTE).to_le_bytes();
     }
     order.iter_mut().zip(0..).for_each(|(order, row)| *order = row);
     *ends = Ends::default();
-    ends[GROUPS] = codes.len() as u16;
-}
-
-#[inline(always)]
-fn all_entries(codes: &[u8; GROUPS]) -> [u8; GROUPS] {
-    std::array::from_fn(|group| (ENTRIES * group) as u8 | codes[group])
+    ends[GROUPS] = words.len() as u16;
 }
 
 /// Sorts the rows of a chunk by how many of their codes are not zero, and lists these.
 #[inline(always)]
-fn sort(codes: &[[u8; GROUPS]], entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
-    // A code is below 16: only where it is not zero does this sum reach the byte's highest bit.
-    let count = |codes: &[u8; GROUPS]| {
-        const BYTES: u64 = u64::MAX / 0xff;
-        let count = ((u64::from_le_bytes(*codes) + 0x7f * BYTES) & (0x80 * BYTES)).count_ones() as usize;
+fn sort(arch: Arch, words: &[u32], entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
+    let count = |not_zero: u64| {
+        let count = not_zero.count_ones() as usize;
         if count < DENSE { count } else { GROUPS }
     };
     let mut slots = [0; GROUPS + 2];
-    codes.iter().for_each(|codes| slots[count(codes) + 1] += 1);
+    words.iter().for_each(|word| slots[count(not_zero(codes_of(*word))) + 1] += 1);
     for i in 1..slots.len() {
         slots[i] += slots[i - 1];
     }
-    for (row, codes) in (0..).zip(codes) {
-        let count = count(codes);
+    for (row, word) in (0..).zip(words) {
+        let codes = codes_of(*word);
+        let not_zero = not_zero(codes);
+        let count = count(not_zero);
         let slot = &mut slots[count];
         order[usize::from(*slot)] = row;
-        let entries = &mut entries[usize::from(*slot)];
+        let all = codes | GROUP_OF_BYTE;
+        let kept = if count == GROUPS { all } else { compress(arch, all, (not_zero >> 7) * 0xff) };
+        entries[usize::from(*slot)] = kept.to_le_bytes();
         *slot += 1;
-        if count == GROUPS {
-            *entries = all_entries(codes);
-        } else {
-            let mut len = 0;
-            for (group, code) in codes.iter().enumerate() {
-                entries[len % GROUPS] = (ENTRIES * group) as u8 | code;
-                len += usize::from(*code != 0);
-            }
-        }
     }
     // Each slot has moved to where its rows end.
     ends.copy_from_slice(&slots[..=GROUPS]);
+}
+
+/// The bytes where `mask` is set, side by side from the lowest on.
+#[inline(always)]
+fn compress(arch: Arch, bytes: u64, mask: u64) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if matches!(arch, Arch::V3(_) | Arch::V4(_)) {
+        // SAFETY: BMI2 is one of the features that these two stand for.
+        return unsafe { std::arch::x86_64::_pext_u64(bytes, mask) };
+    }
+    let _ = arch;
+    let (mut kept, mut len) = (0, 0);
+    for group in 0..GROUPS {
+        let byte = mask >> (8 * group) & 0xff;
+        kept |= (bytes >> (8 * group) & byte) << (8 * len);
+        len += (byte & 1) as usize;
+    }
+    kept
+}
+
+/// Transposes squares of bits side by side: bit j of word i becomes bit i of word j (Warren, Hacker's Delight, 7-3).
+#[inline(always)]
+fn transpose(squares: &mut [[u32; SQUARES]; DEPTH]) {
+    let mut mask = u32::MAX;
+    for distance in [16, 8, 4, 2, 1] {
+        mask ^= mask << distance;
+        for i in (0..DEPTH).filter(|i| i & distance == 0) {
+            let (rows, later) = squares.split_at_mut(i + distance);
+            for (a, b) in rows[i].iter_mut().zip(&mut later[0]) {
+                let swap = (*a >> distance ^ *b) & mask;
+                *a ^= swap << distance;
+                *b ^= swap;
+            }
+        }
+    }
 }

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::{
     codes::{Codes, DEPTH, ENTRIES, GROUP, GROUPS},
     matrix::Matrix,
+    units::WORD,
 };
 
 /// Rows that one table serves, at most: their sums stay in the second cache.
@@ -37,10 +38,10 @@ pub struct Term<'a> {
 pub struct Part<'a> {
     /// Its rows.
     pub rows: Range<usize>,
-    /// Its columns; the first is a multiple of four.
+    /// Its columns; the first is a multiple of [`WORD`].
     pub columns: Range<usize>,
-    sums: &'a [f32],
-    stride: usize,
+    pub sums: &'a [f32],
+    pub stride: usize,
 }
 
 impl Part<'_> {
@@ -58,9 +59,9 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
         assert_eq!((left.shape(), right.columns), ((rows, right.rows), columns));
     }
     let threads = rayon::current_num_threads();
-    // A strip begins at a multiple of four columns, as the random numbers come by fours.
+    // A strip begins with a word of states; random numbers come by fours.
     let lanes = arch.dispatch(Lanes);
-    let unit = lanes.max(4);
+    let unit = WORD;
     let units = columns.div_ceil(unit);
     let strips = units.div_ceil(VECTORS * lanes / unit).next_multiple_of(threads).min(units);
     let chunk = terms[0].left.chunk();

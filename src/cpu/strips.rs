@@ -3,20 +3,20 @@
 use std::{marker::PhantomData, ops::Range};
 
 /// A row-major matrix whose parts are lent to several threads at a time.
-pub struct Strips<'a> {
-    values: *mut f32,
+pub struct Strips<'a, T> {
+    values: *mut T,
     len: usize,
     width: usize,
-    matrix: PhantomData<&'a mut [f32]>,
+    matrix: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: the pointer stands for a mutable borrow of floats, which may be sent; `row` asks its callers for parts that
+// SAFETY: the pointer stands for a mutable borrow of what may be sent; `row` asks its callers for parts that
 // don't overlap.
-unsafe impl Sync for Strips<'_> {}
+unsafe impl<T: Send> Sync for Strips<'_, T> {}
 
-impl<'a> Strips<'a> {
+impl<'a, T> Strips<'a, T> {
     /// A matrix with rows of `width`.
-    pub fn new(values: &'a mut [f32], width: usize) -> Self {
+    pub fn new(values: &'a mut [T], width: usize) -> Self {
         Self { values: values.as_mut_ptr(), len: values.len(), width, matrix: PhantomData }
     }
 
@@ -25,7 +25,7 @@ impl<'a> Strips<'a> {
     /// # Safety
     /// As long as this borrow lives, no other may contain one of these elements.
     #[expect(clippy::mut_from_ref, reason = "that the parts don't overlap is the caller's promise")]
-    pub unsafe fn row(&self, row: usize, columns: &Range<usize>) -> &mut [f32] {
+    pub unsafe fn row(&self, row: usize, columns: &Range<usize>) -> &mut [T] {
         assert!(columns.start <= columns.end && columns.end <= self.width);
         assert!(row * self.width + columns.end <= self.len);
         // SAFETY: within the matrix, by the assertions; not shared, by the caller's promise.

@@ -1,0 +1,177 @@
+//! The units of a layer as the native path keeps them: states that were drawn are bits.
+
+use std::borrow::Cow;
+
+use pulp::{Simd, WithSimd};
+
+use crate::{
+    backend::Params,
+    data::RowLayout,
+    host::{HostUnits, Uniforms},
+};
+
+/// States to a word. The parts of a sum begin at whole words, so that threads never share one.
+pub const WORD: usize = u16::BITS as usize;
+
+/// What the states of a row are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// 0 or 1: its bits.
+    #[default]
+    Binary,
+    /// Its means, which nothing was drawn from.
+    Means,
+    /// Other numbers.
+    Real,
+}
+
+/// Means and states, rows × width.
+#[derive(Default)]
+pub struct Units {
+    /// Units in a row.
+    pub width: usize,
+    /// p(unit = 1).
+    pub means: Vec<f32>,
+    /// Rows × words, an even number of words: [`WORD`] states in each, from its lowest bit up; those beyond the width are
+    /// clear.
+    pub bits: Vec<u16>,
+    /// States that are not bits.
+    pub real: Vec<f32>,
+    /// One for each row.
+    pub kinds: Vec<Kind>,
+}
+
+impl Units {
+    /// Words in a row.
+    pub fn words(&self) -> usize {
+        (self.width.div_ceil(WORD)).next_multiple_of(2)
+    }
+
+    /// Whether the states of the first rows are all bits.
+    pub fn are_binary(&self, rows: usize) -> bool {
+        self.kinds[..rows].iter().all(|&kind| kind == Kind::Binary)
+    }
+
+    /// The bits of a row, so many words at a time.
+    pub fn row_bits(&self, row: usize) -> &[u16] {
+        &self.bits[row * self.words()..][..self.words()]
+    }
+
+    /// The states of a row, from `scratch` if need be.
+    #[inline(always)]
+    pub fn row<'a>(&'a self, row: usize, scratch: &'a mut [f32]) -> &'a [f32] {
+        let range = row * self.width..(row + 1) * self.width;
+        match self.kinds[row] {
+            Kind::Means => &self.means[range],
+            Kind::Real => &self.real[range],
+            Kind::Binary => {
+                for (states, word) in scratch.chunks_mut(WORD).zip(self.row_bits(row)) {
+                    states.iter_mut().zip(0..).for_each(|(state, bit)| *state = f32::from(word >> bit & 1));
+                }
+                scratch
+            }
+        }
+    }
+
+    /// The states of the first rows as numbers.
+    pub fn states(&self, rows: usize) -> Cow<'_, [f32]> {
+        let all = |kind| self.kinds[..rows].iter().all(|&other| other == kind);
+        let len = rows * self.width;
+        if all(Kind::Means) {
+            return self.means[..len].into();
+        } else if all(Kind::Real) {
+            return self.real[..len].into();
+        }
+        let mut states = vec![0.0; len];
+        let mut scratch = vec![0.0; self.width];
+        for (row, states) in states.chunks_mut(self.width).enumerate() {
+            states.copy_from_slice(self.row(row, &mut scratch));
+        }
+        states.into()
+    }
+}
+
+impl HostUnits for Units {
+    fn new(width: usize, rows: usize) -> Self {
+        let mut units = Self { width, kinds: vec![Kind::Binary; rows], ..Self::default() };
+        units.means = vec![0.0; rows * width];
+        units.real = vec![0.0; rows * width];
+        units.bits = vec![0; rows * units.words()];
+        units
+    }
+
+    fn write(&mut self, means: &[f32], states: &[f32]) {
+        self.means[..means.len()].copy_from_slice(means);
+        self.real[..states.len()].copy_from_slice(states);
+        let words = self.words();
+        let rows = states.chunks(self.width).zip(self.bits.chunks_mut(words)).zip(&mut self.kinds);
+        for ((states, bits), kind) in rows {
+            let binary = states.iter().all(|&state| state == 0.0 || state == 1.0);
+            *kind = if binary { Kind::Binary } else { Kind::Real };
+            bits.fill(0);
+            for (unit, _) in states.iter().enumerate().filter(|&(_, &state)| state == 1.0) {
+                bits[unit / WORD] |= 1 << (unit % WORD);
+            }
+        }
+    }
+
+    fn read(&self, rows: usize) -> (Vec<f32>, Vec<f32>) {
+        (self.means[..rows * self.width].to_vec(), self.states(rows).into_owned())
+    }
+}
+
+/// The bits of a packed row.
+pub fn copy_bits(packed: &[u32], bits: &mut [u16]) {
+    for (pair, word) in bits.as_chunks_mut::<2>().0.iter_mut().zip(packed) {
+        *pair = [*word as u16, (word >> WORD) as u16];
+    }
+}
+
+/// A packed row of bytes to draw from: each is the probability of its unit.
+pub struct Binarize<'a> {
+    pub params: &'a Params,
+    pub layout: RowLayout,
+    pub packed: &'a [u32],
+    pub uniforms: Uniforms<'a>,
+    /// The row, for its random numbers.
+    pub row: usize,
+    /// Room for its values and its uniforms, whole words; values beyond the last unit are zero, which draws nothing.
+    pub scratch: &'a mut [Vec<f32>; 2],
+    pub bits: &'a mut [u16],
+}
+
+impl WithSimd for Binarize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { params, layout, packed, uniforms, row, scratch: [values, buffer], bits } = self;
+        layout.unpack(packed, values);
+        uniforms.fill(params, layout.units, row, 0, buffer);
+        let words = values.as_chunks().0.iter().zip(buffer.as_chunks().0);
+        for (word, (values, uniforms)) in bits.iter_mut().zip(words) {
+            *word = draw(simd, uniforms, values);
+        }
+    }
+}
+
+/// The states of the units of a word: u < mean.
+#[inline(always)]
+pub fn draw<S: Simd>(simd: S, uniforms: &[f32; WORD], means: &[f32; WORD]) -> u16 {
+    let vectors = S::as_simd_f32s(uniforms).0.iter().zip(S::as_simd_f32s(means).0);
+    vectors
+        .zip((0..).step_by(S::F32_LANES))
+        .fold(0, |bits, ((u, mean), lane)| bits | bits_of::<S>(simd.less_than_f32s(*u, *mean)) << lane)
+}
+
+/// A mask as bits, the first lane's lowest.
+#[inline(always)]
+fn bits_of<S: Simd>(mask: S::m32s) -> u16 {
+    let bytes = bytemuck::bytes_of(&mask);
+    // AVX-512 has its masks as bits; others have all bits of a lane alike.
+    if let (2, &[low, high]) = (S::F32_LANES / 8, bytes) {
+        return u16::from_le_bytes([low, high]);
+    }
+    let lanes = bytes.chunks(bytes.len() / S::F32_LANES);
+    lanes.enumerate().fold(0, |bits, (lane, bytes)| bits | u16::from(bytes[0] & 1) << lane)
+}
