@@ -185,7 +185,8 @@ pub struct EvalReport {
 /// Reads and checks a model and its data, and computes everything there is to know.
 ///
 /// # Errors
-/// [`Error::Usage`], [`Error::Data`], [`Error::Read`] and [`Error::Model`] for input that cannot be used; [`Error::Device`].
+/// [`crate::Error::Usage`], [`crate::Error::Data`], [`crate::Error::Read`] and [`crate::Error::Model`] for input that cannot
+/// be used; [`crate::Error::Device`].
 pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     let ais = AisOptions { chains: options.chains, temperatures: options.temperatures, seed: options.seed };
     ais.check()?;
@@ -254,7 +255,7 @@ impl Evaluator {
     /// Makes room beside the model. Without options for annealed importance sampling, log Z is found by enumeration.
     ///
     /// # Errors
-    /// [`Error::Device`] when there is no room, [`Error::Usage`] for options out of range.
+    /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
     pub fn new(backend: &mut dyn Backend, shape: Shape, ais: Option<AisOptions>) -> Result<Self> {
         let layout = Rows::from_bits(shape.visible, &[]).layout();
         let data = backend.data(layout, PART)?;
@@ -274,7 +275,7 @@ impl Evaluator {
     /// ([`Dataset::threshold`], [`Dataset::sample`]).
     ///
     /// # Errors
-    /// [`Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`Error::Device`].
+    /// [`crate::Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`crate::Error::Device`].
     pub fn run(&self, backend: &mut dyn Backend, rbm: &Rbm, dataset: &Dataset) -> Result<Likelihood> {
         let (train, test) = (&dataset.train.rows, dataset.test.as_ref().map(|test| &test.rows));
         let is_packed = |rows: &Rows| rows.layout().packing == Packing::Bits;
