@@ -166,12 +166,6 @@ impl Rows {
         Self { layout: self.layout, words: rows.iter().flat_map(|&row| self.row(row)).copied().collect() }
     }
 
-    /// The least and the greatest value.
-    pub fn range(&self) -> (f32, f32) {
-        let values = (0..self.len()).flat_map(|row| self.values(row));
-        values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
-    }
-
     /// Adds rows of the same layout at the end.
     pub fn append(&mut self, mut more: Self) {
         assert_eq!(self.layout, more.layout, "rows of one layout");
