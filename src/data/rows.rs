@@ -82,8 +82,15 @@ impl Rows {
     pub fn from_bytes(units: usize, bytes: &[u8], scale: f32) -> Self {
         assert!(units > 0 && bytes.len().is_multiple_of(units), "rows of {units} bytes in {}", bytes.len());
         let layout = RowLayout { units, packing: Packing::Bytes, scale };
-        let word = |four: &[u8]| four.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
-        Self { layout, words: bytes.chunks(units).flat_map(|row| row.chunks(4).map(word)).collect() }
+        let mut words = Vec::with_capacity(bytes.len() / units * layout.words());
+        for row in bytes.chunks(units) {
+            let (fours, rest) = row.as_chunks();
+            words.extend(fours.iter().map(|four| u32::from_le_bytes(*four)));
+            if !rest.is_empty() {
+                words.push(rest.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)));
+            }
+        }
+        Self { layout, words }
     }
 
     /// Binary rows.
@@ -155,8 +162,10 @@ impl Rows {
     /// The mean of each unit over all rows: for binary rows, the share of cases in which it is on.
     pub fn density(&self) -> Vec<f64> {
         let mut sums = vec![0.0; self.layout.units];
-        for row in 0..self.len() {
-            sums.iter_mut().zip(self.values(row)).for_each(|(sum, x)| *sum += f64::from(x));
+        let mut values = vec![0.0; self.layout.units];
+        for row in self.words.chunks(self.layout.words()) {
+            self.layout.unpack(row, &mut values);
+            sums.iter_mut().zip(&values).for_each(|(sum, x)| *sum += f64::from(*x));
         }
         sums.iter().map(|sum| sum / self.len() as f64).collect()
     }
@@ -193,13 +202,23 @@ impl Rows {
         if self.layout.packing == Packing::Bits {
             return self;
         }
-        let mut uniforms = vec![0.0; self.layout.units];
-        let mut bits = Vec::with_capacity(self.len() * self.layout.units);
+        self.above(|row, limits| rng::fill(seed, step, Stream::Evaluation.draw(0), row as u32, 0, limits))
+    }
+
+    /// Binary rows: a unit is on where its value is above its limit. Limits begin as 0.5, and are set row by row.
+    fn above(self, set_limits: impl Fn(usize, &mut [f32])) -> Self {
+        let layout = RowLayout { packing: Packing::Bits, scale: 1.0, ..self.layout };
+        let mut words = Vec::with_capacity(self.len() * layout.words());
+        let (mut values, mut limits) = (vec![0.0; layout.units], vec![0.5; layout.units]);
         for row in 0..self.len() {
-            rng::fill(seed, step, Stream::Evaluation.draw(0), row as u32, 0, &mut uniforms);
-            bits.extend(self.values(row).zip(&uniforms).map(|(x, u)| *u < x));
+            self.layout.unpack(self.row(row), &mut values);
+            set_limits(row, &mut limits);
+            words.extend(values.chunks(32).zip(limits.chunks(32)).map(|(values, limits)| {
+                let bits = values.iter().zip(limits).zip(0..);
+                bits.fold(0, |word, ((value, limit), bit)| word | u32::from(value > limit) << bit)
+            }));
         }
-        Self::from_bits(self.layout.units, &bits)
+        Self { layout, words }
     }
 
     pub(super) fn invert(self) -> Self {
@@ -231,9 +250,7 @@ impl Rows {
         if self.layout.packing == Packing::Bits {
             return self;
         }
-        let bits: Vec<bool> =
-            (0..self.len()).flat_map(|row| self.values(row).map(|x| x > 0.5).collect::<Vec<_>>()).collect();
-        Self::from_bits(self.layout.units, &bits)
+        self.above(|_, _| {})
     }
 }
 
