@@ -27,7 +27,7 @@ use crate::{
 use activation::{Activation, Finish};
 use codes::Codes;
 use lookup::{Part, Term};
-use math::{dot, long_dot, sum_of_softplus};
+use math::{dot, long_dot, squared_distance, sum_of_softplus};
 use matrix::{Matrix, product};
 use multiply_add::MultiplyAdd;
 use strips::Strips;
@@ -503,13 +503,16 @@ impl HostKernels for Cpu {
         reconstruction: &Units,
         values: &mut [f32],
     ) {
-        let units = visible.width;
+        let (units, arch) = (visible.width, self.arch);
         let rows = reconstruction.means.par_chunks(units).enumerate();
         values[..params.rows as usize].par_iter_mut().zip(rows).for_each_init(
             || vec![0.0; units],
             |scratch, (value, (row, p))| {
-                let x = visible.row(row, scratch);
-                *value += x.iter().zip(p).map(|(x, p)| f64::from(x - p).powi(2)).sum::<f64>() as f32;
+                *value += vectorize(
+                    arch,
+                    #[inline(always)]
+                    || squared_distance(visible.row(row, scratch), p),
+                );
             },
         );
     }

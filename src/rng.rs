@@ -112,10 +112,15 @@ fn philox_lanes(group: u32, [chain, draw, step]: [u32; 3], [mut k0, mut k1]: [u3
 pub fn fill(seed: u64, step: u32, draw: u32, chain: u32, first: u32, uniforms: &mut [f32]) {
     debug_assert!(first.is_multiple_of(4), "a counter has the numbers of four units");
     for (group, uniforms) in (first / 4..).step_by(LANES).zip(uniforms.chunks_mut(BLOCK)) {
-        let numbers = philox_lanes(group, [chain, draw, step], key(seed)).map(uniform);
-        match uniforms.as_mut_array() {
-            Some(uniforms) => *uniforms = numbers,
-            None => uniforms.copy_from_slice(&numbers[..uniforms.len()]),
+        let words = philox_lanes(group, [chain, draw, step], key(seed));
+        // A loop of a length that is known has no remainder.
+        match uniforms.as_mut_array::<BLOCK>() {
+            Some(uniforms) => {
+                for (number, word) in uniforms.iter_mut().zip(words) {
+                    *number = uniform(word);
+                }
+            }
+            None => uniforms.iter_mut().zip(words).for_each(|(number, word)| *number = uniform(word)),
         }
     }
 }

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::{backend::Params, host::Uniforms, rng::BLOCK};
 
+/// Vectors that are finished together.
+const TOGETHER: usize = 4;
+
 /// A layer that takes the sums of its units and becomes their means and states.
 pub struct Activation<'a> {
     params: &'a Params,
@@ -37,41 +40,73 @@ impl<'a> Activation<'a> {
     /// No other thread may be at these units.
     #[inline(always)]
     unsafe fn finish<S: Simd>(&self, simd: S, row: usize, columns: &Range<usize>, sums: &[f32]) {
-        let Self { params, bias, uniforms, .. } = self;
         // SAFETY: as the caller promises; a part's first column is a word's first.
         let (means, bits) = unsafe {
             let words = columns.start / WORD..columns.end.div_ceil(WORD);
             (self.means.row(row, columns), self.bits.row(row, &words))
         };
-        let beta = params.beta;
-        let mut numbers = [0.0; BLOCK];
-        for (at, word) in (0..columns.len()).step_by(WORD).zip(bits) {
-            let (unit, end) = (columns.start + at, columns.len().min(at + WORD));
-            let (sums, bias) = (padded(&sums[at..end]), padded(&bias[unit..columns.end]));
-            let mean = std::array::from_fn(|lane| sigmoid(beta * (sums[lane] + bias[lane])));
-            match means[at..end].as_mut_array() {
-                Some(means) => *means = mean,
-                None => means[at..end].copy_from_slice(&mean[..end - at]),
+        let (sums, last_sums) = S::as_simd_f32s(sums);
+        let (bias, last_bias) = S::as_simd_f32s(&self.bias[columns.clone()]);
+        let (mean_vectors, last_means) = S::as_mut_simd_f32s(means);
+        let ((sums, more_sums), (bias, more_bias)) =
+            (sums.as_chunks::<TOGETHER>(), bias.as_chunks::<TOGETHER>());
+        let (mean_vectors, more_means) = mean_vectors.as_chunks_mut::<TOGETHER>();
+        for ((means, sums), bias) in mean_vectors.iter_mut().zip(sums).zip(bias) {
+            self.activate::<S, TOGETHER>(simd, sums, bias, means);
+        }
+        match more_means.len() {
+            1 => self.activate::<S, 1>(simd, more_sums, more_bias, more_means),
+            2 => self.activate::<S, 2>(simd, more_sums, more_bias, more_means),
+            3 => self.activate::<S, 3>(simd, more_sums, more_bias, more_means),
+            _ => {}
+        }
+        if !last_means.is_empty() {
+            let (sums, bias) = (simd.partial_load_f32s(last_sums), simd.partial_load_f32s(last_bias));
+            let mut vector = [sums];
+            self.activate::<S, 1>(simd, &[sums], &[bias], &mut vector);
+            simd.partial_store_f32s(last_means, vector[0]);
+        }
+
+        if !self.params.has(Params::SAMPLE) {
+            return;
+        }
+        let blocks = means.chunks(BLOCK).zip(bits.chunks_mut(BLOCK / WORD));
+        for ((means, bits), first) in blocks.zip(columns.clone().step_by(BLOCK)) {
+            let mut uniforms = [0.0; BLOCK];
+            self.uniforms.fill(self.params, self.bias.len(), row, first, &mut uniforms);
+            let (means, last) = means.as_chunks();
+            let uniforms = uniforms.as_chunks().0;
+            for (word, (means, uniforms)) in bits.iter_mut().zip(means.iter().zip(uniforms)) {
+                *word = draw(simd, uniforms, means);
             }
-            if params.has(Params::SAMPLE) {
-                if at % BLOCK == 0 {
-                    uniforms.fill(params, self.bias.len(), row, unit, &mut numbers);
-                }
-                let uniforms = &numbers.as_chunks().0[at % BLOCK / WORD];
-                *word = draw(simd, uniforms, &mean) & (u16::MAX >> (WORD - (end - at)));
+            if let (false, Some(word)) = (last.is_empty(), bits.last_mut()) {
+                // Zeros beyond the last unit draw nothing.
+                let mut padded = [0.0; WORD];
+                padded[..last.len()].copy_from_slice(last);
+                *word = draw(simd, &uniforms[means.len()], &padded);
             }
         }
     }
-}
 
-/// The first units of a word; zeros beyond the end.
-#[inline(always)]
-fn padded(values: &[f32]) -> [f32; WORD] {
-    values.first_chunk().copied().unwrap_or_else(|| {
-        let mut word = [0.0; WORD];
-        word[..values.len()].copy_from_slice(values);
-        word
-    })
+    /// means = σ(β(sums + bias)).
+    #[inline(always)]
+    fn activate<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        sums: &[S::f32s],
+        bias: &[S::f32s],
+        means: &mut [S::f32s],
+    ) {
+        let beta = simd.splat_f32s(self.params.beta);
+        let mut x = [beta; N];
+        for (x, (sum, bias)) in x.iter_mut().zip(sums.iter().zip(bias)) {
+            *x = simd.mul_f32s(beta, simd.add_f32s(*sum, *bias));
+        }
+        sigmoid(simd, &mut x);
+        for (mean, x) in means.iter_mut().zip(x) {
+            *mean = x;
+        }
+    }
 }
 
 /// A part of a layer to finish.

@@ -1,27 +1,67 @@
 //! Functions that the compiler vectorises, where libm's are calls.
 
+use pulp::Simd;
+
+/// Beyond this, e^x is taken as at it.
+const LARGEST: f32 = 87.0;
+/// 1.5 · 2^23: adding it leaves an integer in the lower bits.
+const ROUND: f32 = 12_582_912.0;
+/// ln 2 in two parts, the first of which has few bits.
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+/// (e^r − 1 − r) / r², the highest power first.
+const POLYNOMIAL: [f32; 6] = [1.987_569_2e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
+/// Of an f32's exponent.
+const BIAS: u32 = 127;
+
 /// e^x to about 2e-7 relative, for x within ±87: 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial for e^r (Cephes'
 /// `expf`, Moshier 1989).
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2^23: adding it leaves an integer in the lower bits
-    let x = x.clamp(-87.0, 87.0);
+    let x = x.clamp(-LARGEST, LARGEST);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
-    let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
-    let mut y = 1.987_569_2e-4;
-    for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
-        y = y * r + coefficient;
-    }
+    let r = (x - n * LN_2[0]) - n * LN_2[1];
+    let y = POLYNOMIAL.into_iter().fold(0.0, |y, coefficient| y * r + coefficient);
     let y = y * r * r + r + 1.0;
-    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(BIAS << 23));
     y * power
 }
 
-/// 1 / (1 + e^−x).
+/// Each x to 1 / (1 + e^−x) to about 2e-7, with `exp`'s polynomial. The vectors go side by side, stage by stage: a stage
+/// waits for the one before it, and a single vector would leave most of the processor idle. Loops, since closures in
+/// functions of the standard library would not be compiled for the instruction set at hand.
 #[inline(always)]
-pub fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
+pub fn sigmoid<S: Simd, const N: usize>(simd: S, x: &mut [S::f32s; N]) {
+    let one = simd.splat_f32s(1.0);
+    let (least, largest) = (simd.splat_f32s(-LARGEST), simd.splat_f32s(LARGEST));
+    let (round, log2_e) = (simd.splat_f32s(ROUND), simd.splat_f32s(-std::f32::consts::LOG2_E));
+    let [high, low] = [simd.splat_f32s(-LN_2[0]), simd.splat_f32s(-LN_2[1])];
+    let (zero, mut shifted) = (simd.splat_f32s(0.0), *x);
+    for x in &mut *x {
+        *x = simd.min_f32s(simd.max_f32s(*x, least), largest);
+    }
+    for (shifted, x) in shifted.iter_mut().zip(&*x) {
+        *shifted = simd.mul_add_e_f32s(*x, log2_e, round);
+    }
+    for (shifted, x) in shifted.iter().zip(&mut *x) {
+        let n = simd.sub_f32s(*shifted, round);
+        *x = simd.mul_add_e_f32s(n, low, simd.mul_add_e_f32s(n, high, simd.sub_f32s(zero, *x)));
+    }
+    let mut y = [simd.splat_f32s(POLYNOMIAL[0]); N];
+    for coefficient in &POLYNOMIAL[1..] {
+        let coefficient = simd.splat_f32s(*coefficient);
+        for (y, r) in y.iter_mut().zip(&*x) {
+            *y = simd.mul_add_e_f32s(*y, *r, coefficient);
+        }
+    }
+    for (y, r) in y.iter_mut().zip(&*x) {
+        *y = simd.mul_add_e_f32s(*y, simd.mul_f32s(*r, *r), simd.add_f32s(*r, one));
+    }
+    for ((x, y), shifted) in x.iter_mut().zip(y).zip(shifted) {
+        let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
+        let power = simd.transmute_f32s_u32s(simd.add_u32s(exponent, simd.splat_u32s(BIAS << 23)));
+        *x = simd.div_f32s(one, simd.mul_add_e_f32s(y, power, one));
+    }
 }
 
 /// Σ_j softplus(β(x_j + b_j)) to about 1e-6: max(x, 0) summed, and log(1 + e^−|x|) as the logarithm of a product, which
@@ -65,6 +105,18 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     for (x, y) in x.chunks(16).zip(y.chunks(16)) {
         for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
             *sum += x * y;
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Σ (x − y)², likewise.
+#[inline(always)]
+pub fn squared_distance(x: &[f32], y: &[f32]) -> f32 {
+    let mut sums = [0.0; 16];
+    for (x, y) in x.chunks(16).zip(y.chunks(16)) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += (x - y) * (x - y);
         }
     }
     sums.iter().sum()
