@@ -2,7 +2,7 @@
 
 use rbm_gpu::{config::TrainConfig, data::Source, exact, train::Trainer};
 
-fn main() -> rbm_gpu::Result<()> {
+pub fn main() -> rbm_gpu::Result<()> {
     let config = TrainConfig {
         data: Source::BarsAndStripes(4),
         hidden: 16,

@@ -1,4 +1,4 @@
-// v = the rows of a minibatch, unpacked from bits or bytes; with SAMPLE, v_i = u_i < value.
+// v = the rows of a minibatch, unpacked from bits, bytes or floats; with SAMPLE, v_i = u_i < value.
 // data is packed rows, order the cases in the order of the epoch, states rows × visible units, row-major.
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> data: array<u32>;
@@ -29,6 +29,15 @@ fn unpack(case_index: u32, group: u32) -> vec4<f32> {
     if has(BITS) {
         let word = data[case_index * ((params.visible + 31u) / 32u) + group / 8u];
         return vec4<f32>((vec4(word) >> (vec4(0u, 1u, 2u, 3u) + vec4(4u * (group % 8u)))) & vec4(1u));
+    }
+    if has(FLOATS) {
+        // The last group may reach past the data: what it finds there belongs to no unit.
+        let first = case_index * params.visible + 4u * group;
+        let last = arrayLength(&data) - 1u;
+        return bitcast<vec4<f32>>(vec4(
+            data[min(first, last)], data[min(first + 1u, last)],
+            data[min(first + 2u, last)], data[min(first + 3u, last)],
+        ));
     }
     let word = data[case_index * ((params.visible + 3u) / 4u) + group];
     return vec4<f32>((vec4(word) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u)) * params.data_scale;

@@ -7,7 +7,7 @@
 
 use crate::{
     config::DeviceChoice,
-    data::RowLayout,
+    data::{Packing, RowLayout},
     error::Result,
     rbm::{Layer, Rbm, Shape},
     rng::Stream,
@@ -86,6 +86,8 @@ impl Params {
     pub const HOST_UNIFORMS: u32 = 2;
     /// Data rows hold one bit a unit, not one byte.
     pub const BITS: u32 = 4;
+    /// Data rows hold 32-bit floating-point numbers.
+    pub const FLOATS: u32 = 1024;
     /// The update is centred at the offsets.
     pub const CENTRED: u32 = 8;
     /// The update is Adam's.
@@ -135,7 +137,12 @@ impl Params {
 
     /// The same for data rows laid out so.
     pub fn layout(self, layout: RowLayout) -> Self {
-        let flags = self.flags & !Self::BITS | if layout.bits { Self::BITS } else { 0 };
+        let packing = match layout.packing {
+            Packing::Bits => Self::BITS,
+            Packing::Bytes => 0,
+            Packing::Floats => Self::FLOATS,
+        };
+        let flags = self.flags & !(Self::BITS | Self::FLOATS) | packing;
         Self { flags, data_scale: layout.scale, ..self }
     }
 
@@ -310,7 +317,9 @@ pub trait Backend: Send {
         accepted: Values,
         trips: Values,
     );
-
+    /// v_i = x_i where the `mask`, one number a visible unit, is not 0: the states of `visible` become those of `known`
+    /// there.
+    fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units);
     /// b = the first numbers of `values`, one for each visible unit; W and c stay. What annealing changes on its way.
     fn set_visible_bias(&mut self, params: &Params, values: Values);
 

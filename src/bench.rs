@@ -20,7 +20,7 @@ use crate::{
     backend::DeviceInfo,
     check::{self, StepCheck},
     config::{DeviceChoice, check_sweeps},
-    data::{RowLayout, Rows, Source},
+    data::{Packing, RowLayout, Rows, Selection, Source},
     device::{self, Footprint},
     error::{Result, usage},
     rbm::Shape,
@@ -49,6 +49,9 @@ pub struct BenchOptions {
     /// Learn these data, made binary at 0.5, rather than random rows with half of the bits on; as for train
     #[arg(long, value_name = "DATA")]
     pub data: Option<Source>,
+    /// Which part of these data.
+    #[command(flatten)]
+    pub selection: Selection,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     pub device: DeviceChoice,
@@ -154,7 +157,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     checked(options)?;
     let &BenchOptions { batch, hidden, cd, .. } = options;
     let loaded = match &options.data {
-        Some(source) => Some(source.load()?.threshold().train.rows),
+        Some(source) => Some(options.selection.load(source)?.threshold().train.rows),
         None => None,
     };
     let visible = loaded.as_ref().map_or(options.visible, |rows| rows.layout().units);
@@ -168,7 +171,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         return usage!("--batch {batch} is larger than the data: there are {most} training cases");
     }
     let count = (options.rows.min(most) / batch).max(1) * batch;
-    let layout = RowLayout { units: visible, bits: true, scale: 1.0 };
+    let layout = RowLayout { units: visible, packing: Packing::Bits, scale: 1.0 };
     if !candidate.holds(layout, count, &footprint) {
         return usage!("there is no room for {count} rows of {visible} units; choose fewer --rows");
     }

@@ -1,10 +1,20 @@
 //! The command line: one function for each command, no mathematics.
 
 mod bench;
+mod data;
 mod devices;
 mod doctor;
 mod eval;
+mod exchange;
+mod filters;
+mod inpaint;
+mod manual;
+mod outputs;
+mod probe;
+mod reconstruct;
+mod sample;
 mod train;
+mod transform;
 mod verify;
 
 use std::{
@@ -39,7 +49,19 @@ enum Command {
         rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5"
     )]
     Train(Box<TrainConfig>),
+    /// Say what is in a data set, and show some of it
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu data mnist\n  \
+        rbm-gpu data fashion-mnist --classes sneaker,bag -o samples.png\n  \
+        rbm-gpu data digits.csv --label-column digit --divide-by 16\n  \
+        rbm-gpu data folder-of-pngs\n  \
+        rbm-gpu data arrays.npz --json\n\n\
+        A data set is mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files, a folder of PNGs (in \
+        train and test, and in a folder for each class, where there are such), an .npy file (cases × values, or cases × \
+        height × width), an .npz file (x_train, y_train, x_test, y_test), or a .csv file (a case a line).")]
+    Data(data::Options),
     /// List the devices, their limits, and which one auto takes
+    #[command(after_help = "Example:\n  rbm-gpu devices")]
     Devices,
     /// Say how good a model is: its likelihood, exactly or between two estimates, and more
     #[command(after_help = "Examples:\n  \
@@ -50,6 +72,56 @@ enum Command {
         Likelihoods are in nats a case, and only to be compared for data made binary in the same way. An estimate whose \
         bracket is wider than 1 nat is called unreliable, with the reason.")]
     Eval(EvalOptions),
+    /// Draw fantasy particles: what the model believes in
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu sample runs/mnist-1\n  \
+        rbm-gpu sample runs/mnist-1 --start data --steps 200 -o samples.png -o chain.gif --strip strip.png\n  \
+        rbm-gpu sample runs/mnist-1 --tempered 30 --chains 500 --show state -o samples.npy")]
+    Sample(Box<sample::Options>),
+    /// Show what the model makes of test cases: there and back
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu reconstruct runs/mnist-1\n  \
+        rbm-gpu reconstruct runs/mnist-1 --classes 4,9 --count 20 -o fours-and-nines.png\n  \
+        rbm-gpu reconstruct runs/mnist-1 -o reconstructions.npy")]
+    Reconstruct(Box<reconstruct::Options>),
+    /// Fill in what is missing from test cases, and say how well
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu inpaint runs/mnist-1\n  \
+        rbm-gpu inpaint runs/mnist-1 --mask random:0.5 --steps 500 -o noise.png\n  \
+        rbm-gpu inpaint runs/mnist-1 --mask hole.png --count 10000 -o inpainted.npy")]
+    Inpaint(Box<inpaint::Options>),
+    /// Write the features p(h|v) of a data set
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu transform runs/mnist-1 -o features.npz\n  \
+        rbm-gpu transform runs/mnist-1 digits.csv --set train -o features.npy\n\n\
+        An .npz file has x_train, y_train, x_test and y_test, and can be trained on: --data features.npz.")]
+    Transform(Box<transform::Options>),
+    /// Draw each hidden unit's weights as an image
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu filters runs/mnist-1\n  \
+        rbm-gpu filters model.safetensors --image 16x8 -o filters.png")]
+    Filters(filters::Options),
+    /// Write a model's arrays for NumPy, scikit-learn, PyTorch or a spreadsheet
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu export runs/mnist-1 -o model.npz\n  \
+        rbm-gpu export runs/mnist-1 --to safetensors --names rbms -o rbms.safetensors\n  \
+        rbm-gpu export runs/mnist-1 --to csv -o model-csv\n\n\
+        In Python: arrays = numpy.load(\"model.npz\"); rbm.components_ = arrays[\"components_\"], and so for \
+        intercept_hidden_ and intercept_visible_.")]
+    Export(exchange::ExportOptions),
+    /// Make a model from scikit-learn's or another program's arrays
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu import arrays.npz -o model.safetensors\n  \
+        rbm-gpu eval model.safetensors --data mnist\n\n\
+        In Python: numpy.savez(\"arrays.npz\", components_=rbm.components_, intercept_hidden_=rbm.intercept_hidden_, \
+        intercept_visible_=rbm.intercept_visible_)")]
+    Import(exchange::ImportOptions),
+    /// Say how much the features know of the classes: the test error of a logistic regression on them
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu probe runs/mnist-1\n  \
+        rbm-gpu probe runs/iris-1 --data iris.csv --label-column species --validation 0.2\n  \
+        rbm-gpu probe runs/mnist-1 --limit 10000 --json")]
+    Probe(Box<probe::Options>),
     /// Say why a run does not learn, from its data, its folder, its model, or a log of its costs
     #[command(after_help = "Examples:\n  \
         rbm-gpu doctor mnist\n  \
@@ -70,6 +142,17 @@ enum Command {
         rbm-gpu bench --data mnist --device cpu\n  \
         rbm-gpu bench --sweep --plot sweep.svg")]
     Bench(BenchOptions),
+    /// Print a script that completes this program's options
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu completions bash > ~/.local/share/bash-completion/completions/rbm-gpu\n  \
+        rbm-gpu completions zsh > ~/.zfunc/_rbm-gpu\n  \
+        rbm-gpu completions fish > ~/.config/fish/completions/rbm-gpu.fish")]
+    Completions(manual::CompletionOptions),
+    /// Print the manual page, or write one for each command
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu man | man -l -\n  \
+        rbm-gpu man -o man1")]
+    Man(manual::ManOptions),
 }
 
 impl Cli {
@@ -94,7 +177,18 @@ impl Cli {
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Train(config) => train::run(*config),
+        Command::Data(options) => data::run(&options),
         Command::Eval(options) => eval::run(&options),
+        Command::Sample(options) => sample::run(&options),
+        Command::Reconstruct(options) => reconstruct::run(&options),
+        Command::Inpaint(options) => inpaint::run(&options),
+        Command::Transform(options) => transform::run(&options),
+        Command::Filters(options) => filters::run(&options),
+        Command::Export(options) => exchange::export(&options),
+        Command::Import(options) => exchange::import(&options),
+        Command::Probe(options) => probe::run(&options),
+        Command::Completions(options) => manual::completions(&options),
+        Command::Man(options) => manual::man(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Devices => devices::run(),
         Command::Verify(options) => verify::run(&options),

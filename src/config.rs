@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::Source,
+    data::{Selection, Source},
     error::{Error, Result, usage},
 };
 
@@ -19,9 +19,14 @@ pub struct TrainConfig {
     #[arg(long, value_name = "WHAT", value_enum)]
     #[serde(skip)]
     pub preset: Option<Preset>,
-    /// Data set: mnist, bars-and-stripes:N, shifter, or a folder of IDX files (.gz or not)
+    /// Data set: mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files or of PNGs, or an .npy, .npz or
+    /// .csv file
     #[arg(long, value_name = "D", default_value_t = Self::default().data)]
     pub data: Source,
+    /// Which part of the data set is taken, and what its numbers mean.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub selection: Selection,
     /// Hidden units
     #[arg(long, value_name = "N", default_value_t = Self::default().hidden)]
     pub hidden: usize,
@@ -88,9 +93,6 @@ pub struct TrainConfig {
     /// The share of the run, at its end, over which the parameters are averaged into the model, from 0 to 1
     #[arg(long, value_name = "X", default_value_t = Self::default().average)]
     pub average: f64,
-    /// Turn the data around: 1 − x for every pixel x; eval does the same to the model's data
-    #[arg(long)]
-    pub invert: bool,
     /// Grey pixels: threshold (on above 0.5), sample (drawn anew for each minibatch), none (taken as they are)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().binarize)]
     pub binarize: Binarize,
@@ -123,6 +125,7 @@ impl Default for TrainConfig {
         Self {
             preset: None,
             data: Source::Mnist,
+            selection: Selection::default(),
             hidden: 500,
             epochs: 10,
             batch: 100,
@@ -144,7 +147,6 @@ impl Default for TrainConfig {
             lr_schedule: LearningRate::Constant,
             centred: Switch::Off,
             average: 0.0,
-            invert: false,
             binarize: Binarize::Sample,
             visible_states: VisibleStates::Sample,
             eval_every: None,
@@ -249,6 +251,7 @@ impl TrainConfig {
                 return usage!("--{option} must be at least 1, found 0");
             }
         }
+        self.selection.check()?;
         let sweeps = self.cd.map_or(self.k.clone(), ByEpoch::from);
         let option = if self.cd.is_some() { "cd" } else { "k" };
         sweeps.values().try_for_each(|k| check_sweeps(option, k))?;
@@ -546,7 +549,7 @@ macro_rules! serde_as_text {
 mod as_text {
     use crate::{
         config::{ByEpoch, DeviceChoice},
-        data::Source,
+        data::{ImageSize, Source},
     };
     use std::result::Result;
     serde_as_text!(DeviceChoice);
@@ -578,6 +581,7 @@ mod as_text {
             }
         }
     }
+    serde_as_text!(ImageSize);
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod activation;
 mod codes;
 mod lookup;
 mod math;
-mod matrix;
+pub(crate) mod matrix;
 mod multiply_add;
 mod optimizer;
 mod strips;
@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use crate::{
     backend::{DeviceInfo, Params},
-    data::RowLayout,
+    data::{Packing, RowLayout},
     host::{Fast, Host, HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
     reference::{self, Reference},
@@ -274,7 +274,8 @@ impl HostKernels for Cpu {
         let order = &order[params.first_row as usize..][..rows];
         let packed = order.par_iter().map(|&case| &words[case as usize * width..][..width]).enumerate();
         // A bit that is drawn with its own value as the probability stays what it is.
-        let kind = if layout.bits || params.has(Params::SAMPLE) { Kind::Binary } else { Kind::Real };
+        let is_bits = layout.packing == Packing::Bits;
+        let kind = if is_bits || params.has(Params::SAMPLE) { Kind::Binary } else { Kind::Real };
         let (units, words) = (visible.width, visible.words());
         visible.kinds[..rows].fill(kind);
         if kind == Kind::Real {
@@ -285,7 +286,7 @@ impl HostKernels for Cpu {
                     || layout.unpack(packed, states),
                 );
             });
-        } else if layout.bits {
+        } else if is_bits {
             packed
                 .zip(visible.bits.par_chunks_mut(words))
                 .with_min_len(64)
@@ -574,6 +575,29 @@ impl HostKernels for Cpu {
         trips: &mut [f32],
     ) {
         reference::swap(params, cold, hot, accepted, trips);
+    }
+
+    fn clamp_visible(&mut self, params: &Params, known: &Units, mask: &[f32], visible: &mut Units) {
+        let (width, words) = (visible.width, visible.words());
+        let mut masked = vec![0; words];
+        for (unit, _) in mask[..width].iter().enumerate().filter(|(_, mask)| **mask != 0.0) {
+            masked[unit / WORD] |= 1 << (unit % WORD);
+        }
+        let (mut scratch, mut states) = (vec![0.0; width], vec![0.0; width]);
+        for row in 0..params.rows as usize {
+            if visible.kinds[row] == Kind::Binary && known.kinds[row] == Kind::Binary {
+                let bits = visible.bits[row * words..].iter_mut().zip(known.row_bits(row)).zip(&masked);
+                bits.for_each(|((bits, known), mask)| *bits = *bits & !mask | known & mask);
+                continue;
+            }
+            states.copy_from_slice(visible.row(row, &mut scratch));
+            let known = known.row(row, &mut scratch).iter().zip(mask);
+            for (state, (known, _)) in states.iter_mut().zip(known).filter(|(_, (_, mask))| **mask != 0.0) {
+                *state = *known;
+            }
+            visible.real[row * width..][..width].copy_from_slice(&states);
+            visible.kinds[row] = Kind::Real;
+        }
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {

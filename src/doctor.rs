@@ -38,7 +38,7 @@ pub use finding::{Finding, Severity};
 
 use crate::{
     config::DeviceChoice,
-    data::{Dataset, Source},
+    data::{Dataset, Packing, Selection, Source},
     error::{Error, Result, usage},
 };
 use data::{DataFigures, Values};
@@ -52,6 +52,9 @@ pub struct DoctorOptions {
     /// Data sets (as for train), runs' folders, safetensors models, logs of costs (text or JSON lines), in any order
     #[arg(required = true, value_name = "DATA|RUN|MODEL|LOG")]
     pub subjects: Vec<PathBuf>,
+    /// What the data set's numbers mean, as for train
+    #[command(flatten)]
+    pub selection: Selection,
     /// Only these training cases, from A to before B
     #[arg(long, value_name = "A..B")]
     pub rows: Option<RowRange>,
@@ -217,8 +220,8 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     let named = match source {
         None => None,
         Some(source) => {
-            let dataset = source.load()?;
-            let values = values(&dataset, options)?;
+            let (dataset, unit) = load(&source, &options.selection)?;
+            let values = values(&dataset, options)?.times(unit);
             levels = Some(examination.data(&source, &values, dataset.train.labels.as_deref(), None));
             Some((source, dataset))
         }
@@ -246,6 +249,21 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     })
 }
 
+/// Data that are read although their values are not from 0 to 1 are divided by this, which loses nothing.
+const LARGE: f32 = (1_u64 << 40) as f32;
+
+/// The data set, and what its values were divided by so that they could be read: what is wrong with them is a finding.
+fn load(source: &Source, selection: &Selection) -> Result<(Dataset, f64)> {
+    match selection.load(source) {
+        Ok(dataset) => Ok((dataset, 1.0)),
+        Err(error @ Error::Data(_)) if selection.divide_by.is_none() => {
+            let wide = Selection { divide_by: Some(LARGE), ..selection.clone() };
+            wide.load(source).map_or(Err(error), |dataset| Ok((dataset, LARGE.into())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether a plateau of the log is a level of these data to the last digits: then they are the log's own.
 fn is_total_of(levels: &Levels, figures: &LogFigures) -> bool {
     let all = [levels.all_off, levels.all_on, levels.mean_image];
@@ -256,8 +274,8 @@ fn is_total_of(levels: &Levels, figures: &LogFigures) -> bool {
 /// The values that were asked for.
 fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a>> {
     let rows = &dataset.train.rows;
-    if options.scale.is_some() && rows.layout().bits {
-        return usage!("--scale is for data of bytes; these are bits, 0 or 1");
+    if options.scale.is_some() && rows.layout().packing != Packing::Bytes {
+        return usage!("--scale is for data of bytes; these are 0 and 1, or numbers between grey levels");
     }
     let values = Values::new(rows).divided_by(options.scale);
     match options.rows {
@@ -280,14 +298,18 @@ fn kind(subject: &Path) -> Result<Kind> {
     if subject.is_file() && extension == "safetensors" {
         return Ok(Kind::Model(subject.into()));
     }
-    // An array is data; every other file is read as a log.
-    if subject.is_file() && !["npy", "npz"].contains(&extension.as_str()) {
+    // A table is data unless its first line speaks of costs; every other file is read as a log.
+    let name = subject.to_string_lossy().to_lowercase();
+    let array = [".npy", ".npz", ".csv", ".tsv", ".npy.gz", ".csv.gz", ".tsv.gz"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    if subject.is_file() && (!array || log::is_table_of_costs(subject)) {
         return Ok(Kind::Log(subject.into()));
     }
     let text = subject.to_string_lossy();
     let source: Source = text.parse()?;
     match &source {
-        Source::Folder(path) if !path.exists() => usage!(
+        Source::Path(path) if !path.exists() => usage!(
             "{text}: expected a data set (as for train), a run's folder, a model or a log; found nothing there"
         ),
         _ => Ok(Kind::Data(source)),

@@ -403,6 +403,11 @@ impl Backend for Gpu {
         self.dispatch(Kernel::Swap, params, &buffers);
     }
 
+    fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {
+        let [known, states] = [known, visible].map(|units| self.units[units.0].states);
+        self.dispatch(Kernel::ClampVisible, params, &[known, mask.0, states]);
+    }
+
     fn set_visible_bias(&mut self, params: &Params, values: Values) {
         self.dispatch(Kernel::SetVisibleBias, params, &[values.0, self.parameters]);
     }

@@ -222,6 +222,13 @@ pub trait HostKernels: Send {
         accepted: &mut [f32],
         trips: &mut [f32],
     );
+    fn clamp_visible(
+        &mut self,
+        params: &Params,
+        known: &Self::Units,
+        mask: &[f32],
+        visible: &mut Self::Units,
+    );
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm);
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
     fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]);
@@ -451,6 +458,13 @@ impl<K: HostKernels> Backend for Host<K> {
         {
             self.values[values.0] = numbers;
         }
+    }
+
+    fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {
+        self.with_units(visible, |host, out| {
+            let (known, mask) = (&host.units[known.0], &host.values[mask.0]);
+            host.kernels.clamp_visible(params, known, mask, out);
+        });
     }
 
     fn set_visible_bias(&mut self, params: &Params, values: Values) {

@@ -25,8 +25,9 @@
 //! and its estimators ([`estimator`]) are written once, on half a Gibbs step ([`backend::Backend`]), which three back
 //! ends provide: the kernels of `shaders/` through wgpu ([`gpu`]), a native CPU path ([`cpu`]), and an oracle of
 //! textbook loops ([`mod@reference`]), against which the other two are tested ([`check`]). How good a model is says
-//! [`likelihood`], with log Z from [`exact`] or [`ais`]. Random numbers are addressed by what they are for ([`rng`]), so
-//! neither the device's shape nor where they are drawn changes a run.
+//! [`likelihood`], with log Z from [`exact`] or [`ais`]; what it is good for, [`inference`], [`sample`], [`inpaint`] and
+//! [`probe`]. Random numbers are addressed by what they are for ([`rng`]), so neither the device's shape nor where they are
+//! drawn changes a run.
 //!
 //! # An example
 //! ```
@@ -65,15 +66,21 @@ pub mod doctor;
 pub mod error;
 pub mod estimator;
 pub mod exact;
+pub mod exchange;
 pub mod gpu;
 pub mod host;
+pub mod inference;
+pub mod inpaint;
 pub mod likelihood;
 pub mod model;
+pub mod output;
 pub mod picture;
+pub mod probe;
 pub mod rbm;
 pub mod reference;
 pub mod rng;
 pub mod run;
+pub mod sample;
 pub mod schedule;
 pub mod train;
 pub mod verify;

@@ -18,20 +18,17 @@ mod pseudo;
 pub use monitor::{Look, Monitor};
 pub use pseudo::pseudo_log_likelihood;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{path::PathBuf, time::Instant};
 
 use serde::Serialize;
 
 use crate::{
     ais::{Ais, AisOptions, Annealer, Base},
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
-    config::{Binarize, DeviceChoice, Switch},
-    data::{Dataset, Rows, Source},
+    config::{Binarize, DeviceChoice},
+    data::{DataOptions, Dataset, Packing, Rows},
     device::{self, Footprint},
-    error::{Error, Result, usage},
+    error::{Result, usage},
     exact, model,
     rbm::{Layer, Rbm, Shape},
 };
@@ -46,12 +43,9 @@ const PSEUDO_WORK: usize = 8_000_000_000;
 pub struct EvalOptions {
     /// A run's folder, or a model's file
     pub model: PathBuf,
-    /// Data set, as for train [default: the one that the model was trained on]
-    #[arg(long, value_name = "D")]
-    pub data: Option<Source>,
-    /// Whether to turn the data around, on or off [default: as the model was trained]
-    #[arg(long, value_name = "SWITCH", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "on", hide_possible_values = true)]
-    pub invert: Option<Switch>,
+    /// What the model is held against.
+    #[command(flatten)]
+    pub data: DataOptions,
     /// Grey pixels: threshold (on above 0.5), sample (drawn once, by --seed), none (the data must be binary)
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Binarize::Threshold, hide_possible_values = true)]
     pub binarize: Binarize,
@@ -195,11 +189,12 @@ pub struct EvalReport {
 /// Reads and checks a model and its data, and computes everything there is to know.
 ///
 /// # Errors
-/// [`Error::Usage`], [`Error::Data`], [`Error::Read`] and [`Error::Model`] for input that cannot be used; [`Error::Device`].
+/// [`crate::Error::Usage`], [`crate::Error::Data`], [`crate::Error::Read`] and [`crate::Error::Model`] for input that cannot
+/// be used; [`crate::Error::Device`].
 pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     let ais = AisOptions { chains: options.chains, temperatures: options.temperatures, seed: options.seed };
     ais.check()?;
-    let (path, rbm, source, invert) = read_model(options)?;
+    let (path, rbm, config) = model::open(&options.model)?;
     let shape = rbm.shape;
     if options.log_z == Method::Enumeration && !exact::is_enumerable(shape) {
         return usage!(
@@ -209,17 +204,8 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
             shape.hidden
         );
     }
-    let dataset = source.load()?;
-    let dataset = if invert { dataset.invert() } else { dataset };
-    let units = dataset.train.rows.layout().units;
-    if units != shape.visible {
-        return usage!(
-            "{}: expected data of {} units, as the model has visible ones, found {units} in {source}; \
-             name the model's own data with --data",
-            path.display(),
-            shape.visible
-        );
-    }
+    let (source, dataset) = options.data.load(&path, shape.visible, config.as_ref())?;
+    let dataset = dataset.judging();
     if options.binarize == Binarize::None && !dataset.is_binary() {
         return usage!(
             "--binarize none: a likelihood needs binary data, found grey pixels in {source}; \
@@ -247,7 +233,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         version: env!("CARGO_PKG_VERSION"),
         model: path,
         data: source.to_string(),
-        inverted: invert,
+        inverted: options.data.selection(config.as_ref()).is_inverted(),
         binarize: options.binarize,
         device: backend.info().clone(),
         visible: shape.visible,
@@ -257,47 +243,6 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         likelihood,
         seconds: start.elapsed().as_secs_f64(),
     })
-}
-
-/// The model's file, the model, the data to hold it against, and whether to turn them around.
-fn read_model(options: &EvalOptions) -> Result<(PathBuf, Rbm, Source, bool)> {
-    let path = find_model(&options.model)?;
-    let (rbm, config) = model::load(&path)?;
-    let bad = |reason: String| Error::Model { path: path.clone(), reason };
-    if rbm.shape.visible == 0 || rbm.shape.hidden == 0 {
-        let Shape { visible, hidden } = rbm.shape;
-        return Err(bad(format!("expected at least one unit in each layer, found {visible} × {hidden}")));
-    }
-    if let Some((tensor, index, value)) = rbm.non_finite() {
-        return Err(bad(format!(
-            "expected finite parameters, found {tensor}[{index}] = {value}; \
-             train again, with a lower --lr if training diverged"
-        )));
-    }
-    let trained = config.as_ref().is_some_and(|config| config.invert);
-    let invert = options.invert.map_or(trained, |switch| switch == Switch::On);
-    let source = options.data.clone().or_else(|| config.map(|config| config.data)).ok_or_else(|| {
-        Error::Usage(format!(
-            "{}: expected the name of its data in the model's metadata, found none; name the data with --data",
-            path.display()
-        ))
-    })?;
-    Ok((path, rbm, source, invert))
-}
-
-fn find_model(path: &Path) -> Result<PathBuf> {
-    let inside = path.join("model.safetensors");
-    let expected = "expected a run's folder or its model.safetensors, as rbm-gpu train writes them";
-    if path.is_dir() {
-        if inside.is_file() {
-            return Ok(inside);
-        }
-        return usage!("{}: {expected}, found a folder without model.safetensors", path.display());
-    }
-    if !path.exists() {
-        return usage!("{}: {expected}, found nothing there", path.display());
-    }
-    Ok(path.into())
 }
 
 /// Buffers on a device that holds a model, to be used as often as one likes, also while it is being trained.
@@ -316,7 +261,7 @@ impl Evaluator {
     /// Makes room beside the model. Without options for annealed importance sampling, log Z is found by enumeration.
     ///
     /// # Errors
-    /// [`Error::Device`] when there is no room, [`Error::Usage`] for options out of range.
+    /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
     pub fn new(backend: &mut dyn Backend, shape: Shape, ais: Option<AisOptions>) -> Result<Self> {
         let layout = Rows::from_bits(shape.visible, &[]).layout();
         let data = backend.data(layout, PART)?;
@@ -337,10 +282,11 @@ impl Evaluator {
     /// ([`Dataset::threshold`], [`Dataset::sample`]).
     ///
     /// # Errors
-    /// [`Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`Error::Device`].
+    /// [`crate::Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`crate::Error::Device`].
     pub fn run(&self, backend: &mut dyn Backend, rbm: &Rbm, dataset: &Dataset) -> Result<Likelihood> {
         let (train, test) = (&dataset.train.rows, dataset.test.as_ref().map(|test| &test.rows));
-        if !train.layout().bits || test.is_some_and(|test| !test.layout().bits) {
+        let is_packed = |rows: &Rows| rows.layout().packing == Packing::Bits;
+        if !is_packed(train) || !test.is_none_or(is_packed) {
             return usage!("a likelihood needs binary data; make them so by a threshold, or draw them");
         }
         let train_energy = self.free_energy(backend, train)?;

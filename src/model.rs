@@ -1,13 +1,17 @@
 //! A model's file: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32, and the
 //! options it was trained with in the metadata.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
     config::TrainConfig,
-    error::{Error, Result},
+    error::{Error, Result, usage},
     rbm::{Rbm, Shape},
 };
 
@@ -86,4 +90,41 @@ pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>)> {
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
     let config = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG));
     Ok((rbm, config.and_then(|text| serde_json::from_str(text).ok())))
+}
+
+/// Finds, reads and checks a model: its file, its parameters and, where it has them, the options it was trained with.
+///
+/// # Errors
+/// [`Error::Usage`] if there is none at `path`, [`Error::Read`], and [`Error::Model`] if it is none of ours, has no units,
+/// or has parameters that are not finite.
+pub fn open(path: &Path) -> Result<(PathBuf, Rbm, Option<TrainConfig>)> {
+    let path = find(path)?;
+    let (rbm, config) = load(&path)?;
+    let bad = |reason: String| Error::Model { path: path.clone(), reason };
+    if rbm.shape.visible == 0 || rbm.shape.hidden == 0 {
+        let Shape { visible, hidden } = rbm.shape;
+        return Err(bad(format!("expected at least one unit in each layer, found {visible} × {hidden}")));
+    }
+    if let Some((tensor, index, value)) = rbm.non_finite() {
+        return Err(bad(format!(
+            "expected finite parameters, found {tensor}[{index}] = {value}; \
+             train again, with a lower --lr if training diverged"
+        )));
+    }
+    Ok((path, rbm, config))
+}
+
+fn find(path: &Path) -> Result<PathBuf> {
+    let inside = path.join("model.safetensors");
+    let expected = "expected a run's folder or its model.safetensors, as rbm-gpu train writes them";
+    if path.is_dir() {
+        if inside.is_file() {
+            return Ok(inside);
+        }
+        return usage!("{}: {expected}, found a folder without model.safetensors", path.display());
+    }
+    if !path.exists() {
+        return usage!("{}: {expected}, found nothing there", path.display());
+    }
+    Ok(path.into())
 }

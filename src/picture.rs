@@ -43,6 +43,54 @@ pub fn reconstructions(cases: &[f32], reconstructions: &[f32], image: (usize, us
     })
 }
 
+/// Cases in rows of `columns`, in [0, 1]; large ones show their first.
+pub fn cases(cases: &[f32], image: (usize, usize), columns: usize) -> GrayImage {
+    let units = image.0 * image.1;
+    let count = (cases.len() / units).min(most_tiles(image));
+    grid(image, count, columns.min(count), |case, pixel| 255.0 * cases[case * units + pixel])
+}
+
+/// Cases in [0, 1] beside each other as lines of text, two pixels a character: on above 0.5.
+pub fn blocks(cases: &[f32], (height, width): (usize, usize)) -> String {
+    let mut text = String::new();
+    for top in (0..height).step_by(2) {
+        for case in cases.chunks(height * width) {
+            let on = |y: usize, x: usize| y < height && case[y * width + x] > 0.5;
+            text.extend((0..width).map(|x| match (on(top, x), on(top + 1, x)) {
+                (true, true) => '█',
+                (true, false) => '▀',
+                (false, true) => '▄',
+                (false, false) => '·',
+            }));
+            text.push(' ');
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// An animation of pictures of one size, a tenth of a second each and the last for two seconds, as a GIF file.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_gif(out: impl std::io::Write, pictures: &[GrayImage]) -> std::io::Result<()> {
+    let broken = std::io::Error::other::<gif::EncodingError>;
+    let (width, height) = pictures.first().map_or((1, 1), GrayImage::dimensions);
+    let too_large =
+        |_| std::io::Error::other(format!("{width}×{height} pixels are more than a GIF file holds"));
+    let (width, height) =
+        (u16::try_from(width).map_err(too_large)?, u16::try_from(height).map_err(too_large)?);
+    let greys: Vec<u8> = (0..=255).flat_map(|grey| [grey; 3]).collect();
+    let mut encoder = gif::Encoder::new(out, width, height, &greys).map_err(broken)?;
+    encoder.set_repeat(gif::Repeat::Infinite).map_err(broken)?;
+    for (number, picture) in pictures.iter().enumerate() {
+        let mut frame = gif::Frame::from_indexed_pixels(width, height, picture.as_raw().as_slice(), None);
+        frame.delay = if number + 1 == pictures.len() { 200 } else { 10 };
+        encoder.write_frame(&frame).map_err(broken)?;
+    }
+    Ok(())
+}
+
 fn most_tiles((height, width): (usize, usize)) -> usize {
     (MOST_PIXELS / (height * width)).clamp(1, MOST_TILES)
 }

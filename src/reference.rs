@@ -357,6 +357,17 @@ impl HostKernels for Reference {
         swap(params, cold, hot, accepted, trips);
     }
 
+    fn clamp_visible(&mut self, params: &Params, known: &PlainUnits, mask: &[f32], visible: &mut PlainUnits) {
+        let units = params.visible as usize;
+        for row in 0..params.rows as usize {
+            for (i, &mask) in mask[..units].iter().enumerate() {
+                if mask != 0.0 {
+                    visible.states[row * units + i] = known.states[row * units + i];
+                }
+            }
+        }
+    }
+
     fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {
         for (bias, value) in rbm.visible_bias.iter_mut().zip(&values[..params.visible as usize]) {
             *bias = *value;

@@ -26,8 +26,16 @@ pub enum Stream {
     Synthetic = 5,
     /// Where persistent chains start.
     Chains = 6,
-    /// Parallel tempering: whether replicas are swapped.
-    Swap = 7,
+    /// Which cases are split off for validation.
+    Split = 7,
+    /// Samples of a model: the states of hidden units.
+    SampledHidden = 8,
+    /// Samples of a model: the states of visible units.
+    SampledVisible = 9,
+    /// Whether two temperatures exchange their states.
+    Exchange = 10,
+    /// Training by parallel tempering: whether replicas are swapped.
+    Swap = 11,
     /// Annealed importance sampling: the states of hidden units.
     AnnealedHidden = 12,
     /// Annealed importance sampling: the states of visible units.

@@ -130,7 +130,6 @@ impl Trainer {
     ) -> Result<Self> {
         let config = &config.settled();
         check(config, &dataset)?;
-        let dataset = if config.invert { dataset.invert() } else { dataset };
         let dataset = match config.binarize {
             Binarize::Threshold => dataset.threshold(),
             Binarize::Sample | Binarize::None => dataset,

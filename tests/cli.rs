@@ -5,26 +5,11 @@ mod common;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
 
+use common::program::{command, files, rbm_gpu, succeed, text};
 use rbm_gpu::{config::TrainConfig, model};
 use serde_json::Value;
-
-/// Runs the program in `folder`.
-fn rbm_gpu(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder, arguments).output().unwrap()
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rbm-gpu"));
-    command.current_dir(folder).args(arguments).env_remove("RBM_GPU_DATA");
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// The arguments of a quick run.
 const QUICK: [&str; 12] = [
@@ -46,24 +31,12 @@ fn quick<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&QUICK[..], &[out], more].concat()
 }
 
-fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let output = rbm_gpu(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
 /// An IDX file of bytes.
 fn idx(sizes: &[u32], bytes: usize) -> Vec<u8> {
     let mut file = vec![0, 0, 8, sizes.len() as u8];
     sizes.iter().for_each(|size| file.extend(size.to_be_bytes()));
     file.extend((0..bytes).map(|i| (i * 37 % 256) as u8));
     file
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut all: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    all.sort();
-    all
 }
 
 #[test]
@@ -255,7 +228,7 @@ fn the_likelihood_is_watched_and_data_turned_around() {
     assert!(lines[0]["eval"].is_null() && lines[1]["eval"].is_object(), "{metrics}");
     let config: Value = serde_json::from_slice(&fs::read(folder.join("run/config.json")).unwrap()).unwrap();
     assert!((config["learning_rate"].as_f64().unwrap() - 0.001).abs() < 1e-9, "{config}");
-    assert_eq!((&config["invert"], &config["momentum"]), (&true.into(), &0.5.into()));
+    assert_eq!((&config["invert"], &config["momentum"]), (&"on".into(), &0.5.into()));
 
     let eval = |more: &[&str]| -> Value {
         let arguments = [&["eval", "run", "--device", "cpu", "--json"], more].concat();

@@ -85,7 +85,7 @@ fn bad_input_is_answered() {
         (&["mnist", "--rows", "5..5"], "41933..44933"),
         (&["mnist", "--rows", "0..60001"], "there are 60000 training cases"),
         (&["mnist", "--scale", "0"], "--scale must be above 0"),
-        (&["shifter", "--scale", "255"], "these are bits"),
+        (&["shifter", "--scale", "255"], "for data of bytes"),
         (&[QUESTION, "--rows", "0..5"], "name one"),
         (&[QUESTION, "--key", "nats"], "looked for: nats"),
         (&[], "DATA|RUN|MODEL|LOG"),
@@ -95,6 +95,22 @@ fn bad_input_is_answered() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
+}
+
+#[test]
+fn tables_are_data_or_logs_by_what_is_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |i: usize| format!("{},{},0.5,{}\n", i % 2, (i / 2) % 2, i * 977 % 5000);
+    fs::write(folder.path().join("wide.csv"), (0..60).map(row).collect::<String>()).unwrap();
+    let (report, code) = doctor(folder.path(), &["wide.csv"]);
+    // train refuses such values; the doctor says which column has them.
+    assert_eq!((names(&report)[0], code), ("unscaled-columns", Some(1)), "{report}");
+    assert!(report["findings"][0]["seen"].as_str().unwrap().contains("these are 1 of 4 columns"), "{report}");
+
+    let lines: String = (0..40).map(|epoch| format!("{epoch},{}\n", 9.5 * 1.2_f64.powi(epoch))).collect();
+    fs::write(folder.path().join("log.csv"), format!("epoch,loss\n{lines}")).unwrap();
+    let (report, code) = doctor(folder.path(), &["log.csv"]);
+    assert_eq!((names(&report), code), (vec!["cost-explodes"], Some(1)));
 }
 
 /// A quick run on the native path.

@@ -229,6 +229,9 @@ impl Backend for Faulty {
     fn fast_room(&mut self) -> Result<()> {
         self.inner.fast_room()
     }
+    fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {
+        self.inner.clamp_visible(params, known, mask, visible);
+    }
     fn limit_norms(&mut self, params: &Params) {
         self.inner.limit_norms(params);
     }
@@ -358,7 +361,7 @@ fn changed(dataset: Dataset, scale: f32, change: impl Fn(usize, u8, Vec<u8>) -> 
     let (train, test) = (cases(dataset.train), dataset.test.map(cases));
     let units = train.rows.layout().units;
     let image = if units == dataset.image.0 * dataset.image.1 { dataset.image } else { (1, units) };
-    Dataset { image, train, test }
+    Dataset { image, train, test, validation: None, classes: dataset.classes }
 }
 
 /// A small and healthy run.

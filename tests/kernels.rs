@@ -123,7 +123,13 @@ fn gather() {
         let bits: Vec<bool> = bytes.iter().map(|byte| byte % 3 == 0).collect();
         let order: Vec<u32> =
             (0..case.rows as u32 + 2).map(|row| (row * 7 + 3) % (case.rows as u32 + 5)).collect();
-        for rows in [Rows::from_bytes(units, &bytes, 1.0 / 255.0), Rows::from_bits(units, &bits)] {
+        let floats: Vec<f32> = bytes.iter().map(|&byte| (f32::from(byte) / 255.0).powi(2)).collect();
+        let packed = [
+            Rows::from_bytes(units, &bytes, 1.0 / 255.0),
+            Rows::from_bits(units, &bits),
+            Rows::from_values(units, &floats),
+        ];
+        for rows in packed {
             let plain = Params { step: 9, ..Params::new(case.shape, case.rows, case.seed) };
             let plain = plain.layout(rows.layout()).minibatch(2, case.rows);
             for params in [plain, plain.sample(Stream::Binarize, 0)] {
@@ -680,6 +686,28 @@ fn a_whole_step_at_full_size() {
         let check = check::step(&mut *backend, shape, 100, 1).unwrap();
         assert!(check.passes(), "{name}: {check:?}");
     }
+}
+
+#[test]
+fn clamp_visible() {
+    each("clamp_visible", |case, sides| {
+        let width = case.shape.visible;
+        let known = random_means(case.rows, width, 5);
+        let mask: Vec<f32> = (0..width).map(|i| (i * 7 % 3) as f32).collect();
+        let params = Params::new(case.shape, case.rows, case.seed);
+        let from = units(case, sides, Layer::Visible, Some(&known));
+        let to = units(case, sides, Layer::Visible, Some(&random_states(case.rows, width, 6)));
+        let mut states = Vec::new();
+        for (side, (from, to)) in sides.iter_mut().zip(from.into_iter().zip(to)) {
+            let values = side.values(width).unwrap();
+            side.write_values(values, &mask);
+            side.clamp_visible(&params, from, values, to);
+            states.push(read(case, &mut **side, Layer::Visible, to).1);
+        }
+        assert_eq!(states[0], states[1], "{}", case.name);
+        let taken = |at: usize| mask[at % width] == 0.0 || states[0][at] == known[at];
+        assert!((0..known.len()).all(taken), "{}: a known unit changed", case.name);
+    });
 }
 
 /// The two kernels that only benchmarks need.

@@ -91,9 +91,8 @@ fn every_backend_gives_the_same_figures() {
     let rbm = random_rbm(shape, 0.5, 1);
     let cases = |rows| rbm_gpu::data::Cases { rows, labels: None };
     let dataset = Dataset {
-        image: (5, 6),
-        train: cases(some_rows(30, 1100)), // more than two parts
         test: Some(cases(some_rows(30, 70))),
+        ..Dataset::new((5, 6), some_rows(30, 1100)) // more than two parts
     };
     let options = AisOptions { chains: 60, temperatures: 200, seed: 1 };
     let run = |backend: &mut dyn Backend, ais| {
@@ -203,7 +202,7 @@ fn workplace() -> (tempfile::TempDir, Rbm) {
     write("grey", &|i| (i * 37 % 256) as u8);
     write("binary", &|i| if i * i % 7 < 3 { 255 } else { 0 });
     let rbm = random_rbm(Shape { visible: 12, hidden: 6 }, 0.5, 3);
-    save(&folder.path().join("run/model.safetensors"), &rbm, Source::Folder("binary".into()));
+    save(&folder.path().join("run/model.safetensors"), &rbm, Source::Path("binary".into()));
     (folder, rbm)
 }
 
@@ -236,7 +235,7 @@ fn eval_answers_with_all_it_promised() {
         let found = report[key].as_f64().unwrap();
         assert!((found - expected).abs() < 1e-5, "{key}: {found}, expected {expected}");
     };
-    let dataset = Source::Folder(folder.join("binary")).load().unwrap().threshold();
+    let dataset = Source::Path(folder.join("binary")).load().unwrap().threshold();
     near("log_z", exact::log_partition_function(&rbm).unwrap());
     near("train_log_likelihood", exact::log_likelihood(&rbm, &dataset.train.rows).unwrap());
     let test = dataset.test.unwrap();
@@ -279,7 +278,7 @@ fn eval_answers_with_all_it_promised() {
 fn what_eval_cannot_use_is_explained() {
     let (folder, rbm) = workplace();
     let folder = folder.path();
-    let binary = || Source::Folder("binary".into());
+    let binary = || Source::Path("binary".into());
     for (name, value) in [("nan", f32::NAN), ("infinity", f32::INFINITY)] {
         let mut bad = rbm.clone();
         bad.weights[7] = value;

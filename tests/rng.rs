@@ -5,7 +5,7 @@ mod common;
 use rbm_gpu::{
     backend::Params,
     check::wrong_states,
-    data::RowLayout,
+    data::{Packing, RowLayout},
     rbm::{Layer, Rbm, Shape},
     rng::{self, Stream, philox, uniform},
 };
@@ -48,7 +48,7 @@ fn the_device_draws_the_same_uniforms_to_the_last_bit() {
             for unit in 0..shape.visible {
                 let u = rng::uniform_at(seed, step, draw, chain, unit as u32);
                 for (value, expected) in [(u, 0.0), (u.next_up(), 1.0)] {
-                    let layout = RowLayout { units: shape.visible, bits: false, scale: value };
+                    let layout = RowLayout { units: shape.visible, packing: Packing::Bytes, scale: value };
                     let data = backend.data(layout, 1).unwrap();
                     backend.write_data(data, &[0x0101_0101; 3]);
                     backend.write_order(data, &[0]);

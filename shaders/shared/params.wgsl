@@ -38,6 +38,7 @@ const SPARSE = 64u;
 const COLDEST = 128u;
 const HOTTEST = 256u;
 // FAST, 512: the host binds other parameters.
+const FLOATS = 1024u;
 
 fn has(flag: u32) -> bool {
     return (params.flags & flag) != 0u;

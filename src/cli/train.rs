@@ -7,7 +7,7 @@ use rbm_gpu::{
     Result,
     backend::DeviceInfo,
     config::{Estimator, TrainConfig, Uniforms},
-    data::Cases,
+    data::ImageSize,
     doctor::Finding,
     estimator::tempering::Swaps,
     likelihood::Look,
@@ -46,7 +46,7 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
     config.check()?;
     config = config.settled();
     let out = RunFolder::choose(&config)?;
-    let mut trainer = Trainer::new(&config, config.data.load()?)?;
+    let mut trainer = Trainer::new(&config, config.selection.load(&config.data)?)?;
     config.out = Some(out.clone());
     // Drawing in the kernel saves the way through memory. Through llvmpipe it is a quarter faster; on the native path
     // the difference is below the noise.
@@ -56,6 +56,7 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
     config.device = device.choice();
     let image = trainer.dataset().image;
     let visible = image.0 * image.1;
+    config.selection.image = Some(ImageSize(image.0, image.1));
     let run_config =
         RunConfig { version: env!("CARGO_PKG_VERSION"), config: &config, device_used: &device, visible };
     let mut folder = RunFolder::create(out, &run_config)?;
@@ -72,7 +73,7 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         },
         config.k
     ));
-    let pictured = pictured(trainer.dataset().held_out());
+    let pictured = trainer.dataset().held_out().pictured(PICTURED);
     let originals: Vec<f32> =
         pictured.iter().flat_map(|&case| trainer.dataset().held_out().rows.values(case)).collect();
     let before = trainer.reconstruction_error()?;
@@ -124,7 +125,7 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
          reconstructions  {path}/reconstructions/epoch-{epoch:04}.png\n",
         start.elapsed().as_secs_f64(),
         last.map_or(before, |metrics| metrics.reconstruction_error),
-        if trainer.dataset().test.is_some() { "test cases" } else { "the training cases" },
+        trainer.dataset().held_out_name(),
         folder.model().display(),
     ));
     Ok(ExitCode::SUCCESS)
@@ -189,21 +190,4 @@ fn epoch(trainer: &mut Trainer, epochs: usize, cases: usize) -> Result<EpochMetr
     });
     bar.finish_and_clear();
     metrics
-}
-
-/// Cases to look at: the same number of each class where classes are known, in their order; else the first ones.
-fn pictured(cases: &Cases) -> Vec<usize> {
-    let count = cases.rows.len().min(PICTURED);
-    let Some(labels) = &cases.labels else { return (0..count).collect() };
-    let mut classes = labels.clone();
-    classes.sort_unstable();
-    classes.dedup();
-    let columns = classes.len().clamp(1, 20);
-    let of_class = |class: u8, nth: usize| {
-        labels.iter().enumerate().filter(move |(_, label)| **label == class).map(|(case, _)| case).nth(nth)
-    };
-    (0..PICTURED.div_ceil(columns))
-        .flat_map(|nth| classes.iter().filter_map(move |&class| of_class(class, nth)))
-        .take(count)
-        .collect()
 }

@@ -1,6 +1,6 @@
 //! Data sets that are small enough to write down, with known optima.
 
-use super::{Cases, Dataset, Rows};
+use super::{Dataset, Rows};
 
 /// 2^13 cases of 144 units: enough for anyone, and quickly made.
 pub const LARGEST_BARS: usize = 12;
@@ -32,6 +32,5 @@ pub fn shifter() -> Dataset {
 }
 
 fn dataset(image: (usize, usize), bits: &[bool]) -> Dataset {
-    let rows = Rows::from_bits(image.0 * image.1, bits);
-    Dataset { image, train: Cases { rows, labels: None }, test: None }
+    Dataset::new(image, Rows::from_bits(image.0 * image.1, bits))
 }

@@ -1,7 +1,7 @@
 //! IDX files, the format of MNIST and its relatives: a magic number, the dimensions, then bytes.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{BufReader, Read},
     path::{Path, PathBuf},
 };
@@ -30,9 +30,13 @@ pub fn find(folder: &Path, set: &str, kind: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// Whether a folder has training images in this format.
+pub fn is_folder(folder: &Path) -> bool {
+    find(folder, "train", "images-idx3").is_some()
+}
+
 /// Reads a folder: training images are needed, training labels and a test set are taken where they are there.
 pub fn load(folder: &Path) -> Result<Dataset> {
-    fs::read_dir(folder).map_err(Error::read(folder))?;
     let Some((image, train)) = cases(folder, "train")? else {
         return bad_data!(
             "{}: found no training images; expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz",
@@ -52,7 +56,11 @@ pub fn load(folder: &Path) -> Result<Dataset> {
         }
         found => found.map(|(_, cases)| cases),
     };
-    Ok(Dataset { image, train, test })
+    let labels =
+        [Some(&train), test.as_ref()].into_iter().flatten().filter_map(|cases| cases.labels.as_ref());
+    let classes =
+        labels.flatten().max().map_or(vec![], |&most| (0..=most).map(|class| class.to_string()).collect());
+    Ok(Dataset { image, train, test, validation: None, classes })
 }
 
 fn cases(folder: &Path, set: &str) -> Result<Option<((usize, usize), Cases)>> {

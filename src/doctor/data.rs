@@ -17,12 +17,14 @@ pub struct Values<'a> {
     last: usize,
     /// Bytes are divided by this, rather than by the data set's own scale.
     divisor: Option<f64>,
+    /// What the values were divided by before, to be read at all.
+    unit: f64,
 }
 
 impl<'a> Values<'a> {
     /// All rows as they are.
     pub fn new(rows: &'a Rows) -> Self {
-        Self { rows, first: 0, last: rows.len(), divisor: None }
+        Self { rows, first: 0, last: rows.len(), divisor: None, unit: 1.0 }
     }
 
     /// Rows `first` to before `last`.
@@ -33,6 +35,11 @@ impl<'a> Values<'a> {
     /// The bytes that the values were made from, divided by `divisor`.
     pub fn divided_by(self, divisor: Option<f64>) -> Self {
         Self { divisor, ..self }
+    }
+
+    /// Values that were divided by `unit` when they were read.
+    pub fn times(self, unit: f64) -> Self {
+        Self { unit, ..self }
     }
 
     /// How many rows there are.
@@ -54,7 +61,7 @@ impl<'a> Values<'a> {
     pub fn row(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
         let scale = f64::from(self.rows.layout().scale);
         self.rows.values(self.first + row).map(move |x| match self.divisor {
-            None => f64::from(x),
+            None => f64::from(x) * self.unit,
             // The byte itself is known exactly.
             Some(divisor) => (f64::from(x) / scale).round() / divisor,
         })

@@ -2,7 +2,7 @@
 
 mod parse;
 
-pub use parse::parse;
+pub use parse::{is_table_of_costs, parse};
 
 use serde::Serialize;
 

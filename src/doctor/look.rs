@@ -104,7 +104,8 @@ impl Look {
             (cases.len(), cases.iter().flat_map(|&case| rows.row(case)).copied().collect())
         };
         let (train, mut words) = some(train);
-        let test_rows = dataset.test.as_ref().map(|test| &test.rows).filter(|rows| rows.layout() == layout);
+        let unseen = dataset.validation.as_ref().or(dataset.test.as_ref());
+        let test_rows = unseen.map(|cases| &cases.rows).filter(|rows| rows.layout() == layout);
         let (test, more) = test_rows.map_or((0, Vec::new()), some);
         words.extend(more);
         let data = backend.data(layout, train + test)?;

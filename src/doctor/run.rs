@@ -46,7 +46,7 @@ pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &
     };
     let own = match (named, &config) {
         (None, Some(config)) => {
-            let dataset = prepared(config.data.load()?, config);
+            let dataset = prepared(config.selection.load(&config.data)?, config);
             let labels = dataset.train.labels.as_deref();
             let hidden = Some(config.hidden);
             let levels = to.data(&config.data, &Values::new(&dataset.train.rows), labels, hidden);
@@ -94,7 +94,6 @@ fn recorded(line: &str) -> Vec<Finding> {
 
 /// Data as the run learnt from them.
 fn prepared(dataset: Dataset, config: &TrainConfig) -> Dataset {
-    let dataset = if config.invert { dataset.invert() } else { dataset };
     match config.binarize {
         Binarize::Threshold => dataset.threshold(),
         Binarize::Sample | Binarize::None => dataset,
@@ -117,7 +116,9 @@ pub fn model(to: &mut Examination, path: &Path, named: Option<&Named>, device: &
         about += &format!(", read {how}");
     }
     let own = match (named, &config) {
-        (None, Some(config)) => Some((config.data.clone(), prepared(config.data.load()?, config))),
+        (None, Some(config)) => {
+            Some((config.data.clone(), prepared(config.selection.load(&config.data)?, config)))
+        }
         _ => None,
     };
     let mut measured = json!({ "model": figures });

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     backend::{Backend, Params},
     config::{Estimator, TrainConfig},
-    data::{Cases, Dataset, Rows},
+    data::{Cases, Dataset},
     error::Result,
     estimator::Phases,
     rbm::Rbm,
@@ -281,16 +281,6 @@ impl Watch {
 
 /// The figures of some of the training cases.
 fn of_some(cases: &Cases) -> DataFigures {
-    let rows = &cases.rows;
-    if rows.len() <= DATA_CASES {
-        return DataFigures::measure(&Values::new(rows), cases.labels.as_deref());
-    }
-    let chosen = spaced(rows.len(), DATA_CASES);
-    let words: Vec<u32> = chosen.iter().flat_map(|&row| rows.row(row)).copied().collect();
-    let some = Rows::from_words(rows.layout(), words);
-    let labels: Option<Vec<u8>> = cases
-        .labels
-        .as_ref()
-        .map(|labels| chosen.iter().filter_map(|&row| labels.get(row)).copied().collect());
-    DataFigures::measure(&Values::new(&some), labels.as_deref())
+    let some = cases.select(&spaced(cases.rows.len(), DATA_CASES));
+    DataFigures::measure(&Values::new(&some.rows), some.labels.as_deref())
 }

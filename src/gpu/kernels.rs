@@ -35,6 +35,8 @@ pub enum Kernel {
     TemperBias,
     /// `swap.wgsl`
     Swap,
+    /// `clamp_visible.wgsl`
+    ClampVisible,
     /// `set_visible_bias.wgsl`
     SetVisibleBias,
     /// `multiply_add.wgsl`
@@ -54,7 +56,7 @@ const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Gather,
         Self::SampleHidden,
         Self::SampleVisible,
@@ -69,6 +71,7 @@ impl Kernel {
         Self::Energy,
         Self::TemperBias,
         Self::Swap,
+        Self::ClampVisible,
         Self::SetVisibleBias,
         Self::MultiplyAdd,
         Self::Copy,
@@ -96,6 +99,7 @@ impl Kernel {
             Self::Energy => "rbm.energy",
             Self::TemperBias => "rbm.temper_bias",
             Self::Swap => "rbm.swap",
+            Self::ClampVisible => "rbm.clamp_visible",
             Self::SetVisibleBias => "rbm.set_visible_bias",
             Self::MultiplyAdd => "rbm.multiply_add",
             Self::Copy => "rbm.copy",
@@ -128,6 +132,7 @@ impl Kernel {
             Self::Energy => (include_str!("../../shaders/energy.wgsl"), &[ACCUMULATE, REDUCE]),
             Self::TemperBias => (include_str!("../../shaders/temper_bias.wgsl"), &[]),
             Self::Swap => (include_str!("../../shaders/swap.wgsl"), &[RANDOM]),
+            Self::ClampVisible => (include_str!("../../shaders/clamp_visible.wgsl"), &[]),
             Self::SetVisibleBias => (include_str!("../../shaders/set_visible_bias.wgsl"), &[]),
             Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
             Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
@@ -142,7 +147,9 @@ impl Kernel {
             Self::Update => &[false, false, false, false, false, false, true, true],
             Self::Centre => &[false, false, false, true],
             Self::Track | Self::Average => &[false, true],
-            Self::SquaredError | Self::FreeEnergy | Self::TemperBias => &[false, false, true],
+            Self::ClampVisible | Self::SquaredError | Self::FreeEnergy | Self::TemperBias => {
+                &[false, false, true]
+            }
             Self::FastWeights => &[false, false, true, true],
             Self::Energy => &[false, false, false, true],
             Self::Swap => &[false, true, true, true, true, true, true],
@@ -185,7 +192,9 @@ impl Kernel {
         let row_blocks = params.rows.div_ceil(4);
         let of_64 = |invocations: u64| invocations.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32;
         let count = match self {
-            Self::Gather => of_64(u64::from(params.rows) * u64::from(groups(params.visible))),
+            Self::Gather | Self::ClampVisible => {
+                of_64(u64::from(params.rows) * u64::from(groups(params.visible)))
+            }
             Self::Average | Self::FastWeights => {
                 of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden)))
             }

@@ -39,11 +39,8 @@ impl Monitor {
         let enumerable = shape.visible.min(shape.hidden) <= QUICK_LAYER;
         let evaluator = Evaluator::new(backend, shape, (!enumerable).then_some(QUICK))?;
         let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
-        let dataset = Dataset {
-            image: dataset.image,
-            train: some(&dataset.train),
-            test: dataset.test.as_ref().map(some),
-        };
+        let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
+        let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) };
         let evaluator = Evaluator { pseudo_work: QUICK_PSEUDO_WORK, ..evaluator };
         Ok(Self { evaluator, dataset: dataset.threshold() })
     }

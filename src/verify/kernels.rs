@@ -240,6 +240,23 @@ impl Case {
         Ok(())
     }
 
+    fn clamp_visible(&mut self, check: &mut Check) -> Result<()> {
+        let visible = self.shape.visible;
+        let known = self.units(Layer::Visible, &random_states(self.rows, visible, 5))?;
+        let units = self.units(Layer::Visible, &random_states(self.rows, visible, 6))?;
+        let mask: Vec<f32> = (0..visible).map(|i| (i * 7 % 3) as f32).collect();
+        let params = self.params();
+        for (side, at) in self.sides.iter_mut().zip(0..) {
+            let values = side.values(visible)?;
+            side.write_values(values, &mask);
+            side.clamp_visible(&params, known[at], values, units[at]);
+        }
+        let (found, expected) =
+            (self.read(0, Layer::Visible, units[0])?.1, self.read(1, Layer::Visible, units[1])?.1);
+        check.see(largest_difference(&found, &expected).into(), || self.name());
+        Ok(())
+    }
+
     /// Swaps of replicas: which chains, what goes with them, and what is counted.
     fn swap(&mut self, check: &mut Check) -> Result<()> {
         let (rows, hidden) = (self.rows, self.shape.hidden);
@@ -354,6 +371,7 @@ pub fn kernels(open: &Open) -> Result<Vec<Check>> {
         Check::new("fast_weights", "means", 2.0 * tolerance),
     ];
     let mut swap = Check::new("swap", "states and counts", 0.0);
+    let mut clamp_visible = Check::new("clamp_visible", "states", 0.0);
     for (size, seed) in SIZES.into_iter().zip(7..) {
         let mut case = Case::new(open, size, seed)?;
         case.gather(&mut gather)?;
@@ -362,6 +380,7 @@ pub fn kernels(open: &Open) -> Result<Vec<Check>> {
         case.numbers(&mut numbers)?;
         case.models(&mut models)?;
         case.swap(&mut swap)?;
+        case.clamp_visible(&mut clamp_visible)?;
     }
     let mut all = vec![gather];
     all.extend(means);
@@ -370,5 +389,6 @@ pub fn kernels(open: &Open) -> Result<Vec<Check>> {
     all.extend(numbers);
     all.extend(models);
     all.push(swap);
+    all.push(clamp_visible);
     Ok(all)
 }

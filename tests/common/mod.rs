@@ -1,6 +1,8 @@
 //! What the tests share: the backends to test, and a skip that is never silent.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub mod program;
+
 use std::{
     collections::BTreeSet,
     env,

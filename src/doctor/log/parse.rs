@@ -1,5 +1,11 @@
 //! Costs in a text, however they are written.
 
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
 use super::Log;
 
 /// Words that stand before a cost in a line of text, or name it in JSON; those that say more come first.
@@ -22,6 +28,14 @@ const KEYS: [&str; 12] = [
 /// numbers, of which the last counts. `None` where there are none.
 pub fn parse(text: &str, key: Option<&str>) -> Option<Log> {
     json_lines(text, key).or_else(|| keyed_lines(text, key)).or_else(|| bare_numbers(text))
+}
+
+/// Whether a table's first line names a column of costs.
+pub fn is_table_of_costs(path: &Path) -> bool {
+    let mut line = String::new();
+    let read = File::open(path).and_then(|file| BufReader::new(file).take(1000).read_line(&mut line));
+    let line = line.to_lowercase();
+    read.is_ok() && ["cost", "loss", "error", "epoch"].iter().any(|word| line.contains(word))
 }
 
 fn json_lines(text: &str, key: Option<&str>) -> Option<Log> {

@@ -1,0 +1,75 @@
+//! `rbm-gpu export` and `rbm-gpu import`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use rbm_gpu::{
+    Error, Result,
+    exchange::{self, Format, Names},
+    model,
+    output::Target,
+    rbm::Shape,
+};
+
+use super::{outputs::target, print};
+
+#[derive(clap::Args)]
+pub struct ExportOptions {
+    /// A run's folder, or a model's file
+    model: PathBuf,
+    /// The kind of file: npz (NumPy), safetensors, or csv (a folder with a file for each array)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Npz, hide_possible_values = true)]
+    to: Format,
+    /// Whose names the arrays have: sklearn (components_ …), rbms (weight_matrix …), rbm-gpu (weights …)
+    #[arg(long, value_name = "WHOSE", value_enum, default_value_t = Names::Sklearn, hide_possible_values = true)]
+    names: Names,
+    /// The file or folder to write [default: model.npz, model-export.safetensors, or model-csv]
+    #[arg(short, long, value_name = "PATH")]
+    out: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn export(options: &ExportOptions) -> Result<ExitCode> {
+    let default = match options.to {
+        Format::Npz => "model.npz",
+        Format::Safetensors => "model-export.safetensors",
+        Format::Csv => "model-csv",
+    };
+    let target = Target::new(options.out.as_deref().unwrap_or(default.as_ref()), options.force)?;
+    if options.to == Format::Csv && target.path().exists() {
+        return Err(Error::Usage(format!(
+            "{}: expected the name of a new folder, found a file",
+            target.path().display()
+        )));
+    }
+    let (path, rbm, _) = model::open(&options.model)?;
+    exchange::export(&rbm, &target, options.to, options.names)?;
+    print(&format!("{}: {}\n  {}\n", path.display(), units(rbm.shape), target.path().display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(clap::Args)]
+pub struct ImportOptions {
+    /// An .npz or safetensors file, or a folder of CSV files, with scikit-learn's arrays (components_, intercept_hidden_,
+    /// intercept_visible_), those of rbms (weight_matrix, hbias, vbias) or this project's
+    arrays: PathBuf,
+    /// The model to write
+    #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
+    out: PathBuf,
+    /// Replace a model that is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn import(options: &ImportOptions) -> Result<ExitCode> {
+    let target = target(options.out.clone(), options.force, &["safetensors"])?;
+    let rbm = exchange::import(&options.arrays)?;
+    exchange::export(&rbm, &target, Format::Safetensors, Names::RbmGpu)?;
+    print(&format!("{}: {}\n  {}\n", options.arrays.display(), units(rbm.shape), target.path().display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn units(Shape { visible, hidden }: Shape) -> String {
+    format!("{visible} visible and {hidden} hidden units")
+}

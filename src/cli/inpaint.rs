@@ -1,0 +1,87 @@
+//! `rbm-gpu inpaint`
+
+use std::process::ExitCode;
+
+use rbm_gpu::{
+    Error, Result,
+    data::npy::{Array, Values, write_array},
+    inference::ModelOptions,
+    inpaint::{Effort, Mask, inpaint, squared_error},
+    picture,
+};
+
+use super::{outputs::Output, print};
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// What is unknown: lower-half, upper-half, left-half, right-half, centre, random:SHARE, a PNG file (white pixels), or an
+    /// .npy file (what is not 0)
+    #[arg(long, value_name = "MASK", default_value = "lower-half")]
+    mask: Mask,
+    /// Chains of each case; their means are averaged
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    chains: usize,
+    /// Gibbs steps of each chain; p(v|h) is averaged over the second half of them
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    steps: usize,
+    /// Cases to fill in: test cases, or training cases where there are none
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    count: usize,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub fn run(options: &Options) -> Result<ExitCode> {
+    for (option, value) in [("chains", options.chains), ("steps", options.steps), ("count", options.count)] {
+        if value == 0 || value >= 1 << 28 {
+            return Err(Error::Usage(format!("--{option} must be from 1 to 2^28 − 1, found {value}")));
+        }
+    }
+    let target = options.output.target("inpainted.png", &["png", "npy"])?;
+    let found = options.model.open()?;
+    let (source, dataset) = options.model.load(&found)?;
+    let dataset = dataset.judging();
+    let units = found.rbm.shape.visible;
+    let unknown = options.mask.units(dataset.image, options.model.seed)?;
+    let mean: Vec<f32> = dataset.train.rows.density().iter().map(|&mean| mean as f32).collect();
+    let name = dataset.held_out_name();
+    let held_out = dataset.held_out();
+    let cases = held_out.select(&held_out.pictured(options.count));
+    let mut inference = options.model.inference(&found.rbm, 0)?;
+    let effort = Effort { chains: options.chains, steps: options.steps };
+    let filled = inpaint(&mut inference, &found.rbm, &cases.rows, &unknown, &mean, effort)?;
+
+    let count = cases.rows.len();
+    let values: Vec<f32> = (0..count).flat_map(|case| cases.rows.values(case)).collect();
+    if target.extension() == "npy" {
+        let array = Array { shape: vec![count, units], values: Values::Floats(filled.clone()) };
+        target.write(|out| write_array(out, &array))?;
+    } else {
+        // What is unknown is shown as dark grey.
+        let shown: Vec<f32> =
+            values.iter().zip(unknown.iter().cycle()).map(|(&x, &u)| if u { 0.3 } else { x }).collect();
+        let pictured = 40.min(count) * units;
+        target.write_png(&picture::reconstructions(
+            &shown[..pictured],
+            &filled[..pictured],
+            dataset.image,
+        ))?;
+    }
+    let error = squared_error(&values, &filled, &unknown);
+    let of_mean = squared_error(&values, &mean.repeat(count), &unknown);
+    print(&format!(
+        "{}: {} of {units} values unknown, in {count} {name} of {source}, {} chains of {} Gibbs steps each, on {}\n\
+         squared error of the unknown values {error:.3}; of the mean image {of_mean:.3}: {:.1} % {}\n  {}\n",
+        found.path.display(),
+        unknown.iter().filter(|&&unknown| unknown).count(),
+        options.chains,
+        options.steps,
+        inference.device(),
+        1e2 * (1.0 - error / of_mean).abs(),
+        if error <= of_mean { "less" } else { "MORE: this model does not know what belongs together" },
+        target.path().display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}

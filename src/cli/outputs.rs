@@ -1,0 +1,36 @@
+//! The files that a command writes, as its options name them.
+
+use std::path::PathBuf;
+
+use rbm_gpu::{Error, Result, output::Target};
+
+/// One file to write.
+#[derive(clap::Args)]
+pub struct Output {
+    /// The file to write; its extension says what kind
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Output {
+    /// The file, or the default, which must be one of these kinds.
+    pub fn target(&self, default: &str, kinds: &[&str]) -> Result<Target> {
+        target(self.out.clone().unwrap_or(default.into()), self.force, kinds)
+    }
+}
+
+/// A file to write, of one of these kinds.
+pub fn target(path: PathBuf, force: bool, kinds: &[&str]) -> Result<Target> {
+    let target = Target::new(&path, force)?;
+    if !kinds.contains(&target.extension().as_str()) {
+        let kinds = kinds.join(", .");
+        return Err(Error::Usage(format!(
+            "--out {}: expected a name that ends in .{kinds}, which says what to write",
+            path.display()
+        )));
+    }
+    Ok(target)
+}

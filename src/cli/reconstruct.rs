@@ -1,0 +1,56 @@
+//! `rbm-gpu reconstruct`
+
+use std::process::ExitCode;
+
+use rbm_gpu::{
+    Result,
+    data::npy::{Array, Values, write_array},
+    inference::ModelOptions,
+    inpaint::squared_error,
+    picture,
+};
+
+use super::{outputs::Output, print};
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Cases in the picture
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    count: usize,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let target = options.output.target("reconstructions.png", &["png", "npy"])?;
+    let found = options.model.open()?;
+    let (source, dataset) = options.model.load(&found)?;
+    let dataset = dataset.judging();
+    let cases = dataset.held_out();
+    let units = found.rbm.shape.visible;
+    let mut inference = options.model.inference(&found.rbm, 0)?;
+    let means = inference.reconstruct(&cases.rows)?;
+    let values: Vec<f32> = (0..cases.rows.len()).flat_map(|case| cases.rows.values(case)).collect();
+    if target.extension() == "npy" {
+        let array = Array { shape: vec![cases.rows.len(), units], values: Values::Floats(means.clone()) };
+        target.write(|out| write_array(out, &array))?;
+    } else {
+        let pictured = cases.pictured(options.count.max(1));
+        let of = |all: &[f32]| -> Vec<f32> {
+            pictured.iter().flat_map(|case| &all[case * units..(case + 1) * units]).copied().collect()
+        };
+        target.write_png(&picture::reconstructions(&of(&values), &of(&means), dataset.image))?;
+    }
+    print(&format!(
+        "{}: reconstruction error {:.3}, of {} {} of {source}, on {}\n  {}\n",
+        found.path.display(),
+        squared_error(&values, &means, &vec![true; units]),
+        cases.rows.len(),
+        dataset.held_out_name(),
+        inference.device(),
+        target.path().display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}

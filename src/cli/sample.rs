@@ -1,0 +1,163 @@
+//! `rbm-gpu sample`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use rbm_gpu::{
+    Error, Result,
+    ais::Base,
+    data::{
+        Rows,
+        npy::{Array, Values, write_array},
+    },
+    inference::ModelOptions,
+    output::Target,
+    picture,
+    sample::{Sampler, Start, random_starts},
+};
+
+use super::{outputs, print};
+
+/// Frames of an animation, or columns of a strip.
+const FRAMES: usize = 20;
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Chains
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    chains: usize,
+    /// Gibbs steps of each chain
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    steps: usize,
+    /// Where chains start: random (fair coins), data (training cases), mean (the mean training case)
+    #[arg(long, value_name = "WHERE", value_enum, default_value_t = Start::Random, hide_possible_values = true)]
+    start: Start,
+    /// Parallel tempering, over so many temperatures: for models whose modes are far apart [default: 20, if given]
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20", default_value_t = 1, hide_default_value = true)]
+    tempered: usize,
+    /// What is written: mean (p(v|h) of the last step) or state (drawn from it)
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Show::Mean, hide_possible_values = true)]
+    show: Show,
+    /// The files to write: .png, the last step as a grid; .gif, the chains on their way; .npy, chains × visible units
+    /// [default: samples.png]
+    #[arg(short, long, value_name = "FILE")]
+    out: Vec<PathBuf>,
+    /// Also write the chains on their way as a PNG strip, a row for each of the first chains
+    #[arg(long, value_name = "FILE")]
+    strip: Option<PathBuf>,
+    /// Replace files that are there
+    #[arg(long)]
+    force: bool,
+}
+
+/// What of a visible unit is shown.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Show {
+    Mean,
+    State,
+}
+
+pub fn run(options: &Options) -> Result<ExitCode> {
+    if options.chains == 0 || options.chains > 1 << 24 {
+        return Err(Error::Usage(format!("--chains must be from 1 to 2^24, found {}", options.chains)));
+    }
+    if options.steps == 0 || options.steps >= 1 << 32 {
+        return Err(Error::Usage(format!("--steps must be from 1 to 2^32 − 1, found {}", options.steps)));
+    }
+    let targets = targets(options)?;
+    let strip =
+        options.strip.clone().map(|path| outputs::target(path, options.force, &["png"])).transpose()?;
+    let found = options.model.open()?;
+    let (image, units) = (found.image(), found.rbm.shape.visible);
+    let inference = options.model.inference(&found.rbm, options.chains)?;
+    let device = inference.device().to_string();
+    // Chains that start at random, at one temperature, need no data.
+    let needs_data = options.start != Start::Random || options.tempered > 1;
+    let data = if needs_data { Some(options.model.load(&found)?.1.train.rows) } else { None };
+    let density = data.as_ref().map_or(vec![0.5; units], Rows::density);
+    let starts = match (options.start, &data) {
+        (Start::Mean, _) => {
+            density.iter().map(|&mean| mean as f32).collect::<Vec<_>>().repeat(options.chains)
+        }
+        (Start::Data, Some(rows)) => {
+            let cases = (0..options.chains).map(|chain| chain * rows.len() / options.chains);
+            cases.flat_map(|case| rows.values(case)).collect()
+        }
+        _ => random_starts(options.chains, units, options.model.seed),
+    };
+    let base = Base::new(found.rbm.shape, &density);
+    let mut sampler = Sampler::new(inference, &found.rbm, &base, &starts, options.tempered)?;
+
+    // The start, then evenly spread steps up to the last.
+    let moving = strip.is_some() || targets.iter().any(|target| target.extension() == "gif");
+    let frames = if moving { FRAMES.min(options.steps + 1) } else { 2 };
+    let mut states = vec![starts];
+    for frame in 1..frames {
+        let step = |frame: usize| frame * options.steps / (frames - 1);
+        sampler.advance(step(frame) - step(frame - 1))?;
+        let (means, drawn) = sampler.read()?;
+        states.push(if options.show == Show::Mean { means } else { drawn });
+    }
+
+    let last = &states[frames - 1];
+    for target in &targets {
+        match target.extension().as_str() {
+            "npy" => {
+                let values = match options.show {
+                    Show::Mean => Values::Floats(last.clone()),
+                    Show::State => Values::Bytes(last.iter().map(|&x| x as u8).collect()),
+                };
+                let array = Array { shape: vec![options.chains, units], values };
+                target.write(|out| write_array(out, &array))?;
+            }
+            "gif" => {
+                let pictures: Vec<_> =
+                    states.iter().map(|cases| grid(cases, image, options.chains)).collect();
+                target.write(|out| picture::write_gif(out, &pictures))?;
+            }
+            _ => target.write_png(&grid(last, image, options.chains))?,
+        }
+    }
+    if let Some(strip) = &strip {
+        // A row for each chain: as many as there is room for.
+        let rows = options.chains.min(FRAMES);
+        let cases: Vec<f32> = (0..rows)
+            .flat_map(|chain| states.iter().flat_map(move |cases| &cases[chain * units..(chain + 1) * units]))
+            .copied()
+            .collect();
+        strip.write_png(&picture::cases(&cases, image, frames))?;
+    }
+
+    print(&format!(
+        "{}: {} chains, {} Gibbs steps, on {device}\n",
+        found.path.display(),
+        options.chains,
+        options.steps
+    ));
+    let rates = sampler.exchange_rates();
+    if let Some(least) = rates.iter().copied().reduce(f64::min) {
+        print(&format!(
+            "{} temperatures; neighbours exchange their states in {:.0} % of tries, the least willing in {:.1} %{}\n",
+            options.tempered,
+            1e2 * rates.iter().sum::<f64>() / rates.len() as f64,
+            1e2 * least,
+            if least < 0.05 { ": too few temperatures for chains to pass; give --tempered more" } else { "" }
+        ));
+    }
+    for target in targets.iter().chain(&strip) {
+        print(&format!("  {}\n", target.path().display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn targets(options: &Options) -> Result<Vec<Target>> {
+    let default =
+        if options.out.is_empty() && options.strip.is_none() { vec!["samples.png".into()] } else { vec![] };
+    let paths = options.out.iter().cloned().chain(default);
+    paths.map(|path| outputs::target(path, options.force, &["png", "gif", "npy"])).collect()
+}
+
+fn grid(cases: &[f32], image: (usize, usize), chains: usize) -> image::GrayImage {
+    picture::cases(cases, image, (chains as f64).sqrt().ceil() as usize)
+}

@@ -1,0 +1,91 @@
+//! `rbm-gpu transform`
+
+use std::process::ExitCode;
+
+use rbm_gpu::{
+    Result,
+    data::{
+        Cases, Source,
+        npy::{Array, Values, write_array, write_npz},
+    },
+    inference::{Inference, ModelOptions},
+};
+
+use super::{outputs::Output, print};
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Data set, the same as --data
+    #[arg(value_name = "DATA", conflicts_with = "data")]
+    cases: Option<Source>,
+    /// Which cases go into an .npy or .csv file; an .npz file has all
+    #[arg(long, value_name = "SET", value_enum, default_value_t = Set::Train)]
+    set: Set,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A part of a data set.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Set {
+    Train,
+    Validation,
+    Test,
+}
+
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let target = options.output.target("features.npy", &["npy", "npz"])?;
+    let found = options.model.open()?;
+    let mut model = options.model.clone();
+    model.data.data = options.cases.clone().or(model.data.data);
+    let (source, dataset) = model.load(&found)?;
+    let mut inference = model.inference(&found.rbm, 0)?;
+    let mut shapes = Vec::new();
+    let sets = [
+        (Set::Train, "train", Some(&dataset.train)),
+        (Set::Validation, "validation", dataset.validation.as_ref()),
+        (Set::Test, "test", dataset.test.as_ref()),
+    ];
+    if target.extension() == "npz" {
+        let mut arrays = Vec::new();
+        for (_, name, cases) in sets {
+            let Some(cases) = cases else { continue };
+            let features = features(&mut inference, cases)?;
+            shapes.push(format!("x_{name} {:?}", features.shape));
+            arrays.push((format!("x_{name}"), features));
+            if let Some(labels) = &cases.labels {
+                // Classes that are numbers keep them.
+                let label = |&label: &u8| {
+                    let class = dataset.classes.get(usize::from(label)).and_then(|class| class.parse().ok());
+                    class.unwrap_or(f32::from(label))
+                };
+                let values = Values::Floats(labels.iter().map(label).collect());
+                arrays.push((format!("y_{name}"), Array { shape: vec![labels.len()], values }));
+            }
+        }
+        target.write(|out| write_npz(out, arrays.iter().map(|(name, array)| (name.as_str(), array))))?;
+    } else {
+        let cases = sets.into_iter().find_map(|(set, _, cases)| cases.filter(|_| set == options.set));
+        let Some(cases) = cases else {
+            return Err(rbm_gpu::Error::Usage(format!("--set: {source} has no such cases; choose another")));
+        };
+        let features = features(&mut inference, cases)?;
+        shapes.push(format!("{:?}", features.shape));
+        target.write(|out| write_array(out, &features))?;
+    }
+    print(&format!(
+        "{}: p(h|v) of {source}, on {}: {}\n  {}\n",
+        found.path.display(),
+        inference.device(),
+        shapes.join(", "),
+        target.path().display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn features(inference: &mut Inference, cases: &Cases) -> Result<Array> {
+    let values = Values::Floats(inference.transform(&cases.rows)?);
+    Ok(Array { shape: vec![cases.rows.len(), inference.shape().hidden], values })
+}

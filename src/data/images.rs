@@ -1,0 +1,135 @@
+//! A folder of PNG files: a case each, in the order of their names. Where they lie in folders, each folder is a class; in
+//! `train` and `test`, each is that part of the data set.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use image::ImageReader;
+
+use super::{Cases, Dataset, Rows};
+use crate::error::{Error, Result, bad_data};
+
+/// Pixels that a byte of a PNG file can stand for: eight in a byte, which deflate shrinks at most 1032-fold.
+const PIXELS_A_BYTE: u64 = 8 * 1032;
+
+/// Reads all PNG files of a folder.
+pub fn load(folder: &Path) -> Result<Dataset> {
+    let (train_folder, test_folder) = (folder.join("train"), folder.join("test"));
+    let (train, test) = if train_folder.is_dir() {
+        (files(&train_folder)?, if test_folder.is_dir() { files(&test_folder)? } else { vec![] })
+    } else {
+        (files(folder)?, vec![])
+    };
+    let Some(first) = train.first() else {
+        return bad_data!(
+            "{}: found no training images; expected IDX files (train-images-idx3-ubyte …), or PNG files, in the folder itself, in \
+             a folder for each class, or in train and test",
+            folder.display()
+        );
+    };
+    let size = size(&first.path)?;
+    let mut classes: Vec<String> = train.iter().chain(&test).filter_map(|file| file.class.clone()).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    if classes.len() > 256 {
+        return bad_data!(
+            "{}: expected at most 256 folders of images, found {}",
+            folder.display(),
+            classes.len()
+        );
+    }
+    let cases = |files: &[Image]| {
+        let mut pixels = Vec::new();
+        for file in files {
+            pixels.extend(read(&file.path, size, &first.path)?);
+        }
+        let label =
+            |file: &Image| Some(classes.iter().position(|class| Some(class) == file.class.as_ref())? as u8);
+        let labels =
+            (!classes.is_empty()).then(|| files.iter().map(label).collect::<Option<Vec<u8>>>()).flatten();
+        Ok(Cases { rows: Rows::from_bytes(size.0 * size.1, &pixels, 1.0 / 255.0), labels })
+    };
+    Ok(Dataset {
+        image: size,
+        train: cases(&train)?,
+        test: if test.is_empty() { None } else { Some(cases(&test)?) },
+        validation: None,
+        classes,
+    })
+}
+
+struct Image {
+    path: PathBuf,
+    /// The folder it lies in, if that is one of several.
+    class: Option<String>,
+}
+
+/// The images of a folder, and of the folders in it.
+fn files(folder: &Path) -> Result<Vec<Image>> {
+    let mut images = pngs(folder, None)?;
+    let folders = entries(folder)?.into_iter().filter(|path| path.is_dir());
+    for path in folders {
+        let class = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        images.extend(pngs(&path, class)?);
+    }
+    Ok(images)
+}
+
+fn pngs(folder: &Path, class: Option<String>) -> Result<Vec<Image>> {
+    let is_png =
+        |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("png")) && path.is_file();
+    let paths = entries(folder)?.into_iter().filter(|path| is_png(path));
+    Ok(paths.map(|path| Image { path, class: class.clone() }).collect())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).map_err(Error::read(folder))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut paths = paths.map_err(Error::read(folder))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn unreadable(path: &Path) -> impl Fn(image::ImageError) -> Error + '_ {
+    move |error| Error::Data(format!("{}: expected a PNG image: {error}", path.display()))
+}
+
+/// Height and width, as the file's header has them.
+fn size(path: &Path) -> Result<(usize, usize)> {
+    let reader = ImageReader::open(path).map_err(Error::read(path))?;
+    let (width, height) = reader.into_dimensions().map_err(unreadable(path))?;
+    let bytes = fs::metadata(path).map_err(Error::read(path))?.len();
+    if u64::from(width) * u64::from(height) > bytes.saturating_mul(PIXELS_A_BYTE) {
+        return bad_data!(
+            "{}: the header promises {height}×{width} pixels, which {bytes} bytes cannot hold",
+            path.display()
+        );
+    }
+    Ok((height as usize, width as usize))
+}
+
+/// The grey levels of an image that must be as large as the first.
+fn read(path: &Path, expected: (usize, usize), first: &Path) -> Result<Vec<u8>> {
+    let (found, pixels) = read_png(path)?;
+    if found != expected {
+        return bad_data!(
+            "{}: expected {}×{} pixels, as in {}, found {}×{}",
+            path.display(),
+            expected.0,
+            expected.1,
+            first.display(),
+            found.0,
+            found.1
+        );
+    }
+    Ok(pixels)
+}
+
+/// Height and width, and grey levels row by row; colours by their luminance, 16 bits rounded to 8.
+pub fn read_png(path: &Path) -> Result<((usize, usize), Vec<u8>)> {
+    let size = size(path)?;
+    let reader = ImageReader::open(path).map_err(Error::read(path))?;
+    Ok((size, reader.decode().map_err(unreadable(path))?.into_luma8().into_raw()))
+}

@@ -1,0 +1,163 @@
+//! Data sets that are known to the last byte: found, unpacked, known to be whole, and then parsed by the `mnist` crate.
+
+use std::{env, fs, io::Read, path::PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{Cases, Dataset, Rows, idx};
+use crate::error::{Error, Result, bad_data};
+
+/// The variable that names a folder with data sets, or with the files of the one that is wanted.
+pub const FOLDER_VARIABLE: &str = "RBM_GPU_DATA";
+
+/// The four files in the order of [`Known::sums`]: set and kind.
+const FILES: [(&str, &str); 4] =
+    [("train", "images-idx3"), ("train", "labels-idx1"), ("t10k", "images-idx3"), ("t10k", "labels-idx1")];
+
+/// MNIST or one of its relatives: 60,000 and 10,000 images of 28×28 pixels, of ten classes.
+pub struct Known {
+    /// For people.
+    title: &'static str,
+    /// For folders.
+    name: &'static str,
+    /// Whether it ships with the project.
+    ships: bool,
+    /// SHA-256 of the unpacked bytes of each file.
+    sums: [&'static str; 4],
+    classes: [&'static str; 10],
+    /// How to get it.
+    advice: &'static str,
+}
+
+/// Handwritten digits.
+pub const MNIST: Known = Known {
+    title: "MNIST",
+    name: "mnist",
+    ships: true,
+    sums: [
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ],
+    classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+    advice: "copy them to one of these folders",
+};
+
+/// Clothes, bags and shoes.
+pub const FASHION_MNIST: Known = Known {
+    title: "Fashion-MNIST",
+    name: "fashion-mnist",
+    ships: false,
+    sums: [
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ],
+    classes: [
+        "t-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle-boot",
+    ],
+    advice: "install Debian's or Ubuntu's package dataset-fashion-mnist, copy the files to one of these folders",
+};
+
+/// Where a data set may lie, in the order of looking: where the variable says (and then nowhere else); if it ships with
+/// the project, beside the working directory or above it, beside the executable or above it, and in the clone that it was
+/// built from; where Debian puts data sets; and in the user's cache.
+fn candidates(known: &Known) -> Vec<PathBuf> {
+    if let Some(named) = env::var_os(FOLDER_VARIABLE).filter(|named| !named.is_empty()) {
+        let named = PathBuf::from(named);
+        return vec![named.join(known.name), named];
+    }
+    let mut folders = Vec::new();
+    if known.ships {
+        let assets = format!("assets/{}", known.name);
+        for start in [env::current_dir(), env::current_exe()].into_iter().flatten() {
+            folders.extend(start.ancestors().map(|folder| folder.join(&assets)));
+        }
+        folders.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(assets));
+    }
+    folders.push(PathBuf::from("/usr/share/datasets").join(known.name));
+    folders.extend(dirs::cache_dir().map(|cache| cache.join("rbm-gpu").join(known.name)));
+    let mut seen = std::collections::HashSet::new();
+    folders.retain(|folder| seen.insert(folder.clone()));
+    folders
+}
+
+impl Known {
+    /// Finds the files, unpacks them, checks every byte, and parses them.
+    pub fn load(&self) -> Result<Dataset> {
+        let Self { title, .. } = self;
+        let folders = candidates(self);
+        let found = folders.iter().find_map(|folder| {
+            let files = FILES.map(|(set, kind)| idx::find(folder, set, kind));
+            files.iter().all(Option::is_some).then(|| files.map(Option::unwrap_or_default))
+        });
+        let Some(files) = found else {
+            let looked: Vec<_> = folders.iter().map(|folder| format!("\n  {}", folder.display())).collect();
+            return bad_data!(
+                "{title} was not found; expected train-images-idx3-ubyte, train-labels-idx1-ubyte, \
+                 t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each with or without .gz, in one of{}\n\
+                 {}, or name theirs in {FOLDER_VARIABLE}",
+                looked.concat(),
+                self.advice
+            );
+        };
+
+        let unpackable = |source: std::io::Error| {
+            let folder = env::temp_dir();
+            Error::Usage(format!(
+                "cannot unpack {title} (55 MB) in the temporary folder {}: {source}; make room there, or set TMPDIR to \
+                 a folder that can be written",
+                folder.display()
+            ))
+        };
+        let unpacked = tempfile::tempdir().map_err(unpackable)?;
+        for (((set, kind), expected), path) in FILES.iter().zip(self.sums).zip(&files) {
+            let mut bytes = Vec::new();
+            // One byte more than the largest of the four has: enough to tell that a file is another.
+            let mut file = idx::open_maybe_gz(path)?.take(47_040_017);
+            file.read_to_end(&mut bytes).map_err(Error::read(path))?;
+            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            if digest != expected {
+                return bad_data!(
+                    "{}: this is not {title}'s file: expected SHA-256 {expected}, found {digest} in {} bytes; \
+                     restore the file, or give another data set by its folder: --data {}",
+                    path.display(),
+                    bytes.len(),
+                    path.parent().unwrap_or(path).display()
+                );
+            }
+            let copy = unpacked.path().join(format!("{set}-{kind}-ubyte"));
+            fs::write(copy, &bytes).map_err(unpackable)?;
+        }
+        let Some(folder) = unpacked.path().to_str() else {
+            return bad_data!(
+                "{}: the temporary folder's name is not UTF-8; set TMPDIR to one that is",
+                unpacked.path().display()
+            );
+        };
+        // The crate panics on damaged files; these four are known to the last byte.
+        let files = ::mnist::MnistBuilder::new().base_path(folder).finalize();
+        let cases = |pixels: &[u8], labels| Cases {
+            rows: Rows::from_bytes(28 * 28, pixels, 1.0 / 255.0),
+            labels: Some(labels),
+        };
+        Ok(Dataset {
+            image: (28, 28),
+            train: cases(&files.trn_img, files.trn_lbl),
+            test: Some(cases(&files.tst_img, files.tst_lbl)),
+            validation: None,
+            classes: self.classes.map(String::from).into(),
+        })
+    }
+}

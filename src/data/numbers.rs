@@ -1,0 +1,147 @@
+//! From the numbers of a file to rows: what their range means, and what is no number at all.
+
+use super::{Cases, Dataset, ImageSize, Rows, Selection};
+use crate::error::{Result, bad_data};
+
+/// The numbers of a file, as it has them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Unsigned bytes: pixels, unless none is above 1.
+    Bytes(Vec<u8>),
+    /// Anything else.
+    Floats(Vec<f32>),
+}
+
+impl Values {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(values) => values.len(),
+            Self::Floats(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them as floating-point numbers.
+    pub fn floats(&self) -> Vec<f32> {
+        match self {
+            Self::Bytes(values) => values.iter().map(|&x| f32::from(x)).collect(),
+            Self::Floats(values) => values.clone(),
+        }
+    }
+}
+
+/// A table: one case a row, its values, perhaps its classes, and where each value stands in the file.
+pub struct Table<'a> {
+    /// The cases.
+    pub values: Values,
+    /// The class of each case, as the file names it.
+    pub labels: Option<Vec<String>>,
+    /// Where a value stands, for messages: the file, and a line and column or an index.
+    pub place: Box<dyn Fn(usize) -> String + 'a>,
+}
+
+/// A data set of training cases and perhaps test cases, of `units` values each, which look like `image`.
+pub fn dataset(
+    name: &str,
+    (units, image): (usize, Option<(usize, usize)>),
+    train: Table,
+    test: Option<Table>,
+    selection: &Selection,
+) -> Result<Dataset> {
+    let tables: Vec<&Table> = [Some(&train), test.as_ref()].into_iter().flatten().collect();
+    if units == 0 || train.values.is_empty() {
+        let cases = train.values.len().checked_div(units).unwrap_or(0);
+        return bad_data!("{name}: {cases} cases of {units} values: nothing to learn from");
+    }
+    let divisor = divisor(name, &tables, selection)?;
+    let classes = classes(name, &tables)?;
+    let cases = |table: &Table| Cases {
+        rows: match &table.values {
+            Values::Bytes(bytes) if divisor == 255.0 => Rows::from_bytes(units, bytes, 1.0 / 255.0),
+            values => {
+                let scaled: Vec<f32> = values.floats().iter().map(|x| x / divisor).collect();
+                Rows::from_values(units, &scaled)
+            }
+        },
+        labels: table.labels.as_ref().map(|labels| {
+            // `classes` has them all.
+            labels.iter().map(|label| classes.iter().position(|c| c == label).unwrap_or(0) as u8).collect()
+        }),
+    };
+    let ImageSize(height, width) = ImageSize::guess(units);
+    Ok(Dataset {
+        image: image.unwrap_or((height, width)),
+        train: cases(&train),
+        test: test.as_ref().map(cases).filter(|test| !test.rows.is_empty()),
+        validation: None,
+        classes,
+    })
+}
+
+/// What the numbers are divided by, to be from 0 to 1. One answer for all tables: test cases mean what training cases do.
+fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> {
+    let (mut high, mut whole, mut bytes) = (0.0_f32, true, true);
+    for table in tables {
+        match &table.values {
+            Values::Bytes(values) => high = high.max(f32::from(values.iter().copied().max().unwrap_or(0))),
+            Values::Floats(values) => {
+                bytes = false;
+                for (at, &x) in values.iter().enumerate() {
+                    if !(x.is_finite() && x >= 0.0) {
+                        let least = if x.is_finite() { "a number that is not negative" } else { "a number" };
+                        return bad_data!("{}: expected {least}, found {x}", (table.place)(at));
+                    }
+                    high = high.max(x);
+                    whole &= x.fract() == 0.0;
+                }
+            }
+        }
+    }
+    let divisor = match selection.divide_by {
+        Some(divisor) => divisor,
+        None if high <= 1.0 => 1.0,
+        None if whole && (bytes || (128.0..=255.0).contains(&high)) => 255.0,
+        None if whole => {
+            return bad_data!(
+                "{name}: whole numbers up to {high}: expected 0 and 1, or grey levels up to 255; \
+                 say what stands for 1, as in --divide-by {high} or --divide-by 255"
+            );
+        }
+        None => f32::INFINITY,
+    };
+    let most = if divisor.is_finite() { divisor } else { 1.0 };
+    for table in tables {
+        if let Some((at, x)) = table.values.floats().into_iter().enumerate().find(|&(_, x)| x > most) {
+            return bad_data!(
+                "{}: expected numbers from 0 to {most}, found {x}; give what stands for 1 by --divide-by, \
+                 or scale the data before",
+                (table.place)(at)
+            );
+        }
+    }
+    Ok(divisor)
+}
+
+/// The names of all classes: by number where all are whole numbers, else by letter.
+fn classes(name: &str, tables: &[&Table]) -> Result<Vec<String>> {
+    let labels = tables.iter().filter_map(|table| table.labels.as_ref()).flatten();
+    let mut classes: Vec<String> =
+        labels.collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect();
+    if classes.len() > 256 {
+        return bad_data!(
+            "{name}: expected at most 256 classes, found {}, as {:?} and {:?}; is this the column of the classes?",
+            classes.len(),
+            classes[0],
+            classes[1]
+        );
+    }
+    if classes.iter().all(|class| class.parse::<i64>().is_ok()) {
+        classes.sort_by_key(|class| class.parse::<i64>().unwrap_or(0));
+    }
+    Ok(classes)
+}

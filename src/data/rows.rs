@@ -1,0 +1,298 @@
+//! Packed rows, as they are shipped to the device, and how they lie in memory.
+
+use crate::rng::{self, Stream};
+
+/// What a value is kept as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// One bit: 0 or 1.
+    Bits,
+    /// One byte, times a scale.
+    Bytes,
+    /// An `f32`: values between the levels of a byte.
+    Floats,
+}
+
+/// How a row lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowLayout {
+    /// Values in a row.
+    pub units: usize,
+    /// What a value is kept as.
+    pub packing: Packing,
+    /// What a byte is multiplied by.
+    pub scale: f32,
+}
+
+impl RowLayout {
+    /// 32-bit words in a row.
+    pub fn words(&self) -> usize {
+        self.units.div_ceil(match self.packing {
+            Packing::Bits => 32,
+            Packing::Bytes => 4,
+            Packing::Floats => 1,
+        })
+    }
+
+    /// The value of `unit` in a row. Every device computes exactly this.
+    #[inline(always)]
+    pub fn value(&self, row: &[u32], unit: usize) -> f32 {
+        match self.packing {
+            Packing::Bits => (row[unit / 32] >> (unit % 32) & 1) as f32,
+            Packing::Bytes => (row[unit / 4] >> (unit % 4 * 8) & 0xff) as f32 * self.scale,
+            Packing::Floats => f32::from_bits(row[unit]),
+        }
+    }
+
+    /// The values of a row, word by word: loops that the compiler vectorises.
+    #[inline(always)]
+    pub fn unpack(&self, row: &[u32], values: &mut [f32]) {
+        #[inline(always)]
+        fn each<const N: usize>(row: &[u32], values: &mut [f32], value: impl Fn(u32, u32) -> f32) {
+            let (words, rest) = values.as_chunks_mut::<N>();
+            for (word, values) in row.iter().zip(words.iter_mut().map(|values| &mut values[..])) {
+                values.iter_mut().zip(0..).for_each(|(out, at)| *out = value(*word, at));
+            }
+            if let Some(word) = row.get(words.len()) {
+                rest.iter_mut().zip(0..).for_each(|(out, at)| *out = value(*word, at));
+            }
+        }
+        match self.packing {
+            Packing::Bits => each::<32>(row, values, |word, bit| (word >> bit & 1) as f32),
+            Packing::Bytes => {
+                each::<4>(row, values, |word, byte| (word >> (8 * byte) & 0xff) as f32 * self.scale);
+            }
+            Packing::Floats => each::<1>(row, values, |word, _| f32::from_bits(word)),
+        }
+    }
+}
+
+/// Packed rows.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    layout: RowLayout,
+    words: Vec<u32>,
+}
+
+impl Rows {
+    /// Rows of `units` bytes each; a value is a byte times `scale`.
+    ///
+    /// # Panics
+    /// If `bytes` is not a whole number of rows.
+    pub fn from_bytes(units: usize, bytes: &[u8], scale: f32) -> Self {
+        assert!(units > 0 && bytes.len().is_multiple_of(units), "rows of {units} bytes in {}", bytes.len());
+        let layout = RowLayout { units, packing: Packing::Bytes, scale };
+        let mut words = Vec::with_capacity(bytes.len() / units * layout.words());
+        for row in bytes.chunks(units) {
+            let (fours, rest) = row.as_chunks();
+            words.extend(fours.iter().map(|four| u32::from_le_bytes(*four)));
+            if !rest.is_empty() {
+                words.push(rest.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)));
+            }
+        }
+        Self { layout, words }
+    }
+
+    /// Binary rows.
+    ///
+    /// # Panics
+    /// If `values` is not a whole number of rows.
+    pub fn from_bits(units: usize, values: &[bool]) -> Self {
+        assert!(units > 0 && values.len().is_multiple_of(units), "rows of {units} bits in {}", values.len());
+        let layout = RowLayout { units, packing: Packing::Bits, scale: 1.0 };
+        let word = |bits: &[bool]| bits.iter().rev().fold(0, |word, &bit| word << 1 | u32::from(bit));
+        Self { layout, words: values.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect() }
+    }
+
+    /// Rows of values from 0 to 1, kept as tightly as loses nothing: as bits where all are 0 or 1, as bytes where all are
+    /// multiples of 1/255 (to within two roundings), else as they are.
+    ///
+    /// # Panics
+    /// If `values` is not a whole number of rows.
+    pub fn from_values(units: usize, values: &[f32]) -> Self {
+        assert!(
+            units > 0 && values.len().is_multiple_of(units),
+            "rows of {units} values in {}",
+            values.len()
+        );
+        if values.iter().all(|&x| x == 0.0 || x == 1.0) {
+            return Self::from_bits(units, &values.iter().map(|&x| x == 1.0).collect::<Vec<_>>());
+        }
+        let byte = |x: f32| (x * 255.0).round();
+        if values.iter().all(|&x| (x * 255.0 - byte(x)).abs() <= 2.0 * f32::EPSILON * byte(x)) {
+            let bytes: Vec<u8> = values.iter().map(|&x| byte(x) as u8).collect();
+            return Self::from_bytes(units, &bytes, 1.0 / 255.0);
+        }
+        let layout = RowLayout { units, packing: Packing::Floats, scale: 1.0 };
+        Self { layout, words: values.iter().map(|x| x.to_bits()).collect() }
+    }
+
+    /// How each row lies in memory.
+    pub fn layout(&self) -> RowLayout {
+        self.layout
+    }
+
+    /// All rows, one after another.
+    pub fn words(&self) -> &[u32] {
+        &self.words
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.words.len() / self.layout.words()
+    }
+
+    /// Whether there is no row at all.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// One packed row.
+    pub fn row(&self, row: usize) -> &[u32] {
+        let words = self.layout.words();
+        &self.words[row * words..][..words]
+    }
+
+    /// The values of one row.
+    pub fn values(&self, row: usize) -> impl Iterator<Item = f32> + '_ {
+        let packed = self.row(row);
+        (0..self.layout.units).map(move |unit| self.layout.value(packed, unit))
+    }
+
+    /// The mean of each unit over all rows: for binary rows, the share of cases in which it is on.
+    pub fn density(&self) -> Vec<f64> {
+        let mut sums = vec![0.0; self.layout.units];
+        let mut values = vec![0.0; self.layout.units];
+        for row in self.words.chunks(self.layout.words()) {
+            self.layout.unpack(row, &mut values);
+            sums.iter_mut().zip(&values).for_each(|(sum, x)| *sum += f64::from(*x));
+        }
+        sums.iter().map(|sum| sum / self.len() as f64).collect()
+    }
+
+    /// These rows, in this order.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self { layout: self.layout, words: rows.iter().flat_map(|&row| self.row(row)).copied().collect() }
+    }
+
+    /// Adds rows of the same layout at the end.
+    pub fn append(&mut self, mut more: Self) {
+        assert_eq!(self.layout, more.layout, "rows of one layout");
+        self.words.append(&mut more.words);
+    }
+
+    /// Rows from all over, which may be in some order: at most `count`.
+    pub fn some(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        self.select(&(0..count).map(|row| row * self.len() / count).collect::<Vec<_>>())
+    }
+
+    /// The first rows, at most `count`.
+    pub fn truncate(&mut self, count: usize) {
+        self.words.truncate(count * self.layout.words());
+    }
+
+    /// Whether every value is 0 or 1.
+    pub fn is_binary(&self) -> bool {
+        self.layout.packing == Packing::Bits
+            || (0..self.len()).all(|row| self.values(row).all(|x| x == 0.0 || x == 1.0))
+    }
+
+    pub(super) fn sample(self, seed: u64, step: u32) -> Self {
+        if self.layout.packing == Packing::Bits {
+            return self;
+        }
+        self.above(|row, limits| rng::fill(seed, step, Stream::Evaluation.draw(0), row as u32, 0, limits))
+    }
+
+    /// Binary rows: a unit is on where its value is above its limit. Limits begin as 0.5, and are set row by row.
+    fn above(self, set_limits: impl Fn(usize, &mut [f32])) -> Self {
+        let layout = RowLayout { packing: Packing::Bits, scale: 1.0, ..self.layout };
+        let mut words = Vec::with_capacity(self.len() * layout.words());
+        let (mut values, mut limits) = (vec![0.0; layout.units], vec![0.5; layout.units]);
+        for row in 0..self.len() {
+            self.layout.unpack(self.row(row), &mut values);
+            set_limits(row, &mut limits);
+            words.extend(values.chunks(32).zip(limits.chunks(32)).map(|(values, limits)| {
+                let bits = values.iter().zip(limits).zip(0..);
+                bits.fold(0, |word, ((value, limit), bit)| word | u32::from(value > limit) << bit)
+            }));
+        }
+        Self { layout, words }
+    }
+
+    pub(super) fn invert(self) -> Self {
+        let Self { layout, words } = self;
+        let packed = words.chunks(layout.words());
+        match layout.packing {
+            Packing::Bits => {
+                let values =
+                    packed.flat_map(|row| (0..layout.units).map(|unit| layout.value(row, unit) == 0.0));
+                Self::from_bits(layout.units, &values.collect::<Vec<_>>())
+            }
+            Packing::Bytes => {
+                // The byte that stands for 1; no value is above it.
+                let one = (1.0 / layout.scale).round() as u8;
+                let bytes = packed.flat_map(|row| {
+                    (0..layout.units)
+                        .map(move |unit| one.saturating_sub((row[unit / 4] >> (unit % 4 * 8)) as u8))
+                });
+                Self::from_bytes(layout.units, &bytes.collect::<Vec<_>>(), layout.scale)
+            }
+            Packing::Floats => {
+                let words = words.iter().map(|word| (1.0 - f32::from_bits(*word)).to_bits()).collect();
+                Self { layout, words }
+            }
+        }
+    }
+
+    pub(super) fn threshold(self) -> Self {
+        if self.layout.packing == Packing::Bits {
+            return self;
+        }
+        self.above(|_, _| {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverted_rows_are_what_is_left_to_one() {
+        let bytes = [0, 1, 64, 127, 254, 255, 3, 0, 255, 80];
+        let bits: Vec<bool> = (0..70).map(|i| i * i % 7 < 3).collect();
+        for rows in [
+            Rows::from_bytes(5, &bytes, 1.0 / 255.0),
+            Rows::from_bits(35, &bits),
+            Rows::from_values(2, &[0.5, 0.25, 0.125, 1.0]),
+        ] {
+            let inverted = rows.clone().invert();
+            for row in 0..rows.len() {
+                for (x, y) in rows.values(row).zip(inverted.values(row)) {
+                    assert!((x + y - 1.0).abs() < 1e-6, "{x} became {y}");
+                }
+            }
+            assert_eq!(inverted.invert().words(), rows.words());
+        }
+    }
+
+    #[test]
+    fn values_are_kept_as_tightly_as_loses_nothing() {
+        for (values, packing) in [
+            (vec![0.0, 1.0, 1.0, 0.0], Packing::Bits),
+            ((0..=255).map(|byte| byte as f32 / 255.0).collect(), Packing::Bytes),
+            (vec![0.0, 0.5, 1.0, 0.25], Packing::Floats),
+            (vec![0.0, 1.0, 1e-6, 1.0], Packing::Floats),
+        ] {
+            let rows = Rows::from_values(values.len() / 2, &values);
+            assert_eq!(rows.layout().packing, packing);
+            let kept: Vec<f32> = (0..2).flat_map(|row| rows.values(row)).collect();
+            let error = crate::check::largest_difference(&kept, &values);
+            assert!(error <= if packing == Packing::Bytes { 1.2e-7 } else { 0.0 }, "{packing:?}: {error:e}");
+            let mut unpacked = vec![0.0; rows.layout().units];
+            rows.layout().unpack(rows.row(1), &mut unpacked);
+            assert_eq!(unpacked, kept[unpacked.len()..], "{packing:?}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Which part of a data set is taken, and what its numbers mean: the options of every command that takes data.
+
+use std::{fmt, path::Path, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cases, Dataset, Source};
+use crate::{
+    config::{Switch, TrainConfig},
+    error::{Error, Result, bad_data, usage},
+};
+
+/// Which part of a data set is taken, and what its numbers mean.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Selection {
+    /// The column of a CSV file that has the classes: its name, or its number, from 1 [default: one named label]
+    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
+    /// Only the cases of these classes, as in 3,5
+    #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+    /// At most so many training and so many test cases, evenly spread over the data set
+    #[arg(long, value_name = "N", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// The share of the training cases that is split off to watch the training by: always the same cases
+    #[arg(long, value_name = "SHARE", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+    /// What the numbers of a file are divided by, to be from 0 to 1 [default: 255 where they go up to that]
+    #[arg(long, value_name = "X", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub divide_by: Option<f32>,
+    /// Whether to turn the data around, 1 − x for x: on or off
+    #[arg(
+        long,
+        value_name = "SWITCH",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "on",
+        hide_possible_values = true,
+        help_heading = "Data"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invert: Option<Switch>,
+    /// Height and width of a case as an image, for pictures [default: the file's, or a square]
+    #[arg(long, value_name = "HxW", help_heading = "Data")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageSize>,
+}
+
+impl Selection {
+    /// Checks what can be checked without the data: ranges.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] names the option, its range and the value found.
+    pub fn check(&self) -> Result<()> {
+        if self.limit == Some(0) {
+            return usage!("--limit must be at least 1, found 0");
+        }
+        if let Some(share) = self.validation.filter(|share| !(0.0..1.0).contains(share)) {
+            return usage!("--validation must be at least 0 and below 1, found {share}");
+        }
+        if let Some(x) = self.divide_by.filter(|x| !(*x > 0.0 && x.is_finite())) {
+            return usage!("--divide-by must be above 0 and finite, found {x}");
+        }
+        Ok(())
+    }
+
+    /// Whether the data are turned around.
+    pub fn is_inverted(&self) -> bool {
+        self.invert == Some(Switch::On)
+    }
+
+    /// What is given here, and for the rest what is given there.
+    pub fn or(&self, other: &Self) -> Self {
+        let (this, other) = (self.clone(), other.clone());
+        Self {
+            label_column: this.label_column.or(other.label_column),
+            classes: this.classes.or(other.classes),
+            limit: this.limit.or(other.limit),
+            validation: this.validation.or(other.validation),
+            divide_by: this.divide_by.or(other.divide_by),
+            invert: this.invert.or(other.invert),
+            image: this.image.or(other.image),
+        }
+    }
+
+    /// Finds, reads and checks a data set, and takes what was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Data`] and [`Error::Read`] say which file, what was expected and what was found; [`Error::Usage`] if
+    /// nothing would be left.
+    pub fn load(&self, source: &Source) -> Result<Dataset> {
+        self.check()?;
+        let mut dataset = source.read(self)?;
+        if self.is_inverted() {
+            dataset = dataset.invert();
+        }
+        if let Some(ImageSize(height, width)) = self.image {
+            let units = dataset.train.rows.layout().units;
+            if height * width != units {
+                return usage!("--image {height}x{width}: the cases of {source} have {units} values");
+            }
+            dataset.image = (height, width);
+        }
+        if let Some(classes) = &self.classes {
+            let wanted = classes.iter().map(|class| class_index(class, &dataset.classes, source));
+            let wanted = wanted.collect::<Result<Vec<u8>>>()?;
+            dataset.train = of_classes(&dataset.train, &wanted);
+            dataset.test = dataset.test.map(|test| of_classes(&test, &wanted));
+            if dataset.train.rows.is_empty() {
+                return bad_data!("{source}: no training case is of the classes {}", classes.join(", "));
+            }
+        }
+        dataset.test = dataset.test.filter(|test| !test.rows.is_empty());
+        if let Some(limit) = self.limit {
+            dataset.train = spread(&dataset.train, limit);
+            dataset.test = dataset.test.map(|test| spread(&test, limit));
+        }
+        if let Some(share) = self.validation.filter(|&share| share > 0.0) {
+            dataset.split(share);
+            let [train, validation] =
+                [Some(&dataset.train), dataset.validation.as_ref()].map(|c| c.map_or(0, |c| c.rows.len()));
+            if train == 0 || validation == 0 {
+                return usage!(
+                    "--validation {share} of {} training cases would leave {train} to learn from and {validation} to \
+                     watch it by; each needs at least 1",
+                    train + validation
+                );
+            }
+        }
+        Ok(dataset)
+    }
+}
+
+fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u8> {
+    match classes.iter().position(|name| name == class) {
+        Some(index) => Ok(index as u8),
+        None if classes.is_empty() => {
+            usage!(
+                "--classes {class}: {source} has no classes; those of a CSV file are named by --label-column"
+            )
+        }
+        None => {
+            usage!("--classes {class}: there is no such class in {source}; there are {}", classes.join(", "))
+        }
+    }
+}
+
+fn of_classes(cases: &Cases, wanted: &[u8]) -> Cases {
+    let labels = cases.labels.iter().flatten().enumerate();
+    let kept: Vec<usize> = labels.filter(|(_, label)| wanted.contains(label)).map(|(case, _)| case).collect();
+    cases.select(&kept)
+}
+
+/// At most so many cases, evenly spread.
+fn spread(cases: &Cases, limit: usize) -> Cases {
+    let count = cases.rows.len();
+    let taken = count.min(limit);
+    cases.select(&(0..taken).map(|at| at * count / taken).collect::<Vec<_>>())
+}
+
+/// The data of a command that has a model.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct DataOptions {
+    /// Data set, as for train [default: the one that the model was trained on]
+    #[arg(long, value_name = "D")]
+    pub data: Option<Source>,
+    /// Which part of it [default: as the model was trained, if it is that one]
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+impl DataOptions {
+    /// What is taken of the data: as was asked for, and for the rest as the model was trained, if on the same data. Data
+    /// are turned around for a model that learnt from such.
+    pub fn selection(&self, config: Option<&TrainConfig>) -> Selection {
+        match config.map(|config| &config.selection) {
+            Some(trained) if self.data.is_none() => self.selection.or(trained),
+            Some(trained) => {
+                Selection { invert: self.selection.invert.or(trained.invert), ..self.selection.clone() }
+            }
+            None => self.selection.clone(),
+        }
+    }
+
+    /// The data that were named, or those in the metadata of the model at `path`, which has so many visible units.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there are neither, or if they don't go with the model; those of [`Selection::load`].
+    pub fn load(
+        &self,
+        path: &Path,
+        visible: usize,
+        config: Option<&TrainConfig>,
+    ) -> Result<(Source, Dataset)> {
+        let Some(source) = self.data.clone().or_else(|| config.map(|config| config.data.clone())) else {
+            return usage!(
+                "{}: expected the name of its data in the model's metadata, found none; \
+                 name the data with --data",
+                path.display()
+            );
+        };
+        let dataset = self.selection(config).load(&source)?;
+        let units = dataset.train.rows.layout().units;
+        if units != visible {
+            return usage!(
+                "{}: expected data of {visible} units, as the model has visible ones, found {units} in {source}; \
+                 name the model's own data with --data",
+                path.display()
+            );
+        }
+        Ok((source, dataset))
+    }
+}
+
+/// Height and width of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageSize(pub usize, pub usize);
+
+impl ImageSize {
+    /// How cases of so many values look where nothing says it: a square, or else a line.
+    pub fn guess(units: usize) -> Self {
+        let side = units.isqrt();
+        if side * side == units { Self(side, side) } else { Self(1, units) }
+    }
+}
+
+impl FromStr for ImageSize {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let size = |text: &str| text.parse().ok().filter(|size| (1..=1 << 20).contains(size));
+        match text.split_once('x').and_then(|(height, width)| Some(Self(size(height)?, size(width)?))) {
+            Some(size) => Ok(size),
+            None => usage!("expected a height and a width, as in 28x28, found {text:?}"),
+        }
+    }
+}
+
+impl fmt::Display for ImageSize {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}x{}", self.0, self.1)
+    }
+}

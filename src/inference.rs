@@ -1,0 +1,190 @@
+//! What a trained model makes of cases, on any device: features and reconstructions.
+
+use std::path::PathBuf;
+
+use crate::{
+    backend::{Backend, DeviceInfo, Params, Units},
+    config::{Binarize, DeviceChoice, TrainConfig},
+    data::{DataOptions, Dataset, ImageSize, Rows, Source},
+    device::{self, Footprint},
+    error::Result,
+    model,
+    rbm::{Layer, Rbm, Shape},
+};
+
+/// Cases are brought to the device in parts of so many.
+const PART: usize = 512;
+
+/// A model, its data, and where to compute.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ModelOptions {
+    /// A run's folder, or a model's file
+    pub model: PathBuf,
+    /// What the model is shown.
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// Grey pixels: threshold (on above 0.5), sample (drawn once), none (as they are) [default: threshold if the model was
+    /// trained so, else none]
+    #[arg(long, value_name = "HOW", value_enum, hide_possible_values = true, help_heading = "Data")]
+    pub binarize: Option<Binarize>,
+    /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    pub device: DeviceChoice,
+    /// Seed of every random number
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// A model as it was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its parameters.
+    pub rbm: Rbm,
+    /// What it was trained with, if it says so.
+    pub config: Option<TrainConfig>,
+}
+
+impl Found {
+    /// Height and width of its cases as images: as in training, or else a guess.
+    pub fn image(&self) -> (usize, usize) {
+        let units = self.rbm.shape.visible;
+        let known = self.config.as_ref().and_then(|config| config.selection.image);
+        let ImageSize(height, width) =
+            known.filter(|size| size.0 * size.1 == units).unwrap_or(ImageSize::guess(units));
+        (height, width)
+    }
+}
+
+impl ModelOptions {
+    /// Finds, reads and checks the model.
+    ///
+    /// # Errors
+    /// Those of [`model::open`].
+    pub fn open(&self) -> Result<Found> {
+        let (path, rbm, config) = model::open(&self.model)?;
+        Ok(Found { path, rbm, config })
+    }
+
+    /// The data, binary or not as the model was trained.
+    ///
+    /// # Errors
+    /// Those of [`DataOptions::load`].
+    pub fn load(&self, found: &Found) -> Result<(Source, Dataset)> {
+        let Found { path, rbm, config } = found;
+        let (source, dataset) = self.data.load(path, rbm.shape.visible, config.as_ref())?;
+        let trained = config.as_ref().map(|config| config.binarize);
+        let how = self.binarize.unwrap_or(match trained {
+            Some(Binarize::Threshold) => Binarize::Threshold,
+            _ => Binarize::None,
+        });
+        Ok((source, dataset.binarize(how, self.seed)))
+    }
+
+    /// Opens the device with the model, with room for at least `rows` cases at once.
+    ///
+    /// # Errors
+    /// Those of [`Inference::open`].
+    pub fn inference(&self, rbm: &Rbm, rows: usize) -> Result<Inference> {
+        Inference::open(rbm, &self.device, rows, self.seed)
+    }
+}
+
+/// A model on a device, to be shown cases.
+pub struct Inference {
+    pub(crate) backend: Box<dyn Backend>,
+    pub(crate) params: Params,
+    pub(crate) visible: Units,
+    pub(crate) hidden: Units,
+    pub(crate) reconstruction: Units,
+    rows: usize,
+}
+
+impl Inference {
+    /// Opens a device and moves the model there. `rows` is how many cases it must take at once.
+    ///
+    /// # Errors
+    /// [`crate::Error::Usage`] if there is no such device or no room, [`crate::Error::Device`].
+    pub fn open(rbm: &Rbm, device: &DeviceChoice, rows: usize, seed: u64) -> Result<Self> {
+        let rows = rows.max(PART);
+        let (_, backend) = device::open(device, &Footprint::new(rbm.shape, rows, 4, 0))?;
+        Self::with_backend(backend, rbm, rows, seed)
+    }
+
+    /// The same on a device that is already open.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if there is no room.
+    pub fn with_backend(mut backend: Box<dyn Backend>, rbm: &Rbm, rows: usize, seed: u64) -> Result<Self> {
+        backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
+        Ok(Self {
+            params: Params::new(rbm.shape, rows, seed),
+            visible: backend.units(Layer::Visible, rows)?,
+            hidden: backend.units(Layer::Hidden, rows)?,
+            reconstruction: backend.units(Layer::Visible, rows)?,
+            backend,
+            rows,
+        })
+    }
+
+    /// The device.
+    pub fn device(&self) -> &DeviceInfo {
+        self.backend.info()
+    }
+
+    /// How many units there are.
+    pub fn shape(&self) -> Shape {
+        self.params.shape()
+    }
+
+    /// Shows the device the cases, a part at a time: `work` gets each part's parameters, and finds the cases as the states of
+    /// `self.visible`.
+    pub(crate) fn parts(
+        &mut self,
+        rows: &Rows,
+        mut work: impl FnMut(&mut Self, &Params, std::ops::Range<usize>) -> Result<()>,
+    ) -> Result<()> {
+        let (layout, count) = (rows.layout(), self.rows.min(rows.len()));
+        let data = self.backend.data(layout, count)?;
+        self.backend.write_order(data, &(0..count as u32).collect::<Vec<_>>());
+        for (part, words) in rows.words().chunks(count.max(1) * layout.words()).enumerate() {
+            let cases = words.len() / layout.words();
+            let params = self.params.layout(layout).minibatch(0, cases);
+            let params = Params { first_chain: (part * count) as u32, ..params };
+            self.backend.write_data(data, words);
+            self.backend.gather(&params, data, self.visible);
+            work(self, &params, part * count..part * count + cases)?;
+        }
+        Ok(())
+    }
+
+    /// p(h|v) of each case: cases × hidden units, row-major.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn transform(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        let mut features = Vec::with_capacity(rows.len() * self.shape().hidden);
+        self.parts(rows, |this, params, cases| {
+            this.backend.sample_hidden(params, this.visible, this.hidden);
+            features.extend(this.backend.read_units(this.hidden, cases.len())?.0);
+            Ok(())
+        })?;
+        Ok(features)
+    }
+
+    /// p(v|h) of each case, with h = p(h|v), so that nothing is left to chance: cases × visible units, row-major.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn reconstruct(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        let mut means = Vec::with_capacity(rows.len() * self.shape().visible);
+        self.parts(rows, |this, params, cases| {
+            this.backend.sample_hidden(params, this.visible, this.hidden);
+            this.backend.sample_visible(params, this.hidden, this.reconstruction);
+            means.extend(this.backend.read_units(this.reconstruction, cases.len())?.0);
+            Ok(())
+        })?;
+        Ok(means)
+    }
+}

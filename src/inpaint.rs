@@ -1,0 +1,100 @@
+//! What is missing from a case, given the rest: Gibbs steps in which the known visible units are held at what they are.
+//!
+//! The mean of p(v|h) over such a chain is the expectation of the unknown units given the known ones, which is the guess
+//! with the least expected squared error. Several chains of each case start from the mean of the training cases, warm: the
+//! model comes in slowly, as β goes from 0 to 1 on the way from independent units ([`Base`]), so that a chain does not stay
+//! with what it happened to see first.
+
+mod mask;
+
+pub use mask::{Mask, Region};
+
+use crate::{
+    ais::Base, backend::Params, data::Rows, error::Result, inference::Inference, rbm::Rbm, rng::Stream,
+};
+
+/// How thoroughly to fill in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effort {
+    /// Chains of each case.
+    pub chains: usize,
+    /// Gibbs steps of each chain: half of them to get warm and cold again, half of them to be averaged.
+    pub steps: usize,
+}
+
+/// Fills in the units whose `unknown` is true: cases × visible units, row-major; the known units are as they were. `rbm` is
+/// the model on the device, `mean` the mean of the training cases.
+///
+/// # Errors
+/// [`crate::Error::Device`] if the device failed.
+///
+/// # Panics
+/// If `unknown` and `mean` don't have a value for each visible unit, or if there is no chain or no step.
+pub fn inpaint(
+    inference: &mut Inference,
+    rbm: &Rbm,
+    rows: &Rows,
+    unknown: &[bool],
+    mean: &[f32],
+    effort: Effort,
+) -> Result<Vec<f32>> {
+    let visible = inference.shape().visible;
+    assert!(unknown.len() == visible && mean.len() == visible, "a value for each visible unit");
+    assert!(effort.chains > 0 && effort.steps > 0, "at least one chain and one step");
+    let backend = &mut inference.backend;
+    let (mask, bias) = (backend.values(visible)?, backend.values(visible)?);
+    let known: Vec<f32> = unknown.iter().map(|&unknown| f32::from(!unknown)).collect();
+    backend.write_values(mask, &known);
+    let base = Base::new(rbm.shape, &mean.iter().map(|&mean| f64::from(mean)).collect::<Vec<_>>());
+    let warm = effort.steps / 2;
+    let mut filled: Vec<f32> = Vec::with_capacity(rows.len() * visible);
+    inference.parts(rows, |this, params, cases| {
+        let (known, hidden, chain) = (this.visible, this.hidden, this.reconstruction);
+        let starts = mean.repeat(cases.len());
+        let mut sums = vec![0.0_f64; starts.len()];
+        for number in 0..effort.chains {
+            this.backend.write_units(chain, &starts, &starts);
+            for step in 0..effort.steps {
+                let beta = if step < warm { (step + 1) as f32 / (warm + 1) as f32 } else { 1.0 };
+                let params = Params { beta, step: step as u32, ..*params };
+                if step <= warm {
+                    this.backend.write_values(bias, &base.towards(&rbm.visible_bias, beta));
+                    this.backend.set_visible_bias(&params, bias);
+                }
+                this.backend.clamp_visible(&params, known, mask, chain);
+                this.backend.sample_hidden(
+                    &params.sample(Stream::SampledHidden, number as u32),
+                    chain,
+                    hidden,
+                );
+                this.backend.sample_visible(
+                    &params.sample(Stream::SampledVisible, number as u32),
+                    hidden,
+                    chain,
+                );
+                this.backend.submit()?;
+                if step >= warm {
+                    let (means, _) = this.backend.read_units(chain, cases.len())?;
+                    sums.iter_mut().zip(means).for_each(|(sum, mean)| *sum += f64::from(mean));
+                }
+            }
+        }
+        let kept = (effort.chains * (effort.steps - warm)) as f64;
+        for (case, sums) in cases.zip(sums.chunks(visible)) {
+            let values = rows.values(case).zip(sums).zip(unknown);
+            filled.extend(values.map(|((x, sum), &unknown)| if unknown { (sum / kept) as f32 } else { x }));
+        }
+        Ok(())
+    })?;
+    Ok(filled)
+}
+
+/// The mean over cases of Σ (x − y)² over the units whose `unknown` is true; both are cases × visible units.
+pub fn squared_error(cases: &[f32], guesses: &[f32], unknown: &[bool]) -> f64 {
+    let squared = |(case, guess): (&[f32], &[f32])| -> f64 {
+        let units = case.iter().zip(guess).zip(unknown).filter(|(_, unknown)| **unknown);
+        units.map(|((x, y), _)| f64::from(x - y).powi(2)).sum()
+    };
+    let count = cases.len() / unknown.len();
+    cases.chunks(unknown.len()).zip(guesses.chunks(unknown.len())).map(squared).sum::<f64>() / count as f64
+}

@@ -1,0 +1,143 @@
+//! Files that a command writes: never over one that is there unless told to, and never half.
+
+use std::{
+    fs,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use image::{GrayImage, ImageFormat};
+
+use crate::error::{Error, Result, usage};
+
+/// A file or a folder that will be written, known to be free and in a folder that can be written to.
+#[derive(Debug)]
+pub struct Target {
+    path: PathBuf,
+    force: bool,
+}
+
+impl Target {
+    /// Checks, before any work is done for it, that `path` can be written; `force` allows to replace what is there.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] says why not.
+    pub fn new(path: &Path, force: bool) -> Result<Self> {
+        let target = Self { path: path.into(), force };
+        if path.file_name().is_none() || path.is_dir() {
+            return usage!(
+                "{}: is a folder that is there already; name something new to write",
+                path.display()
+            );
+        }
+        if path.exists() && !force {
+            return usage!(
+                "{}: is there already; name another file, or replace it with --force",
+                path.display()
+            );
+        }
+        if let Err(source) = target.temporary() {
+            return usage!(
+                "{}: cannot be written ({source}); name a file in a folder that can",
+                path.display()
+            );
+        }
+        Ok(target)
+    }
+
+    /// Where it will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The extension in small letters, by which the kind of file is chosen.
+    pub fn extension(&self) -> String {
+        self.path.extension().map_or(String::new(), |extension| extension.to_string_lossy().to_lowercase())
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    fn builder<'a, 'b>(mode: u32) -> tempfile::Builder<'a, 'b> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".rbm-gpu-");
+        // As files and folders are made without further ado, rather than for the user alone.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+        #[cfg(not(unix))]
+        let _ = mode;
+        builder
+    }
+
+    fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
+        Self::builder(0o666).tempfile_in(self.folder())
+    }
+
+    /// Writes the file beside its place and renames it, so that it is there whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write(&self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+        let write = || {
+            let mut file = self.temporary()?;
+            let mut buffer = BufWriter::with_capacity(1 << 20, file.as_file_mut());
+            content(&mut buffer)?;
+            buffer.flush()?;
+            drop(buffer);
+            if self.force { file.persist(&self.path) } else { file.persist_noclobber(&self.path) }
+                .map_err(|error| error.error)?;
+            Ok(())
+        };
+        write().map_err(Error::write(&self.path))
+    }
+
+    /// Writes a picture as a PNG file.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write_png(&self, picture: &GrayImage) -> Result<()> {
+        let mut bytes = io::Cursor::new(Vec::new());
+        picture
+            .write_to(&mut bytes, ImageFormat::Png)
+            .map_err(|error| Error::write(&self.path)(io::Error::other(error)))?;
+        self.write(|file| file.write_all(bytes.get_ref()))
+    }
+
+    /// Fills a folder beside its place and renames it. A folder is never replaced.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn write_folder(&self, content: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+        let write = || {
+            let folder = Self::builder(0o777).tempdir_in(self.folder())?;
+            content(folder.path())?;
+            fs::rename(folder.path(), &self.path)
+        };
+        write().map_err(Error::write(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_whole_or_not_there_and_never_replaced_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.txt");
+        let entries = || fs::read_dir(folder.path()).unwrap().count();
+        let target = Target::new(&path, false).unwrap();
+        let failed = target.write(|out| out.write_all(b"half").and(Err(io::Error::other("full"))));
+        assert!(failed.is_err() && entries() == 0, "nothing is left behind");
+        target.write(|out| out.write_all(b"whole")).unwrap();
+        assert!(target.write(|_| Ok(())).is_err(), "what came in between is left alone");
+        assert!(Target::new(&path, false).unwrap_err().to_string().contains("--force"));
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        Target::new(&path, true).unwrap().write(|out| out.write_all(b"new")).unwrap();
+        assert_eq!((fs::read(&path).unwrap(), entries()), (b"new".to_vec(), 1));
+        for unusable in [folder.path(), Path::new("no/such/folder/file"), Path::new("")] {
+            assert!(Target::new(unusable, true).is_err(), "{}", unusable.display());
+        }
+    }
+}
