@@ -110,6 +110,26 @@ impl Tempering {
         &self.betas
     }
 
+    /// Times that the even and the odd pairs were tried since the counts began.
+    pub fn tries(&self) -> [u32; 2] {
+        self.tries
+    }
+
+    /// What counts and marks there are beside the states: a name, where they lie, how many.
+    pub fn counts(&self) -> Vec<(String, Values, usize)> {
+        let marks = self.rungs.iter().enumerate();
+        let marks = marks.map(|(t, rung)| (format!("replica_{t}_marks"), rung.values, 2 * self.chains));
+        let pairs = self.rungs.len() - 1;
+        let accepted = ("swaps_accepted".to_string(), self.accepted, pairs * self.chains);
+        marks.chain([accepted, ("round_trips".to_string(), self.trips, self.chains)]).collect()
+    }
+
+    /// Puts back what [`Tempering::inverse_temperatures`] and [`Tempering::tries`] gave.
+    pub fn set(&mut self, inverse_temperatures: &[f32], tries: [u32; 2]) {
+        self.betas = inverse_temperatures.to_vec();
+        self.tries = tries;
+    }
+
     /// The units of each temperature, from 1.
     pub fn replicas(&self) -> impl Iterator<Item = (Units, Units)> {
         self.rungs.iter().map(|rung| (rung.visible, rung.hidden))

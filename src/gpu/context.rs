@@ -50,12 +50,9 @@ impl Context {
         let slot = failure.clone();
         device.on_uncaptured_error(Arc::new(move |error| keep_first(&slot, error.to_string())));
         let slot = failure.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            // Dropping the device on purpose is no failure.
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep_first(&slot, format!("device lost: {message}"));
-            }
-        });
+        // When the device is dropped on purpose, nobody asks any more.
+        device
+            .set_device_lost_callback(move |_, message| keep_first(&slot, format!("device lost: {message}")));
         let layouts = Kernel::ALL.map(|kernel| (kernel, bind_group_layout(&device, kernel)));
         let pipelines = Mutex::default();
         let tiles = Tiles::for_adapter(adapter);
