@@ -15,7 +15,7 @@ use crate::{
     error::{Error, Result, usage},
     estimator::{
         Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence,
-        tempering::{Swaps, Tempering, start_chains},
+        tempering::{Streams, Swaps, Tempering, start_chains},
     },
     likelihood::{Look, Monitor},
     model,
@@ -195,8 +195,9 @@ impl Trainer {
             Estimator::Pcd => start_chains(&mut *backend, of_chains, &density, phases.negative, 0),
             Estimator::Pt => {
                 let negative = phases.negative;
-                let chains =
-                    Tempering::new(&mut *backend, of_chains, negative, &density, config.temperatures)?;
+                let (temperatures, streams) = (config.temperatures, Streams::TRAINING);
+                let mut chains = Tempering::new(&mut *backend, of_chains, negative, temperatures, streams)?;
+                chains.restart(&mut *backend, of_chains, &density);
                 tempering = Some(chains);
             }
         }
