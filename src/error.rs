@@ -49,7 +49,7 @@ pub enum Error {
         /// The step since training began, from 0, if it could be found.
         step: Option<u32>,
         /// The parameters it belongs to.
-        tensor: &'static str,
+        tensor: String,
         /// Its index there.
         index: usize,
         /// Its value.

@@ -8,6 +8,7 @@ pub mod adapter;
 mod context;
 pub mod kernels;
 mod memory;
+mod pace;
 pub mod tile;
 
 pub use context::Context;
@@ -21,6 +22,7 @@ use crate::{
     rbm::{Layer, Rbm, Shape},
 };
 use kernels::Kernel;
+use pace::Pace;
 use tile::Tile;
 
 /// Dispatches in a command buffer, at most.
@@ -53,6 +55,7 @@ pub struct Gpu {
     slot_bytes: Vec<u8>,
     recorded: Vec<Dispatch>,
     in_flight: Option<wgpu::SubmissionIndex>,
+    pace: Pace,
 }
 
 #[derive(Clone, Copy)]
@@ -110,6 +113,7 @@ impl Gpu {
             slot_bytes: Vec::with_capacity(SLOTS * slot_size),
             recorded: Vec::with_capacity(SLOTS),
             in_flight: None,
+            pace: Pace::new(),
             context,
         };
         let size = memory::parameters_len(shape);
@@ -157,9 +161,11 @@ impl Gpu {
         if params.rows == 0 {
             return;
         }
-        if self.recorded.len() == SLOTS {
+        let work = pace::work(kernel, params);
+        if self.recorded.len() == SLOTS || self.pace.is_full(work) {
             self.flush();
         }
+        self.pace.record(work);
         let bindings = std::array::from_fn(|binding| buffers.get(binding).copied());
         let bind_group = match self.bind_groups.get(&(kernel, bindings)) {
             Some(bind_group) => bind_group.clone(),
@@ -230,6 +236,7 @@ impl Gpu {
         }
         self.recorded.clear();
         self.slot_bytes.clear();
+        self.pace.send();
         Some(self.context.queue.submit([encoder.finish()]))
     }
 
@@ -253,6 +260,7 @@ impl Gpu {
         self.context.queue.submit([encoder.finish()]);
         staging.map_async(wgpu::MapMode::Read, .., |_| {}); // a failure shows in get_mapped_range
         self.context.wait(None)?;
+        self.pace.waited();
         let view = staging.get_mapped_range(..).map_err(|error| self.context.failed(error.to_string()))?;
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
@@ -454,7 +462,11 @@ impl Backend for Gpu {
     fn submit(&mut self) -> Result<()> {
         let Some(submission) = self.flush() else { return Ok(()) };
         match self.in_flight.replace(submission) {
-            Some(previous) => self.context.wait(Some(previous)),
+            Some(previous) => {
+                self.context.wait(Some(previous))?;
+                self.pace.waited();
+                Ok(())
+            }
             None => Ok(()),
         }
     }

@@ -348,7 +348,7 @@ impl Trainer {
             self.sums = Sums::default();
         }
         self.before = match &self.doctor {
-            Some(_) => Some(self.state()?),
+            Some(_) => Some(self.read_state()?),
             None => None,
         };
         let start = Instant::now();

@@ -98,9 +98,15 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
             Err(error @ Error::Device { .. }) => {
                 // What is left of it must be gone before there can be another.
                 drop(trainer);
-                trainer = session.recover(error).map_err(|error| session.stopped(error))?;
+                trainer = match session.recover(error) {
+                    Ok(trainer) => trainer,
+                    Err(error) => return Err(session.stopped(error)),
+                };
             }
-            Err(error) => return Err(session.stopped(error)),
+            Err(error) => {
+                session.findings.extend(warnings(&mut trainer));
+                return Err(session.stopped(error));
+            }
         }
     };
     if let Some(code) = session.stop.exit_code().filter(|_| trainer.epochs_done() < session.config.epochs) {
@@ -165,14 +171,7 @@ fn epochs(session: &mut Session, trainer: &mut Trainer) -> Result<Option<EpochMe
                 print(&line(&metrics));
                 last = Some(metrics);
             }
-            Err(error) => {
-                if matches!(error, Error::Diverged { .. }) {
-                    let epoch = trainer.epochs_done() + 1;
-                    let line = serde_json::json!({ "epoch": epoch, "findings": session.findings });
-                    session.folder.add_metrics(&line)?;
-                }
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         }
         if let Some(fault) = session.fault.filter(|fault| fault.step == trainer.steps_done()) {
             session.fault = fault.strike(trainer);

@@ -11,8 +11,8 @@ enum Stop {
 }
 
 impl Trainer {
-    /// The error of an epoch that ended with this parameter, with the step where the first such one came up.
-    pub(super) fn diverged(&mut self, found: (&'static str, usize, f32)) -> Error {
+    /// The error of a run that came to this number.
+    pub(super) fn diverged(&mut self, found: (&str, usize, f32)) -> Error {
         let before = self.before.take();
         let (step, (tensor, index, value)) = match before.and_then(|before| self.replay(&before)) {
             Some(Stop::Found(step, first)) => (Some(step), first),
@@ -23,7 +23,7 @@ impl Trainer {
             let at = step.map_or(String::new(), |step| format!(" at step {step}"));
             doctor.diverged(&format!("{tensor}[{index}] is {value}{at}, the first number that is none"));
         }
-        Error::Diverged { epoch: self.epoch + 1, step, tensor, index, value }
+        Error::Diverged { epoch: self.epoch + 1, step, tensor: tensor.into(), index, value }
     }
 
     fn replay(&mut self, before: &State) -> Option<Stop> {

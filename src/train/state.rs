@@ -127,8 +127,17 @@ impl Trainer {
     /// All that the run goes on from. Waits for the device.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed.
+    /// [`Error::Device`] if the device failed, [`Error::Diverged`] if a number is none: nothing goes on from there.
     pub fn state(&mut self) -> Result<State> {
+        let state = self.read_state()?;
+        match state.non_finite() {
+            None => Ok(state),
+            Some(found) => Err(self.diverged(found)),
+        }
+    }
+
+    /// The same, whatever the numbers are.
+    pub(super) fn read_state(&mut self) -> Result<State> {
         let (rbm, velocity) = match self.last.take() {
             Some(last) => last,
             None => self.backend.read_rbm()?,
@@ -195,7 +204,7 @@ impl Trainer {
 
     /// The same, but for the doctor, who need not know.
     pub(super) fn go_back(&mut self, state: &State) -> Result<()> {
-        let (expected, found) = (self.state()?.outline(), state.outline());
+        let (expected, found) = (self.read_state()?.outline(), state.outline());
         let only = |these: &[String], those: &[String]| -> String {
             let only: Vec<_> = these.iter().filter(|one| !those.contains(one)).cloned().collect();
             if only.is_empty() { "nothing else".into() } else { only.join(", ") }

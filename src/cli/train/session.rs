@@ -271,7 +271,12 @@ impl Session {
     }
 
     /// An error, with what is left of the run and how to go on.
-    pub fn stopped(&self, cause: Error) -> Error {
+    pub fn stopped(&mut self, cause: Error) -> Error {
+        if let Error::Diverged { epoch, .. } = cause {
+            // The error says as much, if this cannot be written.
+            let _ =
+                self.folder.add_metrics(&serde_json::json!({ "epoch": epoch, "findings": self.findings }));
+        }
         let run = self.folder.path().display();
         let last = self.checkpoints.last();
         let advice = match (&cause, last) {
@@ -316,7 +321,11 @@ fn data_sum(trainer: &Trainer) -> String {
 
 /// Refuses options that are others than the run was begun with.
 fn refuse_conflicts(run: &Path, options: &Options, begun: &TrainConfig) -> Result<()> {
-    let [given, begun] = [&options.config, begun].map(|config| serde_json::json!(config));
+    // As they are written: 0.1 is 0.1, not the nearest number with 64 bits.
+    let written = |config: &TrainConfig| -> Value {
+        serde_json::to_string(config).and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
+    };
+    let [given, begun] = [&options.config, begun].map(written);
     let command = TrainConfig::augment_args(clap::Command::new(""));
     for argument in command.get_arguments() {
         let id = argument.get_id().as_str();
