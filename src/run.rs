@@ -195,9 +195,8 @@ impl RunFolder {
             let value: Option<Value> =
                 line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
             // What is said of an epoch that failed is no line of an epoch.
-            let is_next = |value: Value| {
-                value["epoch"] == Value::from(epochs + 1) && value["reconstruction_error"].is_number()
-            };
+            let is_next =
+                |value: Value| value["epoch"] == epochs + 1 && value["reconstruction_error"].is_number();
             if !value.is_some_and(is_next) {
                 break;
             }

@@ -77,6 +77,7 @@ pub struct EpochMetrics {
 
 /// What [`Trainer::advance`] came to.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one an epoch")]
 pub enum Advance {
     /// An epoch is over.
     Epoch(EpochMetrics),

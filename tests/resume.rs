@@ -79,7 +79,10 @@ fn advance(trainer: &mut Trainer, epochs: usize, to: Option<usize>) -> Vec<Epoch
 }
 
 /// What there is to compare at the end: the model, all that would be gone on from, and figures that are no times.
-fn end(trainer: &mut Trainer, metrics: &[EpochMetrics]) -> (Rbm, State, Vec<(usize, f64, Option<f64>)>) {
+/// Of each epoch its number, its error and its cost.
+type Figures = Vec<(usize, f64, Option<f64>)>;
+
+fn end(trainer: &mut Trainer, metrics: &[EpochMetrics]) -> (Rbm, State, Figures) {
     let mut state = trainer.state().unwrap();
     state.position.doctor = None;
     state.position.findings.clear();
