@@ -88,6 +88,9 @@ impl Params {
     pub const BITS: u32 = 4;
     /// Data rows hold 32-bit floating-point numbers.
     pub const FLOATS: u32 = 1024;
+    /// Nobody reads what the update makes of the weights' velocity before the next one, which has no momentum: what is
+    /// left there does not matter.
+    pub const FORGET: u32 = 2048;
     /// The update is centred at the offsets.
     pub const CENTRED: u32 = 8;
     /// The update is Adam's.

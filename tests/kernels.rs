@@ -203,13 +203,21 @@ fn update() {
         };
         let few = Params { rows: params.rows.div_ceil(2), ..params };
         let centred = |params: Params| Params { flags: params.flags | Params::CENTRED, ..params };
+        // Without momentum the velocity need not be kept from the first step to the second.
+        let forgetful = Params { momentum: 0.0, flags: Params::FORGET, ..params };
+        let free = Params { weight_decay: 0.0, ..forgetful };
         let offsets = [random_means(1, visible, 5), random_means(1, hidden, 6)];
+        let (rbm, velocity) = sides[1].read_rbm().unwrap();
         // The visible units of the negative phase: probabilities and states.
         for (negative, params) in [
             (random_means(case.rows, visible, 3), params),
             (random_states(case.rows, visible, 3), few),
+            (random_states(case.rows, visible, 3), forgetful),
             (random_means(case.rows, visible, 3), centred(few)),
             (random_states(case.rows, visible, 3), centred(params)),
+            (random_means(case.rows, visible, 3), centred(forgetful)),
+            (random_means(case.rows, visible, 3), centred(free)),
+            (random_states(case.rows, visible, 3), centred(Params { rows: few.rows, ..free })),
         ] {
             let inputs: Vec<_> = [
                 (Layer::Visible, random_states(case.rows, visible, 1)),
@@ -221,8 +229,10 @@ fn update() {
             .into();
             let mut results = Vec::new();
             for (side, s) in sides.iter_mut().zip(0..) {
+                side.write_rbm(&rbm, &velocity);
                 side.write_offsets(&offsets[0], &offsets[1]);
-                for _ in 0..2 {
+                let last = Params { flags: params.flags & !Params::FORGET, ..params };
+                for params in [params, last] {
                     side.update(&params, (inputs[0][s], inputs[1][s]), (inputs[2][s], inputs[3][s]));
                 }
                 results.push(side.read_rbm().unwrap());
