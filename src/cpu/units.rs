@@ -211,7 +211,7 @@ static OF_BYTE: [[f32; 8]; 256] = {
     let mut all = [[0.0; 8]; 256];
     let mut at = 0;
     while at < 8 * all.len() {
-        all[at / 8][at % 8] = (at / 8 >> (at % 8) & 1) as f32;
+        all[at / 8][at % 8] = ((at / 8) >> (at % 8) & 1) as f32;
         at += 1;
     }
     all
