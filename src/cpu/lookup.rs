@@ -5,11 +5,14 @@
 //! one look-up and one addition, not four multiplications and additions; the table is made once and serves all rows.
 //! All five products of a CD-1 step have a binary side: the states of a layer, by row or by column.
 
-use std::{cell::RefCell, ops::Range};
+use std::{
+    cell::RefCell,
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use bytemuck::{Pod, Zeroable};
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::{
     codes::{Codes, DEPTH, ENTRIES, GROUP, GROUPS},
@@ -68,7 +71,7 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
     let chunks = rows.div_ceil(chunk);
     // Rows are cut too if columns alone would not do for all threads.
     let parts = rows.div_ceil(ROWS).max(threads.div_ceil(strips)).min(chunks);
-    (0..strips * parts).into_par_iter().for_each(|part| {
+    for_each_part(strips * parts, |part| {
         let (strip, part) = (part / parts, part % parts);
         let (first, end) = (units * strip / strips * unit, units * (strip + 1) / strips * unit);
         let columns = first..end.min(columns);
@@ -84,6 +87,26 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
             }
             finish(Part { rows, columns, sums: bytemuck::cast_slice(sums), stride });
         });
+    });
+}
+
+/// Does all parts of some work. Each thread begins with its own, the same at every call, as what it wrote the last time is
+/// in its cache, and then helps the others.
+fn for_each_part(parts: usize, work: impl Fn(usize) + Sync) {
+    let threads = rayon::current_num_threads();
+    let next: Vec<_> = (0..threads).map(|thread| AtomicUsize::new(parts * thread / threads)).collect();
+    rayon::broadcast(|thread| {
+        for turn in 0..threads {
+            let owner = (thread.index() + turn) % threads;
+            let end = parts * (owner + 1) / threads;
+            loop {
+                let part = next[owner].fetch_add(1, Ordering::Relaxed);
+                if part >= end {
+                    break;
+                }
+                work(part);
+            }
+        }
     });
 }
 
