@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use crate::{
     backend::{DeviceInfo, Params},
     data::{Packing, RowLayout},
-    host::{Fast, Host, HostKernels, Moments, Offsets, Phase, Uniforms},
+    host::{Fast, HalfStep, Host, HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
     reference::{self, Reference},
 };
@@ -128,7 +128,7 @@ impl Cpu {
     /// The states of `input` × `factor`, handed to `finish` in parts.
     fn multiply(&mut self, rows: usize, input: &Units, factor: Matrix, finish: impl Fn(Part) + Sync) {
         if rows >= FEWEST && input.are_binary(rows) {
-            self.codes[0].pack(self.arch, input, rows, factor.columns);
+            self.codes[0].pack(self.arch, &[(input, rows)], factor.columns);
             lookup::sum(self.arch, &[Term { left: &self.codes[0], right: factor, scale: 1.0 }], finish);
             return;
         }
@@ -331,6 +331,30 @@ impl HostKernels for Cpu {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let weights = Matrix::new(&rbm.weights, m, n);
         self.sample(params, visible, weights, &rbm.hidden_bias, uniforms, hidden);
+    }
+
+    /// Where both are binary, one product has the rows of both: the sums of weights are made once.
+    fn sample_hidden_twice(&mut self, rbm: &Rbm, minibatches: [HalfStep<Units>; 2]) {
+        let rows = minibatches.each_ref().map(|half_step| half_step.params.rows as usize);
+        let mut visible = minibatches.iter().map(|half_step| half_step.visible).zip(rows);
+        if !visible.all(|(visible, rows)| rows >= FEWEST && visible.are_binary(rows)) {
+            for HalfStep { params, visible, uniforms, hidden } in minibatches {
+                self.sample_hidden(params, rbm, visible, uniforms, hidden);
+            }
+            return;
+        }
+        let (arch, Shape { visible: m, hidden: n }) = (self.arch, rbm.shape);
+        let [one, other] = minibatches;
+        self.codes[0].pack(arch, &[(one.visible, rows[0]), (other.visible, rows[1])], n);
+        let activations = [one, other].map(|HalfStep { params, uniforms, hidden, .. }| {
+            Activation::new(params, &rbm.hidden_bias, uniforms, hidden)
+        });
+        let term = Term { left: &self.codes[0], right: Matrix::new(&rbm.weights, m, n), scale: 1.0 };
+        lookup::sum(arch, &[term], |part| {
+            for (activation, part) in activations.iter().zip(part.split_at(rows[0])) {
+                arch.dispatch(Finish { activation, part });
+            }
+        });
     }
 
     fn sample_visible(

@@ -184,6 +184,33 @@ fn sample_hidden() {
     });
 }
 
+/// Two minibatches at once, of different sizes, with and without draws, come out as one after the other.
+#[test]
+fn sample_hidden_twice() {
+    each_tile("sample_hidden_twice", |case, sides| {
+        let width = case.shape.visible;
+        let plain = Params { step: 5, ..Params::new(case.shape, case.rows, case.seed) };
+        let few = Params { rows: plain.rows.div_ceil(3), first_chain: 3, ..plain }.sample(Stream::Hidden, 2);
+        let states = random_states(case.rows, width, case.seed);
+        for other in [random_means(case.rows, width, 9), random_states(case.rows, width, 9)] {
+            let inputs = [&states, &other].map(|values| units(case, sides, Layer::Visible, Some(values)));
+            let outputs = [0; 4].map(|_| units(case, sides, Layer::Hidden, None));
+            for (side, s) in sides.iter_mut().zip(0..) {
+                let [one, two] = [(&plain, inputs[0][s]), (&few, inputs[1][s])];
+                side.sample_hidden_twice([(one.0, one.1, outputs[0][s]), (two.0, two.1, outputs[1][s])]);
+                side.sample_hidden(one.0, one.1, outputs[2][s]);
+                side.sample_hidden(two.0, two.1, outputs[3][s]);
+                for (at_once, params) in [plain, few].iter().enumerate() {
+                    let case = &Case { rows: params.rows as usize, name: case.name.clone(), ..*case };
+                    let found = [at_once, at_once + 2]
+                        .map(|output| read(case, &mut **side, Layer::Hidden, outputs[output][s]));
+                    assert!(found[0] == found[1], "{}: {} rows", case.name, case.rows);
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn sample_visible() {
     each_tile("sample_visible", |case, sides| {

@@ -48,6 +48,18 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// The rows before `row`, and the others, which are counted from there.
+    pub fn split_at(self, row: usize) -> [Self; 2] {
+        let Self { rows, columns, sums, stride } = self;
+        let before = rows.start.min(row)..rows.end.min(row);
+        let after = rows.start.max(row) - row..rows.end.max(row) - row;
+        let (first, second) = sums.split_at(before.len() * stride);
+        [
+            Self { rows: before, columns: columns.clone(), sums: first, stride },
+            Self { rows: after, columns, sums: second, stride },
+        ]
+    }
+
     /// The number of each row, and its sums.
     pub fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
         self.rows.clone().zip(self.sums.chunks(self.stride).map(|sums| &sums[..self.columns.len()]))
