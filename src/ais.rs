@@ -64,6 +64,8 @@ pub const FEWEST: f64 = 10.0;
 pub const TRIPS: f64 = 1.0;
 /// Temperatures are moved after every so many rounds of those that do not count.
 const ADAPT_EVERY: usize = 100;
+/// Weights of a small model: some tens of hidden units and an image.
+const SMALL: usize = 1 << 16;
 /// Energies that are kept: 8 GiB.
 const MOST_ENERGIES: u64 = 1 << 31;
 
@@ -89,6 +91,13 @@ impl Default for AisOptions {
 }
 
 impl AisOptions {
+    /// Rounds for a model of this shape: where they cost little and modes are far apart, as in models of few units, twice as
+    /// many, for a standard error of less than 0.02 nat.
+    pub fn usual_rounds(shape: Shape) -> usize {
+        let rounds = Self::default().rounds;
+        if shape.visible * shape.hidden <= SMALL { 2 * rounds } else { rounds }
+    }
+
     /// Annealed chains each way: with fewer chains at more temperatures, weights are more even.
     fn annealed_chains(&self) -> usize {
         self.chains / 2

@@ -61,9 +61,9 @@ pub struct EvalOptions {
     /// Temperatures of parallel tempering, at each of which a chain has a replica
     #[arg(long, value_name = "N", default_value_t = AisOptions::default().replicas)]
     pub replicas: usize,
-    /// Rounds of parallel tempering that count; half as many go before
-    #[arg(long, value_name = "N", default_value_t = AisOptions::default().rounds)]
-    pub rounds: usize,
+    /// Rounds of parallel tempering that count; half as many go before [default: 2500, or 5000 for up to 65536 weights]
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<usize>,
     /// Temperatures of annealed importance sampling, each way
     #[arg(long, value_name = "N", default_value_t = AisOptions::default().temperatures)]
     pub temperatures: usize,
@@ -224,16 +224,16 @@ pub struct EvalReport {
 /// [`crate::Error::Usage`], [`crate::Error::Data`], [`crate::Error::Read`] and [`crate::Error::Model`] for input that cannot
 /// be used; [`crate::Error::Device`].
 pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
+    let (path, rbm, config) = model::open(&options.model)?;
+    let shape = rbm.shape;
     let ais = AisOptions {
         chains: options.chains,
         replicas: options.replicas,
-        rounds: options.rounds,
+        rounds: options.rounds.unwrap_or(AisOptions::usual_rounds(shape)),
         temperatures: options.temperatures,
         seed: options.seed,
     };
     ais.check()?;
-    let (path, rbm, config) = model::open(&options.model)?;
-    let shape = rbm.shape;
     if options.log_z == Method::Enumeration && !exact::is_enumerable(shape) {
         return usage!(
             "--log-z enumeration: one layer must have at most {} units, found {} × {}; choose --log-z ais",
