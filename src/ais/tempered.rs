@@ -136,7 +136,7 @@ mod tests {
     /// Two states, U = 0 and U = −3, drawn at each temperature as often as they are met there.
     #[test]
     fn bennetts_ratio_finds_log_z_and_its_error() {
-        let inverse_temperatures = vec![1.0, 0.5, 1.0 / 4096.0];
+        let inverse_temperatures = vec![1.0_f32, 0.5, 1.0 / 4096.0];
         let (chains, rounds) = (40, 200);
         let exact = (1.0 + 3f64.exp()).ln();
         let mut deviations = Vec::new();
