@@ -16,10 +16,12 @@ use crate::{
 const CHAINS: usize = 20;
 /// Replicas of a chain.
 const REPLICAS: usize = 20;
-/// Rounds before the first look, in which chains forget where they started.
+/// Rounds before the first look, in which chains forget where they started; then temperatures are moved, and kept.
 const FIRST: usize = 100;
-/// Rounds to follow the model since the last look, and as many that count.
-const ROUNDS: usize = 5;
+/// Rounds to follow the model since the last look.
+const FOLLOWING: usize = 20;
+/// Rounds that count.
+const COUNTED: usize = 10;
 
 /// Replicas that follow a model.
 pub struct Tracker {
@@ -49,10 +51,11 @@ impl Tracker {
         if !self.has_started {
             self.replicas.start(backend, base, data)?;
             self.replicas.advance(backend, FIRST)?;
+            self.replicas.adapt(backend)?;
             self.has_started = true;
         }
-        self.replicas.advance(backend, ROUNDS)?;
-        let tempered = self.replicas.measure(backend, base, ROUNDS)?;
+        self.replicas.advance(backend, FOLLOWING)?;
+        let tempered = self.replicas.measure(backend, base, COUNTED)?;
         backend.submit()?;
         Ok(tempered)
     }
