@@ -40,6 +40,7 @@ use crate::{
     config::DeviceChoice,
     data::{Dataset, Packing, Selection, Source},
     error::{Error, Result, usage},
+    exchange,
 };
 use data::{DataFigures, Values};
 use finding::sorted;
@@ -289,13 +290,12 @@ fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a
 
 /// What an argument is.
 fn kind(subject: &Path) -> Result<Kind> {
-    if subject.is_dir()
-        && ["config.json", "metrics.jsonl", run::MODEL].iter().any(|name| subject.join(name).is_file())
-    {
+    if run::FILES.iter().any(|name| subject.join(name).exists()) {
         return Ok(Kind::Run(subject.into()));
     }
     let extension = subject.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    if subject.is_file() && extension == "safetensors" {
+    let arrays = foreign::is_archive(subject) && exchange::parameters(subject).is_ok();
+    if subject.is_file() && (extension == "safetensors" || arrays) {
         return Ok(Kind::Model(subject.into()));
     }
     // A table is data unless its first line speaks of costs; every other file is read as a log.
@@ -309,11 +309,19 @@ fn kind(subject: &Path) -> Result<Kind> {
     let text = subject.to_string_lossy();
     let source: Source = text.parse()?;
     match &source {
+        Source::Path(path) if is_empty_folder(path) => usage!(
+            "{text}: expected a run's folder ({}), or one of images (as for train); found an empty folder",
+            run::FILES.join(", ")
+        ),
         Source::Path(path) if !path.exists() => usage!(
             "{text}: expected a data set (as for train), a run's folder, a model or a log; found nothing there"
         ),
         _ => Ok(Kind::Data(source)),
     }
+}
+
+fn is_empty_folder(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn read_log(path: &Path, key: Option<&str>) -> Result<log::Log> {
