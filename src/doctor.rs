@@ -166,8 +166,11 @@ impl Examination {
         let figures = DataFigures::measure(values, labels);
         let levels = Levels::measure(values);
         let about = format!(
-            "{} training cases of {} values, {:.4} on average",
-            figures.cases, figures.units, figures.density
+            "{} training case{} of {} values, {:.4} on average",
+            figures.cases,
+            if figures.cases == 1 { "" } else { "s" },
+            figures.units,
+            figures.density
         );
         let findings = figures.findings(hidden);
         self.add("data", name.to_string(), about, json!({ "data": figures, "levels": levels }), findings);
@@ -221,10 +224,10 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     let named = match source {
         None => None,
         Some(source) => {
-            let (dataset, unit) = load(&source, &options.selection)?;
-            let values = values(&dataset, options)?.times(unit);
+            let (dataset, usable) = load(&source, &options.selection)?;
+            let values = values(&dataset, options)?;
             levels = Some(examination.data(&source, &values, dataset.train.labels.as_deref(), None));
-            Some((source, dataset))
+            usable.then_some((source, dataset))
         }
     };
     for other in others {
@@ -250,16 +253,14 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     })
 }
 
-/// Data that are read although their values are not from 0 to 1 are divided by this, which loses nothing.
-const LARGE: f32 = (1_u64 << 40) as f32;
-
-/// The data set, and what its values were divided by so that they could be read: what is wrong with them is a finding.
-fn load(source: &Source, selection: &Selection) -> Result<(Dataset, f64)> {
+/// The data set, and whether it can be learnt from; if not because of its numbers, they are read as they are: what is
+/// wrong with them is a finding.
+fn load(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
     match selection.load(source) {
-        Ok(dataset) => Ok((dataset, 1.0)),
+        Ok(dataset) => Ok((dataset, true)),
         Err(error @ Error::Data(_)) if selection.divide_by.is_none() => {
-            let wide = Selection { divide_by: Some(LARGE), ..selection.clone() };
-            wide.load(source).map_or(Err(error), |dataset| Ok((dataset, LARGE.into())))
+            let any = Selection { any_numbers: true, ..selection.clone() };
+            any.load(source).map_or(Err(error), |dataset| Ok((dataset, false)))
         }
         Err(error) => Err(error),
     }
