@@ -182,7 +182,7 @@ impl Examination {
         let figures = LogFigures::measure(log);
         let very = very || levels.is_some_and(|levels| is_total_of(levels, &figures));
         let findings = figures.findings(levels.map(|levels| (levels, very)));
-        let about = format!("{} costs, called {:?}", figures.count, log.key);
+        let about = format!("{}, called {:?}", log::costs(figures.count), log.key);
         self.add("log", name.display().to_string(), about, json!(figures), findings);
         match &mut self.plots {
             Some(plots) => plots.costs(log, levels),
