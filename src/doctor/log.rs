@@ -197,7 +197,7 @@ const ASK_FOR_DATA: &str =
 fn other_data(levels: &Levels) -> String {
     format!(
         "with every visible unit off, on, or at its mean, a case of the data that were given would cost {:.6}, {:.6} and {:.6}, and \
-         no number of such cases makes these costs of it: if they are the log's own data, and the cost is a squared error, \
+         no number of such cases gives these costs: if they are the log's own data, and the cost is a squared error, \
          the hidden units are saturated rather than the visible ones; name the very rows by --rows and --scale",
         levels.all_off.total / levels.cases as f64,
         levels.all_on.total / levels.cases as f64,
