@@ -506,7 +506,8 @@ impl Trainer {
             flags: self.params.flags
                 | flag(centred, Params::CENTRED)
                 | flag(sparse, Params::SPARSE)
-                | flag(self.config.nesterov, Params::NESTEROV),
+                | flag(self.config.nesterov, Params::NESTEROV)
+                | flag(self.forgets(minibatch.step), Params::FORGET),
             ..self.params.minibatch(minibatch.first_row, minibatch.rows)
         };
         let averages = self.averages(minibatch.step).filter(|_| minibatch.step.is_multiple_of(AVERAGE_EVERY));
@@ -563,6 +564,18 @@ impl Trainer {
             self.backend.squared_error(&params, positive.0, negative.0, self.costs);
         }
         params
+    }
+
+    /// Whether the velocity that a step leaves is read by nobody: it is the next epoch that may have a momentum.
+    fn forgets(&self, step: u32) -> bool {
+        let config = &self.config;
+        let is_last = (step as usize + 1).is_multiple_of(self.steps_an_epoch);
+        config.momentum.at(self.epoch) == 0.0
+            && !is_last
+            && config.optimizer == Optimizer::Sgd
+            && !config.nesterov
+            && config.max_norm.is_none()
+            && config.fast_weights.is_none()
     }
 
     /// The first minibatch of an epoch, and every so many after it.
