@@ -11,8 +11,10 @@ mod inpaint;
 mod manual;
 mod outputs;
 mod probe;
+mod progress;
 mod reconstruct;
 mod sample;
+mod sparkline;
 mod train;
 mod transform;
 mod verify;
@@ -24,8 +26,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 use rbm_gpu::{
-    Result, bench::BenchOptions, config::TrainConfig, doctor::DoctorOptions, likelihood::EvalOptions,
-    verify::VerifyOptions,
+    Result, bench::BenchOptions, doctor::DoctorOptions, likelihood::EvalOptions, verify::VerifyOptions,
 };
 
 /// Trains Restricted Boltzmann Machines on any vendor's GPU, or on none
@@ -48,7 +49,7 @@ enum Command {
         rbm-gpu train --data bars-and-stripes:4 --hidden 16 --batch 32 --epochs 2000 --lr 0.05\n  \
         rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5"
     )]
-    Train(Box<TrainConfig>),
+    Train(Box<train::Options>),
     /// Say what is in a data set, and show some of it
     #[command(after_help = "Examples:\n  \
         rbm-gpu data mnist\n  \
@@ -160,9 +161,10 @@ impl Cli {
     pub fn read() -> Self {
         let matches = Self::command().get_matches();
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        if let (Command::Train(config), Some(options)) =
+        if let (Command::Train(train), Some(options)) =
             (&mut cli.command, matches.subcommand_matches("train"))
         {
+            let config = &mut train.config;
             let given = |option: &str| options.value_source(option) == Some(ValueSource::CommandLine);
             if let Some(preset) = config.preset {
                 config.apply(preset, given);
@@ -176,7 +178,7 @@ impl Cli {
 /// Runs what was asked for.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        Command::Train(config) => train::run(*config),
+        Command::Train(options) => train::run(*options),
         Command::Data(options) => data::run(&options),
         Command::Eval(options) => eval::run(&options),
         Command::Sample(options) => sample::run(&options),

@@ -1,23 +1,20 @@
 //! `rbm-gpu train`
 
-use std::{io::IsTerminal, process::ExitCode, time::Instant};
+use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rbm_gpu::{
     Result,
     backend::DeviceInfo,
     config::{Estimator, TrainConfig, Uniforms},
     data::ImageSize,
     doctor::Finding,
-    estimator::tempering::Swaps,
-    likelihood::Look,
     picture,
     run::RunFolder,
-    train::{EpochMetrics, Progress, Trainer},
+    train::{EpochMetrics, Trainer},
 };
 use serde::Serialize;
 
-use super::{doctor, print};
+use super::progress::{Display, Show};
 
 /// Test cases in a picture of reconstructions.
 const PICTURED: usize = 40;
@@ -41,8 +38,17 @@ struct MetricsLine<'a> {
     findings: &'a [Finding],
 }
 
-pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
-    let start = Instant::now();
+/// What is trained, and how that is shown.
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub config: TrainConfig,
+    #[command(flatten)]
+    show: Show,
+}
+
+pub fn run(options: Options) -> Result<ExitCode> {
+    let Options { mut config, show } = options;
     config.check()?;
     config = config.settled();
     let out = RunFolder::choose(&config)?;
@@ -62,7 +68,7 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
     let mut folder = RunFolder::create(out, &run_config)?;
 
     let cases = trainer.dataset().train.rows.len();
-    print(&format!(
+    let about = format!(
         "{}: {cases} training cases, {visible} visible and {} hidden units, {}-{}, on {device}\n",
         config.data,
         config.hidden,
@@ -72,26 +78,27 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
             Estimator::Pt => "PT",
         },
         config.k
-    ));
+    );
+    let mut display = Display::begin(show, config.epochs, cases, &about)?;
     let pictured = trainer.dataset().held_out().pictured(PICTURED);
     let originals: Vec<f32> =
         pictured.iter().flat_map(|&case| trainer.dataset().held_out().rows.values(case)).collect();
     let before = trainer.reconstruction_error()?;
-    print(&format!("before training: reconstruction error {before:.2}\n"));
+    display.before(before);
 
-    let mut findings = warnings(&mut trainer);
+    let mut findings = warnings(&mut trainer, &mut display);
     let mut last = None;
     for _ in 0..config.epochs {
-        let metrics = match epoch(&mut trainer, config.epochs, cases) {
+        let metrics = match trainer.epoch(|progress| display.progress(progress)) {
             Ok(metrics) => metrics,
             Err(error) => {
-                findings.extend(warnings(&mut trainer));
+                findings.extend(warnings(&mut trainer, &mut display));
                 let epoch = trainer.epochs_done() + 1;
                 folder.add_metrics(&serde_json::json!({ "epoch": epoch, "findings": findings }))?;
                 return Err(error);
             }
         };
-        findings.extend(warnings(&mut trainer));
+        findings.extend(warnings(&mut trainer, &mut display));
         let rbm = trainer.rbm()?;
         folder.save_model(&rbm, &config)?;
         folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
@@ -100,94 +107,31 @@ pub fn run(mut config: TrainConfig) -> Result<ExitCode> {
         folder.add_picture("reconstructions", metrics.epoch, &picture)?;
         folder.add_metrics(&MetricsLine { metrics: &metrics, findings: &findings })?;
         findings.clear();
-        print(&format!(
-            "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s{}\n",
-            metrics.epoch,
-            metrics.reconstruction_error,
-            metrics.samples_per_second,
-            metrics.seconds,
-            metrics.swaps.as_ref().map_or(String::new(), moves)
-        ));
-        if let Some(look) = &metrics.eval {
-            print(&figures(look));
-        }
+        display.epoch(&metrics);
         last = Some(metrics);
     }
 
     let path = folder.path().display();
     let epoch = config.epochs;
-    print(&format!(
-        "\ndone in {:.1} s; reconstruction error {before:.2} before, {:.3} after {epoch} epochs, on {}\n  \
-         model            {}\n  \
-         metrics          {path}/metrics.jsonl\n  \
-         configuration    {path}/config.json\n  \
-         filters          {path}/filters/epoch-{epoch:04}.png\n  \
-         reconstructions  {path}/reconstructions/epoch-{epoch:04}.png\n",
-        start.elapsed().as_secs_f64(),
+    let what = format!(
+        "reconstruction error {before:.2} before, {:.3} after {epoch} epochs, on {}",
         last.map_or(before, |metrics| metrics.reconstruction_error),
         trainer.dataset().held_out_name(),
-        folder.model().display(),
-    ));
+    );
+    let files = [
+        ("model", folder.model().display().to_string()),
+        ("metrics", format!("{path}/metrics.jsonl")),
+        ("configuration", format!("{path}/config.json")),
+        ("filters", format!("{path}/filters/epoch-{epoch:04}.png")),
+        ("reconstructions", format!("{path}/reconstructions/epoch-{epoch:04}.png")),
+    ];
+    display.finish(&what, folder.path(), &files);
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the doctor found since it was asked last; printed, too.
-fn warnings(trainer: &mut Trainer) -> Vec<Finding> {
+/// What the doctor found since it was asked last; shown, too.
+fn warnings(trainer: &mut Trainer, display: &mut Display) -> Vec<Finding> {
     let found = trainer.doctor().map_or(Vec::new(), |doctor| doctor.take());
-    found.iter().for_each(|finding| print(&doctor::finding(finding)));
+    found.iter().for_each(|finding| display.finding(finding));
     found
-}
-
-/// How well replicas moved, in a few words.
-fn moves(swaps: &Swaps) -> String {
-    let least = swaps.acceptance.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = swaps.acceptance.iter().copied().fold(0.0, f64::max);
-    format!(", swaps {:.0}–{:.0} %, {} round trips", 100.0 * least, 100.0 * most, swaps.round_trips)
-}
-
-/// What a look at the model found, in a line.
-fn figures(look: &Look) -> String {
-    let found = &look.likelihood;
-    let (what, figure, low, high) =
-        match (found.test_log_likelihood, found.test_log_likelihood_low, found.test_log_likelihood_high) {
-            (Some(figure), Some(low), Some(high)) => ("test", figure, low, high),
-            _ => (
-                "training",
-                found.train_log_likelihood,
-                found.train_log_likelihood_low,
-                found.train_log_likelihood_high,
-            ),
-        };
-    let certainty = match found.log_z.ais {
-        None => "exact".to_string(),
-        Some(_) => format!("{low:.2} to {high:.2}"),
-    };
-    let gap = found.free_energy_gap.map_or(String::new(), |gap| format!(", free-energy gap {gap:.2}"));
-    format!(
-        "           log-likelihood {figure:.2} ({certainty}) on {what} cases, pseudo {:.4} a unit{gap}; {:.2} s\n",
-        found.pseudo_log_likelihood_per_unit, look.seconds
-    )
-}
-
-/// One epoch behind a progress bar, which shows where standard error is a terminal.
-fn epoch(trainer: &mut Trainer, epochs: usize, cases: usize) -> Result<EpochMetrics> {
-    let done = trainer.epochs_done() * cases;
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new((epochs * cases) as u64).with_position(done as u64)
-    } else {
-        ProgressBar::hidden()
-    };
-    if let Ok(style) = ProgressStyle::with_template("epoch {prefix} {bar:30} {msg}") {
-        bar.set_style(style);
-    }
-    bar.set_prefix(format!("{}/{epochs}", trainer.epochs_done() + 1));
-    let metrics = trainer.epoch(|progress| {
-        let Progress { cost, samples_per_second, .. } = progress;
-        let left = (epochs * cases - done - progress.cases) as f64 / samples_per_second;
-        let cost = cost.map_or(String::new(), |cost| format!("cost {cost:.2}, "));
-        bar.set_message(format!("{cost}{samples_per_second:.0} samples/s, {left:.0} s left"));
-        bar.set_position((done + progress.cases) as u64);
-    });
-    bar.finish_and_clear();
-    metrics
 }
