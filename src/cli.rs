@@ -47,7 +47,9 @@ enum Command {
         rbm-gpu train --preset density --epochs 50\n  \
         rbm-gpu train --device discrete --hidden 1000 --epochs 30 --out runs/wide\n  \
         rbm-gpu train --data bars-and-stripes:4 --hidden 16 --batch 32 --epochs 2000 --lr 0.05\n  \
-        rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5"
+        rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5\n  \
+        rbm-gpu train --resume runs/wide\n  \
+        rbm-gpu train --resume runs/wide --epochs 60"
     )]
     Train(Box<train::Options>),
     /// Say what is in a data set, and show some of it
@@ -170,6 +172,8 @@ impl Cli {
                 config.apply(preset, given);
             }
             config.suit_optimizer(given);
+            let ids = options.ids().map(|id| id.as_str()).filter(|id| given(id));
+            train.given = ids.map(str::to_string).collect();
         }
         cli
     }

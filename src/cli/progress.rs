@@ -4,7 +4,6 @@ use std::{io::IsTerminal, path::Path, time::Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rbm_gpu::{
-    Result,
     doctor::Finding,
     estimator::tempering::Swaps,
     likelihood::Look,
@@ -38,26 +37,41 @@ pub struct Display {
 }
 
 impl Display {
-    /// Begins with a line about the run, which has so many epochs of so many cases.
-    pub fn begin(show: Show, epochs: usize, cases: usize, about: &str) -> Result<Self> {
-        let bar = if std::io::stderr().is_terminal() && !show.quiet {
-            ProgressBar::new((epochs * cases) as u64)
-        } else {
-            ProgressBar::hidden()
-        };
-        if let Ok(style) = ProgressStyle::with_template("epoch {prefix} {bar:24} {percent:>3} %  {msg}") {
-            bar.set_style(style);
+    pub fn new(show: Show) -> Self {
+        Self {
+            show,
+            start: Instant::now(),
+            epochs: 0,
+            cases: 0,
+            bar: ProgressBar::hidden(),
+            costs: Vec::new(),
+            errors: Vec::new(),
         }
-        let display =
-            Self { show, start: Instant::now(), epochs, cases, bar, costs: Vec::new(), errors: Vec::new() };
-        display.print(about);
-        Ok(display)
     }
 
-    /// The error of the initial model.
-    pub fn before(&mut self, error: f64) {
+    /// Begins with a line about the run, which has so many epochs of so many cases.
+    pub fn begin(&mut self, epochs: usize, cases: usize, about: &str) {
+        (self.epochs, self.cases) = (epochs, cases);
+        if std::io::stderr().is_terminal() && !self.show.quiet {
+            self.bar = ProgressBar::new((epochs * cases) as u64);
+        }
+        if let Ok(style) = ProgressStyle::with_template("epoch {prefix} {bar:24} {percent:>3} %  {msg}") {
+            self.bar.set_style(style);
+        }
+        self.say(about);
+    }
+
+    /// The error of the model as it is, at the run's beginning or where it goes on.
+    pub fn before(&mut self, error: f64, is_beginning: bool) {
         self.errors.push(error);
-        self.print(&format!("before training: reconstruction error {error:.2}\n"));
+        if is_beginning {
+            self.say(&format!("before training: reconstruction error {error:.2}\n"));
+        }
+    }
+
+    /// Seconds since the program began.
+    pub fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
     }
 
     /// Where the run stands within an epoch.
@@ -94,26 +108,24 @@ impl Display {
         if let Some(look) = &metrics.eval {
             text += &figures(look);
         }
-        self.print(&text);
+        self.say(&text);
     }
 
     /// What the doctor found.
-    pub fn finding(&mut self, finding: &Finding) {
-        self.print(&doctor::finding(finding));
+    pub fn finding(&self, finding: &Finding) {
+        self.say(&doctor::finding(finding));
     }
 
-    /// The end: what the run came to and what it wrote, each file with its name; or, if quiet, its folder alone.
-    pub fn finish(self, what: &str, folder: &Path, files: &[(&str, String)]) {
-        let seconds = self.start.elapsed().as_secs_f64();
-        let files: String = files.iter().map(|(name, path)| format!("  {name:16} {path}\n")).collect();
-        self.print(&format!("\ndone in {seconds:.1} s; {what}\n{files}"));
+    /// The end: what the run came to and what it wrote; or, if quiet, its folder alone.
+    pub fn finish(self, what: &str, folder: &Path) {
+        self.say(what);
         if self.show.quiet {
             print(&format!("{}\n", folder.display()));
         }
     }
 
-    /// Prints above the bar.
-    fn print(&self, text: &str) {
+    /// Prints above the bar, unless quiet.
+    pub fn say(&self, text: &str) {
         if !self.show.quiet {
             self.bar.suspend(|| print(text));
         }

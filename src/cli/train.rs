@@ -1,33 +1,27 @@
 //! `rbm-gpu train`
 
-use std::process::ExitCode;
+mod fault;
+mod session;
+mod stop;
 
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
 use rbm_gpu::{
-    Result,
-    backend::DeviceInfo,
-    config::{Estimator, TrainConfig, Uniforms},
-    data::ImageSize,
+    Error, Result,
+    checkpoint::Policy,
+    config::{Estimator, TrainConfig},
     doctor::Finding,
-    picture,
-    run::RunFolder,
-    train::{EpochMetrics, Trainer},
+    model, picture,
+    train::{Advance, EpochMetrics, Trainer},
 };
 use serde::Serialize;
 
 use super::progress::{Display, Show};
+use session::Session;
 
 /// Test cases in a picture of reconstructions.
 const PICTURED: usize = 40;
-
-/// `config.json`: the options, and what they led to on this machine.
-#[derive(Serialize)]
-struct RunConfig<'a> {
-    version: &'static str,
-    #[serde(flatten)]
-    config: &'a TrainConfig,
-    device_used: &'a DeviceInfo,
-    visible: usize,
-}
 
 /// A line of `metrics.jsonl`: an epoch, and what the doctor found since the one before.
 #[derive(Serialize)]
@@ -38,99 +32,168 @@ struct MetricsLine<'a> {
     findings: &'a [Finding],
 }
 
-/// What is trained, and how that is shown.
-#[derive(clap::Args)]
+/// What is trained, what is done about interruptions, and how it is shown.
+#[derive(Args)]
 pub struct Options {
     #[command(flatten)]
     pub config: TrainConfig,
+    /// Go on with a run that was stopped, from its last checkpoint, with its options; --epochs trains longer
+    #[arg(long, value_name = "RUN", help_heading = "Interruptions")]
+    resume: Option<PathBuf>,
+    #[command(flatten)]
+    policy: Policy,
     #[command(flatten)]
     show: Show,
+    /// The options that were given.
+    #[arg(skip)]
+    pub given: Vec<String>,
 }
 
-pub fn run(options: Options) -> Result<ExitCode> {
-    let Options { mut config, show } = options;
-    config.check()?;
-    config = config.settled();
-    let out = RunFolder::choose(&config)?;
-    let mut trainer = Trainer::new(&config, config.selection.load(&config.data)?)?;
-    config.out = Some(out.clone());
-    // Drawing in the kernel saves the way through memory. Through llvmpipe it is a quarter faster; on the native path
-    // the difference is below the noise.
-    config.uniforms.get_or_insert(Uniforms::Device);
-    // What was taken, not what was asked for: auto and cpu, where they are the same, give the same model file.
-    let device = trainer.device().clone();
-    config.device = device.choice();
-    let image = trainer.dataset().image;
-    let visible = image.0 * image.1;
-    config.selection.image = Some(ImageSize(image.0, image.1));
-    let run_config =
-        RunConfig { version: env!("CARGO_PKG_VERSION"), config: &config, device_used: &device, visible };
-    let mut folder = RunFolder::create(out, &run_config)?;
+pub fn run(mut options: Options) -> Result<ExitCode> {
+    let mut display = Display::new(options.show);
+    let (mut session, trainer) = match options.resume.clone() {
+        Some(run) => Session::resume(&run, &options, &display)?,
+        None => {
+            if let Some(init) = options.config.init.as_ref().filter(|_| !options.is_given("hidden")) {
+                options.config.hidden = model::open(init)?.1.shape.hidden;
+            }
+            let (session, trainer) = Session::begin(options)?;
+            (session, Some(trainer))
+        }
+    };
+    let Some(mut trainer) = trainer else {
+        let run = session.folder.path();
+        let epochs = session.config.epochs;
+        let what = format!(
+            "{0}: all {epochs} epochs are done; to train longer: rbm-gpu train --resume {0} --epochs {1}\n",
+            run.display(),
+            2 * epochs
+        );
+        display.finish(&what, run);
+        return Ok(ExitCode::SUCCESS);
+    };
 
     let cases = trainer.dataset().train.rows.len();
+    let config = &session.config;
     let about = format!(
-        "{}: {cases} training cases, {visible} visible and {} hidden units, {}-{}, on {device}\n",
+        "{}: {cases} training cases, {} visible and {} hidden units, {}-{}, on {}\n",
         config.data,
+        trainer.dataset().train.rows.layout().units,
         config.hidden,
         match config.estimator {
             Estimator::Cd => "CD",
             Estimator::Pcd => "PCD",
             Estimator::Pt => "PT",
         },
-        config.k
+        config.k,
+        trainer.device()
     );
-    let mut display = Display::begin(show, config.epochs, cases, &about)?;
-    let pictured = trainer.dataset().held_out().pictured(PICTURED);
-    let originals: Vec<f32> =
-        pictured.iter().flat_map(|&case| trainer.dataset().held_out().rows.values(case)).collect();
+    display.begin(config.epochs, cases, &about);
     let before = trainer.reconstruction_error()?;
-    display.before(before);
-
-    let mut findings = warnings(&mut trainer, &mut display);
-    let mut last = None;
-    for _ in 0..config.epochs {
-        let metrics = match trainer.epoch(|progress| display.progress(progress)) {
-            Ok(metrics) => metrics,
-            Err(error) => {
-                findings.extend(warnings(&mut trainer, &mut display));
-                let epoch = trainer.epochs_done() + 1;
-                folder.add_metrics(&serde_json::json!({ "epoch": epoch, "findings": findings }))?;
-                return Err(error);
+    let steps = trainer.steps_done();
+    display.before(before, steps == 0);
+    let last = loop {
+        match epochs(&mut session, &mut trainer, &mut display) {
+            Ok(last) => break last,
+            Err(error @ Error::Device { .. }) => {
+                // What is left of it must be gone before there can be another.
+                drop(trainer);
+                trainer = match session.recover(error, &display) {
+                    Ok(trainer) => trainer,
+                    Err(error) => return Err(session.stopped(error)),
+                };
             }
-        };
-        findings.extend(warnings(&mut trainer, &mut display));
-        let rbm = trainer.rbm()?;
-        folder.save_model(&rbm, &config)?;
-        folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
-        let reconstructed = trainer.reconstruct(&pictured)?;
-        let picture = picture::reconstructions(&originals, &reconstructed, image);
-        folder.add_picture("reconstructions", metrics.epoch, &picture)?;
-        folder.add_metrics(&MetricsLine { metrics: &metrics, findings: &findings })?;
-        findings.clear();
-        display.epoch(&metrics);
-        last = Some(metrics);
+            Err(error) => {
+                session.findings.extend(warnings(&mut trainer, &display));
+                return Err(session.stopped(error));
+            }
+        }
+    };
+    if let Some(code) = session.stop.exit_code().filter(|_| trainer.epochs_done() < session.config.epochs) {
+        display.finish(&session.how_to_go_on(&trainer), session.folder.path());
+        return Ok(ExitCode::from(code));
     }
 
-    let path = folder.path().display();
-    let epoch = config.epochs;
+    let path = session.folder.path().display();
+    let epoch = session.config.epochs;
+    let before_what = if steps == 0 { "before" } else { "when it went on" };
     let what = format!(
-        "reconstruction error {before:.2} before, {:.3} after {epoch} epochs, on {}",
+        "\ndone in {:.1} s; reconstruction error {before:.2} {before_what}, {:.3} after {epoch} epochs, on {}\n  \
+         model            {}\n  \
+         metrics          {path}/metrics.jsonl\n  \
+         configuration    {path}/config.json\n  \
+         filters          {path}/filters/epoch-{epoch:04}.png\n  \
+         reconstructions  {path}/reconstructions/epoch-{epoch:04}.png\n",
+        display.seconds(),
         last.map_or(before, |metrics| metrics.reconstruction_error),
         trainer.dataset().held_out_name(),
+        session.folder.model().display(),
     );
-    let files = [
-        ("model", folder.model().display().to_string()),
-        ("metrics", format!("{path}/metrics.jsonl")),
-        ("configuration", format!("{path}/config.json")),
-        ("filters", format!("{path}/filters/epoch-{epoch:04}.png")),
-        ("reconstructions", format!("{path}/reconstructions/epoch-{epoch:04}.png")),
-    ];
-    display.finish(&what, folder.path(), &files);
+    display.finish(&what, session.folder.path());
     Ok(ExitCode::SUCCESS)
 }
 
+impl Options {
+    fn is_given(&self, option: &str) -> bool {
+        self.given.iter().any(|given| given == option)
+    }
+}
+
+/// The epochs that are left, or as many as somebody lets it do.
+fn epochs(
+    session: &mut Session,
+    trainer: &mut Trainer,
+    display: &mut Display,
+) -> Result<Option<EpochMetrics>> {
+    let epochs = session.config.epochs;
+    let image = trainer.dataset().image;
+    let pictured = trainer.dataset().held_out().pictured(PICTURED);
+    let originals: Vec<f32> =
+        pictured.iter().flat_map(|&case| trainer.dataset().held_out().rows.values(case)).collect();
+    session.findings.extend(warnings(trainer, display));
+    let mut last = None;
+    while trainer.epochs_done() < epochs {
+        trainer.pause_at(session.fault.map(|fault| fault.step));
+        let wanted = |step: usize| {
+            session.stop.exit_code().is_some()
+                || session.is_due()
+                || session.fault.is_some_and(|fault| fault.step == step)
+        };
+        let advance = trainer.advance(|progress| display.progress(progress), wanted);
+        session.findings.extend(warnings(trainer, display));
+        match advance {
+            Ok(Advance::Paused) => {}
+            Ok(Advance::Epoch(metrics)) => {
+                let folder = &mut session.folder;
+                let rbm = trainer.rbm()?;
+                folder.save_model(&rbm, &session.config)?;
+                folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
+                let reconstructed = trainer.reconstruct(&pictured)?;
+                let picture = picture::reconstructions(&originals, &reconstructed, image);
+                folder.add_picture("reconstructions", metrics.epoch, &picture)?;
+                folder.add_metrics(&MetricsLine { metrics: &metrics, findings: &session.findings })?;
+                session.findings.clear();
+                display.epoch(&metrics);
+                last = Some(metrics);
+            }
+            Err(error) => return Err(error),
+        }
+        if let Some(fault) = session.fault.filter(|fault| fault.step == trainer.steps_done()) {
+            session.fault = fault.strike(trainer);
+        }
+        let stops = session.stop.exit_code().is_some();
+        if stops || session.is_due() || trainer.epochs_done() == epochs {
+            session.save(trainer)?;
+        }
+        if stops {
+            break;
+        }
+    }
+    Ok(last)
+}
+
 /// What the doctor found since it was asked last; shown, too.
-fn warnings(trainer: &mut Trainer, display: &mut Display) -> Vec<Finding> {
+fn warnings(trainer: &mut Trainer, display: &Display) -> Vec<Finding> {
     let found = trainer.doctor().map_or(Vec::new(), |doctor| doctor.take());
     found.iter().for_each(|finding| display.finding(finding));
     found
