@@ -22,6 +22,8 @@ use session::Session;
 
 /// Test cases in a picture of reconstructions.
 const PICTURED: usize = 40;
+/// Chains beside each other in a picture.
+const CHAIN_COLUMNS: usize = 20;
 
 /// A line of `metrics.jsonl`: an epoch, and what the doctor found since the one before.
 #[derive(Serialize)]
@@ -110,15 +112,18 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         }
     };
     if let Some(code) = session.stop.exit_code().filter(|_| trainer.epochs_done() < session.config.epochs) {
+        session.report.write()?;
         display.finish(&session.how_to_go_on(&trainer), session.folder.path());
         return Ok(ExitCode::from(code));
     }
 
+    let report = session.report.write()?;
     let path = session.folder.path().display();
     let epoch = session.config.epochs;
     let before_what = if steps == 0 { "before" } else { "when it went on" };
     let what = format!(
         "\ndone in {:.1} s; reconstruction error {before:.2} {before_what}, {:.3} after {epoch} epochs, on {}\n  \
+         report           {}\n  \
          model            {}\n  \
          metrics          {path}/metrics.jsonl\n  \
          configuration    {path}/config.json\n  \
@@ -127,6 +132,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         display.seconds(),
         last.map_or(before, |metrics| metrics.reconstruction_error),
         trainer.dataset().held_out_name(),
+        report.display(),
         session.folder.model().display(),
     );
     display.finish(&what, session.folder.path());
@@ -171,9 +177,19 @@ fn epochs(
                 let reconstructed = trainer.reconstruct(&pictured)?;
                 let picture = picture::reconstructions(&originals, &reconstructed, image);
                 folder.add_picture("reconstructions", metrics.epoch, &picture)?;
+                // Persistent chains are there to be seen; others are made for it.
+                if session.config.estimator != Estimator::Cd
+                    || metrics.epoch.is_power_of_two()
+                    || metrics.epoch == epochs
+                {
+                    let fantasies = trainer.fantasies(&pictured)?;
+                    let picture = picture::cases(&fantasies, image, CHAIN_COLUMNS);
+                    folder.add_picture("chains", metrics.epoch, &picture)?;
+                }
                 folder.add_metrics(&MetricsLine { metrics: &metrics, findings: &session.findings })?;
                 session.findings.clear();
                 display.epoch(&metrics);
+                session.report.refresh()?;
                 last = Some(metrics);
             }
             Err(error) => return Err(error),

@@ -17,6 +17,7 @@ use rbm_gpu::{
     config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
     data::ImageSize,
     doctor::Finding,
+    report::Keeper,
     run::RunFolder,
     train::{Trainer, state::State},
 };
@@ -37,6 +38,8 @@ struct RunConfig<'a> {
     config: &'a TrainConfig,
     #[serde(flatten)]
     policy: &'a Policy,
+    /// No matter of the model's, so its metadata don't have it.
+    no_doctor: bool,
     device_used: &'a DeviceInfo,
     visible: usize,
     data_sha256: &'a str,
@@ -45,6 +48,7 @@ struct RunConfig<'a> {
 /// A run that is under way, but for its trainer.
 pub struct Session {
     pub folder: RunFolder,
+    pub report: Keeper,
     pub config: TrainConfig,
     policy: Policy,
     checkpoints: Checkpoints,
@@ -66,6 +70,7 @@ impl Session {
         let stop = Stop::listen().map_err(|source| Error::Write { path: folder.path().into(), source })?;
         Ok(Self {
             checkpoints: Checkpoints::new(folder.path(), policy.keep, Disk),
+            report: Keeper::new(folder.path()),
             folder,
             config,
             policy,
@@ -181,6 +186,7 @@ impl Session {
             version: env!("CARGO_PKG_VERSION"),
             config: &self.config,
             policy: &self.policy,
+            no_doctor: self.config.no_doctor,
             device_used: trainer.device(),
             visible: trainer.dataset().train.rows.layout().units,
             data_sha256: &self.data,
@@ -272,11 +278,13 @@ impl Session {
 
     /// An error, with what is left of the run and how to go on.
     pub fn stopped(&mut self, cause: Error) -> Error {
+        // The error says as much, if these cannot be written.
         if let Error::Diverged { epoch, .. } = cause {
-            // The error says as much, if this cannot be written.
-            let _ =
-                self.folder.add_metrics(&serde_json::json!({ "epoch": epoch, "findings": self.findings }));
+            let error = cause.to_string();
+            let line = serde_json::json!({ "epoch": epoch, "findings": self.findings, "error": error });
+            let _ = self.folder.add_metrics(&line);
         }
+        let _ = self.report.write();
         let run = self.folder.path().display();
         let last = self.checkpoints.last();
         let advice = match (&cause, last) {
