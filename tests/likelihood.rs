@@ -92,7 +92,7 @@ fn the_estimate_is_exact_on_models_of_mnist() {
         let holds = look.log_z_low <= exact && exact <= look.log_z_high;
         assert!(holds || !look.reliable, "{estimator:?}: exact {exact}, {look:?}");
 
-        let options = AisOptions { replicas: 20, rounds: 1200, ..SHORT };
+        let options = AisOptions { replicas: 20, rounds: 1200, temperatures: 8000, ..SHORT };
         let ais = estimate(&rbm, &dataset.train.rows, options);
         assert_is_exact(&format!("MNIST, 20 hidden units, {estimator:?}"), &rbm, &ais);
     }
