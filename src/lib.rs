@@ -72,6 +72,7 @@ pub mod host;
 pub mod inference;
 pub mod inpaint;
 pub mod likelihood;
+pub mod memory;
 pub mod model;
 pub mod output;
 pub mod picture;

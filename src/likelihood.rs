@@ -29,7 +29,7 @@ use crate::{
     data::{DataOptions, Dataset, Packing, Rows},
     device::{self, Footprint},
     error::{Result, usage},
-    exact, model,
+    exact, memory, model,
     rbm::{Layer, Rbm, Shape},
 };
 
@@ -224,7 +224,13 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         Method::Enumeration => true,
         Method::Ais => false,
     };
-    let footprint = Footprint::new(shape, PART.max(if exact { 0 } else { ais.chains }), 4, 0);
+    let footprint = Footprint::new(shape, PART.max(if exact { 0 } else { ais.chains }), 4, 0).of_model();
+    // The pseudo-likelihood has e^W and e^−W, in 64 bits.
+    memory::check(
+        "e^W and e^−W",
+        memory::product(&[shape.visible, shape.hidden, 16]),
+        "choose a smaller model",
+    )?;
     let (_, mut backend) = device::open(&options.device, &footprint)?;
     backend.write_rbm(&rbm, &Rbm::zeros(shape));
     let evaluator = Evaluator::new(&mut *backend, shape, if exact { None } else { Some(ais) })?;

@@ -121,6 +121,9 @@ struct Column {
 const CLASSES: usize = 33;
 
 impl DataFigures {
+    /// Memory that measuring takes for each column, at most: its own figures and its values while their room grows.
+    pub(super) const BYTES_A_COLUMN: usize = size_of::<Column>() + 2 * CLASSES * size_of::<(f64, usize)>();
+
     /// Goes through all rows once. `labels` are the classes where they are known.
     pub fn measure(values: &Values, labels: Option<&[u8]>) -> Self {
         let (cases, units) = (values.len(), values.units());
@@ -352,21 +355,21 @@ impl DataFigures {
             ));
         }
         if let Some(hidden) = hidden {
-            let parameters = (self.units + 1) * (hidden + 1) - 1;
+            let parameters = (self.units as f64 + 1.0) * (hidden as f64 + 1.0) - 1.0;
             let bits = self.bits * self.cases as f64;
             let seen = format!(
                 "{parameters} parameters for {} cases of at most {:.0} bits each: {:.2} parameters a bit",
                 self.cases,
                 self.bits,
-                parameters as f64 / bits
+                parameters / bits
             );
             let why = "each case constrains the parameters by as many bits as it takes to describe it; with many more \
                        parameters the model learns the cases by heart (Hinton 2010, section 12)";
             let fix =
                 "fewer --hidden units, more cases, --weight-decay, and stop when the free-energy gap grows";
-            if bits > 0.0 && parameters as f64 > 30.0 * bits {
+            if bits > 0.0 && parameters > 30.0 * bits {
                 found.push(Finding::warning("more-parameters-than-bits", seen, why, fix));
-            } else if bits > 0.0 && parameters as f64 > bits {
+            } else if bits > 0.0 && parameters > bits {
                 found.push(Finding::note("more-parameters-than-bits", seen, why, fix));
             }
         }

@@ -1,45 +1,46 @@
 //! Models from elsewhere: safetensors with a matrix of weights and two biases, whatever they are called and whichever way
 //! round the matrix is.
 
-use std::{fs, path::Path};
-
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     config::TrainConfig,
-    error::{Error, Result},
+    data::{file, npy::Array},
+    error::{Result, excerpt},
+    exchange::{arrays_of, transposed},
     model,
     rbm::{Rbm, Shape},
 };
 
 /// A model, the options it was trained with if it is one of ours, and how it was read if not.
 pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
-    match model::load(path) {
+    parse(path, &file::read_whole(path)?)
+}
+
+/// The same of a file's bytes.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
+    match model::parse(path, bytes) {
         Ok((rbm, config)) => Ok((rbm, config, None)),
-        Err(ours) => {
-            let bytes = fs::read(path).map_err(Error::read(path))?;
-            match SafeTensors::deserialize(&bytes).ok().and_then(|file| foreign(&file)) {
-                Some((rbm, how)) => Ok((rbm, None, Some(how))),
-                None => Err(ours),
-            }
-        }
+        Err(ours) => match arrays_of(path, bytes, |_| true).ok().and_then(|found| foreign(&found.arrays)) {
+            Some((rbm, how)) => Ok((rbm, None, Some(how))),
+            None => Err(ours),
+        },
     }
 }
 
-fn foreign(file: &SafeTensors) -> Option<(Rbm, String)> {
-    let mut tensors: Vec<(String, TensorView)> = file.tensors();
-    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+fn foreign(arrays: &BTreeMap<String, Array>) -> Option<(Rbm, String)> {
     let matrices: Vec<_> =
-        tensors.iter().filter(|(_, view)| view.shape().len() == 2 && !view.shape().contains(&1)).collect();
+        arrays.iter().filter(|(_, array)| array.shape.len() == 2 && !array.shape.contains(&1)).collect();
     let &[(weights_name, weights)] = matrices.as_slice() else { return None };
-    let &[rows, columns] = weights.shape() else { return None };
-    let mut biases: Vec<(&str, Vec<f32>)> = tensors
+    let &[rows, columns] = weights.shape.as_slice() else { return None };
+    let mut biases: Vec<(&str, Vec<f32>)> = arrays
         .iter()
-        .filter(|(name, view)| {
-            name != weights_name && view.shape().iter().filter(|&&size| size != 1).count() <= 1
+        .filter(|(name, array)| {
+            *name != weights_name
+                && array.shape.iter().filter(|&&size| size != 1).count() <= 1
+                && [rows, columns].contains(&array.values.len())
         })
-        .filter_map(|(name, view)| Some((name.as_str(), numbers(view)?)))
-        .filter(|(_, bias)| [rows, columns].contains(&bias.len()))
+        .map(|(name, array)| (name.as_str(), array.values.floats()))
         .collect();
     if biases.len() != 2 {
         return None;
@@ -51,23 +52,20 @@ fn foreign(file: &SafeTensors) -> Option<(Rbm, String)> {
     }
     let (visible_bias, hidden_bias) = (biases[0].1.clone(), biases[1].1.clone());
     let shape = Shape { visible: visible_bias.len(), hidden: hidden_bias.len() };
-    let values = numbers(weights)?;
     let turned = (rows, columns) != (shape.visible, shape.hidden);
     if turned && (columns, rows) != (shape.visible, shape.hidden) {
         return None;
     }
     let weights = match turned {
-        false => values,
-        true => (0..shape.visible)
-            .flat_map(|i| (0..shape.hidden).map(move |j| (i, j)))
-            .map(|(i, j)| values[j * shape.visible + i])
-            .collect(),
+        false => weights.values.floats(),
+        true => transposed(&weights.values.floats(), rows, columns),
     };
     let how = format!(
-        "{weights_name} {rows}×{columns} as {}, {} as b, {} as c{}",
+        "{} {rows}×{columns} as {}, {} as b, {} as c{}",
+        excerpt(weights_name),
         if turned { "Wᵀ" } else { "W" },
-        biases[0].0,
-        biases[1].0,
+        excerpt(biases[0].0),
+        excerpt(biases[1].0),
         if rows == columns { "; a square matrix may be the other way round" } else { "" }
     );
     Some((Rbm { shape, weights, visible_bias, hidden_bias }, how))
@@ -78,20 +76,4 @@ fn is_hidden(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name).to_lowercase();
     let visible = last.contains("vis") || last.contains('v');
     !visible && (last.contains('h') || last == "c")
-}
-
-/// The numbers of a tensor, if they are of a floating-point type.
-fn numbers(view: &TensorView) -> Option<Vec<f32>> {
-    let bytes = view.data();
-    match view.dtype() {
-        Dtype::F32 => Some(bytemuck::pod_collect_to_vec::<u8, f32>(bytes)),
-        Dtype::F64 => {
-            Some(bytemuck::pod_collect_to_vec::<u8, f64>(bytes).into_iter().map(|x| x as f32).collect())
-        }
-        Dtype::BF16 => {
-            let halves = bytemuck::pod_collect_to_vec::<u8, u16>(bytes).into_iter();
-            Some(halves.map(|bits| f32::from_bits(u32::from(bits) << 16)).collect())
-        }
-        _ => None,
-    }
 }

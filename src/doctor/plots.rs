@@ -74,7 +74,7 @@ impl Plots {
     /// [`Error::Write`]; so for the others.
     pub fn costs(&mut self, log: &Log, levels: Option<&Levels>) -> Result<()> {
         let path = self.path("cost", "svg");
-        write(&path, |area| draw_costs(area, log, levels))
+        write(&path, cost_svg(log, levels))
     }
 
     /// The parameters of a model, or of an update.
@@ -83,7 +83,7 @@ impl Plots {
     /// [`Error::Write`].
     pub fn histograms(&mut self, name: &str, title: &str, rbm: &Rbm) -> Result<()> {
         let path = self.path(name, "svg");
-        write(&path, |area| {
+        let picture = svg(|area| {
             let groups = [
                 ("weights W", &rbm.weights),
                 ("visible biases b", &rbm.visible_bias),
@@ -93,7 +93,8 @@ impl Plots {
                 draw_histogram(part, &format!("{group} {title}"), values)?;
             }
             Ok(())
-        })
+        });
+        write(&path, picture)
     }
 
     /// p(h=1|v), black for 0 and white for 1: a row for each case, a column for each hidden unit.
@@ -114,7 +115,19 @@ impl Plots {
     }
 }
 
-fn write(path: &Path, draw: impl FnOnce(&DrawingArea<SVGBackend, Shift>) -> Drawn) -> Result<()> {
+fn write(path: &Path, picture: std::result::Result<String, String>) -> Result<()> {
+    match picture {
+        Ok(svg) => fs::write(path, svg).map_err(Error::write(path)),
+        Err(reason) => usage!("{} could not be drawn: {reason}", path.display()),
+    }
+}
+
+/// The picture of a log.
+pub(crate) fn cost_svg(log: &Log, levels: Option<&Levels>) -> std::result::Result<String, String> {
+    svg(|area| draw_costs(area, log, levels))
+}
+
+fn svg(draw: impl FnOnce(&DrawingArea<SVGBackend, Shift>) -> Drawn) -> std::result::Result<String, String> {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (820, 480)).into_drawing_area();
@@ -123,9 +136,9 @@ fn write(path: &Path, draw: impl FnOnce(&DrawingArea<SVGBackend, Shift>) -> Draw
             .map_err(text)
             .and_then(|()| draw(&area))
             .and_then(|()| area.present().map_err(text));
-        drawn.map_err(|reason| Error::Usage(format!("{} could not be drawn: {reason}", path.display())))?;
+        drawn?;
     }
-    fs::write(path, svg).map_err(Error::write(path))
+    Ok(svg)
 }
 
 fn draw_costs(area: &DrawingArea<SVGBackend, Shift>, log: &Log, levels: Option<&Levels>) -> Drawn {

@@ -1,6 +1,6 @@
 //! A run's folder and a model, afterwards.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{Binarize, DeviceChoice, TrainConfig},
-    data::{Dataset, Source},
+    data::{Dataset, Source, file},
     device::{self, Footprint},
     error::{Error, Result, usage},
     rbm::Rbm,
@@ -27,22 +27,25 @@ pub const MODEL: &str = "model.safetensors";
 type Named = (Source, Dataset);
 
 /// Looks at a run's folder: its options, its data, its costs, what was found during the run, and its model.
-pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &DeviceChoice) -> Result<()> {
+pub(super) fn run(
+    to: &mut Examination,
+    folder: &Path,
+    named: Option<&Named>,
+    device: &DeviceChoice,
+) -> Result<()> {
     let read = |name: &str| -> Result<Option<String>> {
         let path = folder.join(name);
         if !path.is_file() {
             return Ok(None);
         }
-        fs::read_to_string(&path).map(Some).map_err(Error::read(&path))
+        Ok(Some(String::from_utf8_lossy(&file::read_whole(&path)?).into_owned()))
     };
     let config: Option<TrainConfig> = match read("config.json")? {
         None => None,
-        Some(text) => Some(serde_json::from_str(&text).map_err(|error| {
-            Error::Data(format!(
-                "{}: expected the options of a run, as rbm-gpu train writes them: {error}",
-                folder.join("config.json").display()
-            ))
-        })?),
+        Some(text) => Some(
+            TrainConfig::parse(&text)
+                .map_err(|error| Error::Data(format!("{}: {error}", folder.join("config.json").display())))?,
+        ),
     };
     let own = match (named, &config) {
         (None, Some(config)) => {
@@ -80,13 +83,13 @@ pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &
 }
 
 /// What the doctor said during the run.
-fn recorded(line: &str) -> Vec<Finding> {
+pub(crate) fn recorded(line: &str) -> Vec<Finding> {
     let line: Value = serde_json::from_str(line).unwrap_or_default();
     let finding = |finding: &Value| {
-        let text = |key: &str| finding[key].as_str().unwrap_or_default().to_string();
+        let text = |key: &str| finding[key].as_str().unwrap_or_default().replace(char::is_control, " ");
         let name = NAMES.iter().find(|name| finding["name"] == **name)?;
         let severity = if finding["severity"] == "error" { Severity::Error } else { Severity::Warning };
-        let seen = format!("in epoch {}: {}", line["epoch"], text("seen"));
+        let seen = format!("in epoch {}: {}", line["epoch"].as_u64().unwrap_or(0), text("seen"));
         Some(Finding { severity, name, seen, why: text("why"), fix: text("fix") })
     };
     line["findings"].as_array().map_or(Vec::new(), |all| all.iter().filter_map(finding).collect())
@@ -101,7 +104,12 @@ fn prepared(dataset: Dataset, config: &TrainConfig) -> Dataset {
 }
 
 /// Looks at a model, and at what it does with data, where they are known.
-pub fn model(to: &mut Examination, path: &Path, named: Option<&Named>, device: &DeviceChoice) -> Result<()> {
+pub(super) fn model(
+    to: &mut Examination,
+    path: &Path,
+    named: Option<&Named>,
+    device: &DeviceChoice,
+) -> Result<()> {
     let (rbm, config, how) = foreign::load(path)?;
     let shape = rbm.shape;
     if shape.visible == 0 || shape.hidden == 0 {
@@ -171,7 +179,7 @@ fn look(
     choice: &DeviceChoice,
     pictured: bool,
 ) -> Result<Seen> {
-    let footprint = Footprint::new(rbm.shape, look::CASES, 3, 0);
+    let footprint = Footprint::new(rbm.shape, look::CASES, 3, 0).of_model();
     let (_, mut backend) = device::open(choice, &footprint)?;
     let backend = &mut *backend;
     backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
