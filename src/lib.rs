@@ -84,6 +84,8 @@ pub mod run;
 pub mod sample;
 pub mod schedule;
 pub mod train;
+#[doc(hidden)]
+pub mod untrusted;
 pub mod verify;
 
 pub use error::{Error, Result};
