@@ -1,7 +1,6 @@
 //! Trains on the shifter ensemble, then draws from the model: `cargo run --release --example sample`
 
 use rbm_gpu::{
-    ais::Base,
     config::TrainConfig,
     data::Source,
     inference::Inference,
@@ -29,7 +28,7 @@ pub fn main() -> rbm_gpu::Result<()> {
     let chains = 5;
     let inference = Inference::open(&rbm, &config.device, chains, config.seed)?;
     let starts = random_starts(chains, rbm.shape.visible, config.seed);
-    let mut sampler = Sampler::new(inference, &rbm, &Base::new(rbm.shape, &density), &starts, 10)?;
+    let mut sampler = Sampler::new(inference, &density, &starts, 10)?;
     sampler.advance(500)?;
     let (_, states) = sampler.read()?;
     println!("8 bits, the same shifted, and which way: left, not at all, right\n");

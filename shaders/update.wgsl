@@ -98,12 +98,13 @@ fn finish(r: u32, c: u32, sums: mat4x4<f32>) {
         let at = (4u * r + i) * groups(params.hidden) + c;
         let is_weight = is_unit(c, params.hidden) & vec4(4u * r + i < params.visible);
         let decay = select(vec4(0.0), params.weight_decay * parameters[at] + params.l1 * sign(parameters[at]), is_weight);
+        // Where there is no parameter, the gradient is 0 but for rounding, which Adam would make large.
+        let is_parameter = is_unit(c, params.hidden) | vec4(4u * r + i < params.visible);
+        let gradient = select(vec4(0.0), sums[i], is_parameter);
         if has(ADAM) {
-            // Where there is no parameter, the gradient is 0 but for rounding, which Adam would make large.
-            let is_parameter = is_unit(c, params.hidden) | vec4(4u * r + i < params.visible);
-            adam(at, select(vec4(0.0), sums[i], is_parameter), decay);
+            adam(at, gradient, decay);
         } else {
-            momentum(at, sums[i], decay);
+            momentum(at, gradient, decay);
         }
     }
 }

@@ -185,6 +185,19 @@ pub struct Data(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Values(pub(crate) usize);
 
+/// What a device keeps of a model beside its parameters, their velocity and the offsets: each as large as the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// The average of the parameters that [`Backend::average`] keeps.
+    Average,
+    /// The running mean of the gradient's square, of [`Params::ADAM`]; needs [`Backend::moments`].
+    Squares,
+    /// The fast weights; needs [`Backend::fast_room`].
+    Fast,
+    /// θ + fast weights, as the chains take them; needs that, too.
+    FastSum,
+}
+
 /// How often [`Backend::multiply_add`] multiplies and adds. The same in `shaders/multiply_add.wgsl`.
 pub const MULTIPLY_ADDS: usize = 256;
 
@@ -246,6 +259,8 @@ pub trait Backend: Send {
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm);
     /// Replaces the offsets at which a centred update takes the units, and begins the average of the parameters anew.
     fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]);
+    /// Replaces what is kept beside the parameters.
+    fn write_kept(&mut self, kept: Kept, values: &Rbm);
     /// Replaces the first rows of packed data.
     fn write_data(&mut self, data: Data, words: &[u32]);
     /// Replaces the beginning of the order in which minibatches take rows.
@@ -335,14 +350,17 @@ pub trait Backend: Send {
     fn submit(&mut self) -> Result<()>;
     /// Waits for everything and gives the parameters and the velocity.
     fn read_rbm(&mut self) -> Result<(Rbm, Rbm)>;
-    /// Waits for everything and gives the average of the parameters.
-    fn read_average(&mut self) -> Result<Rbm>;
+    /// Waits for everything and gives what is kept beside the parameters; zeros where nothing was kept yet.
+    fn read_kept(&mut self, kept: Kept) -> Result<Rbm>;
     /// Waits for everything and gives the offsets of the visible and the hidden units.
     fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)>;
     /// Waits for everything and gives the means and the states of the first rows.
     fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)>;
     /// Waits for everything and gives the numbers of the first rows.
     fn read_values(&mut self, values: Values, rows: usize) -> Result<Vec<f32>>;
+    /// Ends the device, as a driver may at any time: for tests. What the host computes on stays.
+    #[doc(hidden)]
+    fn lose(&mut self) {}
     /// Waits for everything.
     fn wait(&mut self) -> Result<()>;
 }

@@ -24,8 +24,7 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 use rbm_gpu::{
-    Result, bench::BenchOptions, config::TrainConfig, doctor::DoctorOptions, likelihood::EvalOptions,
-    verify::VerifyOptions,
+    Result, bench::BenchOptions, doctor::DoctorOptions, likelihood::EvalOptions, verify::VerifyOptions,
 };
 
 /// Trains Restricted Boltzmann Machines on any vendor's GPU, or on none
@@ -46,9 +45,11 @@ enum Command {
         rbm-gpu train --preset density --epochs 50\n  \
         rbm-gpu train --device discrete --hidden 1000 --epochs 30 --out runs/wide\n  \
         rbm-gpu train --data bars-and-stripes:4 --hidden 16 --batch 32 --epochs 2000 --lr 0.05\n  \
-        rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5"
+        rbm-gpu train --data path/to/idx-folder --binarize threshold --cd 5\n  \
+        rbm-gpu train --resume runs/wide\n  \
+        rbm-gpu train --resume runs/wide --epochs 60"
     )]
-    Train(Box<TrainConfig>),
+    Train(Box<train::Options>),
     /// Say what is in a data set, and show some of it
     #[command(after_help = "Examples:\n  \
         rbm-gpu data mnist\n  \
@@ -160,14 +161,17 @@ impl Cli {
     pub fn read() -> Self {
         let matches = Self::command().get_matches();
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        if let (Command::Train(config), Some(options)) =
+        if let (Command::Train(train), Some(options)) =
             (&mut cli.command, matches.subcommand_matches("train"))
         {
+            let config = &mut train.config;
             let given = |option: &str| options.value_source(option) == Some(ValueSource::CommandLine);
             if let Some(preset) = config.preset {
                 config.apply(preset, given);
             }
             config.suit_optimizer(given);
+            let ids = options.ids().map(|id| id.as_str()).filter(|id| given(id));
+            train.given = ids.map(str::to_string).collect();
         }
         cli
     }
@@ -176,7 +180,7 @@ impl Cli {
 /// Runs what was asked for.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        Command::Train(config) => train::run(*config),
+        Command::Train(options) => train::run(*options),
         Command::Data(options) => data::run(&options),
         Command::Eval(options) => eval::run(&options),
         Command::Sample(options) => sample::run(&options),

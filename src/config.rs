@@ -111,6 +111,11 @@ pub struct TrainConfig {
     /// Seed of every random number in the run
     #[arg(long, value_name = "S", default_value_t = Self::default().seed)]
     pub seed: u64,
+    /// Model to start from, a run or a safetensors file, which may be a checkpoint; its hidden units are taken if --hidden is
+    /// not given
+    #[arg(long, value_name = "MODEL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
     /// Don't watch the run for what keeps it from learning
     #[arg(long)]
     #[serde(skip)]
@@ -153,6 +158,7 @@ impl Default for TrainConfig {
             device: DeviceChoice::Auto,
             uniforms: None,
             seed: 1,
+            init: None,
             no_doctor: false,
             out: None,
         }
@@ -302,8 +308,10 @@ impl TrainConfig {
         if !(0.0..=1.0).contains(&self.average) {
             return usage!("--average must be from 0 to 1, found {}", self.average);
         }
-        if self.out.as_ref().is_some_and(|out| out.to_str().is_none()) {
-            return usage!("--out must be UTF-8, found {:?}", self.out);
+        for (option, path) in [("out", &self.out), ("init", &self.init)] {
+            if path.as_ref().is_some_and(|path| path.to_str().is_none()) {
+                return usage!("--{option} must be UTF-8, found {path:?}");
+            }
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return usage!("--lr must be above 0 and finite, found {}", self.learning_rate);
@@ -549,17 +557,23 @@ impl fmt::Display for DeviceChoice {
 macro_rules! serde_as_text {
     ($type:ty) => {
         impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
         impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            fn deserialize<D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> std::result::Result<Self, D::Error> {
+                <String as serde::Deserialize>::deserialize(deserializer)?
+                    .parse()
+                    .map_err(serde::de::Error::custom)
             }
         }
     };
 }
+
+pub(crate) use serde_as_text;
 
 mod as_text {
     use crate::{

@@ -49,11 +49,19 @@ pub enum Error {
         /// The step since training began, from 0, if it could be found.
         step: Option<u32>,
         /// The parameters it belongs to.
-        tensor: &'static str,
+        tensor: String,
         /// Its index there.
         index: usize,
         /// Its value.
         value: f32,
+    },
+    /// A run ended before its time, and can be gone on with.
+    #[error("{cause}\n{advice}")]
+    Stopped {
+        /// Why.
+        cause: Box<Error>,
+        /// What is left of it, and how to go on.
+        advice: String,
     },
     /// The device failed while it worked.
     #[error("the device {device} failed: {reason}; try another --device (`rbm-gpu devices` lists them)")]
@@ -70,6 +78,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Usage(_) | Error::Data(_) | Error::Read { .. } | Error::Model { .. } => 2,
+            Error::Stopped { cause, .. } => cause.exit_code(),
             Error::Write { .. } | Error::Device { .. } | Error::Diverged { .. } => 1,
         }
     }

@@ -8,6 +8,7 @@ pub mod adapter;
 mod context;
 pub mod kernels;
 mod memory;
+mod pace;
 pub mod tile;
 
 pub use context::Context;
@@ -15,12 +16,13 @@ pub use context::Context;
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    backend::{Backend, Data, DeviceInfo, Kept, Params, Units, Values},
     data::RowLayout,
     error::Result,
     rbm::{Layer, Rbm, Shape},
 };
 use kernels::Kernel;
+use pace::Pace;
 use tile::Tile;
 
 /// Dispatches in a command buffer, at most.
@@ -41,6 +43,8 @@ pub struct Gpu {
     data: Vec<DataBuffers>,
     parameters: usize,
     velocity: usize,
+    /// Whether the squares and the step lie after the velocity.
+    has_moments: bool,
     average: usize,
     /// The fast weights, and their sum with the parameters, if there are any.
     fast: Option<[usize; 2]>,
@@ -51,6 +55,7 @@ pub struct Gpu {
     slot_bytes: Vec<u8>,
     recorded: Vec<Dispatch>,
     in_flight: Option<wgpu::SubmissionIndex>,
+    pace: Pace,
 }
 
 #[derive(Clone, Copy)]
@@ -98,6 +103,7 @@ impl Gpu {
             data: Vec::new(),
             parameters: 0,
             velocity: 0,
+            has_moments: false,
             average: 0,
             fast: None,
             offsets: [0; 2],
@@ -107,6 +113,7 @@ impl Gpu {
             slot_bytes: Vec::with_capacity(SLOTS * slot_size),
             recorded: Vec::with_capacity(SLOTS),
             in_flight: None,
+            pace: Pace::new(),
             context,
         };
         let size = memory::parameters_len(shape);
@@ -128,9 +135,25 @@ impl Gpu {
     }
 
     fn write<T: bytemuck::NoUninit>(&mut self, buffer: usize, values: &[T]) {
+        self.write_from(buffer, 0, values);
+    }
+
+    /// The same from a word on.
+    fn write_from<T: bytemuck::NoUninit>(&mut self, buffer: usize, first: usize, values: &[T]) {
         // The queue's writes land before the next submission: what was recorded must not see them.
         self.flush();
-        self.context.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(values));
+        let values = bytemuck::cast_slice(values);
+        self.context.queue.write_buffer(&self.buffers[buffer], 4 * first as u64, values);
+    }
+
+    /// Where something is kept beside the parameters, if there is room for it: the buffer, and its first word there.
+    fn kept(&self, kept: Kept) -> Option<(usize, usize)> {
+        match kept {
+            Kept::Average => Some((self.average, 0)),
+            Kept::Squares => self.has_moments.then(|| (self.velocity, memory::parameters_len(self.shape))),
+            Kept::Fast => self.fast.map(|[weights, _]| (weights, 0)),
+            Kept::FastSum => self.fast.map(|[_, sum]| (sum, 0)),
+        }
     }
 
     /// Records one kernel; `buffers` are its storage bindings in order.
@@ -138,9 +161,11 @@ impl Gpu {
         if params.rows == 0 {
             return;
         }
-        if self.recorded.len() == SLOTS {
+        let work = pace::work(kernel, params);
+        if self.recorded.len() == SLOTS || self.pace.is_full(work) {
             self.flush();
         }
+        self.pace.record(work);
         let bindings = std::array::from_fn(|binding| buffers.get(binding).copied());
         let bind_group = match self.bind_groups.get(&(kernel, bindings)) {
             Some(bind_group) => bind_group.clone(),
@@ -211,11 +236,17 @@ impl Gpu {
         }
         self.recorded.clear();
         self.slot_bytes.clear();
+        self.pace.send();
         Some(self.context.queue.submit([encoder.finish()]))
     }
 
     /// Waits for everything, then gives the first `words` of a buffer.
     fn read(&mut self, buffer: usize, words: usize) -> Result<Vec<f32>> {
+        self.read_from(buffer, 0, words)
+    }
+
+    /// The same from a word on.
+    fn read_from(&mut self, buffer: usize, first: usize, words: usize) -> Result<Vec<f32>> {
         self.flush();
         let size = (words * 4) as u64;
         let staging = self.context.device.create_buffer(&wgpu::BufferDescriptor {
@@ -225,10 +256,11 @@ impl Gpu {
             mapped_at_creation: false,
         });
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&self.buffers[buffer], 0, &staging, 0, size);
+        encoder.copy_buffer_to_buffer(&self.buffers[buffer], 4 * first as u64, &staging, 0, size);
         self.context.queue.submit([encoder.finish()]);
         staging.map_async(wgpu::MapMode::Read, .., |_| {}); // a failure shows in get_mapped_range
         self.context.wait(None)?;
+        self.pace.waited();
         let view = staging.get_mapped_range(..).map_err(|error| self.context.failed(error.to_string()))?;
         Ok(bytemuck::pod_collect_to_vec(&view))
     }
@@ -271,6 +303,7 @@ impl Backend for Gpu {
     fn moments(&mut self) -> Result<()> {
         // One buffer, as a kernel has no more than eight: the velocity, the squares, and the step.
         self.velocity = self.buffer("moments", 3 * memory::parameters_len(self.shape))?;
+        self.has_moments = true;
         Ok(())
     }
 
@@ -294,6 +327,12 @@ impl Backend for Gpu {
             self.write(buffer, &padded);
         }
         self.write(self.average, &vec![0.0_f32; memory::parameters_len(self.shape)]);
+    }
+
+    fn write_kept(&mut self, kept: Kept, values: &Rbm) {
+        if let Some((buffer, first)) = self.kept(kept) {
+            self.write_from(buffer, first, &memory::augment(values));
+        }
     }
 
     fn write_data(&mut self, data: Data, words: &[u32]) {
@@ -423,7 +462,11 @@ impl Backend for Gpu {
     fn submit(&mut self) -> Result<()> {
         let Some(submission) = self.flush() else { return Ok(()) };
         match self.in_flight.replace(submission) {
-            Some(previous) => self.context.wait(Some(previous)),
+            Some(previous) => {
+                self.context.wait(Some(previous))?;
+                self.pace.waited();
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -435,9 +478,11 @@ impl Backend for Gpu {
         Ok((memory::split(&parameters, self.shape), memory::split(&velocity, self.shape)))
     }
 
-    fn read_average(&mut self) -> Result<Rbm> {
-        let average = self.read(self.average, memory::parameters_len(self.shape))?;
-        Ok(memory::split(&average, self.shape))
+    fn read_kept(&mut self, kept: Kept) -> Result<Rbm> {
+        let words = memory::parameters_len(self.shape);
+        let Some((buffer, first)) = self.kept(kept) else { return Ok(Rbm::zeros(self.shape)) };
+        let values = self.read_from(buffer, first, words)?;
+        Ok(memory::split(&values, self.shape))
     }
 
     fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)> {
@@ -457,6 +502,10 @@ impl Backend for Gpu {
 
     fn read_values(&mut self, values: Values, rows: usize) -> Result<Vec<f32>> {
         self.read(values.0, rows)
+    }
+
+    fn lose(&mut self) {
+        self.context.device.destroy();
     }
 
     fn wait(&mut self) -> Result<()> {

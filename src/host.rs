@@ -2,7 +2,7 @@
 //! native CPU path are two such sets; this file is what they share.
 
 use crate::{
-    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    backend::{Backend, Data, DeviceInfo, Kept, Params, Units, Values},
     data::RowLayout,
     error::Result,
     rbm::{Layer, Rbm, Shape},
@@ -273,6 +273,17 @@ impl<K: HostKernels> Host<K> {
         }
     }
 
+    /// What is kept beside the parameters.
+    fn kept(&mut self, kept: Kept) -> &mut Rbm {
+        let shape = self.rbm.shape;
+        match kept {
+            Kept::Average => self.average.get_or_insert_with(|| Rbm::zeros(shape)),
+            Kept::Squares => &mut self.moments.squares,
+            Kept::Fast => &mut self.fast.get_or_insert_with(|| Fast::zeros(shape)).weights,
+            Kept::FastSum => &mut self.fast.get_or_insert_with(|| Fast::zeros(shape)).sum,
+        }
+    }
+
     /// Lends the buffer of `output` while the other buffers are read.
     fn with_units(&mut self, output: Units, kernel: impl FnOnce(&mut Self, &mut K::Units)) {
         let mut buffer = std::mem::take(&mut self.units[output.0]);
@@ -334,6 +345,10 @@ impl<K: HostKernels> Backend for Host<K> {
         self.offsets.visible.copy_from_slice(visible);
         self.offsets.hidden.copy_from_slice(hidden);
         self.average = None;
+    }
+
+    fn write_kept(&mut self, kept: Kept, values: &Rbm) {
+        self.kept(kept).clone_from(values);
     }
 
     fn write_data(&mut self, data: Data, words: &[u32]) {
@@ -489,8 +504,8 @@ impl<K: HostKernels> Backend for Host<K> {
         Ok((self.rbm.clone(), self.moments.velocity.clone()))
     }
 
-    fn read_average(&mut self) -> Result<Rbm> {
-        Ok(self.average.clone().unwrap_or_else(|| Rbm::zeros(self.rbm.shape)))
+    fn read_kept(&mut self, kept: Kept) -> Result<Rbm> {
+        Ok(self.kept(kept).clone())
     }
 
     fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)> {

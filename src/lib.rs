@@ -58,6 +58,7 @@ pub mod ais;
 pub mod backend;
 pub mod bench;
 pub mod check;
+pub mod checkpoint;
 pub mod config;
 pub mod cpu;
 pub mod data;

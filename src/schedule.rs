@@ -107,11 +107,17 @@ impl Schedule<'_> {
         uniforms.fold(0, usize::saturating_add)
     }
 
-    /// Runs `work` on each block of an epoch, in order, while the next is being prepared. Stops at the first error.
+    /// Runs `work` on each block of an epoch, from its minibatch `first` on, in order, while the next is being prepared.
+    /// Stops at the first error.
     ///
     /// # Errors
     /// The first error of `work`.
-    pub fn epoch<E>(&self, epoch: usize, mut work: impl FnMut(&Block) -> Result<(), E>) -> Result<(), E> {
+    pub fn epoch<E>(
+        &self,
+        epoch: usize,
+        first: usize,
+        mut work: impl FnMut(&Block) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
         order.shuffle(&mut Philox::new(self.seed, Stream::Order, epoch as u32));
         std::thread::scope(|scope| {
@@ -120,8 +126,9 @@ impl Schedule<'_> {
             let (done, free) = sync_channel(RING);
             (0..RING).try_for_each(|_| done.send(Block::default())).unwrap_or_default();
             scope.spawn(move || {
-                let cases = order.chunks(self.block_minibatches() * self.batch);
-                let mut step = epoch * self.steps();
+                let left = &order[(first * self.batch).min(order.len())..];
+                let cases = left.chunks(self.block_minibatches() * self.batch);
+                let mut step = epoch * self.steps() + first;
                 for cases in cases {
                     // A channel that is closed means that `work` failed: there is nothing left to do.
                     let Ok(mut block) = Receiver::recv(&free) else { return };
@@ -191,7 +198,7 @@ mod tests {
         let mut steps = Vec::new();
         let schedule = schedule(&rows, false);
         schedule
-            .epoch(1, |block| {
+            .epoch(1, 0, |block| {
                 for minibatch in &block.minibatches {
                     steps.push(minibatch.step);
                     let cases = &block.order[minibatch.first_row..][..minibatch.rows];
@@ -216,7 +223,7 @@ mod tests {
         let (mut resident, mut streamed) = (Vec::new(), Vec::new());
         let collect = |schedule: Schedule, words: &mut Vec<u32>| {
             schedule
-                .epoch(0, |block| {
+                .epoch(0, 0, |block| {
                     let row = |&case: &u32| {
                         if schedule.stream_rows {
                             block.words[case as usize]
@@ -238,7 +245,7 @@ mod tests {
     fn an_error_ends_the_epoch() {
         let rows = Rows::from_bytes(3, &[1; 3 * 4000], 1.0);
         let mut blocks = 0;
-        let result = schedule(&rows, true).epoch(0, |_| {
+        let result = schedule(&rows, true).epoch(0, 0, |_| {
             blocks += 1;
             Err("the device is gone")
         });

@@ -2,25 +2,28 @@
 //! chains, update (Hinton 2010, sections 2 and 3).
 
 mod replay;
+pub mod state;
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    backend::{Backend, Data, DeviceInfo, Kept, Params, Units, Values},
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
     data::{Dataset, Rows},
     device::{self, Footprint},
     doctor::watch::Watch,
-    error::{Result, usage},
+    error::{Error, Result, usage},
     estimator::{
         Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence,
-        tempering::{Swaps, Tempering, start_chains},
+        tempering::{Streams, Swaps, Tempering, start_chains},
     },
     likelihood::{Look, Monitor},
+    model,
     rbm::{Layer, Rbm, Shape},
     rng::Stream,
     schedule::{Block, Minibatch, Schedule},
 };
+use state::State;
 
 /// The cost is taken from every so many minibatches: it is for watching, and takes no part in learning.
 const COST_EVERY: usize = 8;
@@ -32,6 +35,8 @@ const TRACK: f32 = 0.01;
 const EVALUATION_ROWS: usize = 512;
 /// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
+/// Looking for numbers that are none takes a hundredth of the time at most.
+const CHECK_SHARE: u32 = 100;
 const SUBMISSION: Duration = Duration::from_millis(60);
 
 /// Where a run stands within an epoch.
@@ -70,6 +75,29 @@ pub struct EpochMetrics {
     pub eval: Option<Look>,
 }
 
+/// What [`Trainer::advance`] came to.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one an epoch")]
+pub enum Advance {
+    /// An epoch is over.
+    Epoch(EpochMetrics),
+    /// It is not, but there was to be a pause: the run is between two steps.
+    Paused,
+}
+
+/// Why the steps of an epoch stopped.
+enum Halt {
+    Pause,
+    NonFinite((&'static str, usize, f32)),
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// A run: a model on a device, and the data it learns from.
 pub struct Trainer {
     config: TrainConfig,
@@ -85,7 +113,15 @@ pub struct Trainer {
     evaluation: Evaluation,
     monitor: Option<Monitor>,
     minibatches_a_submission: usize,
+    /// Epochs done.
     epoch: usize,
+    /// Steps done in the epoch after them, and what they came to.
+    steps: usize,
+    sums: Sums,
+    /// A step before which work is sent off, whatever is to come after it.
+    pause_at: Option<usize>,
+    /// Where the run went on the last time.
+    before: Option<State>,
     doctor: Option<Watch>,
     /// Parameters and velocity at the end of the last epoch.
     last: Option<(Rbm, Rbm)>,
@@ -141,7 +177,7 @@ impl Trainer {
         if keeps_moments(config) {
             backend.moments()?;
         }
-        backend.write_rbm(&Rbm::initial(shape, &density, config.seed), &Rbm::zeros(shape));
+        backend.write_rbm(&initial(config, shape, &density)?, &Rbm::zeros(shape));
         if config.fast_weights.is_some() {
             backend.fast_room()?;
             backend.fast_weights(&Params::new(shape, 1, config.seed));
@@ -160,8 +196,9 @@ impl Trainer {
             Estimator::Pcd => start_chains(&mut *backend, of_chains, &density, phases.negative, 0),
             Estimator::Pt => {
                 let negative = phases.negative;
-                let chains =
-                    Tempering::new(&mut *backend, of_chains, negative, &density, config.temperatures)?;
+                let (temperatures, streams) = (config.temperatures, Streams::TRAINING);
+                let mut chains = Tempering::new(&mut *backend, of_chains, negative, temperatures, streams)?;
+                chains.restart(&mut *backend, of_chains, &density);
                 tempering = Some(chains);
             }
         }
@@ -206,6 +243,10 @@ impl Trainer {
             monitor,
             minibatches_a_submission: 1,
             epoch: 0,
+            steps: 0,
+            sums: Sums::default(),
+            pause_at: None,
+            before: None,
             doctor,
             last: None,
         })
@@ -231,12 +272,28 @@ impl Trainer {
         self.epoch
     }
 
+    /// Steps done since training began.
+    pub fn steps_done(&self) -> usize {
+        self.epoch * self.steps_an_epoch + self.steps
+    }
+
+    /// Lets [`Trainer::advance`] ask for a pause after exactly so many steps, too.
+    pub fn pause_at(&mut self, step: Option<usize>) {
+        self.pause_at = step;
+    }
+
+    /// Ends the device, as a driver may at any time: for tests.
+    #[doc(hidden)]
+    pub fn lose_device(&mut self) {
+        self.backend.lose();
+    }
+
     /// The model as it is now: the average of its parameters, once that has begun. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn rbm(&mut self) -> Result<Rbm> {
-        if self.is_average() { self.backend.read_average() } else { Ok(self.backend.read_rbm()?.0) }
+        if self.is_average() { self.backend.read_kept(Kept::Average) } else { Ok(self.backend.read_rbm()?.0) }
     }
 
     /// Whether the model is an average by now.
@@ -270,26 +327,62 @@ impl Trainer {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed, [`crate::Error::Diverged`] if a parameter is no longer a number.
     pub fn epoch(&mut self, mut report: impl FnMut(Progress)) -> Result<EpochMetrics> {
-        let before = self.snapshot()?;
+        loop {
+            if let Advance::Epoch(metrics) = self.advance(&mut report, |_| false)? {
+                return Ok(metrics);
+            }
+        }
+    }
+
+    /// Goes on until the epoch is over, or until `pause`, which is asked with the number of steps done whenever work was
+    /// sent off, wants the run to be between two steps: for [`Trainer::state`], or for good.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::epoch`].
+    pub fn advance(
+        &mut self,
+        mut report: impl FnMut(Progress),
+        mut pause: impl FnMut(usize) -> bool,
+    ) -> Result<Advance> {
+        if self.steps == 0 {
+            self.backend.write_values(self.costs, &vec![0.0; self.config.batch]);
+            self.sums = Sums::default();
+        }
+        self.before = match &self.doctor {
+            Some(_) => Some(self.read_state()?),
+            None => None,
+        };
         let start = Instant::now();
-        self.backend.write_values(self.costs, &vec![0.0; self.config.batch]);
+        let mut pace =
+            Pace { before: self.sums.seconds, start, last_report: start, next_check: start + REPORT_EVERY };
         // The schedule borrows the rows, and the steps borrow the rest of the trainer.
         let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
         let k = self.config.k.at(self.epoch);
         let schedule = schedule(&self.config, &rows, self.params.shape(), self.stream_rows, k);
-        let mut sums = Sums { start, cases: 0, cost_cases: 0, last_report: start };
-        let outcome = schedule.epoch(self.epoch, |block| self.block(block, &mut sums, &mut report));
+        let outcome = schedule
+            .epoch(self.epoch, self.steps, |block| self.block(block, &mut pace, &mut report, &mut pause));
         self.dataset.train.rows = rows;
-        outcome?;
+        match outcome {
+            Ok(()) => {}
+            Err(Halt::Pause) => {
+                self.backend.wait()?;
+                self.sums.seconds = pace.seconds();
+                return Ok(Advance::Paused);
+            }
+            Err(Halt::NonFinite(found)) => return Err(self.diverged(found)),
+            Err(Halt::Failed(error)) => return Err(error),
+        }
         self.backend.wait()?;
-        let last = self.progress(&sums)?;
+        let last = self.progress(&pace)?;
         report(last);
-        let seconds = start.elapsed().as_secs_f64();
+        let seconds = pace.seconds();
+        let cases = self.sums.cases;
 
         let parameters = self.backend.read_rbm()?;
         if let Some(found) = parameters.0.non_finite() {
-            return Err(self.diverged(&before, found));
+            return Err(self.diverged(found));
         }
+        (self.steps, self.sums) = (0, Sums::default());
         self.last = Some(parameters);
         let swaps = match &mut self.tempering {
             Some(tempering) => tempering.adapt(&mut *self.backend)?,
@@ -303,15 +396,15 @@ impl Trainer {
         }
         let looks = |every: usize| self.epoch.is_multiple_of(every) || self.epoch == self.config.epochs;
         let eval = if self.config.eval_every.is_some_and(looks) { self.look(&rbm)? } else { None };
-        Ok(EpochMetrics {
+        Ok(Advance::Epoch(EpochMetrics {
             epoch: self.epoch,
             reconstruction_error,
             training_reconstruction_error: last.cost,
             seconds,
-            samples_per_second: sums.cases as f64 / seconds,
+            samples_per_second: cases as f64 / seconds,
             swaps,
             eval,
-        })
+        }))
     }
 
     fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
@@ -322,18 +415,28 @@ impl Trainer {
     }
 
     /// The steps of one block.
-    fn block(&mut self, block: &Block, sums: &mut Sums, report: &mut dyn FnMut(Progress)) -> Result<()> {
+    fn block(
+        &mut self,
+        block: &Block,
+        pace: &mut Pace,
+        report: &mut dyn FnMut(Progress),
+        pause: &mut dyn FnMut(usize) -> bool,
+    ) -> std::result::Result<(), Halt> {
         self.show(block);
         let mut rest = block.minibatches.as_slice();
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(self.minibatches_a_submission.min(rest.len()));
+            let most =
+                self.pause_at.and_then(|at| at.checked_sub(self.steps_done())).filter(|&left| left > 0);
+            let most = self.minibatches_a_submission.min(most.unwrap_or(usize::MAX));
+            let (now, later) = rest.split_at(most.min(rest.len()));
             rest = later;
             let start = Instant::now();
             for minibatch in now {
                 self.watched_step(minibatch)?;
-                sums.cases += minibatch.rows;
+                self.steps += 1;
+                self.sums.cases += minibatch.rows;
                 if self.takes_cost(minibatch) {
-                    sums.cost_cases += minibatch.rows;
+                    self.sums.cost_cases += minibatch.rows;
                 }
             }
             self.backend.submit()?;
@@ -344,9 +447,20 @@ impl Trainer {
             } else if took > SUBMISSION * 2 {
                 self.minibatches_a_submission = (self.minibatches_a_submission / 2).max(1);
             }
-            if sums.last_report.elapsed() > REPORT_EVERY {
-                report(self.progress(sums)?);
-                sums.last_report = Instant::now();
+            if pace.last_report.elapsed() > REPORT_EVERY {
+                report(self.progress(pace)?);
+                pace.last_report = Instant::now();
+            }
+            if pace.next_check <= Instant::now() {
+                let start = Instant::now();
+                if let Some(found) = self.backend.read_rbm()?.0.non_finite() {
+                    return Err(Halt::NonFinite(found));
+                }
+                pace.next_check = start + (start.elapsed() * CHECK_SHARE).max(REPORT_EVERY);
+            }
+            // At the end of an epoch there is something to be said first.
+            if self.steps < self.steps_an_epoch && pause(self.steps_done()) {
+                return Err(Halt::Pause);
             }
         }
         Ok(())
@@ -427,7 +541,7 @@ impl Trainer {
                 );
             }
         }
-        if centred || sparse {
+        if uses_offsets(&self.config) {
             let rate = TRACK.max(1.0 / (minibatch.step as f32 + 1.0));
             backend.track(&Params { rate, ..params }, positive.1);
         }
@@ -457,14 +571,14 @@ impl Trainer {
         self.config.estimator == Estimator::Cd && (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
     }
 
-    fn progress(&mut self, sums: &Sums) -> Result<Progress> {
+    fn progress(&mut self, pace: &Pace) -> Result<Progress> {
         let costs = self.backend.read_values(self.costs, self.config.batch)?;
         let sum: f64 = costs.iter().map(|&cost| f64::from(cost)).sum();
         Ok(Progress {
             epoch: self.epoch + 1,
-            cases: sums.cases,
-            cost: (sums.cost_cases > 0).then(|| sum / sums.cost_cases as f64),
-            samples_per_second: sums.cases as f64 / sums.start.elapsed().as_secs_f64(),
+            cases: self.sums.cases,
+            cost: (self.sums.cost_cases > 0).then(|| sum / self.sums.cost_cases as f64),
+            samples_per_second: self.sums.cases as f64 / pace.seconds(),
         })
     }
 
@@ -513,18 +627,57 @@ fn check(config: &TrainConfig, dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
+/// The model that training starts from.
+fn initial(config: &TrainConfig, shape: Shape, density: &[f64]) -> Result<Rbm> {
+    let Some(path) = &config.init else { return Ok(Rbm::initial(shape, density, config.seed)) };
+    let (path, rbm, _) = model::open(path)?;
+    if rbm.shape != shape {
+        return usage!(
+            "--init {}: expected a model of {} × {} units, as the data and --hidden are, found {} × {}",
+            path.display(),
+            shape.visible,
+            shape.hidden,
+            rbm.shape.visible,
+            rbm.shape.hidden
+        );
+    }
+    Ok(rbm)
+}
+
 /// Whether the update keeps more than a velocity.
 fn keeps_moments(config: &TrainConfig) -> bool {
     config.nesterov || config.optimizer == Optimizer::Adam
 }
 
+/// Whether the update takes something off the units, or follows their means.
+fn uses_offsets(config: &TrainConfig) -> bool {
+    config.centred == Switch::On || config.sparsity.is_some()
+}
+
 /// What an epoch has come to so far.
+#[derive(Clone, Copy, Debug, Default)]
 struct Sums {
-    start: Instant,
     cases: usize,
     /// Cases whose cost was taken.
     cost_cases: usize,
+    /// Time spent learning, up to the last pause.
+    seconds: f64,
+}
+
+/// The times of an epoch since the last pause.
+struct Pace {
+    /// Seconds before that.
+    before: f64,
+    start: Instant,
     last_report: Instant,
+    /// When to look for numbers that are none.
+    next_check: Instant,
+}
+
+impl Pace {
+    fn seconds(&self) -> f64 {
+        self.before + self.start.elapsed().as_secs_f64()
+    }
 }
 
 fn schedule<'a>(

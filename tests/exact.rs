@@ -7,7 +7,10 @@ use rbm_gpu::{
     check::{largest_rbm_difference, random_rbm, random_states},
     config::VisibleStates,
     data::Rows,
-    estimator::{Draws, Phases, persistent_contrastive_divergence, tempering::Tempering},
+    estimator::{
+        Draws, Phases, persistent_contrastive_divergence,
+        tempering::{Streams, Tempering},
+    },
     exact,
     host::{HostKernels, Moments, Offsets, Phase, PlainUnits},
     rbm::{Layer, Rbm, Shape},
@@ -393,7 +396,9 @@ fn moved(
     let mut tempering = None;
     if let Moves::Tempering(temperatures) = moves {
         let density = vec![0.3; rbm.shape.visible];
-        let chains = Tempering::new(backend, params, negative, &density, temperatures).unwrap();
+        let streams = Streams::TRAINING;
+        let mut chains = Tempering::new(backend, params, negative, temperatures, streams).unwrap();
+        chains.restart(backend, params, &density);
         replicas = chains.replicas().collect();
         tempering = Some(chains);
     }

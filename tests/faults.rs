@@ -7,7 +7,7 @@
 
 use rbm_gpu::{
     Error,
-    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    backend::{Backend, Data, DeviceInfo, Kept, Params, Units, Values},
     config::{Binarize, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig},
     cpu::Cpu,
     data::{Dataset, RowLayout, Rows, Source},
@@ -260,6 +260,9 @@ impl Backend for Faulty {
     fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]) {
         self.inner.write_offsets(visible, hidden);
     }
+    fn write_kept(&mut self, kept: Kept, values: &Rbm) {
+        self.inner.write_kept(kept, values);
+    }
     fn write_data(&mut self, data: Data, words: &[u32]) {
         self.inner.write_data(data, words);
     }
@@ -302,8 +305,8 @@ impl Backend for Faulty {
     fn read_rbm(&mut self) -> Result<(Rbm, Rbm)> {
         self.inner.read_rbm()
     }
-    fn read_average(&mut self) -> Result<Rbm> {
-        self.inner.read_average()
+    fn read_kept(&mut self, kept: Kept) -> Result<Rbm> {
+        self.inner.read_kept(kept)
     }
     fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)> {
         self.inner.read_offsets()
@@ -518,7 +521,7 @@ fn every_fault_is_named_in_the_first_two_findings() {
             let Some(Error::Diverged { step, tensor, index, .. }) = error else {
                 panic!("{what}: {error:?}")
             };
-            assert_eq!((step, tensor, index), (Some(expected), "weights", 7));
+            assert_eq!((step, tensor.as_str(), index), (Some(expected), "weights", 7));
         }
         count += 1;
         if !names.iter().take(2).any(|found| *found == name) {

@@ -4,7 +4,7 @@
 mod common;
 
 use rbm_gpu::{
-    backend::{Backend, Params, Units},
+    backend::{Backend, Kept, Params, Units},
     check::{
         self, TOLERANCE, largest_difference, largest_rbm_difference, random_rbm, random_states, wrong_states,
     },
@@ -393,7 +393,7 @@ fn exchange_average() {
         let params = Params { rate: 0.25, ..Params::new(case.shape, case.rows, case.seed) };
         let side = &mut sides[0];
         side.average(&params);
-        let (before, average) = (side.read_rbm().unwrap(), side.read_average().unwrap());
+        let (before, average) = (side.read_rbm().unwrap(), side.read_kept(Kept::Average).unwrap());
         let v = random_states(case.rows, case.shape.visible, case.seed);
         let visible = side.units(Layer::Visible, case.rows).unwrap();
         let values = side.values(case.rows).unwrap();
@@ -402,7 +402,7 @@ fn exchange_average() {
         assert!(side.read_rbm().unwrap() == (average.clone(), before.1.clone()), "{}", case.name);
         side.free_energy(&params, visible, values);
         side.exchange_average();
-        assert!(side.read_rbm().unwrap() == before && side.read_average().unwrap() == average);
+        assert!(side.read_rbm().unwrap() == before && side.read_kept(Kept::Average).unwrap() == average);
         let found = side.read_values(values, 1).unwrap()[0];
         let expected = rbm_gpu::reference::free_energy(&average, 1.0, &v[..case.shape.visible]) as f32;
         assert!((found - expected).abs() <= 2e-6 * expected.abs().max(1.0), "{}", case.name);
@@ -435,7 +435,7 @@ fn average() {
         let mut results = Vec::new();
         for side in sides.iter_mut() {
             (0..3).for_each(|_| side.average(&params));
-            results.push(side.read_average().unwrap());
+            results.push(side.read_kept(Kept::Average).unwrap());
         }
         let error = largest_rbm_difference(&results[0], &results[1]);
         assert!(error <= TOLERANCE, "{}: {error:e}", case.name);

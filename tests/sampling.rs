@@ -4,7 +4,6 @@
 mod common;
 
 use rbm_gpu::{
-    ais::Base,
     backend::Backend,
     check::{largest_difference, random_rbm},
     data::Rows,
@@ -49,12 +48,11 @@ fn samples_are_distributed_as_the_model_says() {
     let shape = Shape { visible: 4, hidden: 3 };
     let rbm = random_rbm(shape, 1.0, 3);
     let expected = distribution(&rbm);
-    let base = Base::new(shape, &[0.3; 4]);
     let chains = 4000;
     let starts = random_starts(chains, shape.visible, 1);
     assert!(distance(&frequencies(&starts, 4), &expected) > 0.2, "the start is somewhere else");
     for (name, backend) in common::all("samples_are_distributed_as_the_model_says", shape) {
-        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &rbm, &base, &starts, 1).unwrap();
+        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &[0.3; 4], &starts, 1).unwrap();
         sampler.advance(30).unwrap();
         let (means, states) = sampler.read().unwrap();
         // 16 shares of 4000 samples: about 0.025 from chance alone.
@@ -76,20 +74,19 @@ fn tempered_chains_cross_between_modes() {
         visible_bias: vec![-weight * 4.0 / 2.0; 8],
         hidden_bias: vec![-weight * 8.0 / 2.0; 4],
     };
-    let base = Base::new(shape, &[0.5; 8]);
     let chains = 200;
     let starts = vec![1.0; chains * 8];
     for (name, backend) in common::fast("tempered_chains_cross_between_modes", shape) {
-        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &rbm, &base, &starts, 1).unwrap();
+        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &[0.5; 8], &starts, 1).unwrap();
         sampler.advance(100).unwrap();
         assert!(frequencies(&sampler.read().unwrap().1, 8)[255] > 0.95, "{name}: plain chains stay");
     }
     for (name, backend) in common::fast("tempered_chains_cross_between_modes", shape) {
-        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &rbm, &base, &starts, 8).unwrap();
+        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &[0.5; 8], &starts, 8).unwrap();
         sampler.advance(60).unwrap();
         let off = distance(&frequencies(&sampler.read().unwrap().1, 8), &distribution(&rbm));
         assert!(off < 0.15, "{name}: {off} from the enumerated distribution");
-        assert!(sampler.exchange_rates().iter().all(|rate| (0.2..=1.0).contains(rate)), "{name}");
+        assert!(sampler.exchange_rates().unwrap().iter().all(|rate| (0.2..=1.0).contains(rate)), "{name}");
     }
 }
 

@@ -71,7 +71,7 @@ impl Workload {
         let Self { rows, data, phases, params, cd, epochs } = self;
         let schedule =
             Schedule { rows, shape: params.shape(), batch, seed: 1, stream_rows: false, draws: Vec::new() };
-        let outcome = schedule.epoch(*epochs, |block| {
+        let outcome = schedule.epoch(*epochs, 0, |block| {
             backend.write_order(*data, &block.order);
             for minibatch in block.minibatches.iter().filter(|minibatch| minibatch.rows == batch) {
                 let params = Params { step: minibatch.step, ..params.minibatch(minibatch.first_row, batch) };

@@ -4,7 +4,6 @@ use std::{path::PathBuf, process::ExitCode};
 
 use rbm_gpu::{
     Error, Result,
-    ais::Base,
     data::{
         Rows,
         npy::{Array, Values, write_array},
@@ -94,8 +93,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
         _ => random_starts(options.chains, units, options.model.seed),
     };
-    let base = Base::new(found.rbm.shape, &density);
-    let mut sampler = Sampler::new(inference, &found.rbm, &base, &starts, options.tempered)?;
+    let mut sampler = Sampler::new(inference, &density, &starts, options.tempered)?;
 
     // The start, then evenly spread steps up to the last.
     let moving = strip.is_some() || targets.iter().any(|target| target.extension() == "gif");
@@ -143,7 +141,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         options.chains,
         options.steps
     ));
-    let rates = sampler.exchange_rates();
+    let rates = sampler.exchange_rates()?;
     if let Some(least) = rates.iter().copied().reduce(f64::min) {
         print(&format!(
             "{} temperatures; neighbours exchange their states in {:.0} % of tries, the least willing in {:.1} %{}\n",

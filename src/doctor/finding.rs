@@ -1,9 +1,9 @@
 //! What the doctor says: what was seen, why it matters, what to do.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Nothing can be learnt this way.
@@ -140,6 +140,26 @@ pub const NAMES: &[&str] = &[
     "gradient-summed",
     "usual-suspects",
 ];
+
+/// A finding as a file has it, where its name may be any.
+#[derive(Deserialize)]
+struct Written {
+    severity: Severity,
+    name: String,
+    seen: String,
+    why: String,
+    fix: String,
+}
+
+impl<'de> Deserialize<'de> for Finding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Written { severity, name, seen, why, fix } = Written::deserialize(deserializer)?;
+        match NAMES.iter().find(|known| **known == name) {
+            Some(name) => Ok(Self { severity, name, seen, why, fix }),
+            None => Err(D::Error::custom(format!("no finding is called {name:?}"))),
+        }
+    }
+}
 
 /// The worst first, and of those that are equally bad the cause; of each name only the first.
 pub fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {

@@ -9,10 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     config,
     data::{DataFigures, Values},
-    finding::{Finding, Severity, sorted},
+    finding::{Finding, NAMES, Severity, sorted},
     learning,
     log::{Log, LogFigures},
     look::{Look, LookFigures},
@@ -54,7 +56,17 @@ pub struct Latest {
     pub step: Option<StepFigures>,
 }
 
-/// The doctor's memory of a run.
+/// What a run that is gone on with later must not forget: so nothing is said twice.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Names of what was said.
+    said: Vec<String>,
+    /// The reconstruction error after each epoch.
+    errors: Vec<f64>,
+    largest_shift: f64,
+}
+
+/// The doctor's eyes on a run.
 pub struct Watch {
     look: Look,
     pace: Pace,
@@ -120,7 +132,10 @@ impl Watch {
         watch.say(data.findings(Some(config.hidden)));
         watch.say(config::findings(config));
         let (rbm, _) = backend.read_rbm()?;
-        watch.say(learning::initial(&rbm, density));
+        // A model that was learnt before has no initial weights.
+        if config.init.is_none() {
+            watch.say(learning::initial(&rbm, density));
+        }
         let figures = watch.look.look(backend, &rbm)?;
         watch.say(figures.arithmetic().into_iter().collect());
         watch.latest = Latest { model: Some(ModelFigures::measure(&rbm)), look: Some(figures), step: None };
@@ -136,6 +151,30 @@ impl Watch {
     /// Warnings and errors that have not been taken yet, the worst first. Each name comes once in a run.
     pub fn take(&mut self) -> Vec<Finding> {
         sorted(std::mem::take(&mut self.fresh))
+    }
+
+    /// What has not been taken yet.
+    pub fn untaken(&self) -> &[Finding] {
+        &self.fresh
+    }
+
+    /// What is remembered of the run so far.
+    pub fn memory(&self) -> Memory {
+        let mut said: Vec<_> = self.said.iter().map(|name| name.to_string()).collect();
+        said.sort();
+        Memory { said, errors: self.errors.clone(), largest_shift: self.largest_shift }
+    }
+
+    /// Goes on from there, with what had not been taken.
+    pub fn remember(&mut self, memory: &Memory, untaken: &[Finding]) {
+        let name = |name: &String| NAMES.iter().find(|known| *known == name).copied();
+        self.said = memory.said.iter().filter_map(name).collect();
+        self.errors.clone_from(&memory.errors);
+        self.largest_shift = memory.largest_shift;
+        self.fresh = untaken.to_vec();
+        self.epoch = self.errors.len();
+        self.looking = false;
+        self.steps_left = 0;
     }
 
     /// The figures of the latest look.

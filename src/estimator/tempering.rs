@@ -14,6 +14,8 @@
 //! f_β is the model at the inverse temperature β with the visible biases b + (1/β − 1) b0, and U is the energy of that with
 //! b − b0: so the kernels of the Gibbs step need no change. Pairs take turns, even and odd, which carries replicas farther
 //! than chance would (Okabe et al. 2001; Syed et al. 2022).
+//!
+//! The same replicas train a model, draw its samples ([`crate::sample`]), and say what its log Z is ([`crate::ais`]).
 
 use super::{Draws, Phases};
 use crate::{
@@ -39,13 +41,33 @@ struct Rung {
     bias: Values,
 }
 
-/// Chains at several temperatures.
+/// What the random numbers of replicas are for, by the same names as in training.
+#[derive(Clone, Copy, Debug)]
+pub struct Streams {
+    /// The states of visible units.
+    pub visible: Stream,
+    /// The states of hidden units.
+    pub hidden: Stream,
+    /// Whether replicas are swapped.
+    pub swap: Stream,
+}
+
+impl Streams {
+    /// Those of training.
+    pub const TRAINING: Self = Self { visible: Stream::Visible, hidden: Stream::Hidden, swap: Stream::Swap };
+    /// Those of what is done with a trained model.
+    pub const SAMPLING: Self =
+        Self { visible: Stream::SampledVisible, hidden: Stream::SampledHidden, swap: Stream::Exchange };
+}
+
+/// Chains at one or more temperatures.
 #[derive(Debug)]
 pub struct Tempering {
     /// From the coldest, whose units are those of the negative phase.
     rungs: Vec<Rung>,
     betas: Vec<f32>,
     chains: usize,
+    streams: Streams,
     base: Values,
     energy_bias: Values,
     /// For each pair of neighbours its chains' counts.
@@ -67,47 +89,105 @@ pub struct Swaps {
 }
 
 impl Tempering {
-    /// Makes room for `temperatures` temperatures, at least 2, and starts every replica from independent visible units that
-    /// are on as often as `density` says. `negative` is the room of the coldest ones.
+    /// Makes room for `temperatures` temperatures, at least 1, of as many chains as `params` says. `coldest` is the room of
+    /// the coldest ones. [`Tempering::restart`] comes first.
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
     pub fn new(
         backend: &mut dyn Backend,
         params: Params,
-        negative: (Units, Units),
-        density: &[f64],
+        coldest: (Units, Units),
         temperatures: usize,
+        streams: Streams,
     ) -> Result<Self> {
         let (shape, chains) = (params.shape(), params.chains as usize);
         let mut rungs = Vec::new();
         for rung in 0..temperatures {
             let (visible, hidden) = match rung {
-                0 => negative,
+                0 => coldest,
                 _ => (backend.units(Layer::Visible, chains)?, backend.units(Layer::Hidden, chains)?),
             };
             let (values, bias) = (backend.values(2 * chains)?, backend.values(shape.visible)?);
-            start_chains(backend, params, density, (visible, hidden), rung * chains);
             rungs.push(Rung { visible, hidden, values, bias });
         }
-        let base = backend.values(shape.visible)?;
-        backend.write_values(base, &Rbm::base_rates(density));
-        let last = (temperatures - 1) as f32;
         Ok(Self {
             rungs,
-            betas: (0..temperatures).map(|t| (1.0 - t as f32 / last).max(HOTTEST)).collect(),
+            betas: Vec::new(),
             chains,
-            base,
+            streams,
+            base: backend.values(shape.visible)?,
             energy_bias: backend.values(shape.visible)?,
-            accepted: backend.values(chains * (temperatures - 1))?,
+            accepted: backend.values(chains * temperatures)?,
             trips: backend.values(chains)?,
             tries: [0; 2],
         })
     }
 
+    /// Starts every replica from independent visible units that are on as often as `density` says, at temperatures that are
+    /// evenly spread, and counts from 0.
+    pub fn restart(&mut self, backend: &mut dyn Backend, params: Params, density: &[f64]) {
+        backend.write_values(self.base, &Rbm::base_rates(density));
+        for (rung, first_chain) in self.rungs.iter().zip((0..).step_by(self.chains)) {
+            start_chains(backend, params, density, (rung.visible, rung.hidden), first_chain);
+            backend.write_values(rung.values, &vec![0.0; 2 * self.chains]);
+        }
+        let last = (self.rungs.len() - 1).max(1) as f32;
+        self.betas = (0..self.rungs.len()).map(|t| (1.0 - t as f32 / last).max(HOTTEST)).collect();
+        self.reset_counts(backend);
+    }
+
+    fn reset_counts(&mut self, backend: &mut dyn Backend) {
+        backend.write_values(self.accepted, &vec![0.0; self.chains * self.rungs.len()]);
+        backend.write_values(self.trips, &vec![0.0; self.chains]);
+        self.tries = [0; 2];
+    }
+
+    /// Starts the last chains of every temperature from these visible states, from 0 to 1, as many as there are: chains ×
+    /// visible units.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn start_at(&self, backend: &mut dyn Backend, params: Params, states: &[f32]) -> Result<()> {
+        let before = self.chains * params.visible as usize - states.len();
+        for (rung, number) in self.rungs.iter().zip(0..) {
+            let (_, mut all) = backend.read_units(rung.visible, self.chains)?;
+            all[before..].copy_from_slice(states);
+            backend.write_units(rung.visible, &all, &all);
+            let draw = params.of_chains().sample(Stream::Chains, 2 + number);
+            backend.sample_hidden(&draw, rung.visible, rung.hidden);
+        }
+        Ok(())
+    }
+
     /// The inverse temperatures, from 1.
     pub fn inverse_temperatures(&self) -> &[f32] {
         &self.betas
+    }
+
+    /// Times that the even and the odd pairs were tried since the counts began.
+    pub fn tries(&self) -> [u32; 2] {
+        self.tries
+    }
+
+    /// What counts and marks there are beside the states: a name, where they lie, how many.
+    pub fn counts(&self) -> Vec<(String, Values, usize)> {
+        let marks = self.rungs.iter().enumerate();
+        let marks = marks.map(|(t, rung)| (format!("replica_{t}_marks"), rung.values, 2 * self.chains));
+        let pairs = self.rungs.len() - 1;
+        let accepted = ("swaps_accepted".to_string(), self.accepted, pairs * self.chains);
+        marks.chain([accepted, ("round_trips".to_string(), self.trips, self.chains)]).collect()
+    }
+
+    /// Puts back what [`Tempering::inverse_temperatures`] and [`Tempering::tries`] gave.
+    pub fn set(&mut self, inverse_temperatures: &[f32], tries: [u32; 2]) {
+        self.betas = inverse_temperatures.to_vec();
+        self.tries = tries;
+    }
+
+    /// The units at the temperature 1.
+    pub fn coldest(&self) -> (Units, Units) {
+        (self.rungs[0].visible, self.rungs[0].hidden)
     }
 
     /// The units of each temperature, from 1.
@@ -131,34 +211,62 @@ impl Tempering {
 
     /// The same without data: `params` has as many rows as there are chains.
     pub fn advance(&mut self, backend: &mut dyn Backend, params: Params, draws: &mut Draws, k: u32) {
-        for (rung, beta) in self.rungs.iter().zip(&self.betas) {
-            backend.temper_bias(&Params { rate: 1.0 / beta - 1.0, ..params }, self.base, rung.bias);
-        }
-        backend.temper_bias(&Params { rate: -1.0, ..params }, self.base, self.energy_bias);
-        let temperatures = self.rungs.len() as u32;
+        self.set_biases(backend, params);
         for sweep in 0..k {
             let odd = (params.step.wrapping_mul(k).wrapping_add(sweep) % 2) as usize;
-            self.swap(backend, params, sweep, odd);
-            for ((rung, &beta), t) in self.rungs.iter().zip(&self.betas).zip(0..) {
-                let params = Params { beta, ..params };
-                let number = sweep * temperatures + t;
-                backend.set_visible_bias(&params, rung.bias);
-                let draw = draws.next(params, Layer::Visible, Stream::Visible, number);
-                backend.sample_visible(&draw, rung.hidden, rung.visible);
-                let draw = draws.next(params, Layer::Hidden, Stream::Hidden, number);
-                backend.sample_hidden(&draw, rung.visible, rung.hidden);
-            }
+            self.swap(backend, params, sweep, odd, false);
+            self.step(backend, params, draws, sweep);
         }
         // That of the temperature 1, to the last bit.
         backend.set_visible_bias(&params, self.rungs[0].bias);
     }
 
-    /// Tries to swap the even pairs of neighbours, or the odd ones.
-    fn swap(&mut self, backend: &mut dyn Backend, params: Params, sweep: u32, odd: usize) {
+    /// One round of swaps and a Gibbs step of each replica, as [`Tempering::advance`] with k = 1; gives U of each replica
+    /// before it, temperatures × chains, from the coldest. Waits for the device.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn observe(&mut self, backend: &mut dyn Backend, params: Params) -> Result<Vec<f32>> {
+        self.set_biases(backend, params);
+        self.swap(backend, params, 0, (params.step % 2) as usize, true);
+        self.step(backend, params, &mut Draws { host: None }, 0);
+        backend.set_visible_bias(&params, self.rungs[0].bias);
+        let mut energies = Vec::with_capacity(self.rungs.len() * self.chains);
+        for rung in &self.rungs {
+            energies.extend(backend.read_values(rung.values, self.chains)?);
+        }
+        Ok(energies)
+    }
+
+    /// The visible biases of each temperature, as the model has them now.
+    fn set_biases(&self, backend: &mut dyn Backend, params: Params) {
+        for (rung, beta) in self.rungs.iter().zip(&self.betas) {
+            backend.temper_bias(&Params { rate: 1.0 / beta - 1.0, ..params }, self.base, rung.bias);
+        }
+        backend.temper_bias(&Params { rate: -1.0, ..params }, self.base, self.energy_bias);
+    }
+
+    /// A Gibbs step of each replica.
+    fn step(&self, backend: &mut dyn Backend, params: Params, draws: &mut Draws, sweep: u32) {
+        let first = sweep * self.rungs.len() as u32;
+        for ((rung, &beta), number) in self.rungs.iter().zip(&self.betas).zip(first..) {
+            let params = Params { beta, ..params };
+            backend.set_visible_bias(&params, rung.bias);
+            let draw = draws.next(params, Layer::Visible, self.streams.visible, number);
+            backend.sample_visible(&draw, rung.hidden, rung.visible);
+            let draw = draws.next(params, Layer::Hidden, self.streams.hidden, number);
+            backend.sample_hidden(&draw, rung.visible, rung.hidden);
+        }
+    }
+
+    /// Tries to swap the even pairs of neighbours, or the odd ones. The energies of `all` replicas are wanted, or only of those.
+    fn swap(&mut self, backend: &mut dyn Backend, params: Params, sweep: u32, odd: usize, all: bool) {
         let pairs = self.rungs.len() - 1;
         let numbers = || (odd..pairs).step_by(2);
         backend.set_visible_bias(&params, self.energy_bias);
-        for rung in numbers().flat_map(|pair| [self.rungs[pair], self.rungs[pair + 1]]) {
+        let first = if all { 0 } else { odd };
+        let rungs = if all { self.rungs.len() } else { (pairs + 1 - odd) / 2 * 2 };
+        for rung in &self.rungs[first..][..rungs] {
             backend.energy(&params, rung.visible, rung.hidden, rung.values);
         }
         for pair in numbers() {
@@ -169,7 +277,7 @@ impl Tempering {
                 rate: self.betas[pair] - self.betas[pair + 1],
                 first_row: (pair * self.chains) as u32,
                 flags: params.flags | coldest | hottest,
-                draw: Stream::Swap.draw(sweep * self.rungs.len() as u32 + pair as u32),
+                draw: self.streams.swap.draw(sweep * self.rungs.len() as u32 + pair as u32),
                 ..params
             };
             let sides = [cold, hot].map(|rung| (rung.hidden, rung.values));
@@ -178,31 +286,38 @@ impl Tempering {
         self.tries[odd] += 1;
     }
 
-    /// How well replicas have moved since this was last asked, and, where that is known well enough, temperatures that let
-    /// all pairs be swapped equally often from now on. Waits for the device.
+    /// How well replicas have moved since the counts began. Waits for the device.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn swaps(&self, backend: &mut dyn Backend) -> Result<Swaps> {
+        let pairs = self.rungs.len() - 1;
+        let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
+        let trips = backend.read_values(self.trips, self.chains)?;
+        let sum = |counts: &[f32]| counts.iter().map(|&count| f64::from(count)).sum::<f64>();
+        let acceptance = accepted
+            .chunks(self.chains)
+            .enumerate()
+            .map(|(pair, counts)| sum(counts) / (f64::from(self.tries[pair % 2].max(1)) * self.chains as f64))
+            .collect();
+        Ok(Swaps { inverse_temperatures: self.betas.clone(), acceptance, round_trips: sum(&trips) as u64 })
+    }
+
+    /// How well replicas have moved since the counts began, where that is known well enough; then they begin anew, and
+    /// temperatures from now on are such that all pairs are swapped equally often. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn adapt(&mut self, backend: &mut dyn Backend) -> Result<Option<Swaps>> {
         let pairs = self.rungs.len() - 1;
-        // With two temperatures there is no odd pair.
-        if self.tries.iter().take(pairs).any(|&tries| tries < ENOUGH) {
+        // With two temperatures there is no odd pair, and with one there is none.
+        if pairs == 0 || self.tries.iter().take(pairs).any(|&tries| tries < ENOUGH) {
             return Ok(None);
         }
-        let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
-        let trips = backend.read_values(self.trips, self.chains)?;
-        let sum = |counts: &[f32]| counts.iter().map(|&count| f64::from(count)).sum::<f64>();
-        let acceptance: Vec<f64> = accepted
-            .chunks(self.chains)
-            .enumerate()
-            .map(|(pair, counts)| sum(counts) / (f64::from(self.tries[pair % 2]) * self.chains as f64))
-            .collect();
-        let moved = respaced(&self.betas, &acceptance);
-        let inverse_temperatures = std::mem::replace(&mut self.betas, moved);
-        backend.write_values(self.accepted, &vec![0.0; accepted.len()]);
-        backend.write_values(self.trips, &vec![0.0; trips.len()]);
-        self.tries = [0; 2];
-        Ok(Some(Swaps { inverse_temperatures, acceptance, round_trips: sum(&trips) as u64 }))
+        let swaps = self.swaps(backend)?;
+        self.betas = respaced(&self.betas, &swaps.acceptance);
+        self.reset_counts(backend);
+        Ok(Some(swaps))
     }
 }
 

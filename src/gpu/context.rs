@@ -50,11 +50,9 @@ impl Context {
         let slot = failure.clone();
         device.on_uncaptured_error(Arc::new(move |error| keep_first(&slot, error.to_string())));
         let slot = failure.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            // Dropping the device on purpose is no failure.
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep_first(&slot, format!("device lost: {message}"));
-            }
+        // Before all errors that follow from it. When the device is dropped on purpose, nobody asks any more.
+        device.set_device_lost_callback(move |_, message| {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("it was lost: {message}"));
         });
         let layouts = Kernel::ALL.map(|kernel| (kernel, bind_group_layout(&device, kernel)));
         let pipelines = Mutex::default();
@@ -142,6 +140,8 @@ impl Context {
     }
 
     pub(super) fn failed(&self, reason: String) -> Error {
+        // Reasons come in paragraphs.
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
         Error::Device { device: self.info.name.clone(), reason }
     }
 }

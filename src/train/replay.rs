@@ -1,22 +1,8 @@
-//! The first step that left the numbers: an epoch that ended with a parameter that is not finite is run again from where it
-//! began, with a look after every step. A run is the same each time, so it is the same step.
+//! The first step that left the numbers: where a parameter is not finite, the run goes back to where it
+//! went on the last time, the beginning of the epoch or a pause, and on from there with a look after every step. A run is the same each time, so it is the same step.
 
-use super::{Block, Trainer, keeps_moments, schedule};
-use crate::{
-    config::{Estimator, Switch},
-    data::Rows,
-    error::{Error, Result},
-    rbm::Rbm,
-};
-
-/// All that an epoch starts from, beside the data.
-pub(super) struct Snapshot {
-    parameters: (Rbm, Rbm),
-    /// Means and states of persistent chains' hidden units.
-    chains: Option<(Vec<f32>, Vec<f32>)>,
-    /// Offsets of a centred update.
-    offsets: Option<(Vec<f32>, Vec<f32>)>,
-}
+use super::{Block, State, Trainer, schedule};
+use crate::{data::Rows, error::Error};
 
 /// Why a replay stopped.
 enum Stop {
@@ -25,35 +11,10 @@ enum Stop {
 }
 
 impl Trainer {
-    /// What the next epoch starts from; `None` without a doctor, who is the one that asks, and where a device keeps more
-    /// than can be read: moments, fast weights, replicas.
-    pub(super) fn snapshot(&mut self) -> Result<Option<Snapshot>> {
-        let kept =
-            keeps_moments(&self.config) || self.config.fast_weights.is_some() || self.tempering.is_some();
-        if self.doctor.is_none() || kept {
-            return Ok(None);
-        }
-        let parameters = match self.last.take() {
-            Some(last) => last,
-            None => self.backend.read_rbm()?,
-        };
-        let chains = match self.config.estimator {
-            Estimator::Cd => None,
-            Estimator::Pcd | Estimator::Pt => {
-                let chains = self.config.chains(self.config.batch);
-                Some(self.backend.read_units(self.phases.negative.1, chains)?)
-            }
-        };
-        let offsets = match self.config.centred {
-            Switch::Off => None,
-            Switch::On => Some(self.backend.read_offsets()?),
-        };
-        Ok(Some(Snapshot { parameters, chains, offsets }))
-    }
-
-    /// The error of an epoch that ended with this parameter, with the step where the first such one came up.
-    pub(super) fn diverged(&mut self, before: &Option<Snapshot>, found: (&'static str, usize, f32)) -> Error {
-        let (step, (tensor, index, value)) = match before.as_ref().and_then(|before| self.replay(before)) {
+    /// The error of a run that came to this number.
+    pub(super) fn diverged(&mut self, found: (&str, usize, f32)) -> Error {
+        let before = self.before.take();
+        let (step, (tensor, index, value)) = match before.and_then(|before| self.replay(&before)) {
             Some(Stop::Found(step, first)) => (Some(step), first),
             Some(Stop::Failed(error)) => return error,
             None => (None, found),
@@ -62,22 +23,18 @@ impl Trainer {
             let at = step.map_or(String::new(), |step| format!(" at step {step}"));
             doctor.diverged(&format!("{tensor}[{index}] is {value}{at}, the first number that is none"));
         }
-        Error::Diverged { epoch: self.epoch + 1, step, tensor, index, value }
+        Error::Diverged { epoch: self.epoch + 1, step, tensor: tensor.into(), index, value }
     }
 
-    fn replay(&mut self, before: &Snapshot) -> Option<Stop> {
-        self.backend.write_rbm(&before.parameters.0, &before.parameters.1);
-        if let Some((visible, hidden)) = &before.offsets {
-            self.backend.write_offsets(visible, hidden);
-        }
-        if let Some((means, states)) = &before.chains {
-            self.backend.write_units(self.phases.negative.1, means, states);
+    fn replay(&mut self, before: &State) -> Option<Stop> {
+        if let Err(error) = self.go_back(before) {
+            return Some(Stop::Failed(error));
         }
         // As in an epoch, the schedule borrows the rows.
         let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
         let k = self.config.k.at(self.epoch);
         let schedule = schedule(&self.config, &rows, self.params.shape(), self.stream_rows, k);
-        let outcome = schedule.epoch(self.epoch, |block: &Block| {
+        let outcome = schedule.epoch(self.epoch, self.steps, |block: &Block| {
             self.show(block);
             for minibatch in &block.minibatches {
                 self.step(minibatch);

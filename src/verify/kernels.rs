@@ -2,7 +2,7 @@
 
 use super::{Check, Open, SIZES};
 use crate::{
-    backend::{Backend, MULTIPLY_ADDS, Params, Units},
+    backend::{Backend, Kept, MULTIPLY_ADDS, Params, Units},
     check::{TOLERANCE, largest_difference, largest_rbm_difference, random_rbm, random_states, wrong_states},
     data::Rows,
     error::Result,
@@ -181,7 +181,7 @@ impl Case {
                 side.update(&params, (units[0][at], units[1][at]), (units[2][at], units[3][at]));
                 side.average(&params);
                 side.track(&params, units[1][at]);
-                results.push((side.read_rbm()?, side.read_average()?, side.read_offsets()?));
+                results.push((side.read_rbm()?, side.read_kept(Kept::Average)?, side.read_offsets()?));
             }
             let [(found, average, offsets), (expected, expected_average, expected_offsets)] = &results[..]
             else {

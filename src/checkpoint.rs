@@ -1,0 +1,229 @@
+//! Checkpoints: a run's [`State`] in a file that is there whole or not at all, and says itself whether it is what was
+//! written.
+//!
+//! The file is safetensors, so any tool reads it: the tensors of the state, of which `weights`, `visible_bias` and
+//! `hidden_bias` are those of a model, and in the metadata where the run stands, as JSON, and the SHA-256 of the file with
+//! that sum itself taken as 64 zeros. [`store::Checkpoints`] is the folder that they lie in.
+
+pub mod store;
+
+use std::{collections::HashMap, fmt, str::FromStr};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    error::{Error, Result, usage},
+    train::state::{Position, State, Tensor},
+};
+
+/// The metadata's keys: where the run stands, and the sum.
+const POSITION: &str = "rbm_gpu_position";
+const SUM: &str = "sha256";
+/// Before the sum in the file. A position is text within text there, whose quotation marks are escaped.
+const BEFORE_SUM: &[u8] = b"\"sha256\":\"";
+const SUM_LEN: usize = 64;
+
+/// Seconds between two checkpoints, unless others are asked for.
+const EVERY: f64 = 60.0;
+
+/// The options that say what is done about a run's end before its time: none of them changes the model.
+#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// Seconds between checkpoints, or off [default: 60, and more where writing one takes more than a hundredth of that]
+    #[arg(long, value_name = "SECONDS", help_heading = "Interruptions")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<Every>,
+    /// Checkpoints that are kept
+    #[arg(long, value_name = "K", default_value_t = Self::default().keep, help_heading = "Interruptions")]
+    pub keep: usize,
+    /// What to do when the device is lost: stop; retry, which opens it once more and goes on from the last checkpoint; cpu,
+    /// the same, and on the native path if that fails too
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Self::default().on_device_loss, help_heading = "Interruptions")]
+    pub on_device_loss: OnDeviceLoss,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { checkpoint_every: None, keep: 2, on_device_loss: OnDeviceLoss::Retry }
+    }
+}
+
+impl Policy {
+    /// Checks what can be checked by itself: ranges.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] names the option, its range and the value found.
+    pub fn check(&self) -> Result<()> {
+        if self.keep == 0 {
+            return usage!("--keep must be at least 1, found 0; for no checkpoints, --checkpoint-every off");
+        }
+        Ok(())
+    }
+
+    /// Whether there are checkpoints at all.
+    pub fn is_off(&self) -> bool {
+        self.checkpoint_every == Some(Every::Off)
+    }
+
+    /// Whether it is time for the next, so many seconds after the last, which took `cost` seconds to write.
+    pub fn is_due(&self, seconds: f64, cost: f64) -> bool {
+        match self.checkpoint_every {
+            Some(Every::Off) => false,
+            Some(Every::Seconds(every)) => seconds >= every,
+            None => seconds >= EVERY.max(100.0 * cost),
+        }
+    }
+}
+
+/// How often to write a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Every {
+    /// Never.
+    Off,
+    /// When so many seconds have gone.
+    Seconds(f64),
+}
+
+impl FromStr for Every {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match (text, text.parse::<f64>()) {
+            ("off", _) => Ok(Self::Off),
+            (_, Ok(seconds)) if seconds >= 0.0 && seconds.is_finite() => Ok(Self::Seconds(seconds)),
+            _ => usage!("expected seconds, at least 0, or off; found {text:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Seconds(seconds) => write!(f, "{seconds}"),
+        }
+    }
+}
+
+crate::config::serde_as_text!(Every);
+
+/// What to do when the device is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDeviceLoss {
+    /// The run ends, and can be gone on with.
+    Stop,
+    /// The device is opened once more, and the run goes on from the last checkpoint.
+    Retry,
+    /// The same; if the device is lost again before the next checkpoint, the run goes on from there on the native path.
+    Cpu,
+}
+
+/// The file of a state.
+///
+/// # Errors
+/// Why there can be none.
+pub fn to_bytes(state: &State) -> std::result::Result<Vec<u8>, String> {
+    let views = state.tensors.iter().map(|Tensor { name, shape, values }| {
+        TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values)).map(|view| (name, view))
+    });
+    let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
+    let position = serde_json::to_string(&state.position).map_err(|error| error.to_string())?;
+    let metadata = [(POSITION.to_string(), position), (SUM.to_string(), "0".repeat(SUM_LEN))];
+    let mut bytes =
+        safetensors::serialize(views, Some(HashMap::from(metadata))).map_err(|error| error.to_string())?;
+    let at = sum_at(&bytes).ok_or("there is no place for the sum")?;
+    let sum = sum(&bytes);
+    bytes[at..at + SUM_LEN].copy_from_slice(sum.as_bytes());
+    Ok(bytes)
+}
+
+/// The state in a file: nothing that a file may hold is taken on trust.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn from_bytes(mut bytes: Vec<u8>) -> std::result::Result<State, String> {
+    let at = sum_at(&bytes).ok_or("it has no sum, so it is not a whole checkpoint")?;
+    let expected = bytes[at..at + SUM_LEN].to_vec();
+    bytes[at..at + SUM_LEN].fill(b'0');
+    if sum(&bytes).as_bytes() != expected {
+        return Err("its SHA-256 is another than it says, so it is not what was written".into());
+    }
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| error.to_string())?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| error.to_string())?;
+    let position = header.metadata().as_ref().and_then(|metadata| metadata.get(POSITION));
+    let position: Position = serde_json::from_str(position.ok_or("it does not say where the run stands")?)
+        .map_err(|error| error.to_string())?;
+    let mut tensors = Vec::new();
+    for (name, view) in file.iter() {
+        if view.dtype() != Dtype::F32 {
+            return Err(format!("expected {name} as F32, found {:?}", view.dtype()));
+        }
+        let values = bytemuck::pod_collect_to_vec::<u8, f32>(view.data());
+        tensors.push(Tensor { name: name.into(), shape: view.shape().to_vec(), values });
+    }
+    Ok(State { position, tensors })
+}
+
+/// The SHA-256 of some bytes, in hexadecimal digits.
+pub fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where the sum is, in the header, whose length the file begins with.
+fn sum_at(bytes: &[u8]) -> Option<usize> {
+    let (len, rest) = bytes.split_first_chunk::<8>()?;
+    let header = rest.get(..usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+    let at = header.windows(BEFORE_SUM.len()).position(|window| window == BEFORE_SUM)? + BEFORE_SUM.len();
+    (header.len() >= at + SUM_LEN).then_some(8 + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub fn state() -> State {
+        let tensor = |name: &str, shape: &[usize]| Tensor {
+            name: name.into(),
+            shape: shape.to_vec(),
+            values: (0..shape.iter().product()).map(|i: usize| (i as f32).sin()).collect(),
+        };
+        let position =
+            Position { epoch: 3, steps: 2, steps_an_epoch: 5, seconds: 0.1, ..Position::default() };
+        State { position, tensors: vec![tensor("weights", &[3, 2]), tensor("costs", &[4])] }
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_seen() {
+        let state = state();
+        let bytes = to_bytes(&state).unwrap();
+        let mut read = from_bytes(bytes.clone()).unwrap();
+        read.tensors.sort_by_key(|tensor| tensor.shape.len());
+        read.tensors.reverse();
+        assert_eq!(read, state);
+        for len in 0..bytes.len() {
+            assert!(from_bytes(bytes[..len].to_vec()).is_err(), "cut to {len} bytes");
+        }
+        for bit in 0..8 * bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(from_bytes(flipped).is_err(), "bit {bit}");
+        }
+        assert!(from_bytes([bytes, vec![0]].concat()).is_err(), "one byte more");
+    }
+
+    #[test]
+    fn how_often_is_a_number_or_off() {
+        for text in ["off", "0", "12.5"] {
+            assert_eq!(text.parse::<Every>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "-1", "inf", "NaN", "often"] {
+            assert!(wrong.parse::<Every>().is_err(), "{wrong:?}");
+        }
+        let policy = Policy::default();
+        assert!(policy.is_due(61.0, 0.0) && !policy.is_due(61.0, 1.0) && policy.is_due(101.0, 1.0));
+    }
+}

@@ -1,0 +1,273 @@
+//! The folder of a run's checkpoints: each is written beside its place, synced and renamed, so that one that is there is
+//! whole even after a power cut; and the last ones are kept, should one be broken all the same.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{from_bytes, to_bytes};
+use crate::{
+    error::{Error, Result},
+    train::state::State,
+};
+
+/// What writing a checkpoint asks of the file system, one thing at a time: so that tests can let each of them fail.
+pub trait Files {
+    /// Makes a folder, if there is none.
+    ///
+    /// # Errors
+    /// The operating system's; so for each of the others.
+    fn create_folder(&mut self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+    /// Makes a file.
+    fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::write(path, bytes)
+    }
+    /// Waits until a file is on the disk.
+    fn sync(&mut self, path: &Path) -> io::Result<()> {
+        fs::OpenOptions::new().write(true).open(path)?.sync_all()
+    }
+    /// Gives a file another name, in place of what had that.
+    fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+    /// Waits until a folder's names are on the disk.
+    fn sync_folder(&mut self, path: &Path) -> io::Result<()> {
+        // Elsewhere a folder can't be opened, and a renaming is written with the file.
+        if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
+    }
+    /// Takes a file away.
+    fn remove(&mut self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+}
+
+/// The file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+impl Files for Disk {}
+
+/// A run's checkpoints.
+#[derive(Debug)]
+pub struct Checkpoints<F = Disk> {
+    folder: PathBuf,
+    keep: usize,
+    files: F,
+    /// Those that could not be read, which need not be kept.
+    broken: Vec<PathBuf>,
+}
+
+/// The newest checkpoint that is whole, and what is wrong with those after it.
+#[derive(Debug, Default)]
+pub struct Newest {
+    /// Its file and what it says, if there is one.
+    pub found: Option<(PathBuf, State)>,
+    /// In words, for each that is not.
+    pub broken: Vec<String>,
+}
+
+impl<F: Files> Checkpoints<F> {
+    /// In the folder of a run; the newest `keep` are kept.
+    pub fn new(run: &Path, keep: usize, files: F) -> Self {
+        Self { folder: run.join("checkpoints"), keep, files, broken: Vec::new() }
+    }
+
+    /// Writes a checkpoint, and removes those that are no longer kept. The ones before it are untouched if it fails.
+    ///
+    /// # Errors
+    /// [`Error::Write`]; [`Error::Usage`] if the state has a number that is none, which is never written.
+    pub fn save(&mut self, state: &State) -> Result<PathBuf> {
+        let path = self.folder.join(name(state.position.step()));
+        let failed = |reason: String| Error::write(&path)(io::Error::other(reason));
+        if let Some((tensor, index, value)) = state.non_finite() {
+            return Err(Error::Usage(format!("{tensor}[{index}] is {value}, which no checkpoint may hold")));
+        }
+        let bytes = to_bytes(state).map_err(failed)?;
+        let beside = path.with_extension("new");
+        let files = &mut self.files;
+        let write = files
+            .create_folder(&self.folder)
+            .and_then(|()| files.write(&beside, &bytes))
+            .and_then(|()| files.sync(&beside))
+            .and_then(|()| files.rename(&beside, &path))
+            .and_then(|()| files.sync_folder(&self.folder));
+        if let Err(source) = write {
+            let _ = self.files.remove(&beside); // it may never have been made
+            return Err(Error::Write { path, source });
+        }
+        self.remove_others(state.position.step());
+        Ok(path)
+    }
+
+    /// Removes what a run that goes on from this step needs no more: older ones, those after it, which another course of the
+    /// run left, and broken ones. What cannot be removed does no harm.
+    fn remove_others(&mut self, step: usize) {
+        let broken = std::mem::take(&mut self.broken);
+        let (kept, others): (Vec<_>, Vec<_>) =
+            self.steps().into_iter().partition(|(other, path)| *other <= step && !broken.contains(path));
+        for (_, path) in kept.into_iter().skip(self.keep).chain(others) {
+            let _ = self.files.remove(&path);
+        }
+        for path in entries(&self.folder).filter(|path| path.extension().is_some_and(|end| end == "new")) {
+            let _ = self.files.remove(&path);
+        }
+    }
+
+    /// The newest one that is whole and that `fits`.
+    pub fn newest(&mut self, fits: impl Fn(&State) -> std::result::Result<(), String>) -> Newest {
+        let mut newest = Newest::default();
+        for (_, path) in self.steps() {
+            let state = fs::read(&path).map_err(|error| error.to_string()).and_then(from_bytes);
+            match state.and_then(|state| fits(&state).map(|()| state)) {
+                Ok(state) => {
+                    newest.found = Some((path, state));
+                    break;
+                }
+                Err(reason) => {
+                    newest.broken.push(format!("{} cannot be used: {reason}", path.display()));
+                    self.broken.push(path);
+                }
+            }
+        }
+        newest
+    }
+
+    /// The file of the newest one, whole or not.
+    pub fn last(&self) -> Option<PathBuf> {
+        self.steps().into_iter().next().map(|(_, path)| path)
+    }
+
+    /// The files and their steps, the newest first.
+    fn steps(&self) -> Vec<(usize, PathBuf)> {
+        let step = |path: &Path| -> Option<usize> {
+            path.file_name()?.to_str()?.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()
+        };
+        let mut steps: Vec<_> = entries(&self.folder).filter_map(|path| Some((step(&path)?, path))).collect();
+        steps.sort_by(|a, b| b.cmp(a));
+        steps
+    }
+}
+
+fn name(step: usize) -> String {
+    format!("step-{step:010}.safetensors")
+}
+
+/// What is in a folder, if there is one.
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file system in which the nth thing that is asked for fails, and where a file that is being written may be left cut.
+    #[derive(Default)]
+    struct Failing {
+        asked: usize,
+        fails: Option<usize>,
+    }
+
+    impl Failing {
+        fn ask(&mut self) -> io::Result<()> {
+            self.asked += 1;
+            if self.fails == Some(self.asked) { Err(io::Error::other("no space left")) } else { Ok(()) }
+        }
+    }
+
+    impl Files for Failing {
+        fn create_folder(&mut self, path: &Path) -> io::Result<()> {
+            self.ask().and_then(|()| Disk.create_folder(path))
+        }
+        fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+            let asked = self.ask();
+            let len = if asked.is_ok() { bytes.len() } else { bytes.len() / 2 };
+            Disk.write(path, &bytes[..len]).and(asked)
+        }
+        fn sync(&mut self, path: &Path) -> io::Result<()> {
+            self.ask().and_then(|()| Disk.sync(path))
+        }
+        fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+            self.ask().and_then(|()| Disk.rename(from, to))
+        }
+        fn sync_folder(&mut self, path: &Path) -> io::Result<()> {
+            self.ask().and_then(|()| Disk.sync_folder(path))
+        }
+        fn remove(&mut self, path: &Path) -> io::Result<()> {
+            self.ask().and_then(|()| Disk.remove(path))
+        }
+    }
+
+    fn state(step: usize) -> State {
+        let mut state = crate::checkpoint::tests::state();
+        state.position.epoch = 0;
+        state.position.steps = step;
+        state
+    }
+
+    fn newest<F: Files>(checkpoints: &mut Checkpoints<F>) -> (Option<usize>, usize) {
+        let newest = checkpoints.newest(|_| Ok(()));
+        (newest.found.map(|(_, state)| state.position.step()), newest.broken.len())
+    }
+
+    #[test]
+    fn whatever_fails_the_checkpoint_before_is_there() {
+        let mut failures = 0;
+        // The folder, writing, both syncs, renaming; and what is removed: the oldest one.
+        for fails in 1..=7 {
+            let folder = tempfile::tempdir().unwrap();
+            let mut checkpoints = Checkpoints::new(folder.path(), 2, Failing::default());
+            checkpoints.save(&state(1)).unwrap();
+            checkpoints.save(&state(2)).unwrap();
+            checkpoints.files = Failing { asked: 0, fails: Some(fails) };
+            let saved = checkpoints.save(&state(3));
+            failures += usize::from(saved.is_err());
+            // A renamed one is there, though nobody knows whether on the disk.
+            let expected = if fails < 5 { 2 } else { 3 };
+            assert_eq!(newest(&mut checkpoints), (Some(expected), 0), "the {fails}th fails");
+            // As if nothing had been: the next one puts things in order.
+            checkpoints.files = Failing::default();
+            checkpoints.save(&state(4)).unwrap();
+            let left: Vec<_> = checkpoints.steps().into_iter().map(|(step, _)| step).collect();
+            assert_eq!(left, [4, expected], "the {fails}th failed");
+            assert_eq!(entries(&checkpoints.folder).count(), 2, "nothing else is left behind");
+        }
+        assert_eq!(failures, 5);
+    }
+
+    #[test]
+    fn a_broken_one_gives_way_to_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpoints = Checkpoints::new(folder.path(), 2, Disk);
+        assert_eq!(newest(&mut checkpoints), (None, 0));
+        let paths = [1, 2].map(|step| checkpoints.save(&state(step)).unwrap());
+        let whole = fs::read(&paths[1]).unwrap();
+        fs::write(&paths[1], &whole[..whole.len() - 1]).unwrap();
+        assert_eq!(newest(&mut checkpoints), (Some(1), 1));
+        // The broken one does not take a place.
+        checkpoints.save(&state(3)).unwrap();
+        assert_eq!(checkpoints.steps().len(), 2);
+        assert!(!paths[1].exists());
+        fs::write(&paths[0], b"").unwrap();
+        fs::write(checkpoints.last().unwrap(), &whole[1..]).unwrap();
+        assert_eq!(newest(&mut checkpoints), (None, 2));
+        // One that stems from another course of the run goes, too.
+        fs::write(checkpoints.folder.join(name(9)), &whole).unwrap();
+        checkpoints.save(&state(5)).unwrap();
+        assert_eq!(newest(&mut checkpoints), (Some(5), 0));
+        assert_eq!(checkpoints.steps().len(), 1);
+    }
+
+    #[test]
+    fn no_number_that_is_none_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpoints = Checkpoints::new(folder.path(), 2, Disk);
+        let mut state = state(1);
+        state.tensors[0].values[3] = f32::NAN;
+        assert!(checkpoints.save(&state).unwrap_err().to_string().contains("weights[3]"));
+        assert!(checkpoints.last().is_none());
+    }
+}

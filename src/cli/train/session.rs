@@ -1,0 +1,346 @@
+//! A run from its folder's point of view: begun or gone on with, an epoch after the other, with checkpoints between steps,
+//! until it is done, somebody stops it, or it fails.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use clap::Args;
+use rbm_gpu::{
+    Error, Result,
+    backend::DeviceInfo,
+    checkpoint::{
+        self, OnDeviceLoss, Policy,
+        store::{Checkpoints, Disk},
+    },
+    config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
+    data::ImageSize,
+    doctor::Finding,
+    run::RunFolder,
+    train::{Trainer, state::State},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Options, fault::Fault, stop::Stop};
+use crate::cli::print;
+
+/// What may be given anew to a run that goes on.
+const FREE: [&str; 3] = ["epochs", "device", "no_doctor"];
+
+/// `config.json`: the options, and what they led to on this machine.
+#[derive(Serialize)]
+struct RunConfig<'a> {
+    version: &'static str,
+    #[serde(flatten)]
+    config: &'a TrainConfig,
+    #[serde(flatten)]
+    policy: &'a Policy,
+    device_used: &'a DeviceInfo,
+    visible: usize,
+    data_sha256: &'a str,
+}
+
+/// A run that is under way, but for its trainer.
+pub struct Session {
+    pub folder: RunFolder,
+    pub config: TrainConfig,
+    policy: Policy,
+    checkpoints: Checkpoints,
+    pub stop: Stop,
+    /// Of the training cases.
+    data: String,
+    /// What was found and is in no line of `metrics.jsonl` yet.
+    pub findings: Vec<Finding>,
+    pub fault: Option<Fault>,
+    last: Instant,
+    /// Seconds that the last checkpoint took.
+    cost: f64,
+    /// The checkpoint that the device was opened again for.
+    retried: Option<Option<PathBuf>>,
+}
+
+impl Session {
+    fn new(folder: RunFolder, config: TrainConfig, policy: Policy, data: String) -> Result<Self> {
+        let stop = Stop::listen().map_err(|source| Error::Write { path: folder.path().into(), source })?;
+        Ok(Self {
+            checkpoints: Checkpoints::new(folder.path(), policy.keep, Disk),
+            folder,
+            config,
+            policy,
+            stop,
+            data,
+            findings: Vec::new(),
+            fault: Fault::wanted(),
+            last: Instant::now(),
+            cost: 0.0,
+            retried: None,
+        })
+    }
+
+    /// A new run. Whatever is wrong with its options shows before anything is written.
+    pub fn begin(options: Options) -> Result<(Self, Trainer)> {
+        let Options { mut config, policy, .. } = options;
+        policy.check()?;
+        config.check()?;
+        config = config.settled();
+        RunFolder::check(&config)?;
+        let mut trainer = Trainer::new(&config, config.selection.load(&config.data)?)?;
+        // Drawing in the kernel saves the way through memory. Through llvmpipe it is a quarter faster; on the native path
+        // the difference is below the noise.
+        config.uniforms.get_or_insert(Uniforms::Device);
+        // What was taken, not what was asked for: auto and cpu, where they are the same, give the same model file.
+        config.device = trainer.device().choice();
+        let (height, width) = trainer.dataset().image;
+        config.selection.image = Some(ImageSize(height, width));
+        let folder = RunFolder::create(&config)?;
+        config.out = Some(folder.path().into());
+        if config.init.is_some() {
+            // The run begins with it even if it is no longer there.
+            folder.save_initial(&trainer.rbm()?, &config)?;
+        }
+        let session = Self::new(folder, config, policy, data_sum(&trainer))?;
+        session.write_config(&trainer)?;
+        Ok((session, trainer))
+    }
+
+    /// A run that was begun before; without a trainer if it is done.
+    pub fn resume(run: &Path, options: &Options) -> Result<(Self, Option<Trainer>)> {
+        let folder = RunFolder::open(run)?;
+        let written: Value = folder.read_config()?;
+        let mut config: TrainConfig = folder.read_config()?;
+        let mut policy: Policy = folder.read_config()?;
+        refuse_conflicts(run, options, &config)?;
+        let given = |option: &str| options.given.iter().any(|given| given == option);
+        let begun = config.clone();
+        config.no_doctor = options.config.no_doctor;
+        if given("epochs") {
+            config.epochs = options.config.epochs;
+        }
+        if given("device") {
+            config.device = options.config.device.clone();
+        }
+        if given("checkpoint_every") {
+            policy.checkpoint_every = options.policy.checkpoint_every;
+        }
+        if given("keep") {
+            policy.keep = options.policy.keep;
+        }
+        if given("on_device_loss") {
+            policy.on_device_loss = options.policy.on_device_loss;
+        }
+        config.out = Some(run.into());
+        config.check()?;
+        policy.check()?;
+        let done = folder.epochs_done()?;
+        if done > config.epochs {
+            return Err(Error::Usage(format!(
+                "--epochs {}: {} has {done} epochs already; choose more",
+                config.epochs,
+                run.display()
+            )));
+        }
+        let data = written["data_sha256"].as_str().unwrap_or_default().to_string();
+        let mut session = Self::new(folder, config, policy, data)?;
+        if done == session.config.epochs {
+            return Ok((session, None));
+        }
+        let mut trainer = session.open()?;
+        if session.data != data_sum(&trainer) {
+            return Err(Error::Data(format!(
+                "{}: the training cases are others than those that {} was begun with; bring those back, or begin a new \
+                 run with --init {}",
+                session.config.data,
+                run.display(),
+                run.display()
+            )));
+        }
+        session.go_back(&mut trainer)?;
+        if session.config.device != begun.device {
+            session.config.device = trainer.device().choice();
+            print(
+                "on another device, numbers are rounded in other ways: the model will not be the same to the last bit\n",
+            );
+        }
+        if session.config.epochs != begun.epochs
+            && (begun.lr_schedule != LearningRate::Constant || begun.average > 0.0)
+        {
+            print(&format!(
+                "--lr-schedule and --average reach over the whole run: from here on they are those of a run of {} epochs, up \
+                 to here they were those of one of {}\n",
+                session.config.epochs, begun.epochs
+            ));
+        }
+        session.write_config(&trainer)?;
+        Ok((session, Some(trainer)))
+    }
+
+    fn write_config(&self, trainer: &Trainer) -> Result<()> {
+        self.folder.write_config(&RunConfig {
+            version: env!("CARGO_PKG_VERSION"),
+            config: &self.config,
+            policy: &self.policy,
+            device_used: trainer.device(),
+            visible: trainer.dataset().train.rows.layout().units,
+            data_sha256: &self.data,
+        })
+    }
+
+    /// The run at its beginning.
+    fn open(&self) -> Result<Trainer> {
+        let init = self.config.init.as_ref().map(|_| self.folder.initial());
+        let config = TrainConfig { init, ..self.config.clone() };
+        Trainer::new(&config, config.selection.load(&config.data)?)
+    }
+
+    /// Brings a trainer that is at the beginning to the last checkpoint, and the folder with it.
+    fn go_back(&mut self, trainer: &mut Trainer) -> Result<()> {
+        let done = self.folder.epochs_done()?;
+        let newest = self.checkpoints.newest(|state: &State| match state.position.epoch {
+            epoch if epoch <= done => Ok(()),
+            epoch => Err(format!("it is of epoch {epoch}, and metrics.jsonl has {done} epochs")),
+        });
+        newest.broken.iter().for_each(|broken| print(&format!("{broken}\n")));
+        match newest.found {
+            Some((path, state)) => {
+                trainer.restore(&state)?;
+                print(&format!(
+                    "going on from {}: {} of {} epochs, {} steps\n",
+                    path.display(),
+                    trainer.epochs_done(),
+                    self.config.epochs,
+                    trainer.steps_done()
+                ));
+            }
+            None => print(&format!(
+                "{}: there is no checkpoint to go on from, so the run begins again\n",
+                self.folder.path().display()
+            )),
+        }
+        self.findings.clear();
+        self.last = Instant::now();
+        self.folder.go_back(trainer.epochs_done())
+    }
+
+    /// Whether it is time for a checkpoint.
+    pub fn is_due(&self) -> bool {
+        self.policy.is_due(self.last.elapsed().as_secs_f64(), self.cost)
+    }
+
+    /// Writes a checkpoint, unless there are to be none.
+    pub fn save(&mut self, trainer: &mut Trainer) -> Result<()> {
+        if self.policy.is_off() {
+            return Ok(());
+        }
+        let start = Instant::now();
+        // It must not know of more epochs than the lines do, whatever the disk still has.
+        self.folder.sync_metrics()?;
+        let mut state = trainer.state()?;
+        state.position.findings.splice(0..0, self.findings.iter().cloned());
+        self.checkpoints.save(&state)?;
+        self.cost = start.elapsed().as_secs_f64();
+        self.last = Instant::now();
+        Ok(())
+    }
+
+    /// The same run on a device that is opened again, or on the native path, after the device failed.
+    pub fn recover(&mut self, error: Error) -> Result<Trainer> {
+        let here = self.checkpoints.last();
+        let on_loss = self.policy.on_device_loss;
+        let mut error = error;
+        if on_loss != OnDeviceLoss::Stop && self.retried.as_ref() != Some(&here) {
+            self.retried = Some(here);
+            print(&format!("{error}\nopening the device again\n"));
+            match self.open().and_then(|mut trainer| self.go_back(&mut trainer).map(|()| trainer)) {
+                Ok(trainer) => return Ok(trainer),
+                Err(again) => error = again,
+            }
+        }
+        if on_loss == OnDeviceLoss::Cpu && self.config.device != DeviceChoice::Cpu {
+            print(&format!(
+                "{error}\ngoing on on the native path, where numbers are rounded in other ways\n"
+            ));
+            self.config.device = DeviceChoice::Cpu;
+            let mut trainer = self.open()?;
+            self.go_back(&mut trainer)?;
+            self.write_config(&trainer)?;
+            return Ok(trainer);
+        }
+        Err(error)
+    }
+
+    /// An error, with what is left of the run and how to go on.
+    pub fn stopped(&mut self, cause: Error) -> Error {
+        if let Error::Diverged { epoch, .. } = cause {
+            // The error says as much, if this cannot be written.
+            let _ =
+                self.folder.add_metrics(&serde_json::json!({ "epoch": epoch, "findings": self.findings }));
+        }
+        let run = self.folder.path().display();
+        let last = self.checkpoints.last();
+        let advice = match (&cause, last) {
+            (Error::Diverged { .. }, Some(last)) => format!(
+                "the last good state is {0}; a new run can begin there, with other options: --init {0}",
+                last.display()
+            ),
+            (Error::Diverged { .. }, None) => return cause,
+            (_, Some(last)) => format!(
+                "the last good state is {}; go on from there with `rbm-gpu train --resume {run}`",
+                last.display()
+            ),
+            (_, None) => {
+                format!("there is no checkpoint yet; `rbm-gpu train --resume {run}` begins the run again")
+            }
+        };
+        Error::Stopped { cause: Box::new(cause), advice }
+    }
+
+    /// How to go on with a run that was stopped.
+    pub fn how_to_go_on(&self, trainer: &Trainer) -> String {
+        let run = self.folder.path().display();
+        let from = match self.checkpoints.last() {
+            Some(last) => last.display().to_string(),
+            None => "no checkpoint was written: the run would begin again".into(),
+        };
+        format!(
+            "\nstopped after {} of {} epochs, {} steps\n  \
+             checkpoint       {from}\n  \
+             go on with       rbm-gpu train --resume {run}\n",
+            trainer.epochs_done(),
+            self.config.epochs,
+            trainer.steps_done()
+        )
+    }
+}
+
+/// The SHA-256 of the training cases as they are learnt from.
+fn data_sum(trainer: &Trainer) -> String {
+    checkpoint::sum(bytemuck::cast_slice(trainer.dataset().train.rows.words()))
+}
+
+/// Refuses options that are others than the run was begun with.
+fn refuse_conflicts(run: &Path, options: &Options, begun: &TrainConfig) -> Result<()> {
+    // As they are written: 0.1 is 0.1, not the nearest number with 64 bits.
+    let written = |config: &TrainConfig| -> Value {
+        serde_json::to_string(config).and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
+    };
+    let [given, begun] = [&options.config, begun].map(written);
+    let command = TrainConfig::augment_args(clap::Command::new(""));
+    for argument in command.get_arguments() {
+        let id = argument.get_id().as_str();
+        let is_other = given.get(id).is_none_or(|value| Some(value) != begun.get(id));
+        if options.given.iter().any(|given| given == id) && !FREE.contains(&id) && is_other {
+            let was = begun.get(id).filter(|was| !was.is_null()).map_or(String::new(), |was| {
+                format!(" ({})", was.as_str().map_or(was.to_string(), str::to_string))
+            });
+            return Err(Error::Usage(format!(
+                "--{}: a run that goes on keeps what it was begun with{was}; leave it out, or begin a new run from the \
+                 model with --init {}",
+                argument.get_long().unwrap_or(id),
+                run.display()
+            )));
+        }
+    }
+    Ok(())
+}

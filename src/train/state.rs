@@ -1,0 +1,278 @@
+//! All that a run goes on from between two steps, beside its options and its data: read from a trainer, given back to one,
+//! written by [`crate::checkpoint`]. Random numbers are addressed by the step and the epoch, so no generator has a state.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Sums, Trainer, keeps_moments, uses_offsets};
+use crate::{
+    backend::{Backend, Kept, Units},
+    config::Estimator,
+    doctor::{Finding, watch},
+    error::{Error, Result},
+    rbm::{Rbm, Shape},
+};
+
+/// Numbers with a name and a shape, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// As many numbers as the shape has room for.
+    pub values: Vec<f32>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Steps done in the epoch after them.
+    pub steps: usize,
+    /// Steps in an epoch.
+    pub steps_an_epoch: usize,
+    /// Cases shown so far in this epoch.
+    pub cases: usize,
+    /// Those whose cost was taken.
+    pub cost_cases: usize,
+    /// Time spent learning from them.
+    pub seconds: f64,
+    /// Times that the even and the odd pairs of replicas were tried to be swapped since the counts began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<[u32; 2]>,
+    /// What the doctor remembers, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doctor: Option<watch::Memory>,
+    /// What was found and is in no line of `metrics.jsonl` yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+}
+
+impl Position {
+    /// Steps done since training began.
+    pub fn step(&self) -> usize {
+        self.epoch * self.steps_an_epoch + self.steps
+    }
+}
+
+/// A run between two steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Where it stands.
+    pub position: Position,
+    /// Parameters, what the update keeps, chains, sums: those that the options call for.
+    pub tensors: Vec<Tensor>,
+}
+
+impl State {
+    /// The first number that is none, if any: its tensor, its index and its value.
+    pub fn non_finite(&self) -> Option<(&str, usize, f32)> {
+        self.tensors.iter().find_map(|tensor| {
+            let at = tensor.values.iter().position(|x| !x.is_finite())?;
+            Some((tensor.name.as_str(), at, tensor.values[at]))
+        })
+    }
+
+    fn tensor(&self, name: &str) -> &[f32] {
+        self.tensors.iter().find(|tensor| tensor.name == name).map_or(&[], |tensor| &tensor.values)
+    }
+
+    fn push(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) {
+        self.tensors.push(Tensor { name: name.into(), shape: shape.to_vec(), values });
+    }
+
+    /// A model's tensors have its names, after a prefix.
+    fn push_rbm(&mut self, prefix: &str, rbm: Rbm) {
+        let Shape { visible, hidden } = rbm.shape;
+        self.push(format!("{prefix}weights"), &[visible, hidden], rbm.weights);
+        self.push(format!("{prefix}visible_bias"), &[visible], rbm.visible_bias);
+        self.push(format!("{prefix}hidden_bias"), &[hidden], rbm.hidden_bias);
+    }
+
+    fn rbm(&self, prefix: &str, shape: Shape) -> Rbm {
+        let tensor = |name: &str| self.tensor(&format!("{prefix}{name}")).to_vec();
+        Rbm {
+            shape,
+            weights: tensor("weights"),
+            visible_bias: tensor("visible_bias"),
+            hidden_bias: tensor("hidden_bias"),
+        }
+    }
+
+    fn push_units(
+        &mut self,
+        name: String,
+        backend: &mut dyn Backend,
+        units: Units,
+        chains: usize,
+    ) -> Result<()> {
+        let (_, states) = backend.read_units(units, chains)?;
+        self.push(name, &[chains, states.len() / chains], states);
+        Ok(())
+    }
+
+    /// What no two states of the same run differ in, in words.
+    fn outline(&self) -> Vec<String> {
+        let tensor =
+            |tensor: &Tensor| format!("{} {:?} ({})", tensor.name, tensor.shape, tensor.values.len());
+        let epoch = format!("{} steps an epoch", self.position.steps_an_epoch);
+        let mut outline: Vec<_> = self.tensors.iter().map(tensor).chain([epoch]).collect();
+        outline.sort();
+        outline
+    }
+}
+
+impl Trainer {
+    /// All that the run goes on from. Waits for the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device failed, [`Error::Diverged`] if a number is none: nothing goes on from there.
+    pub fn state(&mut self) -> Result<State> {
+        let state = self.read_state()?;
+        match state.non_finite() {
+            None => Ok(state),
+            Some(found) => Err(self.diverged(found)),
+        }
+    }
+
+    /// The same, whatever the numbers are.
+    pub(super) fn read_state(&mut self) -> Result<State> {
+        let (rbm, velocity) = match self.last.take() {
+            Some(last) => last,
+            None => self.backend.read_rbm()?,
+        };
+        let sums = &self.sums;
+        let position = Position {
+            epoch: self.epoch,
+            steps: self.steps,
+            steps_an_epoch: self.steps_an_epoch,
+            cases: sums.cases,
+            cost_cases: sums.cost_cases,
+            seconds: sums.seconds,
+            tries: self.tempering.as_ref().map(|tempering| tempering.tries()),
+            doctor: self.doctor.as_ref().map(|doctor| doctor.memory()),
+            findings: self.doctor.as_ref().map_or(Vec::new(), |doctor| doctor.untaken().to_vec()),
+        };
+        let mut state = State { position, tensors: Vec::new() };
+        state.push_rbm("", rbm);
+        state.push_rbm("velocity_", velocity);
+        for kept in self.kept() {
+            state.push_rbm(prefix(kept), self.backend.read_kept(kept)?);
+        }
+        if uses_offsets(&self.config) {
+            let (visible, hidden) = self.backend.read_offsets()?;
+            state.push("visible_offsets", &[visible.len()], visible);
+            state.push("hidden_offsets", &[hidden.len()], hidden);
+        }
+        let backend = &mut *self.backend;
+        let chains = self.config.chains(self.config.batch);
+        match (&self.tempering, self.config.estimator) {
+            (Some(tempering), _) => {
+                let betas = tempering.inverse_temperatures().to_vec();
+                state.push("inverse_temperatures", &[betas.len()], betas);
+                for (t, (visible, hidden)) in tempering.replicas().enumerate() {
+                    state.push_units(format!("replica_{t}_visible"), backend, visible, chains)?;
+                    state.push_units(format!("replica_{t}_hidden"), backend, hidden, chains)?;
+                }
+                for (name, values, len) in tempering.counts() {
+                    state.push(name, &[len], backend.read_values(values, len)?);
+                }
+            }
+            // The visible units are drawn anew from the hidden ones.
+            (None, Estimator::Pcd) => {
+                state.push_units("chains_hidden".into(), backend, self.phases.negative.1, chains)?;
+            }
+            (None, _) => {}
+        }
+        let batch = self.config.batch;
+        state.push("costs", &[batch], backend.read_values(self.costs, batch)?);
+        Ok(state)
+    }
+
+    /// Goes on from a state of the same run: the next step is the one that came after it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is another run's, with what it lacks or has besides; [`Error::Device`] if the device failed.
+    pub fn restore(&mut self, state: &State) -> Result<()> {
+        self.go_back(state)?;
+        if let (Some(watch), Some(memory)) = (&mut self.doctor, &state.position.doctor) {
+            watch.remember(memory, &state.position.findings);
+        }
+        Ok(())
+    }
+
+    /// The same, but for the doctor, who need not know.
+    pub(super) fn go_back(&mut self, state: &State) -> Result<()> {
+        let (expected, found) = (self.read_state()?.outline(), state.outline());
+        let only = |these: &[String], those: &[String]| -> String {
+            let only: Vec<_> = these.iter().filter(|one| !those.contains(one)).cloned().collect();
+            if only.is_empty() { "nothing else".into() } else { only.join(", ") }
+        };
+        if expected != found {
+            return Err(Error::Usage(format!(
+                "the state is not one of this run: expected {}, found {}",
+                only(&expected, &found),
+                only(&found, &expected)
+            )));
+        }
+        let Position { epoch, steps, cases, cost_cases, seconds, tries, .. } = state.position;
+        let shape = self.params.shape();
+        let backend = &mut *self.backend;
+        backend.write_rbm(&state.rbm("", shape), &state.rbm("velocity_", shape));
+        if uses_offsets(&self.config) {
+            // Before the average, which this begins anew.
+            backend.write_offsets(state.tensor("visible_offsets"), state.tensor("hidden_offsets"));
+        }
+        let write_units = |backend: &mut dyn Backend, units: Units, name: &str| {
+            let states = state.tensor(name);
+            backend.write_units(units, states, states);
+        };
+        match (&mut self.tempering, self.config.estimator) {
+            (Some(tempering), _) => {
+                for (t, (visible, hidden)) in tempering.replicas().enumerate() {
+                    write_units(backend, visible, &format!("replica_{t}_visible"));
+                    write_units(backend, hidden, &format!("replica_{t}_hidden"));
+                }
+                for (name, values, _) in tempering.counts() {
+                    backend.write_values(values, state.tensor(&name));
+                }
+                tempering.set(state.tensor("inverse_temperatures"), tries.unwrap_or_default());
+            }
+            (None, Estimator::Pcd) => write_units(backend, self.phases.negative.1, "chains_hidden"),
+            (None, _) => {}
+        }
+        backend.write_values(self.costs, state.tensor("costs"));
+        for kept in self.kept() {
+            self.backend.write_kept(kept, &state.rbm(prefix(kept), shape));
+        }
+        (self.epoch, self.steps) = (epoch, steps);
+        self.sums = Sums { cases, cost_cases, seconds };
+        self.last = None;
+        self.backend.wait()
+    }
+
+    /// What the options call for beside parameters and velocity.
+    fn kept(&self) -> Vec<Kept> {
+        let config = &self.config;
+        let fast = config.fast_weights.is_some();
+        [
+            (config.average > 0.0, Kept::Average),
+            (keeps_moments(config), Kept::Squares),
+            (fast, Kept::Fast),
+            (fast, Kept::FastSum),
+        ]
+        .into_iter()
+        .filter_map(|(is_kept, kept)| is_kept.then_some(kept))
+        .collect()
+    }
+}
+
+fn prefix(kept: Kept) -> &'static str {
+    match kept {
+        Kept::Average => "average_",
+        Kept::Squares => "squares_",
+        Kept::Fast => "fast_",
+        Kept::FastSum => "fast_sum_",
+    }
+}

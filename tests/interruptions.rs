@@ -1,0 +1,351 @@
+//! Runs that end before their time, as a user meets them: killed, stopped, out of room, without their device, broken files.
+//! Each is gone on with, and ends as if nothing had been.
+
+mod common;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Output},
+    time::{Duration, Instant},
+};
+
+use common::program::{command, files, refuse, succeed, text};
+use rbm_gpu::{model, rbm::Rbm};
+use serde_json::Value;
+
+/// 32 cases in minibatches of 4: 8 steps an epoch, 48 steps, with everything that a good density takes.
+const RUN: [&str; 19] = [
+    "train",
+    "--data",
+    "bars-and-stripes:4",
+    "--hidden",
+    "6",
+    "--batch",
+    "4",
+    "--epochs",
+    "6",
+    "--estimator",
+    "pcd",
+    "--centred",
+    "on",
+    "--average",
+    "0.5",
+    "--lr-schedule",
+    "linear",
+    "--checkpoint-every",
+    "0",
+];
+
+fn run<'a>(device: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&RUN[..], &["--device", device, "--out", out], more].concat()
+}
+
+/// The same with a fault: see `src/cli/train/fault.rs`.
+fn with_fault(folder: &Path, fault: &str, arguments: &[&str]) -> Output {
+    command(folder, arguments).env("RBM_GPU_TEST_FAULT", fault).output().unwrap()
+}
+
+/// A run's results but for its times: the model's bytes, the epochs of `metrics.jsonl` with their errors, the pictures'
+/// bytes.
+fn results(run: &Path) -> (Vec<u8>, Vec<(Value, Value)>, Vec<(String, Vec<u8>)>) {
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let pictures = ["filters", "reconstructions"].iter().flat_map(|kind| files(&run.join(kind)));
+    let picture = |path: std::path::PathBuf| {
+        (path.strip_prefix(run).unwrap().display().to_string(), fs::read(&path).unwrap())
+    };
+    (
+        fs::read(run.join("model.safetensors")).unwrap(),
+        lines.map(|line| (line["epoch"].clone(), line["reconstruction_error"].clone())).collect(),
+        pictures.map(picture).collect(),
+    )
+}
+
+/// The devices to test on: the native path, and the adapter, if there is one.
+fn devices() -> Vec<String> {
+    let adapter = common::context("interruptions").map(|context| context.info().name.clone());
+    [Some("cpu".into()), adapter].into_iter().flatten().collect()
+}
+
+#[test]
+fn a_run_killed_at_any_step_ends_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().unwrap();
+    for device in devices() {
+        let whole = format!("whole on {device}");
+        succeed(folder.path(), &run(&device, &whole, &[]));
+        let expected = results(&folder.path().join(whole));
+        // A driver takes its time to start.
+        let steps: &[&str] = if device == "cpu" {
+            &["1", "2", "7", "8", "9", "16", "23", "30", "40", "47"]
+        } else {
+            &["5", "24"]
+        };
+        for step in steps {
+            let out = format!("{step} on {device}");
+            let killed = with_fault(folder.path(), &format!("kill@{step}"), &run(&device, &out, &[]));
+            assert!(!killed.status.success() && killed.status.code() != Some(1), "{killed:?}");
+            let printed = succeed(folder.path(), &["train", "--resume", &out]);
+            assert!(
+                printed.contains(if *step == "1" { "begins again" } else { "going on from" }),
+                "{printed}"
+            );
+            assert!(results(&folder.path().join(&out)) == expected, "killed after step {step} on {device}");
+            assert!(succeed(folder.path(), &["train", "--resume", &out]).contains("all 6 epochs are done"));
+        }
+    }
+}
+
+#[test]
+fn a_broken_checkpoint_gives_way_to_the_one_before_and_none_to_the_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &run("cpu", "whole", &[]));
+    let expected = results(&folder.path().join("whole"));
+    for broken in 1..=2 {
+        let out = format!("{broken} broken");
+        with_fault(folder.path(), "kill@30", &run("cpu", &out, &[]));
+        let checkpoints = files(&folder.path().join(&out).join("checkpoints"));
+        assert_eq!(checkpoints.len(), 2);
+        for path in checkpoints.iter().rev().take(broken) {
+            let mut bytes = fs::read(path).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(path, bytes).unwrap();
+        }
+        let printed = succeed(folder.path(), &["train", "--resume", &out]);
+        assert_eq!(printed.matches("cannot be used: its SHA-256").count(), broken, "{printed}");
+        assert!(printed.contains(["going on from", "begins again"][broken - 1]), "{printed}");
+        assert!(results(&folder.path().join(&out)) == expected, "{out}");
+    }
+}
+
+#[test]
+fn wherever_the_metrics_are_cut_no_epoch_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &run("cpu", "whole", &[]));
+    let expected = results(&folder.path().join("whole"));
+    with_fault(folder.path(), "kill@40", &run("cpu", "cut", &[]));
+    let path = folder.path().join("cut/metrics.jsonl");
+    let whole = fs::read(&path).unwrap();
+    // Every byte is cut at in src/run.rs; here once in the middle of the last line, once in that of the line before.
+    let last = whole[..whole.len() - 1].iter().rposition(|&byte| byte == b'\n').unwrap();
+    for len in [last + 20, last - 20] {
+        fs::write(&path, &whole[..len]).unwrap();
+        succeed(folder.path(), &["train", "--resume", "cut"]);
+        assert!(results(&folder.path().join("cut")) == expected, "cut to {len} bytes");
+    }
+}
+
+#[test]
+fn a_longer_run_is_the_run_that_was_longer_from_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = |out: &'static str, epochs: &'static str| {
+        let options =
+            ["train", "--data", "bars-and-stripes:3", "--hidden", "5", "--batch", "7", "--epochs", epochs];
+        [&options[..], &["--device", "cpu", "--out", out]].concat()
+    };
+    succeed(folder.path(), &plain("long", "5"));
+    succeed(folder.path(), &plain("short", "2"));
+    succeed(folder.path(), &["train", "--resume", "short", "--epochs", "5"]);
+    assert!(results(&folder.path().join("short")) == results(&folder.path().join("long")));
+    // A schedule that reaches over the whole run is another one then.
+    succeed(folder.path(), &run("cpu", "schedule", &[]));
+    let printed = succeed(folder.path(), &["train", "--resume", "schedule", "--epochs", "7"]);
+    assert!(printed.contains("reach over the whole run"), "{printed}");
+}
+
+#[test]
+fn another_model_may_be_the_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &run("cpu", "first", &[]));
+    let first: Rbm = model::open(&folder.path().join("first")).unwrap().1;
+    let more = |out: &'static str, init: &'static str| {
+        let options =
+            ["train", "--data", "bars-and-stripes:4", "--batch", "4", "--epochs", "2", "--lr", "1e-9"];
+        [&options[..], &["--momentum", "0", "--device", "cpu", "--out", out, "--init", init]].concat()
+    };
+    succeed(folder.path(), &more("second", "first"));
+    let second = model::open(&folder.path().join("second")).unwrap().1;
+    let largest =
+        |a: &Rbm| first.weights.iter().zip(&a.weights).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(largest(&second) < 1e-6, "so small a learning rate leaves the model where it began");
+    // It goes on even if that model is gone, and takes a checkpoint as well as a run.
+    let checkpoint = files(&folder.path().join("first/checkpoints"))[0].display().to_string();
+    with_fault(folder.path(), "kill@3", &more("third", "first"));
+    fs::remove_dir_all(folder.path().join("first")).unwrap();
+    succeed(folder.path(), &["train", "--resume", "third"]);
+    assert!(
+        fs::read(folder.path().join("third/model.safetensors")).unwrap()
+            == fs::read(folder.path().join("second/model.safetensors")).unwrap()
+    );
+    refuse(folder.path(), &more("fourth", "first"), &["first", "nothing there"]);
+    refuse(folder.path(), &["train", "--init", "second"], &["784 × 6", "found 16 × 6"]);
+    refuse(folder.path(), &[&more("fifth", "second")[..], &["--hidden", "7"]].concat(), &["16 × 7"]);
+    assert!(checkpoint.ends_with(".safetensors"));
+}
+
+#[test]
+fn what_conflicts_with_a_run_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("data.csv");
+    let cases = |last: &str| format!("{}{last}", "0,1,1,0\n1,0,0,1\n".repeat(6));
+    fs::write(&csv, cases("1,1,1,1\n")).unwrap();
+    let options =
+        ["train", "--data", "data.csv", "--batch", "3", "--hidden", "2", "--device", "cpu", "--out", "run"];
+    let killed = with_fault(folder.path(), "kill@7", &options);
+    assert!(!killed.status.success());
+    let resume = ["train", "--resume", "run"];
+    for (more, expected) in [
+        (&["--hidden", "7"][..], &["--hidden", "(2)", "--init run"][..]),
+        (&["--lr", "0.2"], &["--lr", "(0.1)"]),
+        (&["--out", "other"], &["--out"]),
+        (&["--preset", "density"], &["--preset"]),
+        (&["--keep", "0"], &["--keep"]),
+        (&["--checkpoint-every", "often"], &["seconds", "off"]),
+        (&["--epochs", "0"], &["--epochs"]),
+    ] {
+        refuse(folder.path(), &[&resume[..], more].concat(), expected);
+    }
+    refuse(folder.path(), &["train", "--resume", "nowhere"], &["nothing there"]);
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    refuse(folder.path(), &["train", "--resume", "empty"], &["without config.json"]);
+    fs::write(&csv, cases("0,0,0,0\n")).unwrap();
+    refuse(folder.path(), &resume, &["training cases are others"]);
+    fs::write(&csv, cases("1,1,1,1\n")).unwrap();
+    succeed(folder.path(), &[&resume[..], &["--hidden", "2"]].concat());
+    refuse(folder.path(), &[&resume[..], &["--epochs", "3"]].concat(), &["has 10 epochs already"]);
+}
+
+#[test]
+fn what_diverged_is_in_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["train", "--data", "bars-and-stripes:4", "--lr", "1e38", "--hidden", "6", "--batch", "4"];
+    let options = [&options[..], &["--checkpoint-every", "0", "--device", "cpu", "--out", "run"]].concat();
+    let output = command(folder.path(), &options).output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("diverged") && message.contains("at step"), "{message}");
+    let last = files(&folder.path().join("run/checkpoints")).pop();
+    if let Some(last) = last {
+        let (rbm, _) = model::load(&last).unwrap();
+        assert!(rbm.non_finite().is_none());
+        assert!(message.contains(&last.file_name().unwrap().to_string_lossy()[..]), "{message}");
+    }
+    let metrics = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
+    assert!(metrics.contains("non-finite"), "{metrics}");
+}
+
+#[test]
+fn a_lost_device_is_opened_again_or_done_without() {
+    let Some(context) = common::context("a lost device") else { return };
+    let device = context.info().name.clone();
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &run(&device, "whole", &[]));
+    let expected = results(&folder.path().join("whole"));
+
+    let output = with_fault(folder.path(), "lose-once@20", &run(&device, "again", &[]));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("opening the device again"));
+    assert!(results(&folder.path().join("again")) == expected);
+
+    // Each checkpoint that is reached is worth another try.
+    for (policy, tries) in [("stop", 0..1), ("retry", 1..4)] {
+        let output =
+            with_fault(folder.path(), "lose@20", &run(&device, policy, &["--on-device-loss", policy]));
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains("lost") && message.contains("step-00000000"), "{message}");
+        let tried = text(&output.stdout).matches("opening the device again").count();
+        assert!(tries.contains(&tried), "{policy}: tried {tried} times");
+        succeed(folder.path(), &["train", "--resume", policy]);
+        assert!(results(&folder.path().join(policy)) == expected, "{policy}");
+    }
+
+    let output = with_fault(folder.path(), "lose@20", &run(&device, "cpu", &["--on-device-loss", "cpu"]));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("on the native path"));
+    let found = results(&folder.path().join("cpu"));
+    assert_eq!(found.1.len(), 6, "{:?}", found.1);
+    assert!(
+        fs::read_to_string(folder.path().join("cpu/config.json")).unwrap().contains("\"device\": \"cpu\"")
+    );
+}
+
+/// Waits until a run has done so many epochs.
+fn until(run: &Path, epochs: usize) {
+    let start = Instant::now();
+    while fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default().lines().count() < epochs {
+        assert!(start.elapsed() < Duration::from_secs(60), "the run did not begin");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_run_between_two_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let endless = |out: &'static str| {
+        let options = ["train", "--data", "bars-and-stripes:4", "--hidden", "6", "--epochs", "1000000"];
+        [&options[..], &["--batch", "4", "--device", "cpu", "--out", out]].concat()
+    };
+    let signal = |child: &Child, name: &str| {
+        assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+    };
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let child =
+            command(folder.path(), &endless(name)).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        until(&folder.path().join(name), 2);
+        // While it runs, nobody else may write there.
+        let other = command(folder.path(), &["train", "--resume", name]).output().unwrap();
+        assert_eq!(other.status.code(), Some(2));
+        assert!(text(&other.stderr).contains("another rbm-gpu"), "{}", text(&other.stderr));
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        let printed = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{printed}");
+        assert!(printed.contains(&format!("rbm-gpu train --resume {name}")), "{printed}");
+        let done =
+            fs::read_to_string(folder.path().join(name).join("metrics.jsonl")).unwrap().lines().count();
+        let more = (done + 2).to_string();
+        let printed = succeed(folder.path(), &["train", "--resume", name, "--epochs", &more]);
+        assert!(printed.contains(&format!("going on from {name}/checkpoints/step-")), "{printed}");
+        assert!(printed.contains(&format!("{done} of {more} epochs")), "{printed}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_a_run_to_go_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = |out: &'static str| {
+        let mut arguments = run("cpu", out, &[]);
+        let epochs = arguments.iter().position(|argument| *argument == "--epochs").unwrap();
+        arguments[epochs + 1] = "100";
+        arguments
+    };
+    succeed(folder.path(), &long("whole"));
+    // No file may be larger than 6 kB (12, by some shells' blocks): a checkpoint is not, metrics.jsonl soon is.
+    let script = "trap '' XFSZ; ulimit -f 12; exec \"$0\" \"$@\"";
+    let full = Command::new("sh")
+        .current_dir(folder.path())
+        .args(["-c", script, env!("CARGO_BIN_EXE_rbm-gpu")])
+        .args(long("full"))
+        .output()
+        .unwrap();
+    let message = text(&full.stderr);
+    assert_eq!(full.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot write") && message.contains("checkpoints/step-"), "{message}");
+    succeed(folder.path(), &["train", "--resume", "full"]);
+    assert!(results(&folder.path().join("full")) == results(&folder.path().join("whole")));
+}
+
+#[test]
+fn runs_without_out_that_start_at_once_take_the_next_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = ["train", "--data", "bars-and-stripes:3", "--hidden", "5", "--batch", "7", "--epochs", "1"];
+    let arguments = [&options[..], &["--device", "cpu"]].concat();
+    let runs = [(); 4].map(|()| command(folder.path(), &arguments).spawn().unwrap());
+    assert!(runs.into_iter().all(|mut run| run.wait().unwrap().success()));
+    let found = files(&folder.path().join("runs"));
+    let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_string_lossy()).collect();
+    assert_eq!(names, [1, 2, 3, 4].map(|n| format!("bars-and-stripes-3-{n}")));
+}

@@ -1,0 +1,153 @@
+//! A run that stops and goes on is the run that did not stop, to the last bit.
+
+mod common;
+
+use rbm_gpu::{
+    backend::Backend,
+    checkpoint,
+    config::{
+        ByEpoch, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig, Uniforms,
+        VisibleStates,
+    },
+    cpu::Cpu,
+    data::Source,
+    gpu::Gpu,
+    rbm::{Rbm, Shape},
+    train::{Advance, EpochMetrics, Trainer, state::State},
+};
+
+const SHAPE: Shape = Shape { visible: 16, hidden: 6 };
+
+/// 30 cases in minibatches of 4: 8 steps an epoch, the last of 2 cases; 24 steps.
+fn config() -> TrainConfig {
+    TrainConfig {
+        data: Source::BarsAndStripes(4),
+        hidden: SHAPE.hidden,
+        epochs: 3,
+        batch: 4,
+        momentum: ByEpoch::from(0.8),
+        ..TrainConfig::default()
+    }
+}
+
+/// Every kind of run that keeps something of its own from step to step.
+fn kinds() -> Vec<(&'static str, TrainConfig)> {
+    let plain = || TrainConfig { momentum: ByEpoch::from(0.0), ..config() };
+    let pcd = || TrainConfig { estimator: Estimator::Pcd, chains: Some(5), ..config() };
+    vec![
+        ("cd", config()),
+        (
+            "k and momentum by the epoch",
+            TrainConfig {
+                k: "1@0,3@1".parse().unwrap(),
+                momentum: "0.5@0,0.9@1".parse().unwrap(),
+                visible_states: VisibleStates::Mean,
+                ..config()
+            },
+        ),
+        ("pcd", pcd()),
+        (
+            "density",
+            TrainConfig { centred: Switch::On, lr_schedule: LearningRate::Linear, average: 0.6, ..pcd() },
+        ),
+        ("pt", TrainConfig { estimator: Estimator::Pt, temperatures: 4, k: ByEpoch::from(8), ..pcd() }),
+        ("adam", TrainConfig { optimizer: Optimizer::Adam, learning_rate: 0.01, average: 0.5, ..config() }),
+        ("nesterov", TrainConfig { nesterov: true, sparsity: Some(0.2), max_norm: Some(1.0), ..config() }),
+        ("fast weights", TrainConfig { fast_weights: Some(0.1), estimator: Estimator::Pcd, ..plain() }),
+        ("the host's uniforms", TrainConfig { uniforms: Some(Uniforms::Host), ..pcd() }),
+    ]
+}
+
+fn trainer(config: &TrainConfig, backend: Box<dyn Backend>, stream: bool) -> Trainer {
+    Trainer::with_backend(config, config.data.load().unwrap(), backend, stream).unwrap()
+}
+
+/// Trains up to a step, or to the end.
+fn advance(trainer: &mut Trainer, epochs: usize, to: Option<usize>) -> Vec<EpochMetrics> {
+    let mut metrics = Vec::new();
+    trainer.pause_at(to);
+    while trainer.epochs_done() < epochs {
+        match trainer.advance(|_| {}, |step| Some(step) == to).unwrap() {
+            Advance::Paused => break,
+            Advance::Epoch(epoch) => metrics.push(epoch),
+        }
+        if Some(trainer.steps_done()) == to {
+            break;
+        }
+    }
+    metrics
+}
+
+/// What there is to compare at the end: the model, all that would be gone on from, and figures that are no times.
+/// Of each epoch its number, its error and its cost.
+type Figures = Vec<(usize, f64, Option<f64>)>;
+
+fn end(trainer: &mut Trainer, metrics: &[EpochMetrics]) -> (Rbm, State, Figures) {
+    let mut state = trainer.state().unwrap();
+    state.position.doctor = None;
+    state.position.findings.clear();
+    let figures = metrics
+        .iter()
+        .map(|metrics| (metrics.epoch, metrics.reconstruction_error, metrics.training_reconstruction_error));
+    (trainer.rbm().unwrap(), state, figures.collect())
+}
+
+fn cpu() -> Box<dyn Backend> {
+    Box::new(Cpu::open(SHAPE))
+}
+
+fn each_kind(open: &dyn Fn() -> Box<dyn Backend>, stops: &[usize]) {
+    for (kind, config) in kinds() {
+        for stream in [false, true] {
+            let mut whole = trainer(&config, open(), stream);
+            let initial = whole.rbm().unwrap();
+            let metrics = advance(&mut whole, config.epochs, None);
+            let expected = end(&mut whole, &metrics);
+            assert!(expected.0 != initial, "{kind}: nothing was learnt");
+            for &stop in stops {
+                let mut first = trainer(&config, open(), stream);
+                let mut metrics = advance(&mut first, config.epochs, Some(stop));
+                assert_eq!(first.steps_done(), stop, "{kind}");
+                let bytes = checkpoint::to_bytes(&first.state().unwrap()).unwrap();
+                drop(first);
+                let mut second = trainer(&config, open(), stream);
+                second.restore(&checkpoint::from_bytes(bytes).unwrap()).unwrap();
+                metrics.extend(advance(&mut second, config.epochs, None));
+                let found = end(&mut second, &metrics);
+                assert!(found == expected, "{kind}, streamed: {stream}, stopped after step {stop}");
+            }
+        }
+    }
+}
+
+#[test]
+fn on_the_native_path() {
+    each_kind(&cpu, &[1, 3, 7, 8, 9, 13, 16, 17, 20, 23]);
+}
+
+#[test]
+fn on_an_adapter() {
+    let Some(context) = common::context("a run that goes on") else { return };
+    each_kind(&|| Box::new(Gpu::new(context.clone(), SHAPE, None).unwrap()), &[1, 8, 13, 23]);
+}
+
+#[test]
+fn a_state_of_another_run_is_refused() {
+    let mut one = trainer(&config(), cpu(), false);
+    let state = one.state().unwrap();
+    let other = TrainConfig { optimizer: Optimizer::Adam, ..config() };
+    let refused = trainer(&other, cpu(), false).restore(&state).unwrap_err().to_string();
+    assert!(refused.contains("squares_weights [16, 6]"), "{refused}");
+}
+
+#[test]
+fn device_choice_is_no_part_of_a_state() {
+    // A run begun on one device goes on on another.
+    let config = TrainConfig { device: DeviceChoice::Reference, ..config() };
+    let mut first = Trainer::new(&config, config.data.load().unwrap()).unwrap();
+    advance(&mut first, 3, Some(5));
+    let mut second = trainer(&config, cpu(), false);
+    second.restore(&first.state().unwrap()).unwrap();
+    advance(&mut second, 3, None);
+    assert_eq!(second.epochs_done(), 3);
+}
