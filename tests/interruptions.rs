@@ -46,9 +46,12 @@ fn with_fault(folder: &Path, fault: &str, arguments: &[&str]) -> Output {
     command(folder, arguments).env("RBM_GPU_TEST_FAULT", fault).output().unwrap()
 }
 
+/// The model's bytes, each epoch and its error, and the pictures by name.
+type Results = (Vec<u8>, Vec<(Value, Value)>, Vec<(String, Vec<u8>)>);
+
 /// A run's results but for its times: the model's bytes, the epochs of `metrics.jsonl` with their errors, the pictures'
 /// bytes.
-fn results(run: &Path) -> (Vec<u8>, Vec<(Value, Value)>, Vec<(String, Vec<u8>)>) {
+fn results(run: &Path) -> Results {
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let pictures = ["filters", "reconstructions"].iter().flat_map(|kind| files(&run.join(kind)));

@@ -78,10 +78,10 @@ fn advance(trainer: &mut Trainer, epochs: usize, to: Option<usize>) -> Vec<Epoch
     metrics
 }
 
-/// What there is to compare at the end: the model, all that would be gone on from, and figures that are no times.
 /// Of each epoch its number, its error and its cost.
 type Figures = Vec<(usize, f64, Option<f64>)>;
 
+/// What there is to compare at the end: the model, all that would be gone on from, and figures that are no times.
 fn end(trainer: &mut Trainer, metrics: &[EpochMetrics]) -> (Rbm, State, Figures) {
     let mut state = trainer.state().unwrap();
     state.position.doctor = None;

@@ -88,10 +88,10 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         trainer.device()
     ));
     let before = trainer.reconstruction_error()?;
-    if trainer.steps_done() == 0 {
+    let steps = trainer.steps_done();
+    if steps == 0 {
         print(&format!("before training: reconstruction error {before:.2}\n"));
     }
-    let done = trainer.epochs_done();
     let last = loop {
         match epochs(&mut session, &mut trainer) {
             Ok(last) => break last,
@@ -116,7 +116,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
 
     let path = session.folder.path().display();
     let epoch = session.config.epochs;
-    let before_what = if done == 0 { "before".into() } else { format!("after {done} epochs") };
+    let before_what = if steps == 0 { "before" } else { "when it went on" };
     print(&format!(
         "\ndone in {:.1} s; reconstruction error {before:.2} {before_what}, {:.3} after {epoch} epochs, on {}\n  \
          model            {}\n  \
