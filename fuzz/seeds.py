@@ -1,7 +1,7 @@
 """Writes the examples that fuzzing starts from, as other programs write such files: python3 fuzz/seeds.py
 Needs numpy and safetensors; the files are committed, so this is run again only to add one."""
 
-import gzip, io, json, pathlib, struct, zipfile, zlib
+import gzip, hashlib, io, json, pathlib, struct, zipfile, zlib
 import numpy as np
 from safetensors.numpy import save
 
@@ -80,6 +80,11 @@ write("arrays", "ours", save(ours))
 write("arrays", "sklearn", npz(np.savez, **{name: a.astype(np.float64) for name, a in sklearn.items()}))
 write("arrays", "sklearn-safetensors", save(sklearn))
 write("arrays", "rbms", npz(np.savez_compressed, weight_matrix=w, hbias=c, vbias=b))
+position = {"epoch": 1, "steps": 2, "steps_an_epoch": 5, "cases": 20, "cost_cases": 10, "seconds": 0.5, "tries": [4, 3],
+            "doctor": {"said": ["dead-hidden"], "errors": [9.5], "largest_shift": 0.25}}
+state = ours | {"velocity_" + name: 0 * a for name, a in ours.items()} | {"inverse_temperatures": np.float32([1, 0])}
+state = save(state, {"rbm_gpu_position": json.dumps(position), "sha256": 64 * "0"})
+write("checkpoint", "run", state.replace(64 * b"0", hashlib.sha256(state).hexdigest().encode()))
 write("table", "matrix", b"0.5,-1e-3\n1,2\n")
 write("table", "column", b"1\r\n-2.5e1\r\n")
 

@@ -4,6 +4,7 @@
 use std::{io::Cursor, path::Path};
 
 use crate::{
+    checkpoint,
     config::TrainConfig,
     data::{Dataset, Rows, Selection, Summary, csv, file, idx, images, npy},
     doctor::{
@@ -12,7 +13,7 @@ use crate::{
         model::ModelFigures,
         plots, run,
     },
-    error::{Result, usage},
+    error::{Error, Result, usage},
     exchange,
     inpaint::mask,
     model,
@@ -23,7 +24,7 @@ use crate::{
 pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
 
 /// All of them.
-pub const PARSERS: [Parser; 14] = [
+pub const PARSERS: [Parser; 15] = [
     ("idx", idx_file),
     ("gzip", gzip),
     ("npy", npy_file),
@@ -38,6 +39,7 @@ pub const PARSERS: [Parser; 14] = [
     ("metrics", metrics),
     ("plot", plot),
     ("mask", mask_file),
+    ("checkpoint", checkpoint_file),
 ];
 
 /// The parser of this name.
@@ -172,4 +174,17 @@ fn mask_file(bytes: &[u8]) -> Result<()> {
     let masks = ["mask.npy", "mask.png"].map(|path| mask::of_file(Path::new(path), bytes, (2, 3)));
     let [array, picture] = masks.map(|mask| mask.map(|units| assert_eq!(units.len(), 6)));
     array.or(picture)
+}
+
+/// With the sum put right, as whoever means harm would; a state that is read can be written, and is then the same.
+fn checkpoint_file(bytes: &[u8]) -> Result<()> {
+    let bytes = checkpoint::summed(bytes.to_vec()).unwrap_or_else(|| bytes.to_vec());
+    let read = |bytes| checkpoint::from_bytes(bytes).map_err(Error::Data);
+    let state = read(bytes)?;
+    assert!(state.tensors.iter().all(|one| one.values.len() == one.shape.iter().product::<usize>()));
+    let again = read(checkpoint::to_bytes(&state).map_err(Error::Data)?)?;
+    assert!(again.position == state.position && again.tensors.len() == state.tensors.len());
+    assert!(again.tensors.iter().all(|tensor| state.tensors.contains(tensor)));
+    assert!(again.position.step() <= u32::MAX as usize);
+    Ok(())
 }

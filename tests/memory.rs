@@ -1,11 +1,18 @@
 //! Sizes that no machine has: every command reckons before it allocates, and answers at once with the figures and with what
-//! would fit.
+//! would fit. And what a long run takes on the device stays as it was.
 
 mod common;
 
 use std::time::Instant;
 
 use common::program::{refuse, succeed};
+use rbm_gpu::{
+    config::{ByEpoch, Estimator, TrainConfig},
+    data::Source,
+    gpu::Gpu,
+    rbm::Shape,
+    train::Trainer,
+};
 
 #[test]
 fn absurd_sizes_are_answered_with_figures() {
@@ -43,5 +50,40 @@ fn absurd_sizes_are_answered_with_figures() {
         refuse(folder, &[command, size].concat(), expected);
         // Loading MNIST takes a second; writing to so much memory would take minutes.
         assert!(start.elapsed().as_secs() < 60, "{command:?} {size:?} took {:?}", start.elapsed());
+    }
+}
+
+/// The host's memory over 1000 epochs is `soak.sh`'s.
+#[test]
+fn no_buffer_is_made_while_a_run_goes_on() {
+    let test = "no_buffer_is_made_while_a_run_goes_on";
+    let Some(context) = common::context(test) else { return };
+    let config = TrainConfig {
+        data: Source::BarsAndStripes(4),
+        hidden: 6,
+        batch: 4,
+        epochs: 120,
+        estimator: Estimator::Pt,
+        temperatures: 3,
+        k: ByEpoch::from(1),
+        average: 0.5,
+        eval_every: Some(10),
+        ..TrainConfig::default()
+    };
+    for stream in [false, true] {
+        let gpu = Gpu::new(context.clone(), Shape { visible: 16, hidden: 6 }, None).unwrap();
+        let cases = config.data.load().unwrap();
+        let mut trainer = Trainer::with_backend(&config, cases, Box::new(gpu), stream).unwrap();
+        let mut taken = Vec::new();
+        while trainer.epochs_done() < config.epochs {
+            trainer.epoch(|_| {}).unwrap();
+            let state = trainer.state().unwrap();
+            trainer.restore(&state).unwrap();
+            taken.extend(context.allocated());
+        }
+        println!("{} epochs, streamed {stream}: {:?} to {:?}", taken.len(), taken.first(), taken.last());
+        let most = |part: &[(usize, u64)]| part.iter().copied().max();
+        let (first, rest) = taken.split_at(taken.len() / 4);
+        assert!(most(rest) <= most(first), "{:?} pieces and bytes, then {:?}", most(first), most(rest));
     }
 }
