@@ -11,16 +11,16 @@ mod inpaint;
 mod manual;
 mod outputs;
 mod probe;
+mod progress;
 mod reconstruct;
+mod report;
 mod sample;
+mod sparkline;
 mod train;
 mod transform;
 mod verify;
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{io::Write, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
 use rbm_gpu::{
@@ -130,6 +130,13 @@ enum Command {
         rbm-gpu doctor mnist costs.txt --rows 41933..44933 --scale 256\n\n\
         Exit code 0: healthy, with notes at most; 1: warnings or errors; 2: bad input.")]
     Doctor(DoctorOptions),
+    /// Make the report of a run again, or one of several runs side by side
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu report runs/mnist-1\n  \
+        rbm-gpu report runs/mnist-1 runs/mnist-2 runs/wide -o comparison.html\n\n\
+        Everything is in the one file, which opens in a browser and needs no network. rbm-gpu train writes a run's own \
+        report, and brings it up to date now and then.")]
+    Report(report::Options),
     /// Hold a device and its driver against the mathematics: random words, every kernel, a step, chains, log Z
     #[command(after_help = "Examples:\n  \
         rbm-gpu verify\n  \
@@ -184,6 +191,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Data(options) => data::run(&options),
         Command::Eval(options) => eval::run(&options),
         Command::Sample(options) => sample::run(&options),
+        Command::Report(options) => report::run(&options),
         Command::Reconstruct(options) => reconstruct::run(&options),
         Command::Inpaint(options) => inpaint::run(&options),
         Command::Transform(options) => transform::run(&options),
@@ -200,7 +208,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-/// Prints to standard output. A reader that has gone away, as `head` does, is no error of ours.
+/// Prints to standard output, without colours where that is no terminal or NO_COLOR is set. A reader that has gone away,
+/// as `head` does, is no error of ours.
 fn print(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    let _ = anstream::stdout().lock().write_all(text.as_bytes());
 }

@@ -13,6 +13,7 @@ use std::{
     path::Path,
 };
 
+use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
@@ -133,6 +134,19 @@ pub fn export(rbm: &Rbm, target: &Target, format: Format, names: Names) -> Resul
 /// # Errors
 /// [`Error::Model`] says what was expected and what was found; [`Error::Read`], [`Error::Data`].
 pub fn import(path: &Path) -> Result<Rbm> {
+    let rbm = parameters(path)?;
+    if let Some((tensor, index, value)) = rbm.non_finite() {
+        let reason = format!("expected finite numbers, found {tensor}[{index}] = {value}");
+        return Err(Error::Model { path: path.into(), reason });
+    }
+    Ok(rbm)
+}
+
+/// The same, whatever the numbers are.
+///
+/// # Errors
+/// Those of [`import`], but for numbers that are not finite.
+pub fn parameters(path: &Path) -> Result<Rbm> {
     if path.is_dir() {
         return model(path, read_folder(path)?);
     }
@@ -176,11 +190,7 @@ fn model(path: &Path, Arrays { mut arrays, names: found }: Arrays) -> Result<Rbm
     let (hidden_bias, visible_bias) = (bias(c, hidden)?, bias(b, visible)?);
     let values = weights.values.floats();
     let weights = if names.is_transposed() { transposed(&values, rows, columns) } else { values };
-    let rbm = Rbm { shape: Shape { visible, hidden }, weights, visible_bias, hidden_bias };
-    if let Some((tensor, index, value)) = rbm.non_finite() {
-        return Err(bad(format!("expected finite numbers, found {tensor}[{index}] = {value}")));
-    }
-    Ok(rbm)
+    Ok(Rbm { shape: Shape { visible, hidden }, weights, visible_bias, hidden_bias })
 }
 
 /// Arrays by their names, and the names of all that there were.
@@ -220,10 +230,8 @@ fn numbers(view: &TensorView) -> Option<Vec<f32>> {
     Some(match view.dtype() {
         Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(bytes),
         Dtype::F64 => bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
-        Dtype::BF16 => {
-            let halves = bytes.as_chunks().0.iter().map(|bytes| u16::from_le_bytes(*bytes));
-            halves.map(|bits| f32::from_bits(u32::from(bits) << 16)).collect()
-        }
+        Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+        Dtype::BF16 => bytes.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
         _ => return None,
     })
 }

@@ -57,6 +57,7 @@
 pub mod ais;
 pub mod backend;
 pub mod bench;
+mod chart;
 pub mod check;
 pub mod checkpoint;
 pub mod config;
@@ -80,6 +81,7 @@ pub mod picture;
 pub mod probe;
 pub mod rbm;
 pub mod reference;
+pub mod report;
 pub mod rng;
 pub mod run;
 pub mod sample;

@@ -16,7 +16,8 @@ fn main() -> ExitCode {
     match rayon::scope(|_| cli::run(cli)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            let style = anstyle::AnsiColor::Red.on_default().bold();
+            anstream::eprintln!("{style}error:{style:#} {error}");
             ExitCode::from(error.exit_code())
         }
     }

@@ -1,6 +1,6 @@
 //! Pictures of what a model has learnt: its hidden units' weights, and its reconstructions.
 
-use image::{GrayImage, Luma};
+use image::{GrayImage, Luma, imageops};
 
 use crate::rbm::Rbm;
 
@@ -95,6 +95,46 @@ fn most_tiles((height, width): (usize, usize)) -> usize {
     (MOST_PIXELS / (height * width)).clamp(1, MOST_TILES)
 }
 
+/// How many times a tile is enlarged.
+fn zoom((height, width): (usize, usize)) -> usize {
+    SMALLEST_TILE.div_ceil(height.min(width)).min(SMALLEST_TILE.div_ceil(height.max(width)).max(4))
+}
+
+/// The tiles of a picture that was drawn here, row by row and as large as an image is, with how many there are in a row;
+/// none if it is no such picture.
+pub(crate) fn tiles(picture: &GrayImage, (height, width): (usize, usize)) -> Option<(Vec<GrayImage>, usize)> {
+    let zoom = zoom((height, width));
+    let step = (height * zoom + GAP, width * zoom + GAP);
+    let size = (picture.height() as usize, picture.width() as usize);
+    let (rows, columns) = (size.0.checked_sub(GAP)? / step.0, size.1.checked_sub(GAP)? / step.1);
+    if (rows * step.0 + GAP, columns * step.1 + GAP) != size || rows * columns == 0 {
+        return None;
+    }
+    let tile = |at: usize| {
+        let (top, left) = (GAP + at / columns * step.0, GAP + at % columns * step.1);
+        GrayImage::from_fn(width as u32, height as u32, |x, y| {
+            *picture.get_pixel((left + x as usize * zoom) as u32, (top + y as usize * zoom) as u32)
+        })
+    };
+    Some(((0..rows * columns).map(tile).collect(), columns))
+}
+
+/// Tiles of one size, enlarged so many times, a pixel apart, in rows of `columns`.
+pub(crate) fn mosaic(tiles: &[&GrayImage], columns: usize, zoom: usize) -> GrayImage {
+    let (width, height) = tiles.first().map_or((1, 1), |tile| tile.dimensions());
+    let (width, height) = (width * zoom as u32, height * zoom as u32);
+    let columns = columns.clamp(1, tiles.len().max(1));
+    let rows = tiles.len().div_ceil(columns).max(1);
+    let size = (columns as u32 * (width + 1) - 1, rows as u32 * (height + 1) - 1);
+    let mut picture = GrayImage::from_pixel(size.0, size.1, Luma([BACKGROUND]));
+    for (at, tile) in tiles.iter().enumerate() {
+        let tile = imageops::resize(*tile, width, height, imageops::FilterType::Nearest);
+        let (x, y) = ((at % columns) as u32 * (width + 1), (at / columns) as u32 * (height + 1));
+        imageops::replace(&mut picture, &tile, i64::from(x), i64::from(y));
+    }
+    picture
+}
+
 /// Tiles of one size in rows of `columns`, left to right; `value` gives a pixel of a tile as 0…255.
 fn grid(
     (height, width): (usize, usize),
@@ -103,8 +143,7 @@ fn grid(
     value: impl Fn(usize, usize) -> f32,
 ) -> GrayImage {
     let columns = columns.max(1);
-    let zoom =
-        SMALLEST_TILE.div_ceil(height.min(width)).min(SMALLEST_TILE.div_ceil(height.max(width)).max(4));
+    let zoom = zoom((height, width));
     let step = (height * zoom + GAP, width * zoom + GAP);
     let size = (tiles.div_ceil(columns) * step.0 + GAP, columns * step.1 + GAP);
     let mut picture = GrayImage::from_pixel(size.1 as u32, size.0 as u32, Luma([BACKGROUND]));

@@ -23,7 +23,7 @@ use crate::{
 /// The file whose lock says that somebody writes into the folder: it is let go when the process ends, however that may be.
 const LOCK: &str = ".lock";
 /// The folders of pictures.
-const PICTURES: [&str; 2] = ["filters", "reconstructions"];
+const PICTURES: [&str; 3] = ["filters", "reconstructions", "chains"];
 
 /// A folder that a run writes its results into.
 #[derive(Debug)]

@@ -33,6 +33,8 @@ const AVERAGE_EVERY: u32 = 8;
 const TRACK: f32 = 0.01;
 /// Reconstructions are measured in parts of so many cases, or of a minibatch if that is larger.
 const EVALUATION_ROWS: usize = 512;
+/// Gibbs steps of the chains that are shown where none persist.
+pub const FANTASY_STEPS: u32 = 50;
 /// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
 /// Looking for numbers that are none takes a hundredth of the time at most.
@@ -506,7 +508,8 @@ impl Trainer {
             flags: self.params.flags
                 | flag(centred, Params::CENTRED)
                 | flag(sparse, Params::SPARSE)
-                | flag(self.config.nesterov, Params::NESTEROV),
+                | flag(self.config.nesterov, Params::NESTEROV)
+                | flag(self.forgets(minibatch.step), Params::FORGET),
             ..self.params.minibatch(minibatch.first_row, minibatch.rows)
         };
         let averages = self.averages(minibatch.step).filter(|_| minibatch.step.is_multiple_of(AVERAGE_EVERY));
@@ -565,6 +568,18 @@ impl Trainer {
         params
     }
 
+    /// Whether the velocity that a step leaves is read by nobody: it is the next epoch that may have a momentum.
+    fn forgets(&self, step: u32) -> bool {
+        let config = &self.config;
+        let is_last = (step as usize + 1).is_multiple_of(self.steps_an_epoch);
+        config.momentum.at(self.epoch) == 0.0
+            && !is_last
+            && config.optimizer == Optimizer::Sgd
+            && !config.nesterov
+            && config.max_norm.is_none()
+            && config.fast_weights.is_none()
+    }
+
     /// The first minibatch of an epoch, and every so many after it.
     fn takes_cost(&self, minibatch: &Minibatch) -> bool {
         let steps = self.steps_an_epoch;
@@ -591,6 +606,23 @@ impl Trainer {
         self.with_model(|trainer| {
             let rows = &trainer.dataset.held_out().rows;
             trainer.evaluation.reconstruction_error(&mut *trainer.backend, trainer.params, rows)
+        })
+    }
+
+    /// Fantasy particles, as many as there are cases here at most: p(v|h) of the persistent chains, where there are such,
+    /// else of chains that start at these held-out cases and take [`FANTASY_STEPS`] Gibbs steps; chains × visible units.
+    /// Persistent chains are where the run has them; in nothing does this change the run.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn fantasies(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
+        if self.config.estimator != Estimator::Cd {
+            let chains = self.config.chains(self.config.batch).min(cases.len());
+            return Ok(self.backend.read_units(self.phases.negative.0, chains)?.0);
+        }
+        self.with_model(|trainer| {
+            let rows = &trainer.dataset.held_out().rows;
+            trainer.evaluation.fantasies(&mut *trainer.backend, trainer.params, rows, cases)
         })
     }
 
@@ -729,6 +761,11 @@ impl Evaluation {
     fn pass(&self, backend: &mut dyn Backend, params: Params, words: &[u32]) {
         backend.write_data(self.data, words);
         backend.gather(&params, self.data, self.visible);
+        self.reflect(backend, params);
+    }
+
+    /// Brings what the visible units have through the model and back.
+    fn reflect(&self, backend: &mut dyn Backend, params: Params) {
         backend.sample_hidden(&params, self.visible, self.hidden);
         backend.sample_visible(&params, self.hidden, self.reconstruction);
     }
@@ -746,6 +783,39 @@ impl Evaluation {
         Ok(errors.iter().map(|&error| f64::from(error)).sum::<f64>() / rows.len() as f64)
     }
 
+    /// Brings these cases to the device, as the states of the visible units.
+    fn show(&self, backend: &mut dyn Backend, params: Params, rows: &Rows, cases: &[usize]) -> Params {
+        let words: Vec<u32> = cases.iter().flat_map(|&case| rows.row(case)).copied().collect();
+        let params = params.layout(rows.layout()).minibatch(0, cases.len());
+        backend.write_data(self.data, &words);
+        backend.gather(&params, self.data, self.visible);
+        params
+    }
+
+    fn fantasies(
+        &self,
+        backend: &mut dyn Backend,
+        params: Params,
+        rows: &Rows,
+        cases: &[usize],
+    ) -> Result<Vec<f32>> {
+        let cases = &cases[..cases.len().min(self.rows)];
+        let params = self.show(backend, params, rows, cases);
+        let mut from = self.visible;
+        for step in 0..FANTASY_STEPS {
+            let params = Params { step, ..params };
+            backend.sample_hidden(&params.sample(Stream::SampledHidden, 0), from, self.hidden);
+            backend.sample_visible(
+                &params.sample(Stream::SampledVisible, 0),
+                self.hidden,
+                self.reconstruction,
+            );
+            from = self.reconstruction;
+            backend.submit()?;
+        }
+        Ok(backend.read_units(self.reconstruction, cases.len())?.0)
+    }
+
     fn reconstruct(
         &self,
         backend: &mut dyn Backend,
@@ -755,9 +825,8 @@ impl Evaluation {
     ) -> Result<Vec<f32>> {
         let mut means = Vec::new();
         for cases in cases.chunks(self.rows) {
-            let words: Vec<u32> = cases.iter().flat_map(|&case| rows.row(case)).copied().collect();
-            let params = params.layout(rows.layout()).minibatch(0, cases.len());
-            self.pass(backend, params, &words);
+            let params = self.show(backend, params, rows, cases);
+            self.reflect(backend, params);
             means.extend(backend.read_units(self.reconstruction, cases.len())?.0);
         }
         Ok(means)

@@ -89,6 +89,9 @@ fn gzip(bytes: &[u8]) -> Result<()> {
 /// With what the numbers mean left open, and with what the doctor takes.
 fn data(load: impl Fn(&Selection) -> Result<Dataset>) -> Result<()> {
     let given = Selection { divide_by: Some(1e12), label_column: Some("1".into()), ..Selection::default() };
+    // Whatever the numbers are: these need not be from 0 to 1.
+    let any = load(&Selection { any_numbers: true, ..Selection::default() });
+    assert!(any.is_ok_and(|data| Summary::of(&data).units > 0) || load(&Selection::default()).is_err());
     let outcomes =
         [Selection::default(), given].map(|selection| load(&selection).map(|data| gone_through(&data)));
     outcomes.into_iter().reduce(Result::or).unwrap_or(Ok(()))

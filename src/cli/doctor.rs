@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anstyle::{AnsiColor, Style};
 use rbm_gpu::{
     Result,
     doctor::{DoctorOptions, Finding, Report, Severity, examine},
@@ -39,11 +40,21 @@ fn text(report: &Report) -> String {
     text + &format!("\n{}: {}\n", if report.healthy { "healthy" } else { "not healthy" }, counts.join(", "))
 }
 
+/// How bad it is, as a colour.
+pub fn style(severity: Severity) -> Style {
+    match severity {
+        Severity::Error => AnsiColor::Red.on_default().bold(),
+        Severity::Warning => AnsiColor::Yellow.on_default().bold(),
+        Severity::Note => Style::new(),
+    }
+}
+
 /// One finding as a paragraph.
 pub fn finding(finding: &Finding) -> String {
     let parts = [("seen", &finding.seen), ("why", &finding.why), ("fix", &finding.fix)];
     let parts = parts.map(|(what, words)| wrapped(&format!("  {what:6}"), words));
-    format!("{}: {}\n{}", finding.severity, finding.name, parts.concat())
+    let style = style(finding.severity);
+    format!("{style}{}{style:#}: {}\n{}", finding.severity, finding.name, parts.concat())
 }
 
 /// Words in lines that begin at the same place, the first with `head`.

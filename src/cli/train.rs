@@ -4,27 +4,26 @@ mod fault;
 mod session;
 mod stop;
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Instant};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use rbm_gpu::{
     Error, Result,
     checkpoint::Policy,
     config::{Estimator, TrainConfig},
     doctor::Finding,
-    estimator::tempering::Swaps,
-    likelihood::Look,
     model, picture,
-    train::{Advance, EpochMetrics, Progress, Trainer},
+    train::{Advance, EpochMetrics, Trainer},
 };
 use serde::Serialize;
 
-use super::{doctor, print};
+use super::progress::{Display, Show};
 use session::Session;
 
 /// Test cases in a picture of reconstructions.
 const PICTURED: usize = 40;
+/// Chains beside each other in a picture.
+const CHAIN_COLUMNS: usize = 20;
 
 /// A line of `metrics.jsonl`: an epoch, and what the doctor found since the one before.
 #[derive(Serialize)]
@@ -35,7 +34,7 @@ struct MetricsLine<'a> {
     findings: &'a [Finding],
 }
 
-/// What is trained, and what is done about interruptions.
+/// What is trained, what is done about interruptions, and how it is shown.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
@@ -45,15 +44,17 @@ pub struct Options {
     resume: Option<PathBuf>,
     #[command(flatten)]
     policy: Policy,
+    #[command(flatten)]
+    show: Show,
     /// The options that were given.
     #[arg(skip)]
     pub given: Vec<String>,
 }
 
 pub fn run(mut options: Options) -> Result<ExitCode> {
-    let start = Instant::now();
+    let mut display = Display::new(options.show);
     let (mut session, trainer) = match options.resume.clone() {
-        Some(run) => Session::resume(&run, &options)?,
+        Some(run) => Session::resume(&run, &options, &display)?,
         None => {
             if let Some(init) = options.config.init.as_ref().filter(|_| !options.is_given("hidden")) {
                 options.config.hidden = model::open(init)?.1.shape.hidden;
@@ -63,18 +64,20 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         }
     };
     let Some(mut trainer) = trainer else {
-        let run = session.folder.path().display();
+        let run = session.folder.path();
         let epochs = session.config.epochs;
-        print(&format!(
-            "{run}: all {epochs} epochs are done; to train longer: rbm-gpu train --resume {run} --epochs {}\n",
+        let what = format!(
+            "{0}: all {epochs} epochs are done; to train longer: rbm-gpu train --resume {0} --epochs {1}\n",
+            run.display(),
             2 * epochs
-        ));
+        );
+        display.finish(&what, run);
         return Ok(ExitCode::SUCCESS);
     };
 
     let cases = trainer.dataset().train.rows.len();
     let config = &session.config;
-    print(&format!(
+    let about = format!(
         "{}: {cases} training cases, {} visible and {} hidden units, {}-{}, on {}\n",
         config.data,
         trainer.dataset().train.rows.layout().units,
@@ -86,49 +89,53 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         },
         config.k,
         trainer.device()
-    ));
+    );
+    display.begin(config.epochs, cases, &about);
     let before = trainer.reconstruction_error()?;
     let steps = trainer.steps_done();
-    if steps == 0 {
-        print(&format!("before training: reconstruction error {before:.2}\n"));
-    }
+    display.before(before, steps == 0);
     let last = loop {
-        match epochs(&mut session, &mut trainer) {
+        match epochs(&mut session, &mut trainer, &mut display) {
             Ok(last) => break last,
             Err(error @ Error::Device { .. }) => {
                 // What is left of it must be gone before there can be another.
                 drop(trainer);
-                trainer = match session.recover(error) {
+                trainer = match session.recover(error, &display) {
                     Ok(trainer) => trainer,
                     Err(error) => return Err(session.stopped(error)),
                 };
             }
             Err(error) => {
-                session.findings.extend(warnings(&mut trainer));
+                session.findings.extend(warnings(&mut trainer, &display));
                 return Err(session.stopped(error));
             }
         }
     };
     if let Some(code) = session.stop.exit_code().filter(|_| trainer.epochs_done() < session.config.epochs) {
-        print(&session.how_to_go_on(&trainer));
+        session.report.write()?;
+        display.finish(&session.how_to_go_on(&trainer), session.folder.path());
         return Ok(ExitCode::from(code));
     }
 
+    let report = session.report.write()?;
     let path = session.folder.path().display();
     let epoch = session.config.epochs;
     let before_what = if steps == 0 { "before" } else { "when it went on" };
-    print(&format!(
+    let what = format!(
         "\ndone in {:.1} s; reconstruction error {before:.2} {before_what}, {:.3} after {epoch} epochs, on {}\n  \
+         report           {}\n  \
          model            {}\n  \
          metrics          {path}/metrics.jsonl\n  \
          configuration    {path}/config.json\n  \
          filters          {path}/filters/epoch-{epoch:04}.png\n  \
          reconstructions  {path}/reconstructions/epoch-{epoch:04}.png\n",
-        start.elapsed().as_secs_f64(),
+        display.seconds(),
         last.map_or(before, |metrics| metrics.reconstruction_error),
         trainer.dataset().held_out_name(),
+        report.display(),
         session.folder.model().display(),
-    ));
+    );
+    display.finish(&what, session.folder.path());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,13 +146,17 @@ impl Options {
 }
 
 /// The epochs that are left, or as many as somebody lets it do.
-fn epochs(session: &mut Session, trainer: &mut Trainer) -> Result<Option<EpochMetrics>> {
-    let (epochs, cases) = (session.config.epochs, trainer.dataset().train.rows.len());
+fn epochs(
+    session: &mut Session,
+    trainer: &mut Trainer,
+    display: &mut Display,
+) -> Result<Option<EpochMetrics>> {
+    let epochs = session.config.epochs;
     let image = trainer.dataset().image;
     let pictured = trainer.dataset().held_out().pictured(PICTURED);
     let originals: Vec<f32> =
         pictured.iter().flat_map(|&case| trainer.dataset().held_out().rows.values(case)).collect();
-    session.findings.extend(warnings(trainer));
+    session.findings.extend(warnings(trainer, display));
     let mut last = None;
     while trainer.epochs_done() < epochs {
         trainer.pause_at(session.fault.map(|fault| fault.step));
@@ -154,8 +165,8 @@ fn epochs(session: &mut Session, trainer: &mut Trainer) -> Result<Option<EpochMe
                 || session.is_due()
                 || session.fault.is_some_and(|fault| fault.step == step)
         };
-        let advance = epoch(trainer, epochs, cases, wanted);
-        session.findings.extend(warnings(trainer));
+        let advance = trainer.advance(|progress| display.progress(progress), wanted);
+        session.findings.extend(warnings(trainer, display));
         match advance {
             Ok(Advance::Paused) => {}
             Ok(Advance::Epoch(metrics)) => {
@@ -166,9 +177,19 @@ fn epochs(session: &mut Session, trainer: &mut Trainer) -> Result<Option<EpochMe
                 let reconstructed = trainer.reconstruct(&pictured)?;
                 let picture = picture::reconstructions(&originals, &reconstructed, image);
                 folder.add_picture("reconstructions", metrics.epoch, &picture)?;
+                // Persistent chains are there to be seen; others are made for it.
+                if session.config.estimator != Estimator::Cd
+                    || metrics.epoch.is_power_of_two()
+                    || metrics.epoch == epochs
+                {
+                    let fantasies = trainer.fantasies(&pictured)?;
+                    let picture = picture::cases(&fantasies, image, CHAIN_COLUMNS);
+                    folder.add_picture("chains", metrics.epoch, &picture)?;
+                }
                 folder.add_metrics(&MetricsLine { metrics: &metrics, findings: &session.findings })?;
                 session.findings.clear();
-                print(&line(&metrics));
+                display.epoch(&metrics);
+                session.report.refresh()?;
                 last = Some(metrics);
             }
             Err(error) => return Err(error),
@@ -187,82 +208,9 @@ fn epochs(session: &mut Session, trainer: &mut Trainer) -> Result<Option<EpochMe
     Ok(last)
 }
 
-/// What an epoch came to, in a line, or two.
-fn line(metrics: &EpochMetrics) -> String {
-    let swaps = metrics.swaps.as_ref().map_or(String::new(), moves);
-    format!(
-        "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s{swaps}\n{}",
-        metrics.epoch,
-        metrics.reconstruction_error,
-        metrics.samples_per_second,
-        metrics.seconds,
-        metrics.eval.as_ref().map_or(String::new(), figures)
-    )
-}
-
-/// What the doctor found since it was asked last; printed, too.
-fn warnings(trainer: &mut Trainer) -> Vec<Finding> {
+/// What the doctor found since it was asked last; shown, too.
+fn warnings(trainer: &mut Trainer, display: &Display) -> Vec<Finding> {
     let found = trainer.doctor().map_or(Vec::new(), |doctor| doctor.take());
-    found.iter().for_each(|finding| print(&doctor::finding(finding)));
+    found.iter().for_each(|finding| display.finding(finding));
     found
-}
-
-/// How well replicas moved, in a few words.
-fn moves(swaps: &Swaps) -> String {
-    let least = swaps.acceptance.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = swaps.acceptance.iter().copied().fold(0.0, f64::max);
-    format!(", swaps {:.0}–{:.0} %, {} round trips", 100.0 * least, 100.0 * most, swaps.round_trips)
-}
-
-/// What a look at the model found, in a line.
-fn figures(look: &Look) -> String {
-    let found = &look.likelihood;
-    let (what, figure, low, high) =
-        match (found.test_log_likelihood, found.test_log_likelihood_low, found.test_log_likelihood_high) {
-            (Some(figure), Some(low), Some(high)) => ("test", figure, low, high),
-            _ => (
-                "training",
-                found.train_log_likelihood,
-                found.train_log_likelihood_low,
-                found.train_log_likelihood_high,
-            ),
-        };
-    let certainty = match found.log_z.ais {
-        None => "exact".to_string(),
-        Some(_) => format!("{low:.2} to {high:.2}"),
-    };
-    let gap = found.free_energy_gap.map_or(String::new(), |gap| format!(", free-energy gap {gap:.2}"));
-    format!(
-        "           log-likelihood {figure:.2} ({certainty}) on {what} cases, pseudo {:.4} a unit{gap}; {:.2} s\n",
-        found.pseudo_log_likelihood_per_unit, look.seconds
-    )
-}
-
-/// One epoch, or a part of it, behind a progress bar, which shows where standard error is a terminal.
-fn epoch(
-    trainer: &mut Trainer,
-    epochs: usize,
-    cases: usize,
-    pause: impl FnMut(usize) -> bool,
-) -> Result<Advance> {
-    let done = trainer.epochs_done() * cases;
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new((epochs * cases) as u64).with_position(done as u64)
-    } else {
-        ProgressBar::hidden()
-    };
-    if let Ok(style) = ProgressStyle::with_template("epoch {prefix} {bar:30} {msg}") {
-        bar.set_style(style);
-    }
-    bar.set_prefix(format!("{}/{epochs}", trainer.epochs_done() + 1));
-    let report = |progress: Progress| {
-        let Progress { cost, samples_per_second, .. } = progress;
-        let left = (epochs * cases - done - progress.cases) as f64 / samples_per_second;
-        let cost = cost.map_or(String::new(), |cost| format!("cost {cost:.2}, "));
-        bar.set_message(format!("{cost}{samples_per_second:.0} samples/s, {left:.0} s left"));
-        bar.set_position((done + progress.cases) as u64);
-    };
-    let advance = trainer.advance(report, pause);
-    bar.finish_and_clear();
-    advance
 }

@@ -51,6 +51,10 @@ pub struct Selection {
     #[arg(long, value_name = "HxW", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSize>,
+    /// Take any numbers as they are, also what is no number: for the doctor, who says what is wrong with them
+    #[arg(skip)]
+    #[serde(skip)]
+    pub any_numbers: bool,
 }
 
 impl Selection {
@@ -87,6 +91,7 @@ impl Selection {
             divide_by: this.divide_by.or(other.divide_by),
             invert: this.invert.or(other.invert),
             image: this.image.or(other.image),
+            any_numbers: this.any_numbers,
         }
     }
 

@@ -1,13 +1,15 @@
 //! Models from elsewhere: safetensors with a matrix of weights and two biases, whatever they are called and whichever way
-//! round the matrix is.
+//! round the matrix is; and archives of arrays (`.npz`) with the names of scikit-learn, of rbms, or ours.
 
 use std::{collections::BTreeMap, path::Path};
+
+use safetensors::SafeTensors;
 
 use crate::{
     config::TrainConfig,
     data::{file, npy::Array},
-    error::{Result, excerpt},
-    exchange::{arrays_of, transposed},
+    error::{Error, Result, excerpt},
+    exchange::{self, arrays_of, transposed},
     model,
     rbm::{Rbm, Shape},
 };
@@ -19,13 +21,33 @@ pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
 
 /// The same of a file's bytes.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
-    match model::parse(path, bytes) {
-        Ok((rbm, config)) => Ok((rbm, config, None)),
-        Err(ours) => match arrays_of(path, bytes, |_| true).ok().and_then(|found| foreign(&found.arrays)) {
-            Some((rbm, how)) => Ok((rbm, None, Some(how))),
-            None => Err(ours),
-        },
+    if bytes.starts_with(b"PK") {
+        return Ok((exchange::parse(path, bytes)?, None, None));
     }
+    let ours = match model::parse(path, bytes) {
+        Ok((rbm, config)) => return Ok((rbm, config, None)),
+        Err(error) => error,
+    };
+    let Ok(file) = SafeTensors::deserialize(bytes) else { return Err(ours) };
+    match foreign(&arrays_of(path, bytes, |_| true)?.arrays) {
+        Some((rbm, how)) => Ok((rbm, None, Some(how))),
+        None => {
+            let found = file.iter().take(9).map(|(name, view)| {
+                format!("{} {:?} {}", excerpt(name), view.dtype(), excerpt(&format!("{:?}", view.shape())))
+            });
+            let more = if file.len() > 9 { ", …" } else { "" };
+            let reason = format!(
+                "expected one matrix of weights and two biases as long as its sides, of floating-point numbers; found {}{more}",
+                found.collect::<Vec<_>>().join(", ")
+            );
+            Err(Error::Model { path: path.into(), reason })
+        }
+    }
+}
+
+/// Whether this is an `.npz` file, by its name.
+pub fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("npz"))
 }
 
 fn foreign(arrays: &BTreeMap<String, Array>) -> Option<(Rbm, String)> {

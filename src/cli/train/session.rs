@@ -17,6 +17,7 @@ use rbm_gpu::{
     config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
     data::ImageSize,
     doctor::Finding,
+    report::Keeper,
     run::RunFolder,
     train::{Trainer, state::State},
 };
@@ -24,7 +25,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Options, fault::Fault, stop::Stop};
-use crate::cli::print;
+use crate::cli::progress::Display;
 
 /// What may be given anew to a run that goes on.
 const FREE: [&str; 3] = ["epochs", "device", "no_doctor"];
@@ -37,6 +38,8 @@ struct RunConfig<'a> {
     config: &'a TrainConfig,
     #[serde(flatten)]
     policy: &'a Policy,
+    /// No matter of the model's, so its metadata don't have it.
+    no_doctor: bool,
     device_used: &'a DeviceInfo,
     visible: usize,
     data_sha256: &'a str,
@@ -45,6 +48,7 @@ struct RunConfig<'a> {
 /// A run that is under way, but for its trainer.
 pub struct Session {
     pub folder: RunFolder,
+    pub report: Keeper,
     pub config: TrainConfig,
     policy: Policy,
     checkpoints: Checkpoints,
@@ -66,6 +70,7 @@ impl Session {
         let stop = Stop::listen().map_err(|source| Error::Write { path: folder.path().into(), source })?;
         Ok(Self {
             checkpoints: Checkpoints::new(folder.path(), policy.keep, Disk),
+            report: Keeper::new(folder.path()),
             folder,
             config,
             policy,
@@ -106,7 +111,7 @@ impl Session {
     }
 
     /// A run that was begun before; without a trainer if it is done.
-    pub fn resume(run: &Path, options: &Options) -> Result<(Self, Option<Trainer>)> {
+    pub fn resume(run: &Path, options: &Options, display: &Display) -> Result<(Self, Option<Trainer>)> {
         let folder = RunFolder::open(run)?;
         let written: Value = folder.read_config()?;
         let mut config: TrainConfig = folder.read_config()?;
@@ -156,17 +161,17 @@ impl Session {
                 run.display()
             )));
         }
-        session.go_back(&mut trainer)?;
+        session.go_back(&mut trainer, display)?;
         if session.config.device != begun.device {
             session.config.device = trainer.device().choice();
-            print(
+            display.say(
                 "on another device, numbers are rounded in other ways: the model will not be the same to the last bit\n",
             );
         }
         if session.config.epochs != begun.epochs
             && (begun.lr_schedule != LearningRate::Constant || begun.average > 0.0)
         {
-            print(&format!(
+            display.say(&format!(
                 "--lr-schedule and --average reach over the whole run: from here on they are those of a run of {} epochs, up \
                  to here they were those of one of {}\n",
                 session.config.epochs, begun.epochs
@@ -181,6 +186,7 @@ impl Session {
             version: env!("CARGO_PKG_VERSION"),
             config: &self.config,
             policy: &self.policy,
+            no_doctor: self.config.no_doctor,
             device_used: trainer.device(),
             visible: trainer.dataset().train.rows.layout().units,
             data_sha256: &self.data,
@@ -195,17 +201,17 @@ impl Session {
     }
 
     /// Brings a trainer that is at the beginning to the last checkpoint, and the folder with it.
-    fn go_back(&mut self, trainer: &mut Trainer) -> Result<()> {
+    fn go_back(&mut self, trainer: &mut Trainer, display: &Display) -> Result<()> {
         let done = self.folder.epochs_done()?;
         let newest = self.checkpoints.newest(|state: &State| match state.position.epoch {
             epoch if epoch <= done => Ok(()),
             epoch => Err(format!("it is of epoch {epoch}, and metrics.jsonl has {done} epochs")),
         });
-        newest.broken.iter().for_each(|broken| print(&format!("{broken}\n")));
+        newest.broken.iter().for_each(|broken| display.say(&format!("{broken}\n")));
         match newest.found {
             Some((path, state)) => {
                 trainer.restore(&state)?;
-                print(&format!(
+                display.say(&format!(
                     "going on from {}: {} of {} epochs, {} steps\n",
                     path.display(),
                     trainer.epochs_done(),
@@ -213,7 +219,7 @@ impl Session {
                     trainer.steps_done()
                 ));
             }
-            None => print(&format!(
+            None => display.say(&format!(
                 "{}: there is no checkpoint to go on from, so the run begins again\n",
                 self.folder.path().display()
             )),
@@ -245,25 +251,25 @@ impl Session {
     }
 
     /// The same run on a device that is opened again, or on the native path, after the device failed.
-    pub fn recover(&mut self, error: Error) -> Result<Trainer> {
+    pub fn recover(&mut self, error: Error, display: &Display) -> Result<Trainer> {
         let here = self.checkpoints.last();
         let on_loss = self.policy.on_device_loss;
         let mut error = error;
         if on_loss != OnDeviceLoss::Stop && self.retried.as_ref() != Some(&here) {
             self.retried = Some(here);
-            print(&format!("{error}\nopening the device again\n"));
-            match self.open().and_then(|mut trainer| self.go_back(&mut trainer).map(|()| trainer)) {
+            display.say(&format!("{error}\nopening the device again\n"));
+            match self.open().and_then(|mut trainer| self.go_back(&mut trainer, display).map(|()| trainer)) {
                 Ok(trainer) => return Ok(trainer),
                 Err(again) => error = again,
             }
         }
         if on_loss == OnDeviceLoss::Cpu && self.config.device != DeviceChoice::Cpu {
-            print(&format!(
+            display.say(&format!(
                 "{error}\ngoing on on the native path, where numbers are rounded in other ways\n"
             ));
             self.config.device = DeviceChoice::Cpu;
             let mut trainer = self.open()?;
-            self.go_back(&mut trainer)?;
+            self.go_back(&mut trainer, display)?;
             self.write_config(&trainer)?;
             return Ok(trainer);
         }
@@ -272,11 +278,13 @@ impl Session {
 
     /// An error, with what is left of the run and how to go on.
     pub fn stopped(&mut self, cause: Error) -> Error {
+        // The error says as much, if these cannot be written.
         if let Error::Diverged { epoch, .. } = cause {
-            // The error says as much, if this cannot be written.
-            let _ =
-                self.folder.add_metrics(&serde_json::json!({ "epoch": epoch, "findings": self.findings }));
+            let error = cause.to_string();
+            let line = serde_json::json!({ "epoch": epoch, "findings": self.findings, "error": error });
+            let _ = self.folder.add_metrics(&line);
         }
+        let _ = self.report.write();
         let run = self.folder.path().display();
         let last = self.checkpoints.last();
         let advice = match (&cause, last) {

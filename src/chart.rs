@@ -1,0 +1,353 @@
+//! Charts as SVG: the one place that knows how curves, their brackets, marks and histograms look.
+//!
+//! A chart is described ([`Chart`]) and then drawn ([`svg`]), for a file of its own or for the report's page, whose style
+//! sheet finds the colours by their names and gives them others in the dark.
+
+mod histogram;
+mod ticks;
+
+use std::{fmt::Display, ops::Range};
+
+use plotters::{
+    coord::{
+        Shift,
+        ranged1d::{DefaultFormatting, KeyPointHint},
+        types::RangedCoordf64,
+    },
+    prelude::*,
+};
+
+pub(crate) use histogram::histogram;
+pub(crate) use ticks::number;
+use ticks::{Ticks, ticks};
+
+/// The colours of curves: apart from each other also for who sees fewer of them (after Okabe and Ito 2008).
+pub(crate) const PALETTE: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 140, 104),
+    RGBColor(196, 78, 146),
+    RGBColor(138, 118, 0),
+    RGBColor(58, 148, 205),
+    RGBColor(118, 84, 172),
+    RGBColor(102, 102, 102),
+];
+/// Letters and axes, lines behind the curves, and marks.
+pub(crate) const INK: RGBColor = RGBColor(68, 68, 68);
+pub(crate) const GRID: RGBColor = RGBColor(221, 221, 221);
+pub(crate) const MARK: RGBColor = RGBColor(187, 0, 51);
+
+/// Curves of more points than this are thinned, keeping the lowest and the highest of each part.
+const MOST_POINTS: usize = 800;
+/// Curves of at most so many points show each.
+const DOTS: usize = 40;
+
+/// A colour as it stands in the SVG.
+pub(crate) fn hex(RGBColor(red, green, blue): RGBColor) -> String {
+    format!("#{red:02X}{green:02X}{blue:02X}")
+}
+
+/// How numbers lie on an axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Scale {
+    #[default]
+    Linear,
+    /// In equal ratios; marked in powers of this.
+    Logarithmic(f64),
+}
+
+impl Scale {
+    fn place(self, value: f64) -> f64 {
+        if self == Self::Linear { value } else { value.ln() }
+    }
+}
+
+/// An axis: what it says, and how.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Axis {
+    pub name: String,
+    pub scale: Scale,
+    /// Whether there is nothing between whole numbers, as between epochs.
+    pub whole: bool,
+    /// The range; where there is none, that of the curves and a little more.
+    pub range: Option<Range<f64>>,
+}
+
+/// A curve.
+#[derive(Clone, Debug)]
+pub(crate) struct Curve {
+    pub name: String,
+    pub color: RGBColor,
+    pub points: Vec<(f64, f64)>,
+    /// Where the truth lies: low and high at each place.
+    pub bracket: Vec<(f64, f64, f64)>,
+    pub dashed: bool,
+}
+
+impl Curve {
+    pub fn new(name: impl Into<String>, color: RGBColor, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), color, points, bracket: Vec::new(), dashed: false }
+    }
+}
+
+/// A chart to be drawn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chart {
+    pub title: String,
+    pub x: Axis,
+    pub y: Axis,
+    pub curves: Vec<Curve>,
+    /// From where to where, and how high.
+    pub bars: Vec<(Range<f64>, f64)>,
+    /// Places on the x axis, and what is written there.
+    pub marks: Vec<(f64, String)>,
+    /// Where the names of the curves stand, if they do.
+    pub legend: Option<SeriesLabelPosition>,
+}
+
+type Drawn = Result<(), String>;
+type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Marked, Marked>>;
+
+/// A range that is marked in certain places.
+struct Marked {
+    range: RangedCoordf64,
+    places: Vec<f64>,
+}
+
+impl Ranged for Marked {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        self.range.map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.places.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.range.range()
+    }
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
+
+/// Charts below each other, as an SVG image of so many pixels, enlarged by a factor. `paper` is what they are drawn on.
+///
+/// # Errors
+/// What the plotting library says.
+pub(crate) fn svg(
+    (width, height): (u32, u32),
+    zoom: u32,
+    paper: Option<RGBColor>,
+    charts: &[Chart],
+) -> Result<String, String> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, (width * zoom, height * zoom)).into_drawing_area();
+        if let Some(paper) = paper {
+            area.fill(&paper).map_err(text)?;
+        }
+        for (part, chart) in area.split_evenly((charts.len().max(1), 1)).iter().zip(charts) {
+            chart.draw(part, zoom)?;
+        }
+        area.present().map_err(text)?;
+    }
+    Ok(svg)
+}
+
+impl Chart {
+    /// All places of curves, brackets and bars along one axis; not those that are no numbers, or have no logarithm.
+    fn extent(&self) -> (Range<f64>, Range<f64>) {
+        let (mut xs, mut ys) = (Vec::new(), Vec::new());
+        for curve in &self.curves {
+            xs.extend(curve.points.iter().map(|point| point.0));
+            ys.extend(curve.points.iter().map(|point| point.1));
+            ys.extend(curve.bracket.iter().flat_map(|&(_, low, high)| [low, high]));
+        }
+        for (range, height) in &self.bars {
+            xs.extend([range.start, range.end]);
+            ys.extend([0.0, *height]);
+        }
+        (self.x.fit(xs), self.y.fit(ys))
+    }
+
+    fn draw(&self, area: &DrawingArea<SVGBackend, Shift>, zoom: u32) -> Drawn {
+        let (x, y) = self.extent();
+        let (x_ticks, y_ticks) = (ticks(&self.x, &x, 8), ticks(&self.y, &y, 5));
+        let along = |axis: &Axis, range: Range<f64>, ticks: &Ticks| {
+            let places = ticks.values.iter().map(|&value| axis.scale.place(value)).collect();
+            let range = axis.scale.place(range.start)..axis.scale.place(range.end);
+            Marked { range: range.into(), places }
+        };
+        let font = |size: u32| ("sans-serif", size * zoom).into_font().color(&INK);
+        // As wide as the longest number beside it.
+        let longest = y_ticks.labels.iter().map(|label| label.chars().count()).max().unwrap_or(0) as u32;
+        let named = |axis: &Axis, room: u32| if axis.name.is_empty() { 0 } else { room };
+        let mut builder = ChartBuilder::on(area);
+        if !self.title.is_empty() {
+            builder.caption(&self.title, font(15));
+        }
+        let mut plane = builder
+            .margin(6 * zoom)
+            .margin_right(14 * zoom)
+            .x_label_area_size((22 + named(&self.x, 16)) * zoom)
+            .y_label_area_size((14 + 7 * longest + named(&self.y, 18)) * zoom)
+            .build_cartesian_2d(along(&self.x, x, &x_ticks), along(&self.y, y.clone(), &y_ticks))
+            .map_err(text)?;
+        let (of_x, of_y) =
+            (|at: &f64| x_ticks.label(self.x.scale, *at), |at: &f64| y_ticks.label(self.y.scale, *at));
+        let mut mesh = plane.configure_mesh();
+        mesh.light_line_style(TRANSPARENT)
+            .bold_line_style(GRID.stroke_width(zoom))
+            .axis_style(INK.mix(0.6).stroke_width(zoom))
+            .label_style(font(13))
+            .axis_desc_style(font(13))
+            .set_all_tick_mark_size(3 * zoom)
+            .disable_x_mesh()
+            .x_label_formatter(&of_x)
+            .y_label_formatter(&of_y);
+        if !self.x.name.is_empty() {
+            mesh.x_desc(&self.x.name);
+        }
+        if !self.y.name.is_empty() {
+            mesh.y_desc(&self.y.name);
+        }
+        mesh.draw().map_err(text)?;
+        let bars = self.bars.iter().map(|(range, height)| {
+            let [left, right] = [range.start, range.end].map(|at| self.x.scale.place(at));
+            Rectangle::new([(left, 0.0), (right, *height)], PALETTE[0].mix(0.7).filled())
+        });
+        plane.draw_series(bars).map_err(text)?;
+        let (bottom, top) = (self.y.scale.place(y.start), self.y.scale.place(y.end));
+        for (at, label) in &self.marks {
+            let at = self.x.scale.place(*at);
+            let line = [(at, bottom), (at, top)];
+            let style = MARK.mix(0.7).stroke_width(zoom);
+            plane.draw_series(DashedLineSeries::new(line, 3 * zoom, 3 * zoom, style)).map_err(text)?;
+            let (beside, words) = ((3 * zoom as i32, 0), label.clone());
+            let label = EmptyElement::at((at, top)) + Text::new(words, beside, font(12).color(&MARK));
+            plane.draw_series([label]).map_err(text)?;
+        }
+        self.curves.iter().try_for_each(|curve| self.curve(&mut plane, curve, zoom))?;
+        if let Some(position) = &self.legend {
+            plane
+                .configure_series_labels()
+                .position(position.clone())
+                .background_style(WHITE.mix(0.8))
+                .border_style(INK.mix(0.3))
+                .label_font(font(12))
+                .draw()
+                .map_err(text)?;
+        }
+        Ok(())
+    }
+
+    fn curve(&self, plane: &mut Plane, curve: &Curve, zoom: u32) -> Drawn {
+        let place = |(x, y): (f64, f64)| (self.x.scale.place(x), self.y.scale.place(y));
+        let finite = |(x, y): &(f64, f64)| x.is_finite() && y.is_finite();
+        let sides = |high: bool| {
+            let side = move |&(x, low, top): &(f64, f64, f64)| place((x, if high { top } else { low }));
+            curve.bracket.iter().map(side).filter(finite).collect::<Vec<_>>()
+        };
+        let (low, high) = (sides(false), sides(true));
+        if low.len() <= DOTS {
+            let lines = low.iter().zip(&high).map(|(&low, &high)| {
+                PathElement::new([low, high], curve.color.mix(0.6).stroke_width(2 * zoom))
+            });
+            plane.draw_series(lines).map_err(text)?;
+        }
+        let around: Vec<_> = low.into_iter().chain(high.into_iter().rev()).collect();
+        if !around.is_empty() {
+            plane.draw_series([Polygon::new(around, curve.color.mix(0.18).filled())]).map_err(text)?;
+        }
+
+        let points: Vec<_> = curve.points.iter().copied().map(place).filter(finite).collect();
+        let points = thinned(&points);
+        let style = curve.color.stroke_width(2 * zoom);
+        let key = move |(x, y): (i32, i32)| PathElement::new([(x, y), (x + 16, y)], style);
+        if curve.dashed {
+            let line = DashedLineSeries::new(points.iter().copied(), 5 * zoom, 4 * zoom, style);
+            plane.draw_series(line).map_err(text)?.label(&curve.name).legend(key);
+        } else {
+            let line = LineSeries::new(points.iter().copied(), style);
+            plane.draw_series(line).map_err(text)?.label(&curve.name).legend(key);
+        }
+        if points.len() <= DOTS {
+            let dots = points.iter().map(|&at| Circle::new(at, 5 * zoom / 2, curve.color.filled()));
+            plane.draw_series(dots).map_err(text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Axis {
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// The range that shows all these values.
+    fn fit(&self, values: Vec<f64>) -> Range<f64> {
+        if let Some(range) = &self.range {
+            return range.clone();
+        }
+        let values: Vec<f64> =
+            values.into_iter().map(|value| self.scale.place(value)).filter(|at| at.is_finite()).collect();
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+        let margin = (0.06 * (high - low)).max(1e-6 * high.abs()).max(1e-9);
+        match self.scale {
+            Scale::Linear => low - margin..high + margin,
+            Scale::Logarithmic(_) => (low - margin).exp()..(high + margin).exp(),
+        }
+    }
+}
+
+/// Fewer points that look the same: the lowest and the highest of each part.
+fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    if points.len() <= MOST_POINTS {
+        return points.to_vec();
+    }
+    let part = (2 * points.len()).div_ceil(MOST_POINTS);
+    let mut some = Vec::new();
+    for part in points.chunks(part) {
+        let by_height = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
+        let mut ends: Vec<_> =
+            part.iter().min_by(by_height).into_iter().chain(part.iter().max_by(by_height)).copied().collect();
+        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+        some.extend(ends);
+    }
+    some
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinned_curves_keep_what_stands_out() {
+        let mut points: Vec<_> = (0..10_000).map(|x| (f64::from(x), 1.0)).collect();
+        (points[3].1, points[9_998].1) = (-7.0, 9.0);
+        let some = thinned(&points);
+        assert!(some.len() <= MOST_POINTS && some.is_sorted_by(|a, b| a.0 <= b.0), "{}", some.len());
+        assert!(some.contains(&(3.0, -7.0)) && some.contains(&(9_998.0, 9.0)));
+    }
+
+    #[test]
+    fn odd_curves_are_drawn_too() {
+        for points in [vec![], vec![(1.0, f64::NAN)], vec![(1.0, 3.0)], vec![(1.0, 1e300), (2.0, -1e300)]] {
+            for scale in [Scale::Linear, Scale::Logarithmic(10.0)] {
+                let bracket = points.iter().map(|&(x, y)| (x, y, y)).collect();
+                let curve = Curve { bracket, ..Curve::new("a < b", PALETTE[0], points.clone()) };
+                let y = Axis { scale, ..Axis::new("y & z") };
+                let chart = Chart { y, curves: vec![curve], ..Chart::default() };
+                let drawn = svg((300, 200), 2, Some(WHITE), &[chart]).unwrap();
+                assert!(drawn.contains("y &amp; z") && drawn.len() < 20_000, "{points:?}: {}", drawn.len());
+            }
+        }
+    }
+}

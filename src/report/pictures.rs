@@ -1,0 +1,196 @@
+//! The pictures of a run through its epochs, small enough to be many.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use image::GrayImage;
+
+use super::record::Record;
+use crate::{
+    data::ImageSize,
+    error::{Error, Result},
+    picture::{mosaic, tiles},
+};
+
+/// Epochs that are shown, at most, of all runs together.
+const MOST_EPOCHS: usize = 30;
+/// Tiles beside each other, and in all.
+const COLUMNS: usize = 10;
+const MOST_TILES: usize = 100;
+/// A tile's longer side, at least.
+const SMALLEST_TILE: usize = 16;
+/// Pixels of all pictures of one kind: two are a byte before they are compressed, which makes a page of 3 MB at most.
+const MOST_PIXELS: usize = 1_400_000;
+
+/// What pictures show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The hidden units' weights.
+    Filters,
+    /// Cases above their reconstructions.
+    Reconstructions,
+    /// Where chains are.
+    Chains,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Filters, Self::Reconstructions, Self::Chains];
+
+    /// The folder of its pictures.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Filters => "filters",
+            Self::Reconstructions => "reconstructions",
+            Self::Chains => "chains",
+        }
+    }
+}
+
+/// Pictures of one kind, by their epochs.
+pub struct Series {
+    pub kind: Kind,
+    /// The epoch, the image's width and height in pixels, and the image as a URI.
+    pub pictures: Vec<(usize, (u32, u32), String)>,
+    /// How many tiles are shown.
+    pub tiles: usize,
+}
+
+/// The pictures of one kind in a run's folder, beside those of so many runs; what was wrong is added to `remarks`.
+///
+/// # Errors
+/// [`Error::Read`] if the folder is there but cannot be read.
+pub fn series(record: &Record, kind: Kind, runs: usize, remarks: &mut Vec<String>) -> Result<Option<Series>> {
+    let found = found(record, kind)?;
+    let missing = record.epochs.iter().filter(|epoch| !found.contains_key(&epoch.epoch)).count();
+    if missing > 0 && kind != Kind::Chains {
+        let name = kind.folder();
+        remarks.push(format!("{name}/ has no picture of {missing} of {} epochs", record.epochs.len()));
+    }
+    let chosen = spread(found.len(), (MOST_EPOCHS / runs).max(2));
+    let all: Vec<_> = found.into_iter().collect();
+    let image = image_of(record);
+    let hidden = record.option("hidden").parse().unwrap_or(usize::MAX);
+    let zoom = SMALLEST_TILE.div_ceil(image.0.max(image.1));
+    let tile = (image.0 * zoom + 1) * (image.1 * zoom + 1);
+    let most = MOST_PIXELS / runs / chosen.len().max(1) / tile;
+    // Whole rows, where there is room for more than one.
+    let most = if most > COLUMNS { most / COLUMNS * COLUMNS } else { most };
+    let mut series = Series { kind, pictures: Vec::new(), tiles: 0 };
+    for (epoch, path) in chosen.into_iter().map(|at| &all[at]) {
+        let picture = match image::open(path) {
+            Ok(picture) => picture.into_luma8(),
+            Err(error) => {
+                remarks.push(format!("{} was left out: {error}", path.display()));
+                continue;
+            }
+        };
+        let Some((tiles, columns)) = tiles(&picture, image) else {
+            remarks.push(format!("{} was left out: it is not as large as train makes it", path.display()));
+            continue;
+        };
+        let drawn = if kind == Kind::Filters { tiles.len().min(hidden) } else { tiles.len() };
+        let (some, across) = order(kind, drawn, columns, most.clamp(1, MOST_TILES));
+        series.tiles = some.len();
+        let some: Vec<&GrayImage> = some.into_iter().map(|at| &tiles[at]).collect();
+        let small = mosaic(&some, across, zoom);
+        series.pictures.push((*epoch, small.dimensions(), uri(&small)));
+    }
+    Ok((!series.pictures.is_empty()).then_some(series))
+}
+
+/// Height and width of a case as an image, as the run had them.
+fn image_of(record: &Record) -> (usize, usize) {
+    let visible = record.option("visible").parse().unwrap_or(1);
+    let ImageSize(height, width) = record.option("image").parse().unwrap_or(ImageSize::guess(visible));
+    (height.max(1), width.max(1))
+}
+
+/// Which tiles are shown, in rows of how many: the first `most`, but that a case stays above its reconstruction.
+fn order(kind: Kind, tiles: usize, columns: usize, most: usize) -> (Vec<usize>, usize) {
+    if kind != Kind::Reconstructions {
+        return ((0..tiles.min(most)).collect(), COLUMNS);
+    }
+    // In the picture, rows of cases take turns with rows of reconstructions.
+    let pairs = (tiles / 2).min((most / 2).max(1)).min(2 * COLUMNS);
+    let across = pairs / pairs.div_ceil(COLUMNS).max(1);
+    let cases = |row: usize| {
+        (row * across..(row + 1) * across).map(|case| case / columns * 2 * columns + case % columns)
+    };
+    let rows = pairs / across.max(1);
+    let shown = (0..rows).flat_map(|row| cases(row).chain(cases(row).map(|case| case + columns)));
+    (shown.collect(), across)
+}
+
+/// `KIND/epoch-0001.png` and so on, by their epochs.
+fn found(record: &Record, kind: Kind) -> Result<BTreeMap<usize, PathBuf>> {
+    let folder = record.folder.join(kind.folder());
+    if !folder.is_dir() {
+        return Ok(BTreeMap::new());
+    }
+    let entries = fs::read_dir(&folder).map_err(Error::read(&folder))?;
+    let epoch = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?;
+        Some((name.strip_prefix("epoch-")?.strip_suffix(".png")?.parse().ok()?, path))
+    };
+    Ok(entries.filter_map(|entry| epoch(entry.ok()?.path())).collect())
+}
+
+/// At most `most` of `count` places, evenly spread, the first and the last among them.
+pub fn spread(count: usize, most: usize) -> Vec<usize> {
+    let shown = count.min(most);
+    (0..shown).map(|at| if shown == 1 { count - 1 } else { at * (count - 1) / (shown - 1) }).collect()
+}
+
+/// A PNG of sixteen greys, which is half of one of 256, as a URI.
+fn uri(picture: &GrayImage) -> String {
+    let (width, height) = picture.dimensions();
+    let rows = picture.as_raw().chunks(width.max(1) as usize);
+    let sixteenth = |grey: Option<&u8>| grey.map_or(0, |&grey| ((u16::from(grey) * 15 + 127) / 255) as u8);
+    let packed: Vec<u8> = rows
+        .flat_map(|row| row.chunks(2).map(|pair| sixteenth(pair.first()) << 4 | sixteenth(pair.get(1))))
+        .collect();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Four);
+    encoder.set_compression(png::Compression::High);
+    // Neighbouring pixels share bytes, so that filters find nothing.
+    encoder.set_filter(png::Filter::NoFilter);
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&packed));
+    debug_assert!(written.is_ok(), "memory takes everything, and the sizes are right: {written:?}");
+    format!("data:image/png;base64,{}", STANDARD.encode(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use image::Luma;
+
+    use super::*;
+    use crate::picture::reconstructions;
+
+    #[test]
+    fn the_first_and_the_last_are_always_among_those_chosen() {
+        assert_eq!((spread(3, 30), spread(5, 1), spread(0, 30)), (vec![0, 1, 2], vec![4], vec![]));
+        let some = spread(500, 30);
+        assert!(some.len() == 30 && some[0] == 0 && some[29] == 499 && some.is_sorted());
+    }
+
+    #[test]
+    fn cases_stay_above_their_reconstructions() {
+        // 23 cases are two rows of 20; case c is drawn in the grey c, its reconstruction in 200 + c.
+        let grey = |at: usize, base: usize| (0..23 * 9).map(move |x| (x / 9 * at + base) as f32 / 255.0);
+        let picture =
+            reconstructions(&grey(1, 0).collect::<Vec<_>>(), &grey(1, 200).collect::<Vec<_>>(), (3, 3));
+        let (tiles, columns) = tiles(&picture, (3, 3)).unwrap();
+        assert_eq!((tiles.len(), columns), (80, 20));
+        let (shown, across) = order(Kind::Reconstructions, tiles.len(), columns, 1000);
+        let shown: Vec<&GrayImage> = shown.into_iter().map(|at| &tiles[at]).collect();
+        let mosaic = mosaic(&shown, across, 2);
+        let at = |row: u32, column: u32| *mosaic.get_pixel(column * 7 + 1, row * 7 + 1);
+        assert_eq!(
+            [at(0, 3), at(1, 3), at(2, 9), at(3, 9)],
+            [Luma([3]), Luma([203]), Luma([19]), Luma([219])]
+        );
+    }
+}

@@ -1,0 +1,242 @@
+//! What a run's folder says about the run.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::command;
+use crate::{
+    data::file,
+    error::{Error, Result, usage},
+};
+
+/// What a figure lies between, where it is no more than that.
+pub(super) type Bracket = Option<(f64, f64)>;
+
+/// An epoch, as a line of `metrics.jsonl` has it. What is missing is unknown.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Epoch {
+    pub epoch: usize,
+    pub reconstruction_error: Option<f64>,
+    pub training_reconstruction_error: Option<f64>,
+    pub seconds: Option<f64>,
+    pub samples_per_second: Option<f64>,
+    pub swaps: Option<Moves>,
+    pub eval: Option<Eval>,
+    pub findings: Vec<Found>,
+    /// Why the run ended here, if it failed.
+    pub error: Option<String>,
+}
+
+/// How well replicas moved.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Moves {
+    pub acceptance: Vec<f64>,
+    pub round_trips: Option<u64>,
+}
+
+/// What a look at the model found.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Eval {
+    pub log_z_method: String,
+    pub reliable: Option<bool>,
+    pub train_log_likelihood: Option<f64>,
+    pub train_log_likelihood_low: Option<f64>,
+    pub train_log_likelihood_high: Option<f64>,
+    pub test_log_likelihood: Option<f64>,
+    pub test_log_likelihood_low: Option<f64>,
+    pub test_log_likelihood_high: Option<f64>,
+    pub free_energy_gap: Option<f64>,
+    pub pseudo_log_likelihood_per_unit: Option<f64>,
+}
+
+impl Eval {
+    /// Of the test cases, where there are any, else of the training cases: which, the mean, and its bracket.
+    pub fn held_out(&self) -> Option<(&'static str, f64, Bracket)> {
+        let of = |name, mean: Option<f64>, low: Option<f64>, high: Option<f64>| {
+            mean.map(|mean| (name, mean, low.zip(high).filter(|_| self.log_z_method != "enumeration")))
+        };
+        of("test", self.test_log_likelihood, self.test_log_likelihood_low, self.test_log_likelihood_high)
+            .or_else(|| {
+                of(
+                    "training",
+                    self.train_log_likelihood,
+                    self.train_log_likelihood_low,
+                    self.train_log_likelihood_high,
+                )
+            })
+    }
+}
+
+/// What the doctor found.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Found {
+    pub severity: String,
+    pub name: String,
+    pub seen: String,
+    pub why: String,
+    pub fix: String,
+}
+
+/// A run, as its folder has it.
+pub struct Record {
+    pub(super) folder: PathBuf,
+    /// `config.json`.
+    pub(super) config: Map<String, Value>,
+    /// In order, each once.
+    pub(super) epochs: Vec<Epoch>,
+    /// What was found in which epoch, in order.
+    pub(super) findings: Vec<(usize, Found)>,
+    /// Why the run failed, if it did.
+    pub(super) error: Option<String>,
+    /// What is not as it should be in the folder.
+    pub(super) remarks: Vec<String>,
+}
+
+impl Record {
+    /// Reads a run's folder. Lines of `metrics.jsonl` that are no epochs, as the last may be where a run was interrupted,
+    /// are left out, and the report says so.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is none, [`Error::Data`] if its `config.json` is broken, [`Error::Read`].
+    pub fn read(folder: &Path) -> Result<Self> {
+        let expected = "expected a run's folder, as rbm-gpu train writes it";
+        let path = folder.join("config.json");
+        if !folder.is_dir() {
+            let found = if folder.exists() { "a file" } else { "nothing there" };
+            return usage!("{}: {expected}, found {found}", folder.display());
+        }
+        if !path.is_file() {
+            return usage!("{}: {expected}, found a folder without config.json", folder.display());
+        }
+        let text = file::read_whole(&path)?;
+        let config = serde_json::from_slice(&text).map_err(|error| {
+            Error::Data(format!("{}: expected the options of a run: {error}", path.display()))
+        })?;
+        let mut record = Self {
+            folder: folder.into(),
+            config,
+            epochs: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+            remarks: Vec::new(),
+        };
+        let path = folder.join("metrics.jsonl");
+        match file::read_whole(&path) {
+            Ok(bytes) => record.lines(&bytes),
+            Err(_) if !path.exists() => record.remarks.push("metrics.jsonl is missing: no figures".into()),
+            Err(error) => return Err(error),
+        }
+        Ok(record)
+    }
+
+    /// The lines of `metrics.jsonl`. Of an epoch that was done again, after a run was taken up, the last counts.
+    fn lines(&mut self, bytes: &[u8]) {
+        let mut epochs = BTreeMap::new();
+        let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
+            match serde_json::from_slice::<Epoch>(line) {
+                Ok(epoch) => {
+                    epochs.insert(epoch.epoch, epoch);
+                }
+                // Each line ends with a line feed, so what follows the last one was not written to its end.
+                Err(_) if at + 1 == lines.len() => self.remarks.push(
+                    "the last line of metrics.jsonl is torn and was left out: the run was interrupted as it wrote it".into(),
+                ),
+                Err(error) => {
+                    self.remarks.push(format!("line {} of metrics.jsonl was left out: {error}", at + 1));
+                }
+            }
+        }
+        for (number, mut epoch) in epochs {
+            self.findings
+                .extend(std::mem::take(&mut epoch.findings).into_iter().map(|found| (number, found)));
+            self.error = epoch.error.take();
+            if epoch.reconstruction_error.is_some() {
+                self.epochs.push(epoch);
+            }
+        }
+    }
+
+    /// The folder's own name.
+    pub(super) fn name(&self) -> String {
+        let whole = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        whole.file_name().map_or("run".into(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// An option as text; empty where there is none.
+    pub(super) fn option(&self, name: &str) -> String {
+        self.config.get(name).map_or(String::new(), command::text)
+    }
+
+    /// What the run computed on.
+    pub(super) fn device(&self) -> String {
+        let device = self.config.get("device_used").and_then(Value::as_object);
+        let part = |name: &str| device.and_then(|device| device.get(name)).and_then(Value::as_str);
+        match (part("name"), part("kind"), part("driver")) {
+            (Some(name), Some(kind), Some(driver)) => format!("{name} ({kind}, {driver})"),
+            _ => self.option("device"),
+        }
+    }
+
+    /// Epochs that the run was to have.
+    pub(super) fn planned(&self) -> Option<usize> {
+        self.config.get("epochs").and_then(Value::as_u64).map(|epochs| epochs as usize)
+    }
+
+    /// The estimator in short, as CD-1.
+    pub(super) fn estimator(&self) -> String {
+        format!("{}-{}", self.option("estimator").to_uppercase(), self.option("k"))
+    }
+
+    /// The last look at the model, and its epoch.
+    pub(super) fn last_eval(&self) -> Option<(usize, &Eval)> {
+        self.epochs.iter().rev().find_map(|epoch| epoch.eval.as_ref().map(|eval| (epoch.epoch, eval)))
+    }
+
+    /// Time spent learning.
+    pub(super) fn seconds(&self) -> f64 {
+        self.epochs.iter().filter_map(|epoch| epoch.seconds).sum()
+    }
+
+    /// The median of the epochs' samples a second.
+    pub(super) fn samples_per_second(&self) -> Option<f64> {
+        let mut rates: Vec<f64> = self.epochs.iter().filter_map(|epoch| epoch.samples_per_second).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.get(rates.len() / 2).copied()
+    }
+
+    /// The state of the run in a few words.
+    pub(super) fn state(&self) -> String {
+        let done = self.epochs.last().map_or(0, |epoch| epoch.epoch);
+        match (self.planned(), &self.error) {
+            (_, Some(_)) => format!("failed after {}", epochs(done)),
+            (Some(planned), None) if done < planned => format!("{done} of {} done", epochs(planned)),
+            _ => epochs(done),
+        }
+    }
+
+    /// How to go on with a run that is not done, if it is not going on.
+    pub(super) fn how_to_go_on(&self) -> Option<String> {
+        let done = self.epochs.last().map_or(0, |epoch| epoch.epoch);
+        if self.error.is_some() || done >= self.planned()? {
+            return None;
+        }
+        let run = self.folder.display().to_string();
+        shlex::try_join(["rbm-gpu", "train", "--resume", &run]).ok()
+    }
+}
+
+/// So many epochs, in words.
+pub(super) fn epochs(count: usize) -> String {
+    if count == 1 { "1 epoch".into() } else { format!("{count} epochs") }
+}
