@@ -20,6 +20,7 @@ mod source;
 mod summary;
 
 pub use rows::{Packing, RowLayout, Rows};
+pub(crate) use selection::spread_out;
 pub use selection::{DataOptions, ImageSize, Selection};
 pub use source::Source;
 pub use summary::Summary;
