@@ -29,7 +29,7 @@ use crate::{
     data::{DataOptions, Dataset, Packing, Rows},
     device::{self, Footprint},
     error::{Result, usage},
-    exact, model,
+    exact, memory, model,
     rbm::{Layer, Rbm, Shape},
 };
 
@@ -262,9 +262,16 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         Method::Enumeration => true,
         Method::Ais => false,
     };
+    // The pseudo-likelihood has e^W and e^−W, in 64 bits.
+    memory::check(
+        "e^W and e^−W",
+        memory::product(&[shape.visible, shape.hidden, 16]),
+        "choose a smaller model",
+    )?;
     let (chains, replicas) =
-        if exact { (0, 0) } else { (ais.chains, ais.chains as u64 * ais.replicas as u64) };
-    let footprint = Footprint::new(shape, PART.max(chains), 4 + replicas.div_ceil(PART as u64), 0);
+        if exact { (0, 0) } else { (ais.chains, (ais.chains as u64).saturating_mul(ais.replicas as u64)) };
+    let pairs = 4 + replicas.div_ceil(PART as u64);
+    let footprint = Footprint::new(shape, PART.max(chains), pairs, 0).of_model();
     let (_, mut backend) = device::open(&options.device, &footprint)?;
     backend.write_rbm(&rbm, &Rbm::zeros(shape));
     let mut evaluator = Evaluator::new(&mut *backend, shape, if exact { None } else { Some(ais) })?;

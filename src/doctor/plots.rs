@@ -104,9 +104,18 @@ impl Plots {
 }
 
 fn write(path: &Path, charts: &[Chart]) -> Result<()> {
-    let svg = chart::svg((820, 480), 1, Some(WHITE), charts)
+    let svg = drawn(charts)
         .map_err(|reason| Error::Usage(format!("{} could not be drawn: {reason}", path.display())))?;
     fs::write(path, svg).map_err(Error::write(path))
+}
+
+fn drawn(charts: &[Chart]) -> std::result::Result<String, String> {
+    chart::svg((820, 480), 1, Some(WHITE), charts)
+}
+
+/// The picture of a log.
+pub(crate) fn cost_svg(log: &Log, levels: Option<&Levels>) -> std::result::Result<String, String> {
+    drawn(costs(log, levels).as_slice())
 }
 
 /// The chart of a log; none where no cost is a number.
