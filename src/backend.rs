@@ -88,6 +88,9 @@ impl Params {
     pub const BITS: u32 = 4;
     /// Data rows hold 32-bit floating-point numbers.
     pub const FLOATS: u32 = 1024;
+    /// Nobody reads what the update makes of the weights' velocity before the next one, which has no momentum: what is
+    /// left there does not matter.
+    pub const FORGET: u32 = 2048;
     /// The update is centred at the offsets.
     pub const CENTRED: u32 = 8;
     /// The update is Adam's.
@@ -276,6 +279,12 @@ pub trait Backend: Send {
     fn gather(&mut self, params: &Params, data: Data, visible: Units);
     /// means = p(h=1|v) = σ(β(c + vW)); states = u < p with [`Params::SAMPLE`], else the means.
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units);
+    /// The same for two minibatches, such as the data and the chains: a device may do both in one pass over W.
+    fn sample_hidden_twice(&mut self, minibatches: [(&Params, Units, Units); 2]) {
+        for (params, visible, hidden) in minibatches {
+            self.sample_hidden(params, visible, hidden);
+        }
+    }
     /// means = p(v=1|h) = σ(β(b + hWᵀ)); states = u < p with [`Params::SAMPLE`], else the means.
     fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units);
     /// velocity = momentum·velocity + lr·(⟨v p(h|v)⟩ of `positive` − ⟨v p(h|v)⟩ of `negative` − decay·W − l1·sign W), and

@@ -3,6 +3,7 @@
 //! the GPU is.
 
 mod activation;
+mod centring;
 mod codes;
 mod lookup;
 mod math;
@@ -20,14 +21,15 @@ use rayon::prelude::*;
 use crate::{
     backend::{DeviceInfo, Params},
     data::{Packing, RowLayout},
-    host::{Fast, Host, HostKernels, Moments, Offsets, Phase, Uniforms},
+    host::{Fast, HalfStep, Host, HostKernels, Moments, Offsets, Phase, Uniforms},
     rbm::{Rbm, Shape},
     reference::{self, Reference},
 };
 use activation::{Activation, Finish};
+use centring::Shifts;
 use codes::Codes;
 use lookup::{Part, Term};
-use math::{dot, long_dot, squared_distance, sum_of_softplus};
+use math::{long_dot, squared_distance, sum_of_softplus};
 use matrix::{Matrix, product};
 use multiply_add::MultiplyAdd;
 use strips::Strips;
@@ -126,7 +128,7 @@ impl Cpu {
     /// The states of `input` × `factor`, handed to `finish` in parts.
     fn multiply(&mut self, rows: usize, input: &Units, factor: Matrix, finish: impl Fn(Part) + Sync) {
         if rows >= FEWEST && input.are_binary(rows) {
-            self.codes[0].pack(self.arch, input, rows, factor.columns);
+            self.codes[0].pack(self.arch, &[(input, rows)], factor.columns);
             lookup::sum(self.arch, &[Term { left: &self.codes[0], right: factor, scale: 1.0 }], finish);
             return;
         }
@@ -256,6 +258,23 @@ impl Descent<'_> {
             None => step(params, *decay, weights, velocity, gradient),
         }
     }
+
+    /// The same where there is no momentum, and nobody reads the velocity: a third of what would go through the caches.
+    #[inline(always)]
+    fn forgetful_step(&self, unit: usize, columns: &Range<usize>, weights: &mut [f32], gradient: &[f32]) {
+        let parts = weights.iter_mut().zip(gradient);
+        match self.offsets {
+            Some(offsets) => {
+                let (mu, visible) = (offsets.visible[unit], self.visible_gradient[unit]);
+                let columns =
+                    offsets.hidden[columns.clone()].iter().zip(&self.hidden_gradient[columns.clone()]);
+                for ((weight, gradient), (lambda, hidden)) in parts.zip(columns) {
+                    *weight += gradient - mu * hidden - visible * lambda - self.decay * *weight;
+                }
+            }
+            None => parts.for_each(|(weight, gradient)| *weight += gradient - self.decay * *weight),
+        }
+    }
 }
 
 impl HostKernels for Cpu {
@@ -314,6 +333,30 @@ impl HostKernels for Cpu {
         self.sample(params, visible, weights, &rbm.hidden_bias, uniforms, hidden);
     }
 
+    /// Where both are binary, one product has the rows of both: the sums of weights are made once.
+    fn sample_hidden_twice(&mut self, rbm: &Rbm, minibatches: [HalfStep<Units>; 2]) {
+        let rows = minibatches.each_ref().map(|half_step| half_step.params.rows as usize);
+        let mut visible = minibatches.iter().map(|half_step| half_step.visible).zip(rows);
+        if !visible.all(|(visible, rows)| rows >= FEWEST && visible.are_binary(rows)) {
+            for HalfStep { params, visible, uniforms, hidden } in minibatches {
+                self.sample_hidden(params, rbm, visible, uniforms, hidden);
+            }
+            return;
+        }
+        let (arch, Shape { visible: m, hidden: n }) = (self.arch, rbm.shape);
+        let [one, other] = minibatches;
+        self.codes[0].pack(arch, &[(one.visible, rows[0]), (other.visible, rows[1])], n);
+        let activations = [one, other].map(|HalfStep { params, uniforms, hidden, .. }| {
+            Activation::new(params, &rbm.hidden_bias, uniforms, hidden)
+        });
+        let term = Term { left: &self.codes[0], right: Matrix::new(&rbm.weights, m, n), scale: 1.0 };
+        lookup::sum(arch, &[term], |part| {
+            for (activation, part) in activations.iter().zip(part.split_at(rows[0])) {
+                arch.dispatch(Finish { activation, part });
+            }
+        });
+    }
+
     fn sample_visible(
         &mut self,
         params: &Params,
@@ -340,6 +383,7 @@ impl HostKernels for Cpu {
         let arch = self.arch;
         let decay = params.learning_rate * params.weight_decay;
         let plain = optimizer::is_plain(params);
+        let centred = params.has(Params::CENTRED);
         let rate = if plain { params.learning_rate } else { 1.0 };
         let phases =
             [(positive, 1.0), (negative, -1.0)].map(|(phase, sign)| (phase, sign * rate / phase.rows as f32));
@@ -358,7 +402,10 @@ impl HostKernels for Cpu {
             phases.iter().all(|(phase, _)| phase.rows >= FEWEST && phase.visible.are_binary(phase.rows));
         let states = (!binary).then(|| phases.map(|(phase, _)| phase.visible.states(phase.rows)));
         let codes = &mut self.codes;
-        let (visible_gradient, hidden_gradient) = rayon::join(
+        // ΔW is no more than this gradient, so its products need no second look at it.
+        let is_gradient = plain && params.momentum == 0.0 && decay == 0.0;
+        let forgets = params.has(Params::FORGET) && plain && (is_gradient || !centred);
+        let (visible_gradient, (hidden_gradient, shifts)) = rayon::join(
             || {
                 if let Some([positive, negative]) = &states {
                     let [(_, positive_scale), (_, negative_scale)] = phases;
@@ -374,13 +421,17 @@ impl HostKernels for Cpu {
                 }
                 gradient
             },
-            || unit_gradient(arch, [(hidden[0], phases[0].1), (hidden[1], phases[1].1)], n),
+            || {
+                let gradient = unit_gradient(arch, [(hidden[0], phases[0].1), (hidden[1], phases[1].1)], n);
+                let shifts = || Shifts::of_gradient(arch, phases, hidden, offsets);
+                (gradient, (centred && is_gradient).then(shifts))
+            },
         );
         let descent = Descent {
             params,
             gradient_only: !plain,
             decay,
-            offsets: params.has(Params::CENTRED).then_some(offsets),
+            offsets: centred.then_some(offsets),
             visible_gradient: &visible_gradient,
             hidden_gradient: &hidden_gradient,
         };
@@ -392,10 +443,13 @@ impl HostKernels for Cpu {
                 #[inline(always)]
                 || {
                     for (unit, gradient) in part.rows() {
-                        // SAFETY: the parts of a sum don't overlap.
-                        let (weights, velocity) = unsafe {
-                            (weights.row(unit, &part.columns), velocities.row(unit, &part.columns))
-                        };
+                        // SAFETY: the parts of a sum don't overlap; so for the velocity.
+                        let weights = unsafe { weights.row(unit, &part.columns) };
+                        if forgets {
+                            descent.forgetful_step(unit, &part.columns, weights, gradient);
+                            continue;
+                        }
+                        let velocity = unsafe { velocities.row(unit, &part.columns) };
                         descent.step(unit, &part.columns, weights, velocity, gradient);
                     }
                 },
@@ -437,34 +491,8 @@ impl HostKernels for Cpu {
                 optimizer::ascend(arch, params, velocity, rbm, moments);
             }
         }
-        if params.has(Params::CENTRED) {
-            // The centred model's biases stay where they are if its weights change: this one's don't.
-            let velocity = &velocity.weights;
-            rbm.visible_bias.par_iter_mut().zip(velocity.par_chunks(n)).with_min_len(64).for_each(
-                |(bias, row)| {
-                    *bias -= vectorize(
-                        arch,
-                        #[inline(always)]
-                        || dot(row, &offsets.hidden),
-                    );
-                },
-            );
-            const STRIP: usize = 64;
-            rbm.hidden_bias.par_chunks_mut(STRIP).enumerate().for_each(|(strip, bias)| {
-                vectorize(
-                    arch,
-                    #[inline(always)]
-                    || {
-                        let mut sums = [0.0; STRIP];
-                        for (row, mu) in velocity.chunks(n).zip(&offsets.visible) {
-                            for (sum, velocity) in sums.iter_mut().zip(&row[strip * STRIP..]) {
-                                *sum += velocity * mu;
-                            }
-                        }
-                        bias.iter_mut().zip(sums).for_each(|(bias, sum)| *bias -= sum);
-                    },
-                );
-            });
+        if centred {
+            shifts.unwrap_or_else(|| Shifts::of_weights(arch, &velocity.weights, offsets)).follow(rbm);
         }
     }
 

@@ -20,6 +20,7 @@ mod summary;
 
 pub(crate) use images::read_png;
 pub use rows::{Packing, RowLayout, Rows};
+pub(crate) use selection::spread_out;
 pub use selection::{DataOptions, ImageSize, Selection};
 pub use source::Source;
 pub use summary::Summary;

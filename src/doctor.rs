@@ -40,6 +40,7 @@ use crate::{
     config::DeviceChoice,
     data::{Dataset, Packing, Selection, Source},
     error::{Error, Result, usage},
+    exchange,
 };
 use data::{DataFigures, Values};
 use finding::sorted;
@@ -165,8 +166,11 @@ impl Examination {
         let figures = DataFigures::measure(values, labels);
         let levels = Levels::measure(values);
         let about = format!(
-            "{} training cases of {} values, {:.4} on average",
-            figures.cases, figures.units, figures.density
+            "{} training case{} of {} values, {:.4} on average",
+            figures.cases,
+            if figures.cases == 1 { "" } else { "s" },
+            figures.units,
+            figures.density
         );
         let findings = figures.findings(hidden);
         self.add("data", name.to_string(), about, json!({ "data": figures, "levels": levels }), findings);
@@ -178,7 +182,7 @@ impl Examination {
         let figures = LogFigures::measure(log);
         let very = very || levels.is_some_and(|levels| is_total_of(levels, &figures));
         let findings = figures.findings(levels.map(|levels| (levels, very)));
-        let about = format!("{} costs, called {:?}", figures.count, log.key);
+        let about = format!("{}, called {:?}", log::costs(figures.count), log.key);
         self.add("log", name.display().to_string(), about, json!(figures), findings);
         match &mut self.plots {
             Some(plots) => plots.costs(log, levels),
@@ -220,10 +224,10 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     let named = match source {
         None => None,
         Some(source) => {
-            let (dataset, unit) = load(&source, &options.selection)?;
-            let values = values(&dataset, options)?.times(unit);
+            let (dataset, usable) = load(&source, &options.selection)?;
+            let values = values(&dataset, options)?;
             levels = Some(examination.data(&source, &values, dataset.train.labels.as_deref(), None));
-            Some((source, dataset))
+            usable.then_some((source, dataset))
         }
     };
     for other in others {
@@ -249,16 +253,14 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     })
 }
 
-/// Data that are read although their values are not from 0 to 1 are divided by this, which loses nothing.
-const LARGE: f32 = (1_u64 << 40) as f32;
-
-/// The data set, and what its values were divided by so that they could be read: what is wrong with them is a finding.
-fn load(source: &Source, selection: &Selection) -> Result<(Dataset, f64)> {
+/// The data set, and whether it can be learnt from; if not because of its numbers, they are read as they are: what is
+/// wrong with them is a finding.
+fn load(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
     match selection.load(source) {
-        Ok(dataset) => Ok((dataset, 1.0)),
+        Ok(dataset) => Ok((dataset, true)),
         Err(error @ Error::Data(_)) if selection.divide_by.is_none() => {
-            let wide = Selection { divide_by: Some(LARGE), ..selection.clone() };
-            wide.load(source).map_or(Err(error), |dataset| Ok((dataset, LARGE.into())))
+            let any = Selection { any_numbers: true, ..selection.clone() };
+            any.load(source).map_or(Err(error), |dataset| Ok((dataset, false)))
         }
         Err(error) => Err(error),
     }
@@ -289,13 +291,12 @@ fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a
 
 /// What an argument is.
 fn kind(subject: &Path) -> Result<Kind> {
-    if subject.is_dir()
-        && ["config.json", "metrics.jsonl", run::MODEL].iter().any(|name| subject.join(name).is_file())
-    {
+    if run::FILES.iter().any(|name| subject.join(name).exists()) {
         return Ok(Kind::Run(subject.into()));
     }
     let extension = subject.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    if subject.is_file() && extension == "safetensors" {
+    let arrays = foreign::is_archive(subject) && exchange::parameters(subject).is_ok();
+    if subject.is_file() && (extension == "safetensors" || arrays) {
         return Ok(Kind::Model(subject.into()));
     }
     // A table is data unless its first line speaks of costs; every other file is read as a log.
@@ -309,11 +310,19 @@ fn kind(subject: &Path) -> Result<Kind> {
     let text = subject.to_string_lossy();
     let source: Source = text.parse()?;
     match &source {
+        Source::Path(path) if is_empty_folder(path) => usage!(
+            "{text}: expected a run's folder ({}), or one of images (as for train); found an empty folder",
+            run::FILES.join(", ")
+        ),
         Source::Path(path) if !path.exists() => usage!(
             "{text}: expected a data set (as for train), a run's folder, a model or a log; found nothing there"
         ),
         _ => Ok(Kind::Data(source)),
     }
+}
+
+fn is_empty_folder(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn read_log(path: &Path, key: Option<&str>) -> Result<log::Log> {

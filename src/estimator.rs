@@ -86,7 +86,7 @@ pub fn persistent_contrastive_divergence(
     let (data, driven) = phases.positive;
     let (visible, hidden) = phases.negative;
     // Nothing starts at the data: their hidden units need no states, only means.
-    backend.sample_hidden(&Params { flags: params.flags & !Params::FAST, ..params }, data, driven);
+    let of_data = Params { flags: params.flags & !Params::FAST, ..params };
     let chains = params.of_chains();
     for sweep in 0..k {
         let fantasy = match visible_states {
@@ -95,7 +95,15 @@ pub fn persistent_contrastive_divergence(
         };
         backend.sample_visible(&fantasy, hidden, visible);
         // The update takes the means, the next sweep takes the states.
-        backend.sample_hidden(&draws.next(chains, Layer::Hidden, Stream::Hidden, sweep), visible, hidden);
+        let up = draws.next(chains, Layer::Hidden, Stream::Hidden, sweep);
+        if sweep + 1 < k || params.has(Params::FAST) {
+            backend.sample_hidden(&up, visible, hidden);
+        } else {
+            backend.sample_hidden_twice([(&of_data, data, driven), (&up, visible, hidden)]);
+        }
+    }
+    if params.has(Params::FAST) {
+        backend.sample_hidden(&of_data, data, driven);
     }
 }
 

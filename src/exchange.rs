@@ -130,6 +130,19 @@ pub fn export(rbm: &Rbm, target: &Target, format: Format, names: Names) -> Resul
 /// # Errors
 /// [`Error::Model`] says what was expected and what was found; [`Error::Read`], [`Error::Data`].
 pub fn import(path: &Path) -> Result<Rbm> {
+    let rbm = parameters(path)?;
+    if let Some((tensor, index, value)) = rbm.non_finite() {
+        let reason = format!("expected finite numbers, found {tensor}[{index}] = {value}");
+        return Err(Error::Model { path: path.into(), reason });
+    }
+    Ok(rbm)
+}
+
+/// The same, whatever the numbers are.
+///
+/// # Errors
+/// Those of [`import`], but for numbers that are not finite.
+pub fn parameters(path: &Path) -> Result<Rbm> {
     let bad = |reason: String| Error::Model { path: path.into(), reason };
     let mut arrays = read(path)?;
     let has = |names: &Names| names.names().iter().all(|name| arrays.contains_key(*name));
@@ -158,14 +171,10 @@ pub fn import(path: &Path) -> Result<Rbm> {
     let (hidden_bias, visible_bias) = (bias(c, hidden)?, bias(b, visible)?);
     let values = weights.values.floats();
     let weights = if names.is_transposed() { transposed(&values, rows, columns) } else { values };
-    let rbm = Rbm { shape: Shape { visible, hidden }, weights, visible_bias, hidden_bias };
     if visible == 0 || hidden == 0 {
         return Err(bad(format!("expected at least one unit in each layer, found {visible} × {hidden}")));
     }
-    if let Some((tensor, index, value)) = rbm.non_finite() {
-        return Err(bad(format!("expected finite numbers, found {tensor}[{index}] = {value}")));
-    }
-    Ok(rbm)
+    Ok(Rbm { shape: Shape { visible, hidden }, weights, visible_bias, hidden_bias })
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, Array>> {

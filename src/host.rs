@@ -114,6 +114,18 @@ impl<U> Clone for Phase<'_, U> {
 
 impl<U> Copy for Phase<'_, U> {}
 
+/// What becomes hidden units.
+pub struct HalfStep<'a, U> {
+    /// Rows, temperature, and which draws.
+    pub params: &'a Params,
+    /// v, rows × visible units, in its states.
+    pub visible: &'a U,
+    /// Where random numbers come from.
+    pub uniforms: Uniforms<'a>,
+    /// What takes p(h|v) and the states.
+    pub hidden: &'a mut U,
+}
+
 /// What a centred update takes off the units.
 #[derive(Clone, Default)]
 pub struct Offsets {
@@ -176,6 +188,12 @@ pub trait HostKernels: Send {
         uniforms: Uniforms,
         hidden: &mut Self::Units,
     );
+    /// See [`Backend::sample_hidden_twice`].
+    fn sample_hidden_twice(&mut self, rbm: &Rbm, minibatches: [HalfStep<Self::Units>; 2]) {
+        for HalfStep { params, visible, uniforms, hidden } in minibatches {
+            self.sample_hidden(params, rbm, visible, uniforms, hidden);
+        }
+    }
     fn sample_visible(
         &mut self,
         params: &Params,
@@ -384,6 +402,23 @@ impl<K: HostKernels> Backend for Host<K> {
             let uniforms = Uniforms::of(params, &host.uniforms);
             let rbm = parameters(params, &host.rbm, &host.fast);
             host.kernels.sample_hidden(params, rbm, &host.units[visible.0], uniforms, out);
+        });
+    }
+
+    fn sample_hidden_twice(&mut self, [one, other]: [(&Params, Units, Units); 2]) {
+        assert_eq!(one.0.has(Params::FAST), other.0.has(Params::FAST), "two models for one product");
+        self.with_units(one.2, |host, first| {
+            host.with_units(other.2, |host, second| {
+                let half_steps =
+                    [(one, first), (other, second)].map(|((params, visible, _), hidden)| HalfStep {
+                        params,
+                        visible: &host.units[visible.0],
+                        uniforms: Uniforms::of(params, &host.uniforms),
+                        hidden,
+                    });
+                let rbm = parameters(one.0, &host.rbm, &host.fast);
+                host.kernels.sample_hidden_twice(rbm, half_steps);
+            });
         });
     }
 

@@ -146,7 +146,7 @@ impl Trainer {
         // Blocks that carry their rows have fewer uniforms, if any.
         let uniforms = schedule(config, &dataset.train.rows, shape, false, config.k.most()).block_uniforms();
         let replicas = if config.estimator == Estimator::Pt { config.temperatures as u64 } else { 0 };
-        let pairs_of_layers = 6 + replicas + if monitored.is_some() { 3 } else { 0 };
+        let pairs_of_layers = 6 + replicas + if monitored.is_some() { 4 } else { 0 };
         let footprint = Footprint::new(shape, rows, pairs_of_layers, uniforms);
         let footprint = if config.fast_weights.is_some() { footprint.with_fast_weights() } else { footprint };
         let footprint = if keeps_moments(config) { footprint.with_moments() } else { footprint };
@@ -411,7 +411,7 @@ impl Trainer {
 
     fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
         self.with_model(|trainer| {
-            let monitor = trainer.monitor.as_ref();
+            let monitor = trainer.monitor.as_mut();
             monitor.map(|monitor| monitor.look(&mut *trainer.backend, rbm)).transpose()
         })
     }
@@ -508,7 +508,8 @@ impl Trainer {
             flags: self.params.flags
                 | flag(centred, Params::CENTRED)
                 | flag(sparse, Params::SPARSE)
-                | flag(self.config.nesterov, Params::NESTEROV),
+                | flag(self.config.nesterov, Params::NESTEROV)
+                | flag(self.forgets(minibatch.step), Params::FORGET),
             ..self.params.minibatch(minibatch.first_row, minibatch.rows)
         };
         let averages = self.averages(minibatch.step).filter(|_| minibatch.step.is_multiple_of(AVERAGE_EVERY));
@@ -565,6 +566,18 @@ impl Trainer {
             self.backend.squared_error(&params, positive.0, negative.0, self.costs);
         }
         params
+    }
+
+    /// Whether the velocity that a step leaves is read by nobody: it is the next epoch that may have a momentum.
+    fn forgets(&self, step: u32) -> bool {
+        let config = &self.config;
+        let is_last = (step as usize + 1).is_multiple_of(self.steps_an_epoch);
+        config.momentum.at(self.epoch) == 0.0
+            && !is_last
+            && config.optimizer == Optimizer::Sgd
+            && !config.nesterov
+            && config.max_norm.is_none()
+            && config.fast_weights.is_none()
     }
 
     /// The first minibatch of an epoch, and every so many after it.

@@ -107,10 +107,44 @@ fn tables_are_data_or_logs_by_what_is_in_them() {
     assert_eq!((names(&report)[0], code), ("unscaled-columns", Some(1)), "{report}");
     assert!(report["findings"][0]["seen"].as_str().unwrap().contains("these are 1 of 4 columns"), "{report}");
 
+    // A label is the cause, and not that its column is unscaled.
+    let pixels =
+        |i: usize| (0..12).map(|b| format!("{},", (i * i + i * b + 5 * b * b) % 7 % 2)).collect::<String>();
+    let row = |i: usize| format!("{}{}\n", pixels(i), i % 10);
+    fs::write(folder.path().join("labelled.csv"), (0..90).map(row).collect::<String>()).unwrap();
+    let (report, _) = doctor(folder.path(), &["labelled.csv"]);
+    assert_eq!(names(&report)[0], "label-column", "{report}");
+    assert!(report["findings"][0]["fix"].as_str().unwrap().contains("--label-column 13 "), "{report}");
+    // What cannot be data is said by the doctor too.
+    for (name, values, finding, part) in [
+        ("signs", ["-1", "1", "1"], "values-outside-0-1", "(x + 1) / 2"),
+        ("standard", ["-1.2", "0.5", "1.7"], "values-outside-0-1", "Gaussian visible units"),
+        ("holes", ["0", "nan", "1"], "values-not-finite", "isfinite"),
+    ] {
+        let row = |i: usize| format!("{},{},{}\n", values[i % 3], values[i / 3 % 3], values[i / 9 % 3]);
+        let file = format!("{name}.csv");
+        fs::write(folder.path().join(&file), (0..27).map(row).collect::<String>()).unwrap();
+        let (report, code) = doctor(folder.path(), &[&file]);
+        assert_eq!((names(&report)[0], code), (finding, Some(1)), "{report}");
+        assert!(report["findings"][0]["fix"].as_str().unwrap().contains(part), "{report}");
+    }
+
     let lines: String = (0..40).map(|epoch| format!("{epoch},{}\n", 9.5 * 1.2_f64.powi(epoch))).collect();
     fs::write(folder.path().join("log.csv"), format!("epoch,loss\n{lines}")).unwrap();
     let (report, code) = doctor(folder.path(), &["log.csv"]);
     assert_eq!((names(&report), code), (vec!["cost-explodes"], Some(1)));
+    // scikit-learn's figure is to grow.
+    for (name, slope, healthy) in [("grows.txt", 3.0, true), ("falls.txt", -3.0, false)] {
+        let line = |i: u32| {
+            format!(
+                "[BernoulliRBM] Iteration {i}, pseudo-likelihood = {:.2}\n",
+                -150.0 + slope * f64::from(i)
+            )
+        };
+        fs::write(folder.path().join(name), (1..40).map(line).collect::<String>()).unwrap();
+        let (report, _) = doctor(folder.path(), &[name]);
+        assert_eq!(report["healthy"], healthy, "{report}");
+    }
 }
 
 /// A quick run on the native path.
@@ -140,6 +174,10 @@ fn a_healthy_run_has_nothing_worse_than_notes() {
         let bytes = fs::read(folder.path().join("plots").join(file)).unwrap();
         assert!(String::from_utf8_lossy(&bytes).starts_with(begins), "{file}");
     }
+    // The same model as scikit-learn's arrays.
+    assert!(rbm_gpu(folder.path(), &["export", "run", "-o", "model.npz"]).status.success());
+    let (arrays, _) = doctor(folder.path(), &["model.npz", "bars-and-stripes:4", "--device", "cpu"]);
+    assert_eq!(arrays["subjects"][1]["figures"]["model"], report["subjects"][3]["figures"]["model"]);
     let again = rbm_gpu(folder.path(), &["doctor", "run", "--plots", "plots"]);
     assert_eq!(again.status.code(), Some(2), "plots are never overwritten");
 }
@@ -161,6 +199,31 @@ fn what_is_found_during_a_run_is_said_once_and_kept() {
     assert!(!String::from_utf8_lossy(&output.stdout).contains("learning-rate"));
     let model = |run: &str| fs::read(folder.path().join(run).join("model.safetensors")).unwrap();
     assert!(model("sick") == model("alone"));
+}
+
+#[test]
+fn a_run_without_a_model_yet_is_looked_at_by_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), "run", &["--lr", "0.2", "--momentum", "0.8"]);
+    let run = folder.path().join("run");
+    fs::remove_file(run.join("model.safetensors")).unwrap();
+    let metrics = fs::read(run.join("metrics.jsonl")).unwrap();
+    fs::write(run.join("metrics.jsonl"), &metrics[..metrics.len() - 30]).unwrap();
+    let (report, code) = doctor(folder.path(), &["run", "--device", "cpu"]);
+    assert_eq!(code, Some(0), "{report}");
+    let model = &report["subjects"][3];
+    assert!(model["name"].as_str().unwrap().contains("checkpoints"), "{report}");
+    assert!(model["about"].as_str().unwrap().contains("looked at with bars-and-stripes:4"), "{report}");
+    assert!(report["subjects"][2]["about"].as_str().unwrap().ends_with("59 epochs"), "{report}");
+    // Nor is that needed; nor are epochs.
+    fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    fs::write(run.join("metrics.jsonl"), "").unwrap();
+    let (report, code) = doctor(folder.path(), &["run"]);
+    assert_eq!(code, Some(0), "{report}");
+    assert!(
+        report["subjects"][1]["about"].as_str().unwrap().contains("no model and no checkpoint"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -206,6 +269,21 @@ fn models_from_elsewhere_are_read() {
     assert_eq!((names(&report), code), (vec!["bias-moves-as-one"], Some(1)));
     let about = report["subjects"][0]["about"].as_str().unwrap();
     assert!(about.contains("3 visible and 5 hidden") && about.contains("as Wᵀ, rbm.v_bias as b"), "{about}");
+
+    let halves = |values: &[f32]| -> Vec<u8> {
+        values.iter().flat_map(|&x| half::f16::from_f32(x).to_le_bytes()).collect()
+    };
+    let arrays =
+        [vec![0.5, -1.0, 2.0, 0.25, 0.75, 1.0], vec![7.5, 7.5, 7.5], vec![0.5, -0.5]].map(|x| halves(&x));
+    let tensors = [("W", vec![2, 3]), ("bh", vec![3]), ("bv", vec![2])].into_iter().zip(&arrays).map(
+        |((name, shape), bytes)| {
+            (name, safetensors::tensor::TensorView::new(safetensors::Dtype::F16, shape, bytes).unwrap())
+        },
+    );
+    fs::write(folder.path().join("half.safetensors"), safetensors::serialize(tensors, None).unwrap())
+        .unwrap();
+    let (report, _) = doctor(folder.path(), &["half.safetensors"]);
+    assert!(report["findings"][0]["seen"].as_str().unwrap().contains("are 7.500000"), "{report}");
 
     write("broken.safetensors", vec![3, 5], [0.0, 1.0, f64::NAN, 0.5, 2.0]);
     let (report, _) = doctor(folder.path(), &["broken.safetensors"]);

@@ -367,6 +367,17 @@ fn changed(dataset: Dataset, scale: f32, change: impl Fn(usize, u8, Vec<u8>) -> 
     Dataset { image, train, test, validation: None, classes: dataset.classes }
 }
 
+/// Another number for each, which may be any.
+fn mapped(mut dataset: Dataset, change: impl Fn(usize, f32) -> f32) -> Dataset {
+    for cases in [Some(&mut dataset.train), dataset.test.as_mut()].into_iter().flatten() {
+        let units = cases.rows.layout().units;
+        let values = (0..cases.rows.len()).flat_map(|row| cases.rows.values(row).collect::<Vec<_>>());
+        let values: Vec<f32> = values.enumerate().map(|(at, x)| change(at, x)).collect();
+        cases.rows = Rows::from_values(units, &values);
+    }
+    dataset
+}
+
 /// A small and healthy run.
 fn small() -> TrainConfig {
     TrainConfig { device: DeviceChoice::Cpu, hidden: 24, batch: 20, epochs: 8, ..TrainConfig::default() }
@@ -483,6 +494,10 @@ fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
         ("inverted data", "inverted-data", changed(digits(), 1.0 / 255.0, invert)),
         ("a label column left in", "label-column", changed(digits(), 1.0 / 255.0, labelled)),
         ("each row twenty times", "duplicated-rows", repeated(digits(), 20)),
+        ("−1 and 1 for 0 and 1", "values-outside-0-1", mapped(digits(), |_, x| x.round() * 2.0 - 1.0)),
+        ("the mean taken off", "values-outside-0-1", mapped(digits(), |_, x| x - 0.13)),
+        ("a value that is none", "values-not-finite", mapped(digits(), not_a_number)),
+        ("divided as whole numbers", "sparse-data", mapped(digits(), |_, x| x.floor())),
     ];
     all.extend(data.map(|(what, name, data)| (what, name, small(), data, Fault::None)));
     all
@@ -498,6 +513,10 @@ fn one_wide_column(row: usize, _: u8, pixels: Vec<u8>) -> Vec<u8> {
     let mut bits: Vec<u8> = pixels.iter().map(|x| x / 128).collect();
     bits[300] = (row * 7 % 10) as u8;
     bits
+}
+
+fn not_a_number(at: usize, x: f32) -> f32 {
+    if at == 12_345 { f32::NAN } else { x }
 }
 
 fn repeated(mut dataset: Dataset, times: usize) -> Dataset {

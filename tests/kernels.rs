@@ -184,6 +184,33 @@ fn sample_hidden() {
     });
 }
 
+/// Two minibatches at once, of different sizes, with and without draws, come out as one after the other.
+#[test]
+fn sample_hidden_twice() {
+    each_tile("sample_hidden_twice", |case, sides| {
+        let width = case.shape.visible;
+        let plain = Params { step: 5, ..Params::new(case.shape, case.rows, case.seed) };
+        let few = Params { rows: plain.rows.div_ceil(3), first_chain: 3, ..plain }.sample(Stream::Hidden, 2);
+        let states = random_states(case.rows, width, case.seed);
+        for other in [random_means(case.rows, width, 9), random_states(case.rows, width, 9)] {
+            let inputs = [&states, &other].map(|values| units(case, sides, Layer::Visible, Some(values)));
+            let outputs = [0; 4].map(|_| units(case, sides, Layer::Hidden, None));
+            for (side, s) in sides.iter_mut().zip(0..) {
+                let [one, two] = [(&plain, inputs[0][s]), (&few, inputs[1][s])];
+                side.sample_hidden_twice([(one.0, one.1, outputs[0][s]), (two.0, two.1, outputs[1][s])]);
+                side.sample_hidden(one.0, one.1, outputs[2][s]);
+                side.sample_hidden(two.0, two.1, outputs[3][s]);
+                for (at_once, params) in [plain, few].iter().enumerate() {
+                    let case = &Case { rows: params.rows as usize, name: case.name.clone(), ..*case };
+                    let found = [at_once, at_once + 2]
+                        .map(|output| read(case, &mut **side, Layer::Hidden, outputs[output][s]));
+                    assert!(found[0] == found[1], "{}: {} rows", case.name, case.rows);
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn sample_visible() {
     each_tile("sample_visible", |case, sides| {
@@ -203,13 +230,21 @@ fn update() {
         };
         let few = Params { rows: params.rows.div_ceil(2), ..params };
         let centred = |params: Params| Params { flags: params.flags | Params::CENTRED, ..params };
+        // Without momentum the velocity need not be kept from the first step to the second.
+        let forgetful = Params { momentum: 0.0, flags: Params::FORGET, ..params };
+        let free = Params { weight_decay: 0.0, ..forgetful };
         let offsets = [random_means(1, visible, 5), random_means(1, hidden, 6)];
+        let (rbm, velocity) = sides[1].read_rbm().unwrap();
         // The visible units of the negative phase: probabilities and states.
         for (negative, params) in [
             (random_means(case.rows, visible, 3), params),
             (random_states(case.rows, visible, 3), few),
+            (random_states(case.rows, visible, 3), forgetful),
             (random_means(case.rows, visible, 3), centred(few)),
             (random_states(case.rows, visible, 3), centred(params)),
+            (random_means(case.rows, visible, 3), centred(forgetful)),
+            (random_means(case.rows, visible, 3), centred(free)),
+            (random_states(case.rows, visible, 3), centred(Params { rows: few.rows, ..free })),
         ] {
             let inputs: Vec<_> = [
                 (Layer::Visible, random_states(case.rows, visible, 1)),
@@ -221,8 +256,10 @@ fn update() {
             .into();
             let mut results = Vec::new();
             for (side, s) in sides.iter_mut().zip(0..) {
+                side.write_rbm(&rbm, &velocity);
                 side.write_offsets(&offsets[0], &offsets[1]);
-                for _ in 0..2 {
+                let last = Params { flags: params.flags & !Params::FORGET, ..params };
+                for params in [params, last] {
                     side.update(&params, (inputs[0][s], inputs[1][s]), (inputs[2][s], inputs[3][s]));
                 }
                 results.push(side.read_rbm().unwrap());

@@ -264,9 +264,9 @@ fn figures(look: &Look) -> String {
                 found.train_log_likelihood_high,
             ),
         };
-    let certainty = match found.log_z.ais {
-        None => "exact".to_string(),
-        Some(_) => format!("{low:.2} to {high:.2}"),
+    let certainty = match found.log_z.log_z_method {
+        "enumeration" => "exact".to_string(),
+        _ => format!("{low:.2} to {high:.2}"),
     };
     let gap = found.free_energy_gap.map_or(String::new(), |gap| format!(", free-energy gap {gap:.2}"));
     format!(

@@ -145,6 +145,11 @@ impl Options {
     }
 }
 
+/// Whether pictures are kept of an epoch: of the first, of the last, and of about a hundred in between.
+fn is_pictured(epoch: usize, epochs: usize) -> bool {
+    epoch == 1 || epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(100))
+}
+
 /// The epochs that are left, or as many as somebody lets it do.
 fn epochs(
     session: &mut Session,
@@ -174,15 +179,16 @@ fn epochs(
                 let rbm = trainer.rbm()?;
                 folder.save_model(&rbm, &session.config)?;
                 display.weights(&rbm, image);
-                folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
-                let reconstructed = trainer.reconstruct(&pictured)?;
-                let picture = picture::reconstructions(&originals, &reconstructed, image);
-                folder.add_picture("reconstructions", metrics.epoch, &picture)?;
+                let is_pictured = is_pictured(metrics.epoch, epochs);
+                if is_pictured {
+                    folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
+                    let reconstructed = trainer.reconstruct(&pictured)?;
+                    let picture = picture::reconstructions(&originals, &reconstructed, image);
+                    folder.add_picture("reconstructions", metrics.epoch, &picture)?;
+                }
                 // Persistent chains are there to be seen; others are made for it.
-                if session.config.estimator != Estimator::Cd
-                    || metrics.epoch.is_power_of_two()
-                    || metrics.epoch == epochs
-                {
+                let has_chains = session.config.estimator != Estimator::Cd;
+                if is_pictured && (has_chains || metrics.epoch.is_power_of_two() || metrics.epoch == epochs) {
                     let fantasies = trainer.fantasies(&pictured)?;
                     let picture = picture::cases(&fantasies, image, CHAIN_COLUMNS);
                     folder.add_picture("chains", metrics.epoch, &picture)?;

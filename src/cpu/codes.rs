@@ -94,21 +94,28 @@ impl Codes {
         }
     }
 
-    /// Packs the states of some cases, cases × units, for a product with so many columns.
-    pub fn pack(&mut self, arch: Arch, units: &Units, cases: usize, columns: usize) {
+    /// Packs the states of the first cases of some minibatches, cases × units, one below the other, for a product with so
+    /// many columns.
+    pub fn pack(&mut self, arch: Arch, minibatches: &[(&Units, usize)], columns: usize) {
+        let cases = minibatches.iter().map(|(_, cases)| cases).sum::<usize>();
         let chunk = cases.div_ceil(cases.div_ceil(64));
         self.fill(
             arch,
-            (cases, units.width),
+            (cases, minibatches[0].0.width),
             columns,
             chunk,
             #[inline(always)]
             |rows, words| {
-                for (row, case) in rows.clone().enumerate() {
-                    let blocks = units.row_bits(case).as_chunks::<2>().0;
-                    for (block, [low, high]) in blocks.iter().enumerate() {
-                        words[block * rows.len() + row] = u32::from(*low) | u32::from(*high) << WORD;
+                let mut first = 0;
+                for &(units, cases) in minibatches {
+                    for row in rows.start.max(first)..rows.end.min(first + cases) {
+                        let blocks = units.row_bits(row - first).as_chunks::<2>().0;
+                        for (block, [low, high]) in blocks.iter().enumerate() {
+                            words[block * rows.len() + row - rows.start] =
+                                u32::from(*low) | u32::from(*high) << WORD;
+                        }
                     }
+                    first += cases;
                 }
             },
         );

@@ -5,11 +5,14 @@
 //! one look-up and one addition, not four multiplications and additions; the table is made once and serves all rows.
 //! All five products of a CD-1 step have a binary side: the states of a layer, by row or by column.
 
-use std::{cell::RefCell, ops::Range};
+use std::{
+    cell::RefCell,
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use bytemuck::{Pod, Zeroable};
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::{
     codes::{Codes, DEPTH, ENTRIES, GROUP, GROUPS},
@@ -45,6 +48,18 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// The rows before `row`, and the others, which are counted from there.
+    pub fn split_at(self, row: usize) -> [Self; 2] {
+        let Self { rows, columns, sums, stride } = self;
+        let before = rows.start.min(row)..rows.end.min(row);
+        let after = rows.start.max(row) - row..rows.end.max(row) - row;
+        let (first, second) = sums.split_at(before.len() * stride);
+        [
+            Self { rows: before, columns: columns.clone(), sums: first, stride },
+            Self { rows: after, columns, sums: second, stride },
+        ]
+    }
+
     /// The number of each row, and its sums.
     pub fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
         self.rows.clone().zip(self.sums.chunks(self.stride).map(|sums| &sums[..self.columns.len()]))
@@ -68,7 +83,7 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
     let chunks = rows.div_ceil(chunk);
     // Rows are cut too if columns alone would not do for all threads.
     let parts = rows.div_ceil(ROWS).max(threads.div_ceil(strips)).min(chunks);
-    (0..strips * parts).into_par_iter().for_each(|part| {
+    for_each_part(strips * parts, |part| {
         let (strip, part) = (part / parts, part % parts);
         let (first, end) = (units * strip / strips * unit, units * (strip + 1) / strips * unit);
         let columns = first..end.min(columns);
@@ -84,6 +99,26 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
             }
             finish(Part { rows, columns, sums: bytemuck::cast_slice(sums), stride });
         });
+    });
+}
+
+/// Does all parts of some work. Each thread begins with its own, the same at every call, as what it wrote the last time is
+/// in its cache, and then helps the others.
+fn for_each_part(parts: usize, work: impl Fn(usize) + Sync) {
+    let threads = rayon::current_num_threads();
+    let next: Vec<_> = (0..threads).map(|thread| AtomicUsize::new(parts * thread / threads)).collect();
+    rayon::broadcast(|thread| {
+        for turn in 0..threads {
+            let owner = (thread.index() + turn) % threads;
+            let end = parts * (owner + 1) / threads;
+            loop {
+                let part = next[owner].fetch_add(1, Ordering::Relaxed);
+                if part >= end {
+                    break;
+                }
+                work(part);
+            }
+        }
     });
 }
 

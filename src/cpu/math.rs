@@ -101,13 +101,25 @@ pub fn long_dot(x: &[f32], y: &[f32]) -> f64 {
 /// Σ x·y, in sums that the compiler makes vectors of.
 #[inline(always)]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
-    let mut sums = [0.0; 16];
-    for (x, y) in x.chunks(16).zip(y.chunks(16)) {
+    const TOGETHER: usize = 64; // more than one vector, as an addition waits for the one before
+    let mut sums = [0.0; TOGETHER];
+    let ((x, last_x), (y, last_y)) = (x.as_chunks::<TOGETHER>(), y.as_chunks::<TOGETHER>());
+    for (x, y) in x.iter().zip(y) {
         for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
             *sum += x * y;
         }
     }
-    sums.iter().sum()
+    for ((sum, x), y) in sums.iter_mut().zip(last_x).zip(last_y) {
+        *sum += x * y;
+    }
+    let mut len = TOGETHER;
+    while len > 1 {
+        len /= 2;
+        for i in 0..len {
+            sums[i] += sums[len + i];
+        }
+    }
+    sums[0]
 }
 
 /// Σ (x − y)², likewise.

@@ -65,8 +65,15 @@ impl Units {
             Kind::Means => &self.means[range],
             Kind::Real => &self.real[range],
             Kind::Binary => {
-                for (states, word) in scratch.chunks_mut(WORD).zip(self.row_bits(row)) {
-                    states.iter_mut().zip(0..).for_each(|(state, bit)| *state = f32::from(word >> bit & 1));
+                let (whole, last) = scratch.as_chunks_mut::<WORD>();
+                let mut words = self.row_bits(row).iter();
+                for (states, word) in whole.iter_mut().zip(&mut words) {
+                    unpack(*word, states);
+                }
+                if let Some(word) = words.next() {
+                    let mut states = [0.0; WORD];
+                    unpack(*word, &mut states);
+                    last.copy_from_slice(&states[..last.len()]);
                 }
                 scratch
             }
@@ -190,3 +197,22 @@ fn bits_of<S: Simd>(mask: S::m32s) -> u16 {
     let lanes = bytes.chunks(bytes.len() / S::F32_LANES);
     lanes.enumerate().fold(0, |bits, (lane, bytes)| bits | u16::from(bytes[0] & 1) << lane)
 }
+
+/// The bits of a word as numbers.
+#[inline(always)]
+fn unpack(word: u16, states: &mut [f32; WORD]) {
+    let [low, high] = word.to_le_bytes();
+    states[..8].copy_from_slice(&OF_BYTE[usize::from(low)]);
+    states[8..].copy_from_slice(&OF_BYTE[usize::from(high)]);
+}
+
+/// The bits of each byte as numbers.
+static OF_BYTE: [[f32; 8]; 256] = {
+    let mut all = [[0.0; 8]; 256];
+    let mut at = 0;
+    while at < 8 * all.len() {
+        all[at / 8][at % 8] = ((at / 8) >> (at % 8) & 1) as f32;
+        at += 1;
+    }
+    all
+};

@@ -58,7 +58,7 @@ pub fn dataset(
         let cases = train.values.len().checked_div(units).unwrap_or(0);
         return bad_data!("{name}: {cases} cases of {units} values: nothing to learn from");
     }
-    let divisor = divisor(name, &tables, selection)?;
+    let divisor = if selection.any_numbers { 1.0 } else { divisor(name, &tables, selection)? };
     let classes = classes(name, &tables)?;
     let cases = |table: &Table| Cases {
         rows: match &table.values {

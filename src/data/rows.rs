@@ -104,8 +104,8 @@ impl Rows {
         Self { layout, words: values.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect() }
     }
 
-    /// Rows of values from 0 to 1, kept as tightly as loses nothing: as bits where all are 0 or 1, as bytes where all are
-    /// multiples of 1/255 (to within two roundings), else as they are.
+    /// Rows of values, kept as tightly as loses nothing: as bits where all are 0 or 1, as bytes where all are multiples of
+    /// 1/255 up to 1 (to within two roundings), else as they are.
     ///
     /// # Panics
     /// If `values` is not a whole number of rows.
@@ -119,7 +119,8 @@ impl Rows {
             return Self::from_bits(units, &values.iter().map(|&x| x == 1.0).collect::<Vec<_>>());
         }
         let byte = |x: f32| (x * 255.0).round();
-        if values.iter().all(|&x| (x * 255.0 - byte(x)).abs() <= 2.0 * f32::EPSILON * byte(x)) {
+        let is_byte = |x: f32| (x * 255.0 - byte(x)).abs() <= 2.0 * f32::EPSILON * byte(x);
+        if values.iter().all(|&x| (0.0..=1.0).contains(&x) && is_byte(x)) {
             let bytes: Vec<u8> = values.iter().map(|&x| byte(x) as u8).collect();
             return Self::from_bytes(units, &bytes, 1.0 / 255.0);
         }

@@ -6,8 +6,11 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::finding::Finding;
-use crate::data::{Cases, Dataset, Rows};
+use super::finding::{Finding, Severity};
+use crate::{
+    config::TrainConfig,
+    data::{Cases, Dataset, Rows},
+};
 use classes::{label_column, one_hot};
 
 /// The values of a data set as the user's code has them: the rows that are meant, divided as they are meant.
@@ -17,14 +20,12 @@ pub struct Values<'a> {
     last: usize,
     /// Bytes are divided by this, rather than by the data set's own scale.
     divisor: Option<f64>,
-    /// What the values were divided by before, to be read at all.
-    unit: f64,
 }
 
 impl<'a> Values<'a> {
     /// All rows as they are.
     pub fn new(rows: &'a Rows) -> Self {
-        Self { rows, first: 0, last: rows.len(), divisor: None, unit: 1.0 }
+        Self { rows, first: 0, last: rows.len(), divisor: None }
     }
 
     /// Rows `first` to before `last`.
@@ -35,11 +36,6 @@ impl<'a> Values<'a> {
     /// The bytes that the values were made from, divided by `divisor`.
     pub fn divided_by(self, divisor: Option<f64>) -> Self {
         Self { divisor, ..self }
-    }
-
-    /// Values that were divided by `unit` when they were read.
-    pub fn times(self, unit: f64) -> Self {
-        Self { unit, ..self }
     }
 
     /// How many rows there are.
@@ -59,12 +55,20 @@ impl<'a> Values<'a> {
 
     /// One row.
     pub fn row(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
-        let scale = f64::from(self.rows.layout().scale);
-        self.rows.values(self.first + row).map(move |x| match self.divisor {
-            None => f64::from(x) * self.unit,
+        self.rows.values(self.first + row).map(|x| self.as_meant(x))
+    }
+
+    /// One value.
+    pub fn value(&self, row: usize, unit: usize) -> f64 {
+        self.as_meant(self.rows.layout().value(self.rows.row(self.first + row), unit))
+    }
+
+    fn as_meant(&self, x: f32) -> f64 {
+        match self.divisor {
+            None => x.into(),
             // The byte itself is known exactly.
-            Some(divisor) => (f64::from(x) / scale).round() / divisor,
-        })
+            Some(divisor) => (f64::from(x) / f64::from(self.rows.layout().scale)).round() / divisor,
+        }
     }
 }
 
@@ -79,15 +83,19 @@ pub struct DataFigures {
     pub smallest: f64,
     /// The largest.
     pub largest: f64,
-    /// Values below 0 or above 1 or no numbers, and where the first is: case, unit, value.
+    /// Values that are NaN or infinite.
+    pub not_finite: usize,
+    /// The first of them: case, unit, value as text.
+    pub first_not_finite: Option<(usize, usize, String)>,
+    /// Numbers below 0 or above 1.
     pub outside: usize,
-    /// The first of them.
+    /// The first of them: case, unit, value.
     pub first_outside: Option<(usize, usize, f64)>,
     /// Columns that have such values.
     pub columns_outside: usize,
     /// The share of values that are neither 0 nor 1.
     pub grey: f64,
-    /// The mean of all values.
+    /// The mean of all finite values.
     pub density: f64,
     /// Columns that never change.
     pub constant_columns: usize,
@@ -134,11 +142,17 @@ impl DataFigures {
         };
         let mut columns = vec![empty; units];
         let (mut outside, mut first_outside, mut grey) = (0, None, 0);
+        let (mut not_finite, mut first_not_finite) = (0, None);
         let mut rows: HashMap<u64, usize> = HashMap::new();
         let mut duplicated_rows = 0;
         for case in 0..cases {
             let mut row_hash = 0;
             for (unit, (x, column)) in values.row(case).zip(&mut columns).enumerate() {
+                if !x.is_finite() {
+                    not_finite += 1;
+                    first_not_finite.get_or_insert_with(|| (case, unit, x.to_string()));
+                    continue;
+                }
                 if !(0.0..=1.0).contains(&x) {
                     outside += 1;
                     column.outside = true;
@@ -184,11 +198,14 @@ impl DataFigures {
             units,
             smallest: fold(&|column| column.smallest, f64::INFINITY, f64::min),
             largest: fold(&|column| column.largest, f64::NEG_INFINITY, f64::max),
+            not_finite,
+            first_not_finite,
             outside,
             first_outside,
             columns_outside: columns.iter().filter(|column| column.outside).count(),
             grey: grey as f64 / (cases * units) as f64,
-            density: columns.iter().map(|column| column.sum).sum::<f64>() / (cases * units) as f64,
+            density: columns.iter().map(|column| column.sum).sum::<f64>()
+                / (cases * units - not_finite).max(1) as f64,
             constant_columns: columns.iter().filter(|column| column.is_constant()).count(),
             duplicated_columns,
             equal_columns,
@@ -209,6 +226,19 @@ impl DataFigures {
     pub fn findings(&self, hidden: Option<usize>) -> Vec<Finding> {
         let mut found = Vec::new();
         let share = |count: usize, of: usize| 100.0 * count as f64 / of as f64;
+        if let Some((case, unit, value)) = &self.first_not_finite {
+            found.push(Finding::error(
+                "values-not-finite",
+                format!(
+                    "{} of {} values are no finite numbers; the first is case {case}, unit {unit}: {value}",
+                    self.not_finite,
+                    self.cases * self.units
+                ),
+                "every parameter that such a value meets is no number after one update, and rbm-gpu train refuses them",
+                "leave these cases out, or put the column's mean in their place; in your own code: \
+                 x = x[np.isfinite(x).all(axis=1)]",
+            ));
+        }
         if let Some((case, unit, value)) = self.first_outside {
             let seen = format!(
                 "{} of {} values are outside [0, 1], from {:.6} to {:.6}; the first is case {case}, unit {unit}: \
@@ -220,7 +250,10 @@ impl DataFigures {
             );
             let why = "a visible unit is on or off, and a grey value is the probability that it is on; p(v|h) = σ(b + hWᵀ) \
                        cannot reach a value outside [0, 1], so the gradient pushes for ever (Hinton 2010, section 13)";
-            if self.columns_outside * 2 < self.units {
+            let is_label = self.label_column.as_ref().is_some_and(|&(column, _)| column == unit);
+            if is_label && self.columns_outside == 1 {
+                // It is said below, with what to do about a label.
+            } else if self.columns_outside * 2 < self.units {
                 found.push(Finding::error(
                     "unscaled-columns",
                     format!("{seen}; these are {} of {} columns", self.columns_outside, self.units),
@@ -229,12 +262,16 @@ impl DataFigures {
                      own code: x ← (x − min) / (max − min)",
                 ));
             } else {
-                found.push(Finding::error(
-                    "values-outside-0-1",
-                    seen,
-                    why,
-                    "divide by the largest value; in your own code: x ← x / 255 for bytes",
-                ));
+                let fix = if self.smallest >= -1.0 && self.largest <= 1.0 && self.grey < 1.0 {
+                    "make 0 and 1 of −1 and 1; in your own code: x ← (x + 1) / 2"
+                } else if self.smallest < 0.0 {
+                    "the values were standardised, or their mean was taken off, which is for Gaussian visible units; these are \
+                     binary: take the values from before, divided by their largest (--divide-by); in your own code: \
+                     x ← (x − min) / (max − min), with one min and max for all columns of an image, or each its own"
+                } else {
+                    "divide by the largest value (--divide-by); in your own code: x ← x / 255 for bytes"
+                };
+                found.push(Finding::error("values-outside-0-1", seen, why, fix));
             }
         } else if self.largest > 0.0 && self.largest < 0.1 {
             found.push(Finding::error(
@@ -248,23 +285,35 @@ impl DataFigures {
         if self.cases > 1 && self.duplicated_rows + 1 == self.cases || self.constant_columns == self.units {
             found.push(Finding::error(
                 "all-rows-alike",
-                format!("all {} rows are the same, and all columns are constant", self.cases),
+                match self.cases {
+                    1 => "there is one row".into(),
+                    cases => format!("all {cases} rows are the same, and all columns are constant"),
+                },
                 "there is nothing to learn but the visible biases",
                 "look at how the file was written, and name another with --data",
             ));
             return found;
         }
         if let Some((column, reason)) = &self.label_column {
-            found.push(Finding::warning(
+            let label = Finding::warning(
                 "label-column",
-                format!("column {column} looks like a class, not like a measurement: {reason}"),
+                format!(
+                    "column {} of {} looks like a class, not like a measurement: {reason}",
+                    column + 1,
+                    self.units
+                ),
                 "the model spends its hidden units on predicting a number that is no pixel; as a value in [0, 1] it means \
                  nothing, and later accuracies come from it",
-                "leave the column out; to learn classes on purpose, give each its own unit, of which one is on (Hinton 2010, \
-                 section 16)",
-            ));
+                format!(
+                    "--label-column {} for a table, else leave the column out; to learn classes on purpose, give each its own \
+                     unit, of which one is on (Hinton 2010, section 16)",
+                    column + 1
+                ),
+            );
+            let severity = if self.outside > 0 { Severity::Error } else { label.severity };
+            found.push(Finding { severity, ..label });
         }
-        if self.density > 0.7 {
+        if self.density > 0.7 && self.outside == 0 {
             found.push(Finding::warning(
                 "inverted-data",
                 format!("the mean of all values is {:.3}: the background is on", self.density),
@@ -274,7 +323,9 @@ impl DataFigures {
                  gradient",
             ));
         }
-        if self.duplicated_rows * 2 > self.cases {
+        // Where there are few rows to choose from, some come again by chance.
+        let by_chance = self.bits < (self.cases as f64).log2() + 2.0;
+        if self.duplicated_rows * 2 > self.cases && !by_chance {
             found.push(Finding::warning(
                 "duplicated-rows",
                 format!(
@@ -290,8 +341,18 @@ impl DataFigures {
         } else if self.duplicated_rows > 0 {
             found.push(Finding::note(
                 "duplicated-rows",
-                format!("{} of {} rows are the same as one before", self.duplicated_rows, self.cases),
-                "a few copies do no harm; make sure that none are in both training and test cases",
+                format!(
+                    "{} of {} rows ({:.1} %) are the same as one before",
+                    self.duplicated_rows,
+                    self.cases,
+                    share(self.duplicated_rows, self.cases)
+                ),
+                if by_chance && self.duplicated_rows * 2 > self.cases {
+                    "rows that are told by so few bits come again by chance; if it is not that, the model learns the few that \
+                     there are by heart"
+                } else {
+                    "a few copies do no harm; make sure that none are in both training and test cases"
+                },
                 "nothing, if the data are meant to be so",
             ));
         }
@@ -342,7 +403,16 @@ impl DataFigures {
                  code: use one and the same x for the hidden units and for the statistics",
             ));
         }
-        if self.density < 0.01 {
+        if self.grey == 0.0 && self.not_finite == 0 {
+            found.push(Finding::note(
+                "binary-values",
+                "all values are 0 or 1",
+                "an RBM's likelihood is that of such data. If grey levels were meant, they have been lost: by a threshold, or by \
+                 a division of whole numbers, which leaves 1 only where a pixel had its largest value",
+                "nothing, if that is meant; else, in your own code: x ← x / 255.0 and not x // 255",
+            ));
+        }
+        if self.density < 0.01 && self.outside == 0 {
             found.push(Finding::warning(
                 "sparse-data",
                 format!("the mean of all values is {:.5}: fewer than one unit in a hundred is on", self.density),
@@ -351,26 +421,33 @@ impl DataFigures {
                  rate), and look at the hidden units with rbm-gpu doctor RUN; b must begin at log(p/(1−p))",
             ));
         }
-        if let Some(hidden) = hidden {
-            let parameters = (self.units + 1) * (hidden + 1) - 1;
-            let bits = self.bits * self.cases as f64;
-            let seen = format!(
-                "{parameters} parameters for {} cases of at most {:.0} bits each: {:.2} parameters a bit",
+        found.extend(self.parameters(hidden));
+        found
+    }
+
+    /// Whether so many hidden units are too many; of the default number, where there is no model, only a note.
+    fn parameters(&self, hidden: Option<usize>) -> Option<Finding> {
+        let units = hidden.unwrap_or(TrainConfig::default().hidden);
+        let parameters = ((self.units + 1) * (units + 1) - 1) as f64;
+        let bits = self.bits * self.cases as f64;
+        if self.outside > 0 || bits <= 0.0 || parameters <= bits {
+            return None;
+        }
+        let many = hidden.is_some() && parameters > 30.0 * bits;
+        Some(if many { Finding::warning } else { Finding::note }(
+            "more-parameters-than-bits",
+            format!(
+                "{units} hidden units{} have {parameters} parameters for {} cases of at most {:.0} bits each: {:.2} parameters a \
+                 bit",
+                if hidden.is_some() { "" } else { ", as rbm-gpu train has by default," },
                 self.cases,
                 self.bits,
-                parameters as f64 / bits
-            );
-            let why = "each case constrains the parameters by as many bits as it takes to describe it; with many more \
-                       parameters the model learns the cases by heart (Hinton 2010, section 12)";
-            let fix =
-                "fewer --hidden units, more cases, --weight-decay, and stop when the free-energy gap grows";
-            if bits > 0.0 && parameters as f64 > 30.0 * bits {
-                found.push(Finding::warning("more-parameters-than-bits", seen, why, fix));
-            } else if bits > 0.0 && parameters as f64 > bits {
-                found.push(Finding::note("more-parameters-than-bits", seen, why, fix));
-            }
-        }
-        found
+                parameters / bits
+            ),
+            "each case constrains the parameters by as many bits as it takes to describe it; with many more parameters the \
+             model learns the cases by heart (Hinton 2010, section 12)",
+            "fewer --hidden units, more cases, --weight-decay, and stop when the free-energy gap grows",
+        ))
     }
 }
 
@@ -406,10 +483,10 @@ mod tests {
         assert_eq!((bars.cases, bars.units, bars.duplicated_rows, bars.grey), (32, 16, 2, 0.0));
         assert_eq!((bars.density, bars.constant_columns, bars.duplicated_columns), (0.5, 0, 0));
         assert!((bars.bits - 16.0).abs() < 1e-12);
-        assert_eq!(names(&bars, Some(16)), ["duplicated-rows"]);
+        assert_eq!(names(&bars, Some(16)), ["duplicated-rows", "binary-values"]);
         let shifter = DataFigures::of(&Source::Shifter.load().unwrap());
         assert_eq!(shifter.one_hot, Some((16, 3)));
-        assert_eq!(names(&shifter, None), ["one-hot-columns"]);
+        assert_eq!(names(&shifter, Some(16)), ["one-hot-columns", "binary-values"]);
     }
 
     #[test]

@@ -80,17 +80,19 @@ impl Finding {
 /// cause is printed first.
 pub const NAMES: &[&str] = &[
     // The data.
+    "values-not-finite",
+    "label-column",
     "values-outside-0-1",
     "unscaled-columns",
     "values-scaled-twice",
     "all-rows-alike",
-    "label-column",
     "inverted-data",
     "duplicated-rows",
     "duplicated-columns",
     "constant-columns",
     "one-hot-columns",
     "grey-values",
+    "binary-values",
     "sparse-data",
     "more-parameters-than-bits",
     // The arithmetic of a step.

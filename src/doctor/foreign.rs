@@ -1,29 +1,49 @@
 //! Models from elsewhere: safetensors with a matrix of weights and two biases, whatever they are called and whichever way
-//! round the matrix is.
+//! round the matrix is; and archives of arrays (`.npz`) with the names of scikit-learn, of rbms, or ours.
 
 use std::{fs, path::Path};
 
+use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
     config::TrainConfig,
     error::{Error, Result},
-    model,
+    exchange, model,
     rbm::{Rbm, Shape},
 };
 
 /// A model, the options it was trained with if it is one of ours, and how it was read if not.
 pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
+    if is_archive(path) {
+        return Ok((exchange::parameters(path)?, None, None));
+    }
     match model::load(path) {
         Ok((rbm, config)) => Ok((rbm, config, None)),
         Err(ours) => {
             let bytes = fs::read(path).map_err(Error::read(path))?;
-            match SafeTensors::deserialize(&bytes).ok().and_then(|file| foreign(&file)) {
+            let Ok(file) = SafeTensors::deserialize(&bytes) else { return Err(ours) };
+            match foreign(&file) {
                 Some((rbm, how)) => Ok((rbm, None, Some(how))),
-                None => Err(ours),
+                None => {
+                    let tensors = file.tensors();
+                    let found = tensors
+                        .iter()
+                        .map(|(name, view)| format!("{name} {:?} {:?}", view.dtype(), view.shape()));
+                    let reason = format!(
+                        "expected one matrix of weights and two biases as long as its sides, of floating-point numbers; found {}",
+                        found.collect::<Vec<_>>().join(", ")
+                    );
+                    Err(Error::Model { path: path.into(), reason })
+                }
             }
         }
     }
+}
+
+/// Whether this is an `.npz` file, by its name.
+pub fn is_archive(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("npz"))
 }
 
 fn foreign(file: &SafeTensors) -> Option<(Rbm, String)> {
@@ -88,10 +108,12 @@ fn numbers(view: &TensorView) -> Option<Vec<f32>> {
         Dtype::F64 => {
             Some(bytemuck::pod_collect_to_vec::<u8, f64>(bytes).into_iter().map(|x| x as f32).collect())
         }
-        Dtype::BF16 => {
-            let halves = bytemuck::pod_collect_to_vec::<u8, u16>(bytes).into_iter();
-            Some(halves.map(|bits| f32::from_bits(u32::from(bits) << 16)).collect())
-        }
+        Dtype::F16 => Some(halves(bytes).map(|bits| f16::from_bits(bits).to_f32()).collect()),
+        Dtype::BF16 => Some(halves(bytes).map(|bits| bf16::from_bits(bits).to_f32()).collect()),
         _ => None,
     }
+}
+
+fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    bytemuck::pod_collect_to_vec::<u8, u16>(bytes).into_iter()
 }

@@ -108,7 +108,7 @@ impl LogFigures {
         match (plateaus, levels) {
             ([], _) => self.course(&mut found),
             (&[a, b], Some((levels, very))) => found.extend(two_with_data(a, b, levels, very)),
-            (&[a, b], None) => found.push(two_plateaus(a, b)),
+            (&[a, b], None) => found.push(two_plateaus(a, b, ASK_FOR_DATA.into())),
             (&[a, ..], levels) => found.push(one_plateau(a, self.count, levels)),
         }
         if let ([], Some((levels, very))) = (plateaus, levels)
@@ -124,14 +124,14 @@ impl LogFigures {
         if self.count < 5 {
             found.push(Finding::note(
                 "too-few-costs",
-                format!("{} costs", self.count),
+                costs(self.count),
                 "the course of a cost shows itself in five or more",
                 "give a longer log",
             ));
             return;
         }
         let range = format!(
-            "{} costs: {:.6} at first, {:.6} at the lowest, {:.6} at the end",
+            "{} costs: {:.6} at first, {:.6} in the lowest tenth of them, {:.6} in the last",
             self.count, self.first, self.lowest, self.end
         );
         let positive = self.lowest > 0.0;
@@ -178,6 +178,11 @@ impl LogFigures {
     }
 }
 
+/// So many costs, in words.
+pub fn costs(count: usize) -> String {
+    if count == 1 { "1 cost".into() } else { format!("{count} costs") }
+}
+
 const SATURATED: &str = "σ(x) is 0 or 1 to the last digit for |x| > 17 in single precision, so the gradient of such a unit is \
                          0 but for its sign";
 /// What everyone's own code must do.
@@ -185,7 +190,22 @@ const OWN_BIASES: &str = "in your own code, each bias has its own gradient, a me
                           b ← b + ε·mean(v_data − v_model, axis=cases), c ← c + ε·mean(h_data − h_model, axis=cases), not a \
                           sum over everything; W ← W + ε·(v_dataᵀh_data − v_modelᵀh_model)/cases. rbm-gpu train does so";
 
-fn two_plateaus(a: Plateau, b: Plateau) -> Finding {
+const ASK_FOR_DATA: &str =
+    "give the data as well, rbm-gpu doctor DATA LOG, to see whether it is the visible units, off or on";
+
+/// That the data that were given are not the log's, or that the costs are none of these levels.
+fn other_data(levels: &Levels) -> String {
+    format!(
+        "with every visible unit off, on, or at its mean, a case of the data that were given would cost {:.6}, {:.6} and {:.6}, and \
+         no number of such cases gives these costs: if they are the log's own data, and the cost is a squared error, \
+         the hidden units are saturated rather than the visible ones; name the very rows by --rows and --scale",
+        levels.all_off.total / levels.cases as f64,
+        levels.all_on.total / levels.cases as f64,
+        levels.mean_image.total / levels.cases as f64
+    )
+}
+
+fn two_plateaus(a: Plateau, b: Plateau, and: String) -> Finding {
     Finding::error(
         "two-plateaus",
         format!(
@@ -197,9 +217,7 @@ fn two_plateaus(a: Plateau, b: Plateau) -> Finding {
              is saturated, and flips as a whole between two states ({SATURATED}). Biases that all get one and the same large \
              number, or a gradient that is a sum and not a mean, do this"
         ),
-        format!(
-            "{OWN_BIASES}; give the data as well, rbm-gpu doctor DATA LOG, to see which units are off or on"
-        ),
+        format!("{OWN_BIASES}; {and}"),
     )
 }
 
@@ -230,7 +248,7 @@ fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, very: bool) -> Vec<Fin
         );
         (off, on, count.cases, how)
     } else {
-        return vec![two_plateaus(a, b)];
+        return vec![two_plateaus(a, b, other_data(levels))];
     };
     let times = off.times + on.times;
     vec![
@@ -296,8 +314,8 @@ fn one_plateau(plateau: Plateau, count: usize, levels: Option<(&Levels, bool)>) 
         seen,
         format!("the parameters don't change, or a layer is saturated ({SATURATED})"),
         format!(
-            "in your own code: are the updates applied, and are the random numbers drawn anew? {OWN_BIASES}; give the data as \
-             well, rbm-gpu doctor DATA LOG, to see which level it is"
+            "in your own code: are the updates applied, and are the random numbers drawn anew? {OWN_BIASES}; {}",
+            levels.map_or(ASK_FOR_DATA.into(), |(levels, _)| other_data(levels))
         ),
     )
 }

@@ -13,6 +13,7 @@ use super::{
     model::ModelFigures,
 };
 use crate::{
+    checkpoint::store::{Checkpoints, Disk},
     config::{Binarize, DeviceChoice, TrainConfig},
     data::{Dataset, Source},
     device::{self, Footprint},
@@ -20,30 +21,17 @@ use crate::{
     rbm::Rbm,
 };
 
-/// A run's model.
-pub const MODEL: &str = "model.safetensors";
+const MODEL: &str = "model.safetensors";
+const CHECKPOINTS: &str = "checkpoints";
+/// What says that a folder is a run's: one of these is in it.
+pub const FILES: [&str; 4] = ["config.json", "metrics.jsonl", MODEL, CHECKPOINTS];
 
 /// Data that were named, or that the model names.
 type Named = (Source, Dataset);
 
 /// Looks at a run's folder: its options, its data, its costs, what was found during the run, and its model.
 pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &DeviceChoice) -> Result<()> {
-    let read = |name: &str| -> Result<Option<String>> {
-        let path = folder.join(name);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        fs::read_to_string(&path).map(Some).map_err(Error::read(&path))
-    };
-    let config: Option<TrainConfig> = match read("config.json")? {
-        None => None,
-        Some(text) => Some(serde_json::from_str(&text).map_err(|error| {
-            Error::Data(format!(
-                "{}: expected the options of a run, as rbm-gpu train writes them: {error}",
-                folder.join("config.json").display()
-            ))
-        })?),
-    };
+    let config = options(folder)?;
     let own = match (named, &config) {
         (None, Some(config)) => {
             let dataset = prepared(config.selection.load(&config.data)?, config);
@@ -54,7 +42,7 @@ pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &
         }
         _ => None,
     };
-    let metrics = read("metrics.jsonl")?.unwrap_or_default();
+    let metrics = text(&folder.join("metrics.jsonl"))?.unwrap_or_default();
     let costs = log::parse(&metrics, Some("reconstruction_error"));
     if let Some(costs) = &costs {
         // Of held-out cases, which are like the training cases.
@@ -62,21 +50,53 @@ pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &
     }
     let mut findings = config.as_ref().map_or(Vec::new(), config::findings);
     findings.extend(metrics.lines().flat_map(recorded));
+    // A run that has not come to the end of an epoch has no model, but perhaps a checkpoint.
+    let saved = folder.join(MODEL);
+    let newest = match saved.is_file() {
+        true => None,
+        false => Checkpoints::new(folder, 1, Disk).newest(|_| Ok(())).found,
+    };
+    if let Some((_, state)) = &newest {
+        findings.extend(state.position.findings.iter().cloned());
+    }
+    let saved = if saved.is_file() { Some(saved) } else { newest.map(|(path, _)| path) };
     let about = format!(
-        "{}, {}",
+        "{}, {}{}",
         config.as_ref().map_or("no config.json".into(), |config| format!(
             "{} hidden units on {}",
             config.hidden, config.data
         )),
-        costs.as_ref().map_or("no epoch done".into(), |log| format!("{} epochs", log.costs.len()))
+        costs.as_ref().map_or("no epoch done".into(), |log| match log.costs.len() {
+            1 => "1 epoch".into(),
+            epochs => format!("{epochs} epochs"),
+        }),
+        if saved.is_some() { "" } else { ", no model and no checkpoint yet" }
     );
     let settings = json!(config.as_ref().map(TrainConfig::model_options));
     to.add("run", folder.display().to_string(), about, settings, findings);
-    if folder.join(MODEL).is_file() {
-        let data = named.or(own.as_ref().map(|(own, _)| own));
-        return model(to, &folder.join(MODEL), data, device);
+    let data = named.or(own.as_ref().map(|(own, _)| own));
+    saved.map_or(Ok(()), |path| model(to, &path, data, device))
+}
+
+/// The text of a file, if there is one; what is no UTF-8 in it is replaced.
+fn text(path: &Path) -> Result<Option<String>> {
+    if !path.is_file() {
+        return Ok(None);
     }
-    Ok(())
+    let bytes = fs::read(path).map_err(Error::read(path))?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// What a run was told, if its folder says so.
+fn options(folder: &Path) -> Result<Option<TrainConfig>> {
+    let path = folder.join("config.json");
+    let parsed = text(&path)?.map(|text| serde_json::from_str(&text));
+    parsed.transpose().map_err(|error| {
+        Error::Data(format!(
+            "{}: expected the options of a run, as rbm-gpu train writes them: {error}",
+            path.display()
+        ))
+    })
 }
 
 /// What the doctor said during the run.
@@ -102,7 +122,11 @@ fn prepared(dataset: Dataset, config: &TrainConfig) -> Dataset {
 
 /// Looks at a model, and at what it does with data, where they are known.
 pub fn model(to: &mut Examination, path: &Path, named: Option<&Named>, device: &DeviceChoice) -> Result<()> {
-    let (rbm, config, how) = foreign::load(path)?;
+    let (rbm, mut config, how) = foreign::load(path)?;
+    // A checkpoint is beside the options of its run.
+    if let Some(folder) = path.parent().filter(|folder| folder.ends_with(CHECKPOINTS) && config.is_none()) {
+        config = options(&folder.join(".."))?;
+    }
     let shape = rbm.shape;
     if shape.visible == 0 || shape.hidden == 0 {
         let reason =

@@ -14,7 +14,7 @@ pub fn label_column(values: &Values, columns: &[Column], labels: Option<&[u8]>) 
         for unit in candidates {
             let mut value_of = HashMap::new();
             let agrees = (0..values.len()).all(|row| {
-                let value = values.row(row).nth(unit).unwrap_or(0.0);
+                let value = values.value(row, unit);
                 *value_of.entry(labels[row]).or_insert(value) == value
             });
             if agrees && value_of.len() > 2 && columns[unit].classes() == Some(value_of.len()) {

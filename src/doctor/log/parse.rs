@@ -24,10 +24,30 @@ const KEYS: [&str; 12] = [
     "energy",
 ];
 
-/// Finds the costs in a text: JSON lines with a key such as `cost`; lines such as `cost = [ 969572.7 ]`; or columns of
-/// numbers, of which the last counts. `None` where there are none.
+/// The same for what is to grow, if there is nothing else: scikit-learn prints a pseudo-likelihood.
+const GAINS: [&str; 5] = ["pseudo-likelihood", "log-likelihood", "likelihood", "log-pl", "log_pl"];
+
+/// Finds the costs in a text: JSON lines with a key such as `cost`; a table whose first line names its columns; lines such
+/// as `cost = [ 969572.7 ]`; or columns of numbers, of which the last counts. `None` where there are none. A likelihood of
+/// binary data is at most 0, and what counts is how far below.
 pub fn parse(text: &str, key: Option<&str>) -> Option<Log> {
-    json_lines(text, key).or_else(|| keyed_lines(text, key)).or_else(|| bare_numbers(text))
+    let named = |keys: &[&str]| {
+        json_lines(text, keys).or_else(|| table(text, keys)).or_else(|| keyed_lines(text, keys))
+    };
+    match key {
+        Some(key) => named(&[key]),
+        None => named(&KEYS).or_else(|| named(&GAINS)).or_else(|| bare_numbers(text)),
+    }
+    .map(turned)
+}
+
+/// A log of what is to grow as one of costs.
+fn turned(log: Log) -> Log {
+    let grows = GAINS.iter().any(|gain| log.key.to_lowercase().contains(gain));
+    if !grows || log.costs.iter().any(|&cost| cost > 0.0) {
+        return log;
+    }
+    Log { key: format!("-{}", log.key), costs: log.costs.iter().map(|cost| -cost).collect() }
 }
 
 /// Whether a table's first line names a column of costs.
@@ -35,10 +55,11 @@ pub fn is_table_of_costs(path: &Path) -> bool {
     let mut line = String::new();
     let read = File::open(path).and_then(|file| BufReader::new(file).take(1000).read_line(&mut line));
     let line = line.to_lowercase();
-    read.is_ok() && ["cost", "loss", "error", "epoch"].iter().any(|word| line.contains(word))
+    // The last is TensorBoard's.
+    read.is_ok() && ["cost", "loss", "error", "epoch", "step,value"].iter().any(|word| line.contains(word))
 }
 
-fn json_lines(text: &str, key: Option<&str>) -> Option<Log> {
+fn json_lines(text: &str, keys: &[&str]) -> Option<Log> {
     // Python writes numbers that JSON does not have.
     let readable = |line: &str| {
         let line = line.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null");
@@ -47,22 +68,46 @@ fn json_lines(text: &str, key: Option<&str>) -> Option<Log> {
     let lines: Vec<_> =
         text.lines().filter(|line| line.trim_start().starts_with('{')).filter_map(readable).collect();
     let number = |value: &serde_json::Value| value.is_number() || value.is_null();
-    let key = match key {
-        Some(key) => key.to_string(),
-        None => KEYS.iter().find_map(|wanted| {
-            let names = lines.iter().flat_map(|line| line.iter());
-            let mut named = names.filter(|(_, value)| number(value)).map(|(name, _)| name);
-            named.find(|name| name.to_lowercase().contains(wanted)).cloned()
-        })?,
+    let names = || {
+        let all = lines.iter().flat_map(|line| line.iter());
+        all.filter(|(_, value)| number(value)).map(|(name, _)| name)
     };
+    // A name that is meant to the letter comes before one that has it in it.
+    let key = keys.iter().find_map(|wanted| {
+        names()
+            .find(|name| name == wanted)
+            .or_else(|| names().find(|name| name.to_lowercase().contains(wanted)))
+    })?;
+    let key = key.clone();
     let costs = lines.iter().filter_map(|line| line.get(&key)).filter(|value| number(value));
     let costs: Vec<f64> = costs.map(|value| value.as_f64().unwrap_or(f64::NAN)).collect();
     (!costs.is_empty()).then_some(Log { key, costs })
 }
 
-fn keyed_lines(text: &str, key: Option<&str>) -> Option<Log> {
-    let one = [key.unwrap_or_default()];
-    let keys: &[&str] = if key.is_some() { &one } else { &KEYS[2..] };
+/// A table whose first line has names, parted by commas, semicolons or tabs: the column that is called so.
+fn table(text: &str, keys: &[&str]) -> Option<Log> {
+    let fields = |line: &str| -> Vec<String> {
+        line.split([',', ';', '\t']).map(|field| field.trim().trim_matches('"').to_string()).collect()
+    };
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    let names = fields(lines.next()?);
+    if names.len() < 2 || names.iter().any(|name| name.is_empty() || name.parse::<f64>().is_ok()) {
+        return None;
+    }
+    let at = |is: &dyn Fn(&str) -> bool| names.iter().position(|name| is(&name.to_lowercase()));
+    let column = keys
+        .iter()
+        .find_map(|key| {
+            let key = key.to_lowercase();
+            at(&|name| name == key).or_else(|| at(&|name| name.contains(&key)))
+        })
+        .or_else(|| at(&|name| name == "value"))?;
+    let rows: Vec<_> = lines.map(fields).filter(|row| row.len() == names.len()).collect();
+    let costs: Vec<f64> = rows.iter().map(|row| row[column].parse().unwrap_or(f64::NAN)).collect();
+    costs.iter().any(|cost| cost.is_finite()).then(|| Log { key: names[column].clone(), costs })
+}
+
+fn keyed_lines(text: &str, keys: &[&str]) -> Option<Log> {
     keys.iter().find_map(|key| {
         // Of lines with a cost, those of the most common form count: not a summary at the end.
         let found: Vec<(String, f64)> = text
@@ -139,6 +184,19 @@ mod tests {
             ),
             ("{\"epoch\": 1, \"loss\": 3.5}\n{\"epoch\": 2, \"loss\": NaN}\n", "loss", vec![3.5, f64::NAN]),
             ("1, 5.5\n2, 4.5\n\n3, 4.25\n", "number", vec![5.5, 4.5, 4.25]),
+            ("epoch,train_loss,accuracy\n1,5.5,0.1\n2,nan,0.2\n", "train_loss", vec![5.5, f64::NAN]),
+            ("Wall time,Step,Value\n1.6e9,1,5.5\n1.6e9,2,4.5\n", "Value", vec![5.5, 4.5]),
+            (
+                "[BernoulliRBM] Iteration 1, pseudo-likelihood = -201.33, time = 1.12s\n\
+                 [BernoulliRBM] Iteration 2, pseudo-likelihood = -150.07, time = 1.10s\n",
+                "-pseudo-likelihood",
+                vec![201.33, 150.07],
+            ),
+            (
+                "negative log-likelihood: 201.5\nnegative log-likelihood: 150.25\n",
+                "log-likelihood",
+                vec![201.5, 150.25],
+            ),
         ] {
             let log = parse(text, None).unwrap();
             assert_eq!(log.key, key, "{text}");
