@@ -52,7 +52,7 @@ pub struct Options {
 }
 
 pub fn run(mut options: Options) -> Result<ExitCode> {
-    let mut display = Display::new(options.show);
+    let mut display = Display::new(options.show)?;
     let (mut session, trainer) = match options.resume.clone() {
         Some(run) => Session::resume(&run, &options, &display)?,
         None => {
@@ -93,7 +93,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
     display.begin(config.epochs, cases, &about);
     let before = trainer.reconstruction_error()?;
     let steps = trainer.steps_done();
-    display.before(before, steps == 0);
+    display.before(before, trainer.epochs_done(), steps == 0);
     let last = loop {
         match epochs(&mut session, &mut trainer, &mut display) {
             Ok(last) => break last,
@@ -178,6 +178,7 @@ fn epochs(
                 let folder = &mut session.folder;
                 let rbm = trainer.rbm()?;
                 folder.save_model(&rbm, &session.config)?;
+                display.weights(&rbm, image);
                 let is_pictured = is_pictured(metrics.epoch, epochs);
                 if is_pictured {
                     folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
