@@ -58,8 +58,9 @@ use replicas::Replicas;
 
 /// The widest bracket that counts as an answer, in nats.
 pub const WIDEST: f64 = 1.0;
-/// The fewest chains, of equal weights, that an estimate may be worth.
-pub const FEWEST: f64 = 10.0;
+/// The fewest chains, of equal weights, that an annealed estimate may be worth: below, one family has most of the weight, and
+/// the standard error means nothing.
+pub const FEWEST: f64 = 3.0;
 /// The fewest round trips of its replicas that a chain must have made, on average.
 pub const TRIPS: f64 = 1.0;
 /// Temperatures are moved after every so many rounds of those that do not count.
@@ -72,7 +73,7 @@ const MOST_ENERGIES: u64 = 1 << 31;
 /// How thoroughly to estimate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AisOptions {
-    /// Chains with replicas; half as many are annealed forwards, and backwards.
+    /// Chains with replicas; as many are annealed forwards, and backwards.
     pub chains: usize,
     /// Replicas of a chain, each at a temperature of its own.
     pub replicas: usize,
@@ -86,21 +87,16 @@ pub struct AisOptions {
 
 impl Default for AisOptions {
     fn default() -> Self {
-        Self { chains: 100, replicas: 32, rounds: 2500, temperatures: 10_000, seed: 1 }
+        Self { chains: 100, replicas: 32, rounds: 1000, temperatures: 10_000, seed: 1 }
     }
 }
 
 impl AisOptions {
-    /// Rounds for a model of this shape: where they cost little and modes are far apart, as in models of few units, twice as
-    /// many, for a standard error of less than 0.02 nat.
+    /// Rounds for a model of this shape: where they cost little and modes are far apart, as in models of few units, five times
+    /// as many, for a standard error of less than 0.02 nat.
     pub fn usual_rounds(shape: Shape) -> usize {
         let rounds = Self::default().rounds;
-        if shape.visible * shape.hidden <= SMALL { 2 * rounds } else { rounds }
-    }
-
-    /// Annealed chains each way: with fewer chains at more temperatures, weights are more even.
-    fn annealed_chains(&self) -> usize {
-        self.chains / 2
+        if shape.visible * shape.hidden <= SMALL { 5 * rounds } else { rounds }
     }
 
     /// Checks the ranges.
@@ -184,11 +180,10 @@ impl Tempered {
 pub struct Ais {
     /// The best single estimate: the tempered one.
     pub log_z: f64,
-    /// What is hardly above log Z: the lowest of the forward estimate and those of either half of the tempered chains, less
-    /// two of its standard errors.
+    /// What is hardly above log Z: the lower estimate of either half of the tempered chains, less two of its standard errors;
+    /// or as far down as an annealed estimate says that is below by more than two of its own.
     pub log_z_low: f64,
-    /// What is hardly below log Z: the highest of the reverse estimate and those of either half of the tempered chains, and
-    /// two of its standard errors more.
+    /// What is hardly below log Z, likewise.
     pub log_z_high: f64,
     /// By parallel tempering.
     pub tempered: Tempered,
@@ -207,15 +202,20 @@ pub struct Ais {
 impl Ais {
     fn new(tempered: Tempered, [forward, reverse]: [Estimate; 2], options: AisOptions) -> Self {
         let Measured { log_z, .. } = tempered.all;
-        let (low, high) = tempered.bracket();
+        let (mut low, mut high) = tempered.bracket();
+        // Replicas measure log Z best, if they have found all mass; what the annealed chains say is held against it.
+        for annealed in [forward, reverse] {
+            low = low.min(annealed.log_z + 2.0 * annealed.standard_error);
+            high = high.max(annealed.log_z - 2.0 * annealed.standard_error);
+        }
         let mut ais = Self {
             log_z,
-            log_z_low: low.min(forward.log_z - 2.0 * forward.standard_error),
-            log_z_high: high.max(reverse.log_z + 2.0 * reverse.standard_error),
+            log_z_low: low,
+            log_z_high: high,
             tempered,
             forward,
             reverse,
-            chains: options.annealed_chains(),
+            chains: options.chains,
             temperatures: options.temperatures,
             doubt: None,
         };
@@ -278,11 +278,7 @@ impl Annealer {
         Ok(Self {
             replicas: Replicas::new(backend, params, coldest, options.replicas)?,
             // When chains are annealed, replicas have done their part.
-            annealed: Annealed::new(
-                backend,
-                Params::new(shape, options.annealed_chains(), options.seed),
-                coldest,
-            )?,
+            annealed: Annealed::new(backend, params, coldest)?,
             options,
         })
     }
@@ -310,17 +306,7 @@ impl Annealer {
             self.replicas.advance(backend, ADAPT_EVERY.min(warm_up - done))?;
         }
         let tempered = self.replicas.measure(backend, path.base, rounds)?;
-        // Every other one: from both halves.
-        let samples: Vec<f32> = self
-            .replicas
-            .samples(backend)?
-            .chunks(path.bias.len())
-            .skip(1)
-            .step_by(2)
-            .take(self.options.annealed_chains())
-            .flatten()
-            .copied()
-            .collect();
+        let samples = self.replicas.samples(backend)?;
         let temperatures = annealed::temperatures(&tempered.swaps.inverse_temperatures, temperatures);
         let (annealed, log_base) = (&self.annealed, path.base.log_z);
         let forward = annealed.forward(backend, path, &temperatures)?.estimate(log_base, 1.0);

@@ -55,13 +55,13 @@ pub struct EvalOptions {
     /// How to find log Z: auto (enumeration where a layer has at most 25 units), enumeration, ais
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Method::Auto, hide_possible_values = true)]
     pub log_z: Method,
-    /// Chains of parallel tempering; half as many are annealed each way
+    /// Chains of parallel tempering; as many are annealed each way
     #[arg(long, value_name = "N", default_value_t = AisOptions::default().chains)]
     pub chains: usize,
     /// Temperatures of parallel tempering, at each of which a chain has a replica
     #[arg(long, value_name = "N", default_value_t = AisOptions::default().replicas)]
     pub replicas: usize,
-    /// Rounds of parallel tempering that count; half as many go before [default: 2500, or 5000 for up to 65536 weights]
+    /// Rounds of parallel tempering that count; half as many go before [default: 1000, or 5000 for up to 65536 weights]
     #[arg(long, value_name = "N")]
     pub rounds: Option<usize>,
     /// Temperatures of annealed importance sampling, each way
