@@ -21,8 +21,8 @@ pub fn main() -> rbm_gpu::Result<()> {
     let rbm = trainer.rbm()?;
     let mut backend = Cpu::open(rbm.shape);
     backend.write_rbm(&rbm, &rbm);
-    let options = AisOptions { chains: 100, temperatures: 1000, seed: 1 };
-    let evaluator = Evaluator::new(&mut backend, rbm.shape, Some(options))?;
+    let options = AisOptions { replicas: 10, rounds: 200, temperatures: 1000, ..AisOptions::default() };
+    let mut evaluator = Evaluator::new(&mut backend, rbm.shape, Some(options))?;
     let estimate = evaluator.run(&mut backend, &rbm, &dataset)?;
     let exact = exact::log_likelihood(&rbm, &dataset.train.rows)?;
     let (low, high) = (estimate.train_log_likelihood_low, estimate.train_log_likelihood_high);

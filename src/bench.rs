@@ -23,6 +23,7 @@ use crate::{
     data::{Packing, RowLayout, Rows, Selection, Source},
     device::{self, Footprint},
     error::{Result, usage},
+    memory,
     rbm::Shape,
 };
 use timing::{Patience, time};
@@ -163,6 +164,13 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     let visible = loaded.as_ref().map_or(options.visible, |rows| rows.layout().units);
     let shape = Shape { visible, hidden };
     let footprint = Footprint::new(shape, batch, 6, 0);
+    // The step's check has two models and their velocities, and the reference has them once more.
+    let parameters = memory::product(&[visible, hidden, 32]);
+    memory::check(
+        &format!("{visible} × {hidden} units"),
+        parameters,
+        "choose a smaller --hidden or --visible",
+    )?;
     let (candidate, mut backend) = device::open(&options.device, &footprint)?;
     let backend = &mut *backend;
     // Whole minibatches, so that every step is of one size.

@@ -177,12 +177,20 @@ pub(crate) fn svg(
     Ok(format!("{drawn}{pictures}</svg>{end}"))
 }
 
-/// Writes charts below each other on white as an SVG file of so many pixels.
+/// Charts below each other on white, as an SVG file of so many pixels has them.
+///
+/// # Errors
+/// What the plotting library says.
+pub(crate) fn page(size: (u32, u32), charts: &[Chart]) -> Result<String, String> {
+    svg(size, 2, Some(WHITE), charts)
+}
+
+/// Writes such a file.
 ///
 /// # Errors
 /// [`Error::Write`].
 pub(crate) fn write(path: &Path, size: (u32, u32), charts: &[Chart]) -> Done<()> {
-    let svg = svg(size, 2, Some(WHITE), charts)
+    let svg = page(size, charts)
         .map_err(|reason| Error::Usage(format!("{} could not be drawn: {reason}", path.display())))?;
     fs::write(path, svg).map_err(Error::write(path))
 }

@@ -133,12 +133,18 @@ pub fn to_bytes(state: &State) -> std::result::Result<Vec<u8>, String> {
     let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
     let position = serde_json::to_string(&state.position).map_err(|error| error.to_string())?;
     let metadata = [(POSITION.to_string(), position), (SUM.to_string(), "0".repeat(SUM_LEN))];
-    let mut bytes =
+    let bytes =
         safetensors::serialize(views, Some(HashMap::from(metadata))).map_err(|error| error.to_string())?;
-    let at = sum_at(&bytes).ok_or("there is no place for the sum")?;
+    summed(bytes).ok_or("there is no place for the sum".into())
+}
+
+/// A file with the sum that it should have, if there is a place for it.
+pub(crate) fn summed(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let at = sum_at(&bytes)?;
+    bytes[at..at + SUM_LEN].fill(b'0');
     let sum = sum(&bytes);
     bytes[at..at + SUM_LEN].copy_from_slice(sum.as_bytes());
-    Ok(bytes)
+    Some(bytes)
 }
 
 /// The state in a file: nothing that a file may hold is taken on trust.
@@ -165,7 +171,12 @@ pub fn from_bytes(mut bytes: Vec<u8>) -> std::result::Result<State, String> {
         let values = bytemuck::pod_collect_to_vec::<u8, f32>(view.data());
         tensors.push(Tensor { name: name.into(), shape: view.shape().to_vec(), values });
     }
-    Ok(State { position, tensors })
+    position.check()?;
+    let state = State { position, tensors };
+    match state.non_finite() {
+        None => Ok(state),
+        Some((tensor, index, value)) => Err(format!("{tensor}[{index}] is {value}")),
+    }
 }
 
 /// The SHA-256 of some bytes, in hexadecimal digits.

@@ -15,6 +15,7 @@ mod progress;
 mod reconstruct;
 mod report;
 mod sample;
+mod screen;
 mod sparkline;
 mod train;
 mod transform;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     data::{Selection, Source},
-    error::{Error, Result, usage},
+    error::{Error, Result, excerpt, usage},
 };
 
 /// The options of a training run.
@@ -239,6 +239,21 @@ impl TrainConfig {
             Estimator::Cd => rows,
             Estimator::Pcd | Estimator::Pt => self.chains.unwrap_or(self.batch),
         }
+    }
+
+    /// Reads what was written as JSON, here or by a stranger, and checks it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] says what is not as `rbm-gpu train` writes it; those of [`TrainConfig::check`].
+    pub fn parse(text: &str) -> Result<Self> {
+        let config: Self = serde_json::from_str(text).map_err(|error| {
+            Error::Data(format!(
+                "expected the options of a run, as rbm-gpu train writes them: {}",
+                excerpt(&error.to_string())
+            ))
+        })?;
+        config.check()?;
+        Ok(config)
     }
 
     /// Checks what can be checked without the data: ranges.

@@ -443,12 +443,13 @@ impl HostKernels for Cpu {
                 #[inline(always)]
                 || {
                     for (unit, gradient) in part.rows() {
-                        // SAFETY: the parts of a sum don't overlap; so for the velocity.
+                        // SAFETY: the parts of a sum don't overlap.
                         let weights = unsafe { weights.row(unit, &part.columns) };
                         if forgets {
                             descent.forgetful_step(unit, &part.columns, weights, gradient);
                             continue;
                         }
+                        // SAFETY: as for the weights.
                         let velocity = unsafe { velocities.row(unit, &part.columns) };
                         descent.step(unit, &part.columns, weights, velocity, gradient);
                     }

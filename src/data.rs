@@ -6,10 +6,11 @@
 //!
 //! [`Source`] says where the data come from, [`Selection`] which part of them is taken and what it means.
 
-mod csv;
+pub(crate) mod csv;
+pub(crate) mod file;
 mod generated;
-mod idx;
-mod images;
+pub(crate) mod idx;
+pub(crate) mod images;
 mod known;
 pub mod npy;
 mod numbers;
@@ -18,8 +19,8 @@ mod selection;
 mod source;
 mod summary;
 
-pub(crate) use images::read_png;
 pub use rows::{Packing, RowLayout, Rows};
+pub(crate) use selection::spread_out;
 pub use selection::{DataOptions, ImageSize, Selection};
 pub use source::Source;
 pub use summary::Summary;

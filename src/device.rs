@@ -1,7 +1,5 @@
 //! Which device to compute on, and whether the work fits it.
 
-use sysinfo::{MemoryRefreshKind, System};
-
 use crate::{
     backend::{Backend, DeviceInfo},
     config::DeviceChoice,
@@ -10,6 +8,7 @@ use crate::{
     error::{Error, Result, usage},
     gpu::{Context, Gpu, adapter, tile::Tiles},
     host::Host,
+    memory::{self, gb},
     rbm::Shape,
     reference::Reference,
     schedule::RING,
@@ -31,9 +30,28 @@ pub struct Footprint {
     /// Uniforms from the host, for one block of minibatches.
     uniforms: u64,
     /// Everything on the device but the data set.
-    device: u64,
+    device: Parts,
     /// What the host needs beside it: copies on their way.
-    host: u64,
+    host: Parts,
+    /// How to have fewer hidden units, and fewer rows at once: options of the command.
+    remedies: [&'static str; 2],
+}
+
+/// Bytes by what they are for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Parts {
+    /// The parameters, and what learning keeps of them.
+    parameters: u64,
+    /// Means and states of minibatches and chains.
+    layers: u64,
+    /// Uniforms.
+    uniforms: u64,
+}
+
+impl Parts {
+    fn sum(self) -> u64 {
+        self.parameters.saturating_add(self.layers).saturating_add(self.uniforms)
+    }
 }
 
 impl Footprint {
@@ -47,39 +65,48 @@ impl Footprint {
         let uniforms = padded(uniforms).saturating_mul(4);
         let twice = parameters.saturating_mul(2); // the parameters and their velocity
         // A pair of layers has means and states of each.
-        let device = twice.saturating_add(layer.saturating_mul(4 * pairs_of_layers)).saturating_add(uniforms);
-        let host = twice.saturating_mul(2).saturating_add(uniforms.saturating_mul(RING as u64 + 1));
-        Self { shape, rows, parameters, moments: parameters, layer, uniforms, device, host }
+        let layers = layer.saturating_mul(4 * pairs_of_layers);
+        let device = Parts { parameters: twice, layers, uniforms };
+        let streamed = uniforms.saturating_mul(RING as u64 + 1);
+        let host = Parts { parameters: twice.saturating_mul(2), layers: 0, uniforms: streamed };
+        let remedies = ["a smaller --hidden", "a smaller --batch, or fewer --chains"];
+        Self { shape, rows, parameters, moments: parameters, layer, uniforms, device, host, remedies }
+    }
+
+    /// The same for a command that does not choose the model, and whose rows are chains.
+    pub fn of_model(self) -> Self {
+        Self { remedies: ["a smaller model", "fewer --chains"], ..self }
+    }
+
+    fn with_parameters(self, times: u64) -> Self {
+        let parameters = self.device.parameters.saturating_add(self.parameters.saturating_mul(times));
+        Self { device: Parts { parameters, ..self.device }, ..self }
     }
 
     /// The same with room for [`Backend::fast_room`].
     pub fn with_fast_weights(self) -> Self {
-        Self { device: self.device.saturating_add(self.parameters.saturating_mul(2)), ..self }
+        self.with_parameters(2)
     }
 
     /// The same with room for [`Backend::moments`].
     pub fn with_moments(self) -> Self {
-        Self {
-            moments: self.parameters.saturating_mul(3),
-            device: self.device.saturating_add(self.parameters.saturating_mul(3)),
-            ..self
-        }
+        Self { moments: self.parameters.saturating_mul(3), ..self.with_parameters(3) }
     }
 
     /// Holds this against the room there is.
     fn check(&self, room: &Room, device: &str) -> Result<()> {
-        let gb = |bytes: u64| bytes as f64 * 1e-9;
         let Shape { visible, hidden } = self.shape;
+        let [fewer_units, fewer_rows] = self.remedies;
+        let smaller_layers = if self.is_wide() { fewer_units } else { fewer_rows };
         for (what, bytes, remedy) in [
-            (format!("the weights of {visible} × {hidden} units"), self.parameters, "a smaller --hidden"),
+            (format!("the weights of {visible} × {hidden} units"), self.parameters, fewer_units),
             ("what the optimizer keeps".into(), self.moments, "a smaller --hidden or --optimizer sgd"),
-            (format!("a minibatch of {} cases", self.rows), self.layer, "a smaller --batch"),
-            ("the uniforms of a minibatch".into(), self.uniforms, "a smaller --batch or --uniforms device"),
+            (format!("{} cases or chains at once", self.rows), self.layer, smaller_layers),
+            ("the uniforms of a minibatch".into(), self.uniforms, FEWER_UNIFORMS),
         ] {
             if bytes > room.largest_buffer {
                 return usage!(
-                    "{what} take {:.2} GB, but one buffer of {device} holds at most {:.2} GB; \
-                     choose {remedy}, or another --device",
+                    "{what} take {}, but one buffer of {device} holds at most {}; choose {remedy}, or another --device",
                     gb(bytes),
                     gb(room.largest_buffer)
                 );
@@ -87,7 +114,7 @@ impl Footprint {
         }
         let most = room.most_rows as usize;
         for (what, count) in
-            [("cases in a minibatch", self.rows), ("visible units", visible), ("hidden units", hidden)]
+            [("cases or chains at once", self.rows), ("visible units", visible), ("hidden units", hidden)]
         {
             if count > most {
                 return usage!(
@@ -96,18 +123,54 @@ impl Footprint {
                 );
             }
         }
-        let needed = self.host.saturating_add(if room.shared { self.device } else { 0 });
-        match room.memory {
-            Some(memory) if needed > memory => usage!(
-                "the model and its minibatches take {:.2} GB, but {:.2} GB of memory are left; \
-                 choose a smaller --hidden or --batch",
-                gb(needed),
-                gb(memory)
-            ),
-            _ => Ok(()),
+        self.check_memory(room)
+    }
+
+    /// Whether the host's memory holds what is kept there, which on most devices is all of it.
+    fn check_memory(&self, room: &Room) -> Result<()> {
+        let of = |part: fn(&Parts) -> u64| {
+            part(&self.host).saturating_add(if room.shared { part(&self.device) } else { 0 })
+        };
+        let needed = of(|parts| parts.sum());
+        let Some(left) = room.memory.filter(|&left| needed > left) else { return Ok(()) };
+        let Shape { visible, hidden } = self.shape;
+        let [fewer_units, fewer_rows] = self.remedies;
+        let (parameters, layers) = (of(|parts| parts.parameters), of(|parts| parts.layers));
+        let (parameters, layers) =
+            if self.is_wide() { (parameters.saturating_add(layers), 0) } else { (parameters, layers) };
+        // Only what matters is told, and how much of it fits beside the rest.
+        let (mut take, mut choose) = (Vec::new(), Vec::new());
+        for (bytes, what, remedy, count) in [
+            (parameters, format!("{visible} × {hidden} units"), fewer_units, hidden),
+            (layers, format!("{} cases or chains at once", self.rows), fewer_rows, self.rows),
+            (of(|parts| parts.uniforms), "uniforms".into(), FEWER_UNIFORMS, 0),
+        ] {
+            if bytes > needed / 20 {
+                take.push(format!("{} for {what}", gb(bytes)));
+                let share = left.saturating_sub(needed - bytes) as f64 / bytes as f64;
+                choose.push(match (count as f64 * share) as usize {
+                    0 => remedy.to_string(),
+                    most => format!("{remedy}, at most about {most}"),
+                });
+            }
         }
+        usage!(
+            "{} are needed, but {} of memory are left: {}; choose {}",
+            gb(needed),
+            gb(left),
+            take.join(", "),
+            choose.join("; or ")
+        )
+    }
+
+    /// Whether it is the units, not the rows, that make a layer large.
+    fn is_wide(&self) -> bool {
+        self.rows < self.shape.visible.max(self.shape.hidden)
     }
 }
+
+/// How to need fewer uniforms from the host.
+const FEWER_UNIFORMS: &str = "a smaller --batch or --uniforms device";
 
 /// The room that a device has.
 struct Room {
@@ -119,16 +182,6 @@ struct Room {
     memory: Option<u64>,
     /// Whether the device's buffers lie in the host's memory.
     shared: bool,
-}
-
-/// What is left of the host's memory, or of what a container may take of it.
-fn memory_left() -> Option<u64> {
-    let mut system = System::new().ok()?;
-    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-    // Not the container's own count of free memory: it takes cached files for memory in use.
-    let container =
-        system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
-    Some(system.available_memory().min(container)).filter(|&bytes| bytes > 0)
 }
 
 /// A device of this machine, not yet opened.
@@ -182,7 +235,7 @@ impl Candidate {
     }
 
     fn room(&self) -> Room {
-        let memory = memory_left();
+        let memory = memory::left();
         match self {
             Self::Adapter(adapter) => Room {
                 largest_buffer: adapter::largest_buffer(adapter),
@@ -201,7 +254,7 @@ impl Candidate {
     pub fn holds(&self, layout: RowLayout, rows: usize, footprint: &Footprint) -> bool {
         let bytes = (rows as u64).saturating_mul(layout.words() as u64).saturating_mul(4);
         let room = self.room();
-        let needed = bytes.saturating_add(footprint.device).saturating_add(footprint.host);
+        let needed = bytes.saturating_add(footprint.device.sum()).saturating_add(footprint.host.sum());
         bytes <= room.largest_buffer && (!room.shared || room.memory.is_none_or(|memory| needed <= memory))
     }
 

@@ -14,19 +14,18 @@
 pub mod config;
 pub mod data;
 pub mod finding;
-mod foreign;
+pub(crate) mod foreign;
 mod learning;
 pub mod levels;
 pub mod log;
 pub mod look;
 pub mod model;
-mod plots;
-mod run;
+pub(crate) mod plots;
+pub(crate) mod run;
 pub mod step;
 pub mod watch;
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -38,9 +37,9 @@ pub use finding::{Finding, Severity};
 
 use crate::{
     config::DeviceChoice,
-    data::{Dataset, Packing, Selection, Source},
+    data::{Dataset, Packing, Selection, Source, file},
     error::{Error, Result, usage},
-    exchange,
+    exchange, memory,
 };
 use data::{DataFigures, Values};
 use finding::sorted;
@@ -256,6 +255,14 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
 /// The data set, and whether it can be learnt from; if not because of its numbers, they are read as they are: what is
 /// wrong with them is a finding.
 fn load(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
+    let (dataset, can_be_learnt) = load_any(source, selection)?;
+    let units = dataset.train.rows.layout().units;
+    let needed = memory::product(&[units, DataFigures::BYTES_A_COLUMN]);
+    memory::check(&format!("the figures of {units} columns"), needed, "choose fewer columns")?;
+    Ok((dataset, can_be_learnt))
+}
+
+fn load_any(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
     match selection.load(source) {
         Ok(dataset) => Ok((dataset, true)),
         Err(error @ Error::Data(_)) if selection.divide_by.is_none() => {
@@ -322,12 +329,16 @@ fn kind(subject: &Path) -> Result<Kind> {
 }
 
 fn is_empty_folder(path: &Path) -> bool {
-    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+    path.read_dir().is_ok_and(|mut entries| entries.next().is_none())
 }
 
 fn read_log(path: &Path, key: Option<&str>) -> Result<log::Log> {
-    let bytes = fs::read(path).map_err(Error::read(path))?;
-    let text = String::from_utf8_lossy(&bytes);
+    parse_log(path, &file::read_whole(path)?, key)
+}
+
+/// The same of a file's bytes.
+pub(crate) fn parse_log(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<log::Log> {
+    let text = String::from_utf8_lossy(bytes);
     let looked_for = key.unwrap_or("cost, loss, error, …");
     match log::parse(&text, key) {
         Some(log) if !text.contains('\0') => Ok(log),

@@ -92,6 +92,26 @@ impl Error {
     }
 }
 
+/// The beginning of a text that may be of any length, without what would move a terminal's cursor.
+pub(crate) fn excerpt(text: &str) -> String {
+    const MOST: usize = 200;
+    let mut letters = text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter });
+    let start: String = letters.by_ref().take(MOST).collect();
+    if letters.next().is_none() { start } else { start + "…" }
+}
+
+/// Some of the names that were found.
+pub(crate) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    const MOST: usize = 12;
+    let mut names = names.into_iter();
+    let first: Vec<String> = names.by_ref().take(MOST).map(|name| excerpt(name.as_ref())).collect();
+    match (first.is_empty(), names.count()) {
+        (true, _) => "nothing".into(),
+        (_, 0) => first.join(", "),
+        (_, more) => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 /// `Err(Error::Usage)` with a formatted message.
 macro_rules! usage {
     ($($message:tt)*) => { Err($crate::error::Error::Usage(format!($($message)*))) };

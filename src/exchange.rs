@@ -9,15 +9,19 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{self, Write},
+    io::{self, Cursor, Write},
     path::Path,
 };
 
+use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
-    data::npy::{self, Array, Values},
-    error::{Error, Result},
+    data::{
+        file,
+        npy::{self, Archive, Array, Values},
+    },
+    error::{Error, Result, excerpt, list},
     output::Target,
     rbm::{Rbm, Shape},
 };
@@ -63,7 +67,7 @@ pub enum Format {
 }
 
 /// The other order of a matrix of `rows` × `columns`.
-fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
 }
 
@@ -143,27 +147,42 @@ pub fn import(path: &Path) -> Result<Rbm> {
 /// # Errors
 /// Those of [`import`], but for numbers that are not finite.
 pub fn parameters(path: &Path) -> Result<Rbm> {
+    if path.is_dir() {
+        return model(path, read_folder(path)?);
+    }
+    parse(path, &file::read_whole(path)?)
+}
+
+/// The same of a file's bytes.
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Rbm> {
+    model(path, arrays_of(path, bytes, |name| Names::ALL.iter().any(|names| names.names().contains(&name)))?)
+}
+
+/// The model whose arrays have the names of one of the programs.
+fn model(path: &Path, Arrays { mut arrays, names: found }: Arrays) -> Result<Rbm> {
     let bad = |reason: String| Error::Model { path: path.into(), reason };
-    let mut arrays = read(path)?;
     let has = |names: &Names| names.names().iter().all(|name| arrays.contains_key(*name));
     let Some(names) = Names::ALL.into_iter().find(has) else {
         let expected: Vec<_> = Names::ALL.map(|names| names.names().join(", ")).into();
-        let found: Vec<_> = arrays.into_keys().collect();
-        return Err(bad(format!("expected arrays {}; found {}", expected.join("; or "), found.join(", "))));
+        return Err(bad(format!("expected arrays {}; found {}", expected.join("; or "), list(found))));
     };
     let [w, c, b] = names.names();
     let weights = arrays.remove(w).ok_or_else(|| bad(format!("expected {w}")))?;
     let [rows, columns] = weights.shape[..] else {
-        return Err(bad(format!("expected {w} with 2 dimensions, found {:?}", weights.shape)));
+        let found = excerpt(&format!("{:?}", weights.shape));
+        return Err(bad(format!("expected {w} with 2 dimensions, found {found}")));
     };
     let (visible, hidden) = if names.is_transposed() { (columns, rows) } else { (rows, columns) };
+    if visible == 0 || hidden == 0 {
+        return Err(bad(format!("expected at least one unit in each layer, found {visible} × {hidden}")));
+    }
     let mut bias = |name: &str, units: usize| {
         let array = arrays.remove(name).ok_or_else(|| bad(format!("expected {name}")))?;
         // A row or a column of a matrix is a vector too.
         if array.values.len() != units || array.shape.iter().filter(|&&size| size != 1).count() > 1 {
             return Err(bad(format!(
-                "expected {name} of {units} values, as {w} has, found {:?}",
-                array.shape
+                "expected {name} of {units} values, as {w} has, found {}",
+                excerpt(&format!("{:?}", array.shape))
             )));
         }
         Ok(array.values.floats())
@@ -171,73 +190,88 @@ pub fn parameters(path: &Path) -> Result<Rbm> {
     let (hidden_bias, visible_bias) = (bias(c, hidden)?, bias(b, visible)?);
     let values = weights.values.floats();
     let weights = if names.is_transposed() { transposed(&values, rows, columns) } else { values };
-    if visible == 0 || hidden == 0 {
-        return Err(bad(format!("expected at least one unit in each layer, found {visible} × {hidden}")));
-    }
     Ok(Rbm { shape: Shape { visible, hidden }, weights, visible_bias, hidden_bias })
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, Array>> {
-    if path.is_dir() {
-        return read_folder(path);
-    }
-    let bytes = fs::read(path).map_err(Error::read(path))?;
+/// Arrays by their names, and the names of all that there were.
+pub(crate) struct Arrays {
+    pub arrays: BTreeMap<String, Array>,
+    names: Vec<String>,
+}
+
+/// The arrays of an `.npz` or safetensors file that are wanted.
+pub(crate) fn arrays_of(path: &Path, bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Arrays> {
     if bytes.starts_with(b"PK") {
-        return Ok(npy::read_npz(path, |_| true)?.into_iter().collect());
+        let mut archive = Archive::new(&path.display().to_string(), Cursor::new(bytes))?;
+        let arrays = archive.arrays(wanted)?;
+        archive.names.sort();
+        return Ok(Arrays { arrays, names: archive.names });
     }
     let broken = |error| Error::Model {
         path: path.into(),
-        reason: format!("expected an .npz or a safetensors file, or a folder of CSV files: {error}"),
+        reason: format!(
+            "expected an .npz or a safetensors file, or a folder of CSV files: {}",
+            excerpt(&format!("{error}"))
+        ),
     };
-    let file = SafeTensors::deserialize(&bytes).map_err(broken)?;
-    let mut arrays = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        let values = match view.dtype() {
-            Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(view.data()),
-            Dtype::F64 => {
-                let wide = bytemuck::pod_collect_to_vec::<u8, f64>(view.data());
-                wide.into_iter().map(|x| x as f32).collect()
-            }
-            _ => continue,
-        };
-        arrays.insert(name, Array { shape: view.shape().to_vec(), values: Values::Floats(values) });
-    }
-    Ok(arrays)
+    let file = SafeTensors::deserialize(bytes).map_err(broken)?;
+    let tensors = file.iter().filter(|(name, _)| wanted(name));
+    let array = |(name, view): (&str, TensorView)| {
+        let values = Values::Floats(numbers(&view)?);
+        Some((name.to_string(), Array { shape: view.shape().to_vec(), values }))
+    };
+    let names = file.names().into_iter().map(str::to_string).collect();
+    Ok(Arrays { arrays: tensors.filter_map(array).collect(), names })
+}
+
+/// The numbers of a tensor, if they are of a floating-point type; 64-bit ones are rounded.
+fn numbers(view: &TensorView) -> Option<Vec<f32>> {
+    let bytes = view.data();
+    Some(match view.dtype() {
+        Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(bytes),
+        Dtype::F64 => bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
+        Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+        Dtype::BF16 => bytes.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
+        _ => return None,
+    })
 }
 
 /// The CSV files of a folder that have one of the names.
-fn read_folder(folder: &Path) -> Result<BTreeMap<String, Array>> {
+fn read_folder(folder: &Path) -> Result<Arrays> {
     let mut arrays = BTreeMap::new();
     for name in Names::ALL.iter().flat_map(|names| names.names()) {
         let path = folder.join(format!("{name}.csv"));
-        if !path.is_file() {
+        if path.is_file() {
+            arrays.insert(name.to_string(), parse_table(&path, &file::read_whole(&path)?)?);
+        }
+    }
+    Ok(Arrays { names: arrays.keys().cloned().collect(), arrays })
+}
+
+/// Numbers in lines, between commas.
+pub(crate) fn parse_table(path: &Path, bytes: &[u8]) -> Result<Array> {
+    let (mut values, mut rows, mut columns) = (Vec::new(), 0, None);
+    for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {
+        let line = String::from_utf8_lossy(line);
+        if line.trim().is_empty() {
             continue;
         }
-        let text = fs::read_to_string(&path).map_err(Error::read(&path))?;
-        let (mut values, mut rows, mut columns) = (Vec::new(), 0, None);
-        for (line, number) in text.lines().zip(1..) {
-            let bad = |reason: String| Error::Data(format!("{}: line {number}{reason}", path.display()));
-            let before = values.len();
-            for (field, column) in line.split(',').zip(1..) {
-                let value = field.trim().parse::<f32>();
-                let expected = |_| bad(format!(", column {column}: expected a number, found {field:?}"));
-                values.push(value.map_err(expected)?);
-            }
-            let found = values.len() - before;
-            let expected = *columns.get_or_insert(found);
-            if found != expected {
-                return Err(bad(format!(
-                    ": expected {expected} columns, as in the first line, found {found}"
-                )));
-            }
-            rows += 1;
+        let bad = |reason: String| Error::Data(format!("{}: line {number}{reason}", path.display()));
+        let before = values.len();
+        for (field, column) in line.split(',').zip(1..) {
+            let value = field.trim().parse::<f32>();
+            let expected =
+                |_| bad(format!(", column {column}: expected a number, found {:?}", excerpt(field)));
+            values.push(value.map_err(expected)?);
         }
-        arrays.insert(
-            name.into(),
-            Array { shape: vec![rows, columns.unwrap_or(0)], values: Values::Floats(values) },
-        );
+        let found = values.len() - before;
+        let expected = *columns.get_or_insert(found);
+        if found != expected {
+            return Err(bad(format!(": expected {expected} columns, as in the first line, found {found}")));
+        }
+        rows += 1;
     }
-    Ok(arrays)
+    Ok(Array { shape: vec![rows, columns.unwrap_or(0)], values: Values::Floats(values) })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What a trained model makes of cases, on any device: features and reconstructions.
 
+mod features;
+
 use std::path::PathBuf;
 
 use crate::{
@@ -99,6 +101,8 @@ pub struct Inference {
     pub(crate) hidden: Units,
     pub(crate) reconstruction: Units,
     rows: usize,
+    /// The model, where the native path computes features.
+    native: Option<Rbm>,
 }
 
 impl Inference {
@@ -108,7 +112,7 @@ impl Inference {
     /// [`crate::Error::Usage`] if there is no such device or no room, [`crate::Error::Device`].
     pub fn open(rbm: &Rbm, device: &DeviceChoice, rows: usize, seed: u64) -> Result<Self> {
         let rows = rows.max(PART);
-        let (_, backend) = device::open(device, &Footprint::new(rbm.shape, rows, 4, 0))?;
+        let (_, backend) = device::open(device, &Footprint::new(rbm.shape, rows, 4, 0).of_model())?;
         Self::with_backend(backend, rbm, rows, seed)
     }
 
@@ -118,6 +122,7 @@ impl Inference {
     /// [`crate::Error::Device`] if there is no room.
     pub fn with_backend(mut backend: Box<dyn Backend>, rbm: &Rbm, rows: usize, seed: u64) -> Result<Self> {
         backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
+        let native = (backend.info().kind == "cpu").then(|| rbm.clone());
         Ok(Self {
             params: Params::new(rbm.shape, rows, seed),
             visible: backend.units(Layer::Visible, rows)?,
@@ -125,6 +130,7 @@ impl Inference {
             reconstruction: backend.units(Layer::Visible, rows)?,
             backend,
             rows,
+            native,
         })
     }
 
@@ -159,11 +165,14 @@ impl Inference {
         Ok(())
     }
 
-    /// p(h|v) of each case: cases × hidden units, row-major.
+    /// p(h|v) of each case: cases × hidden units, row-major; on the native path to the last digit but one.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn transform(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        if let Some(rbm) = &self.native {
+            return Ok(features::features(rbm, rows));
+        }
         let mut features = Vec::with_capacity(rows.len() * self.shape().hidden);
         self.parts(rows, |this, params, cases| {
             this.backend.sample_hidden(params, this.visible, this.hidden);

@@ -5,7 +5,7 @@
 //! model comes in slowly, as β goes from 0 to 1 on the way from independent units ([`Base`]), so that a chain does not stay
 //! with what it happened to see first.
 
-mod mask;
+pub(crate) mod mask;
 
 pub use mask::{Mask, Region};
 

@@ -74,6 +74,7 @@ pub mod host;
 pub mod inference;
 pub mod inpaint;
 pub mod likelihood;
+pub mod memory;
 pub mod model;
 pub mod output;
 pub mod picture;
@@ -86,6 +87,8 @@ pub mod run;
 pub mod sample;
 pub mod schedule;
 pub mod train;
+#[doc(hidden)]
+pub mod untrusted;
 pub mod verify;
 
 pub use error::{Error, Result};

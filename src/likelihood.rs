@@ -23,13 +23,13 @@ use std::{path::PathBuf, time::Instant};
 use serde::Serialize;
 
 use crate::{
-    ais::{Ais, AisOptions, Annealer, Base},
+    ais::{Ais, AisOptions, Annealer, Base, Tempered, Tracker, WIDEST},
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
     config::{Binarize, DeviceChoice},
     data::{DataOptions, Dataset, Packing, Rows},
     device::{self, Footprint},
     error::{Result, usage},
-    exact, model,
+    exact, memory, model,
     rbm::{Layer, Rbm, Shape},
 };
 
@@ -55,9 +55,15 @@ pub struct EvalOptions {
     /// How to find log Z: auto (enumeration where a layer has at most 25 units), enumeration, ais
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Method::Auto, hide_possible_values = true)]
     pub log_z: Method,
-    /// Chains of annealed importance sampling, each way
+    /// Chains of parallel tempering; half as many are annealed each way
     #[arg(long, value_name = "N", default_value_t = AisOptions::default().chains)]
     pub chains: usize,
+    /// Temperatures of parallel tempering, at each of which a chain has a replica
+    #[arg(long, value_name = "N", default_value_t = AisOptions::default().replicas)]
+    pub replicas: usize,
+    /// Rounds of parallel tempering that count; half as many go before [default: 2500, or 5000 for up to 65536 weights]
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<usize>,
     /// Temperatures of annealed importance sampling, each way
     #[arg(long, value_name = "N", default_value_t = AisOptions::default().temperatures)]
     pub temperatures: usize,
@@ -89,7 +95,7 @@ pub struct LogZ {
     pub log_z_low: f64,
     /// What log Z is hardly above; the exact value where it is known.
     pub log_z_high: f64,
-    /// `enumeration` or `ais`.
+    /// `enumeration`, `ais`, or, while a model is being trained, `tempering`.
     pub log_z_method: &'static str,
     /// Whether all of this is to be believed.
     pub reliable: bool,
@@ -97,6 +103,8 @@ pub struct LogZ {
     pub reason: Option<String>,
     /// The estimates, if they are estimates.
     pub ais: Option<Ais>,
+    /// The estimates by parallel tempering, if there are no others.
+    pub tempering: Option<Tempered>,
 }
 
 impl LogZ {
@@ -109,6 +117,7 @@ impl LogZ {
             reliable: true,
             reason: None,
             ais: None,
+            tempering: None,
         }
     }
 
@@ -121,6 +130,29 @@ impl LogZ {
             reliable: ais.doubt.is_none(),
             reason: ais.doubt.clone(),
             ais: Some(ais),
+            tempering: None,
+        }
+    }
+
+    fn tracked(tempered: Tempered) -> Self {
+        let (log_z_low, log_z_high) = tempered.bracket();
+        let width = log_z_high - log_z_low;
+        let reason = if !tempered.is_finite() {
+            Some("the energy of a replica is not a finite number: the parameters are too large".to_string())
+        } else if width > WIDEST {
+            Some(format!("the bracket is {width:.2} nats wide, and {WIDEST} is the most; see rbm-gpu eval"))
+        } else {
+            None
+        };
+        Self {
+            log_z: tempered.all.log_z,
+            log_z_low,
+            log_z_high,
+            log_z_method: "tempering",
+            reliable: reason.is_none(),
+            reason,
+            ais: None,
+            tempering: Some(tempered),
         }
     }
 }
@@ -192,10 +224,16 @@ pub struct EvalReport {
 /// [`crate::Error::Usage`], [`crate::Error::Data`], [`crate::Error::Read`] and [`crate::Error::Model`] for input that cannot
 /// be used; [`crate::Error::Device`].
 pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
-    let ais = AisOptions { chains: options.chains, temperatures: options.temperatures, seed: options.seed };
-    ais.check()?;
     let (path, rbm, config) = model::open(&options.model)?;
     let shape = rbm.shape;
+    let ais = AisOptions {
+        chains: options.chains,
+        replicas: options.replicas,
+        rounds: options.rounds.unwrap_or(AisOptions::usual_rounds(shape)),
+        temperatures: options.temperatures,
+        seed: options.seed,
+    };
+    ais.check()?;
     if options.log_z == Method::Enumeration && !exact::is_enumerable(shape) {
         return usage!(
             "--log-z enumeration: one layer must have at most {} units, found {} × {}; choose --log-z ais",
@@ -224,10 +262,19 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         Method::Enumeration => true,
         Method::Ais => false,
     };
-    let footprint = Footprint::new(shape, PART.max(if exact { 0 } else { ais.chains }), 4, 0);
+    // The pseudo-likelihood has e^W and e^−W, in 64 bits.
+    memory::check(
+        "e^W and e^−W",
+        memory::product(&[shape.visible, shape.hidden, 16]),
+        "choose a smaller model",
+    )?;
+    let (chains, replicas) =
+        if exact { (0, 0) } else { (ais.chains, (ais.chains as u64).saturating_mul(ais.replicas as u64)) };
+    let pairs = 4 + replicas.div_ceil(PART as u64);
+    let footprint = Footprint::new(shape, PART.max(chains), pairs, 0).of_model();
     let (_, mut backend) = device::open(&options.device, &footprint)?;
     backend.write_rbm(&rbm, &Rbm::zeros(shape));
-    let evaluator = Evaluator::new(&mut *backend, shape, if exact { None } else { Some(ais) })?;
+    let mut evaluator = Evaluator::new(&mut *backend, shape, if exact { None } else { Some(ais) })?;
     let likelihood = evaluator.run(&mut *backend, &rbm, &dataset)?;
     Ok(EvalReport {
         version: env!("CARGO_PKG_VERSION"),
@@ -245,6 +292,13 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     })
 }
 
+/// What finds log Z.
+enum Finder {
+    Enumeration,
+    Annealer(Annealer),
+    Tracker(Tracker),
+}
+
 /// Buffers on a device that holds a model, to be used as often as one likes, also while it is being trained.
 pub struct Evaluator {
     data: Data,
@@ -253,7 +307,7 @@ pub struct Evaluator {
     reconstruction: Units,
     values: Values,
     params: Params,
-    annealer: Option<Annealer>,
+    finder: Finder,
     pseudo_work: usize,
 }
 
@@ -263,6 +317,23 @@ impl Evaluator {
     /// # Errors
     /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
     pub fn new(backend: &mut dyn Backend, shape: Shape, ais: Option<AisOptions>) -> Result<Self> {
+        let finder = match ais {
+            None => Finder::Enumeration,
+            Some(options) => Finder::Annealer(Annealer::new(backend, shape, options)?),
+        };
+        Self::with(backend, shape, finder)
+    }
+
+    /// The same for a model that changes little from run to run: log Z is tracked ([`Tracker`]).
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] when there is no room.
+    pub fn tracking(backend: &mut dyn Backend, shape: Shape) -> Result<Self> {
+        let finder = Finder::Tracker(Tracker::new(backend, shape)?);
+        Self::with(backend, shape, finder)
+    }
+
+    fn with(backend: &mut dyn Backend, shape: Shape, finder: Finder) -> Result<Self> {
         let layout = Rows::from_bits(shape.visible, &[]).layout();
         let data = backend.data(layout, PART)?;
         backend.write_order(data, &(0..PART as u32).collect::<Vec<_>>());
@@ -273,7 +344,7 @@ impl Evaluator {
             reconstruction: backend.units(Layer::Visible, PART)?,
             values: backend.values(PART)?,
             params: Params::new(shape, PART, 0).layout(layout),
-            annealer: ais.map(|options| Annealer::new(backend, shape, options)).transpose()?,
+            finder,
             pseudo_work: PSEUDO_WORK,
         })
     }
@@ -283,7 +354,7 @@ impl Evaluator {
     ///
     /// # Errors
     /// [`crate::Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`crate::Error::Device`].
-    pub fn run(&self, backend: &mut dyn Backend, rbm: &Rbm, dataset: &Dataset) -> Result<Likelihood> {
+    pub fn run(&mut self, backend: &mut dyn Backend, rbm: &Rbm, dataset: &Dataset) -> Result<Likelihood> {
         let (train, test) = (&dataset.train.rows, dataset.test.as_ref().map(|test| &test.rows));
         let is_packed = |rows: &Rows| rows.layout().packing == Packing::Bits;
         if !is_packed(train) || !test.is_none_or(is_packed) {
@@ -297,12 +368,13 @@ impl Evaluator {
         let cases = (self.pseudo_work / (visible * hidden)).clamp(1, held_out.len());
         let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
 
-        let mut log_z = match &self.annealer {
-            None => LogZ::exact(exact::log_partition_function(rbm)?),
-            Some(annealer) => {
-                let base = Base::new(rbm.shape, &train.density());
-                LogZ::estimated(annealer.run(backend, &rbm.visible_bias, &base, train)?)
+        let base = || Base::new(rbm.shape, &train.density());
+        let mut log_z = match &mut self.finder {
+            Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?),
+            Finder::Annealer(annealer) => {
+                LogZ::estimated(annealer.run(backend, &rbm.visible_bias, &base(), train)?)
             }
+            Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, &base(), train)?),
         };
         let figures = [train_energy, test_energy.unwrap_or(0.0), pseudo_log_likelihood, reconstruction_error];
         if log_z.reliable && figures.iter().any(|figure| !figure.is_finite()) {

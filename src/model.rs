@@ -11,7 +11,8 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
     config::TrainConfig,
-    error::{Error, Result, usage},
+    data::file,
+    error::{Error, Result, excerpt, list, usage},
     rbm::{Rbm, Shape},
 };
 
@@ -54,20 +55,23 @@ pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
 /// # Errors
 /// [`Error::Read`], or [`Error::Model`] with what is wrong.
 pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>)> {
-    let bytes = fs::read(path).map_err(Error::read(path))?;
+    parse(path, &file::read_whole(path)?)
+}
+
+/// The same of a file's bytes.
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>)> {
     let bad = |reason: String| Error::Model { path: path.into(), reason };
     let broken = |error: safetensors::SafeTensorError| bad(format!("not a whole safetensors file: {error}"));
-    let file = SafeTensors::deserialize(&bytes).map_err(broken)?;
+    let file = SafeTensors::deserialize(bytes).map_err(broken)?;
     let tensor = |name: &str, dimensions: usize| {
-        let view = file.tensor(name).map_err(|_| {
-            let found: Vec<_> = file.names().iter().map(|name| name.to_string()).collect();
-            bad(format!("expected a tensor {name:?}, found {}", found.join(", ")))
-        })?;
+        let view = file
+            .tensor(name)
+            .map_err(|_| bad(format!("expected a tensor {name:?}, found {}", list(file.names()))))?;
         if view.dtype() != Dtype::F32 || view.shape().len() != dimensions {
             return Err(bad(format!(
-                "expected {name} as F32 with {dimensions} dimension(s), found {:?} {:?}",
+                "expected {name} as F32 with {dimensions} dimension(s), found {:?} {}",
                 view.dtype(),
-                view.shape()
+                excerpt(&format!("{:?}", view.shape()))
             )));
         }
         Ok((view.shape().to_vec(), bytemuck::pod_collect_to_vec::<u8, f32>(view.data())))
@@ -87,9 +91,10 @@ pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>)> {
         visible_bias: bias("visible_bias", shape.visible)?,
         hidden_bias: bias("hidden_bias", shape.hidden)?,
     };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(broken)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
     let config = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG));
-    Ok((rbm, config.and_then(|text| serde_json::from_str(text).ok())))
+    let config = config.map(|text| TrainConfig::parse(text)).transpose();
+    Ok((rbm, config.map_err(|reason| bad(format!("its metadata: {reason}")))?))
 }
 
 /// Finds, reads and checks a model: its file, its parameters and, where it has them, the options it was trained with.

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, Read, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     config::TrainConfig,
+    data::file,
     error::{Error, Result, usage},
     model,
     output::Target,
@@ -156,8 +157,7 @@ impl RunFolder {
     /// [`Error::Read`], or [`Error::Data`] if it is not what a run writes.
     pub fn read_config<T: DeserializeOwned>(&self) -> Result<T> {
         let path = self.path.join("config.json");
-        let text = fs::read_to_string(&path).map_err(Error::read(&path))?;
-        serde_json::from_str(&text).map_err(|error| {
+        serde_json::from_slice(&file::read_whole(&path)?).map_err(|error| {
             Error::Data(format!(
                 "{}: expected the options of a run, as rbm-gpu train writes them: {error}",
                 path.display()
@@ -188,8 +188,7 @@ impl RunFolder {
     /// Epochs that `metrics.jsonl` has a whole line of, from the first on, and the bytes that those of the first `most` take.
     fn epochs(&self, most: usize) -> Result<(usize, u64)> {
         let path = self.path.join("metrics.jsonl");
-        let mut text = Vec::new();
-        File::open(&path).and_then(|mut file| file.read_to_end(&mut text)).map_err(Error::read(&path))?;
+        let text = file::read_whole(&path)?;
         let (mut epochs, mut bytes) = (0, 0);
         for line in text.split_inclusive(|&byte| byte == b'\n').take(most) {
             let value: Option<Value> =

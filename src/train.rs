@@ -146,7 +146,7 @@ impl Trainer {
         // Blocks that carry their rows have fewer uniforms, if any.
         let uniforms = schedule(config, &dataset.train.rows, shape, false, config.k.most()).block_uniforms();
         let replicas = if config.estimator == Estimator::Pt { config.temperatures as u64 } else { 0 };
-        let pairs_of_layers = 6 + replicas + if monitored.is_some() { 3 } else { 0 };
+        let pairs_of_layers = 6 + replicas + if monitored.is_some() { 4 } else { 0 };
         let footprint = Footprint::new(shape, rows, pairs_of_layers, uniforms);
         let footprint = if config.fast_weights.is_some() { footprint.with_fast_weights() } else { footprint };
         let footprint = if keeps_moments(config) { footprint.with_moments() } else { footprint };
@@ -411,7 +411,7 @@ impl Trainer {
 
     fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
         self.with_model(|trainer| {
-            let monitor = trainer.monitor.as_ref();
+            let monitor = trainer.monitor.as_mut();
             monitor.map(|monitor| monitor.look(&mut *trainer.backend, rbm)).transpose()
         })
     }

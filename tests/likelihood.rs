@@ -14,7 +14,7 @@ use rbm_gpu::{
     ais::{Ais, AisOptions, Annealer, Base},
     backend::Backend,
     check::random_rbm,
-    config::{Binarize, DeviceChoice, TrainConfig},
+    config::{Binarize, DeviceChoice, Estimator, TrainConfig},
     cpu::Cpu,
     data::{Dataset, Rows, Source},
     exact,
@@ -33,7 +33,7 @@ fn some_rows(units: usize, rows: usize) -> Rows {
 
 fn anneal(backend: &mut dyn Backend, rbm: &Rbm, base: &Base, starts: &Rows, options: AisOptions) -> Ais {
     backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
-    let annealer = Annealer::new(backend, rbm.shape, options).unwrap();
+    let mut annealer = Annealer::new(backend, rbm.shape, options).unwrap();
     annealer.run(backend, &rbm.visible_bias, base, starts).unwrap()
 }
 
@@ -42,6 +42,9 @@ fn estimate(rbm: &Rbm, rows: &Rows, options: AisOptions) -> Ais {
     let base = Base::new(rbm.shape, &rows.density());
     anneal(&mut Cpu::open(rbm.shape), rbm, &base, rows, options)
 }
+
+/// Enough for models of some tens of units.
+const SHORT: AisOptions = AisOptions { chains: 100, replicas: 12, rounds: 500, temperatures: 1000, seed: 1 };
 
 /// An estimate must be within 0.05 nat of the exact value, its bracket hold it, and nobody doubt it.
 fn assert_is_exact(name: &str, rbm: &Rbm, ais: &Ais) {
@@ -54,7 +57,7 @@ fn assert_is_exact(name: &str, rbm: &Rbm, ais: &Ais) {
 
 #[test]
 fn estimates_are_exact_on_small_models_with_strong_weights() {
-    let options = AisOptions { chains: 200, temperatures: 2000, seed: 1 };
+    let options = SHORT;
     for (seed, (visible, hidden, deviation)) in
         (1..).zip([(1, 1, 2.0), (20, 12, 0.5), (12, 40, 0.5), (30, 20, 1.0), (16, 16, 1.5)])
     {
@@ -64,24 +67,34 @@ fn estimates_are_exact_on_small_models_with_strong_weights() {
     }
 }
 
+/// Persistent chains leave models whose modes are far apart: annealed chains alone are 0.05 to 0.1 nat off.
 #[test]
-fn the_estimate_is_exact_on_a_model_of_mnist() {
+fn the_estimate_is_exact_on_models_of_mnist() {
     let dataset = Source::Mnist.load().unwrap().threshold();
-    let rows = dataset.train.rows.clone();
-    let config = TrainConfig {
-        hidden: 20,
-        epochs: 2,
-        binarize: Binarize::Threshold,
-        device: DeviceChoice::Cpu,
-        ..TrainConfig::default()
-    };
-    let mut trainer = Trainer::new(&config, dataset).unwrap();
-    for _ in 0..config.epochs {
-        trainer.epoch(|_| {}).unwrap();
+    for estimator in [Estimator::Cd, Estimator::Pcd] {
+        let config = TrainConfig {
+            hidden: 20,
+            epochs: 3,
+            estimator,
+            binarize: Binarize::Threshold,
+            eval_every: Some(1),
+            device: DeviceChoice::Cpu,
+            ..TrainConfig::default()
+        };
+        let mut trainer = Trainer::new(&config, dataset.clone()).unwrap();
+        let looks: Vec<_> = (0..config.epochs).filter_map(|_| trainer.epoch(|_| {}).unwrap().eval).collect();
+        let rbm = trainer.rbm().unwrap();
+
+        // Replicas that were left in the first two models follow the third, if not at once, and what lags is not called reliable.
+        let exact = exact::log_partition_function(&rbm).unwrap();
+        let look = &looks[2].likelihood.log_z;
+        let holds = look.log_z_low <= exact && exact <= look.log_z_high;
+        assert!(holds || !look.reliable, "{estimator:?}: exact {exact}, {look:?}");
+
+        let options = AisOptions { replicas: 20, rounds: 1200, temperatures: 8000, ..SHORT };
+        let ais = estimate(&rbm, &dataset.train.rows, options);
+        assert_is_exact(&format!("MNIST, 20 hidden units, {estimator:?}"), &rbm, &ais);
     }
-    let rbm = trainer.rbm().unwrap();
-    let ais = estimate(&rbm, &rows, AisOptions { chains: 200, temperatures: 2000, seed: 1 });
-    assert_is_exact("MNIST, 20 hidden units", &rbm, &ais);
 }
 
 #[test]
@@ -94,7 +107,7 @@ fn every_backend_gives_the_same_figures() {
         test: Some(cases(some_rows(30, 70))),
         ..Dataset::new((5, 6), some_rows(30, 1100)) // more than two parts
     };
-    let options = AisOptions { chains: 60, temperatures: 200, seed: 1 };
+    let options = AisOptions { chains: 60, replicas: 6, rounds: 60, temperatures: 200, seed: 1 };
     let run = |backend: &mut dyn Backend, ais| {
         backend.write_rbm(&rbm, &rbm);
         let likelihood = Evaluator::new(backend, shape, ais).unwrap().run(backend, &rbm, &dataset).unwrap();
@@ -131,7 +144,7 @@ fn every_backend_gives_the_same_figures() {
 fn another_seed_is_another_estimate() {
     let rbm = random_rbm(Shape { visible: 20, hidden: 12 }, 0.5, 2);
     let with = |seed| {
-        let options = AisOptions { chains: 50, temperatures: 100, seed };
+        let options = AisOptions { chains: 50, replicas: 4, rounds: 10, temperatures: 100, seed };
         estimate(&rbm, &some_rows(20, 50), options).forward.log_z
     };
     assert_eq!(with(1), with(1));
@@ -150,7 +163,7 @@ fn mass_that_the_forward_chains_miss_is_cause_for_doubt() {
     assert!(exact > 25.0, "the mass is not where the hidden unit is off: {exact}");
     let base = Base::new(shape, &[0.05; 60]);
     let all_on = Rows::from_bits(60, &vec![true; 60 * 10]);
-    let options = AisOptions { chains: 50, temperatures: 300, seed: 1 };
+    let options = AisOptions { chains: 50, temperatures: 300, ..SHORT };
     let ais = anneal(&mut Cpu::open(shape), &rbm, &base, &all_on, options);
     assert!(ais.doubt.as_ref().is_some_and(|doubt| doubt.contains("bracket")), "{ais:?}");
     assert!(ais.log_z_low <= exact && exact <= ais.log_z_high + 0.5, "exact {exact}, {ais:?}");
@@ -161,7 +174,8 @@ fn weights_beyond_all_measure_give_doubt_and_no_number() {
     let shape = Shape { visible: 30, hidden: 30 };
     let mut rbm = random_rbm(shape, 1.0, 1);
     rbm.weights.iter_mut().for_each(|w| *w *= 1e37);
-    let ais = estimate(&rbm, &some_rows(30, 20), AisOptions { chains: 20, temperatures: 20, seed: 1 });
+    let ais =
+        estimate(&rbm, &some_rows(30, 20), AisOptions { chains: 20, rounds: 20, temperatures: 20, ..SHORT });
     assert!(ais.doubt.is_some(), "{ais:?}");
 }
 
@@ -246,10 +260,10 @@ fn eval_answers_with_all_it_promised() {
     for key in promised {
         assert_eq!(file[key], report[key], "{key}");
     }
-    let estimated = eval_json(folder, &["run", "--log-z", "ais", "--temperatures", "500"]);
+    let estimated = eval_json(folder, &["run", "--log-z", "ais", "--rounds", "200", "--temperatures", "500"]);
     assert_eq!(estimated["log_z_method"], "ais");
     assert!((estimated["log_z"].as_f64().unwrap() - report["log_z"].as_f64().unwrap()).abs() < 0.1);
-    assert!(estimated["ais"]["forward"]["effective_chains"].as_f64().unwrap() > 50.0, "{estimated}");
+    assert!(estimated["ais"]["forward"]["effective_chains"].as_f64().unwrap() > 25.0, "{estimated}");
 
     // Grey data drawn once: by the seed, and by nothing else.
     let drawn = |seed| eval_json(folder, &["run", "--data", "grey", "--binarize", "sample", "--seed", seed]);
@@ -311,6 +325,9 @@ fn what_eval_cannot_use_is_explained() {
         (&["large", "--log-z", "enumeration"], &["26 × 26", "at most 25", "--log-z ais"]),
         (&["run", "--chains", "3"], &["--chains must be from 4", "found 3"]),
         (&["run", "--chains", "99999999999"], &["--chains must be from 4"]),
+        (&["run", "--rounds", "9"], &["--rounds must be from 10", "found 9"]),
+        (&["run", "--replicas", "1"], &["--replicas must be from 2 to 1000", "found 1"]),
+        (&["run", "--rounds", "10000000"], &["--chains × --replicas × --rounds must be at most"]),
         (&["run", "--temperatures", "9"], &["--temperatures must be from 10"]),
         (&["run", "--temperatures", "x"], &["invalid value 'x'"]),
         (&["run", "--device", "no-such-device"], &["no such device"]),
@@ -335,7 +352,8 @@ fn the_processor_and_an_adapter_agree() {
     let Some(context) = common::context("the_processor_and_an_adapter_agree") else { return };
     let (folder, _) = workplace();
     let on = |device: &str, method: &str| -> Value {
-        let arguments = ["run", "--json", "--device", device, "--log-z", method, "--temperatures", "200"];
+        let short = ["--temperatures", "200", "--replicas", "6", "--rounds", "60"];
+        let arguments = [&["run", "--json", "--device", device, "--log-z", method][..], &short].concat();
         let output = eval(folder.path(), &arguments);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()

@@ -9,7 +9,10 @@ use common::program::{files, rbm_gpu, refuse, succeed, text};
 use image::GrayImage;
 use rbm_gpu::{
     check::largest_difference,
-    data::npy::{Array, Values, read_array, read_npz, write_array, write_npz},
+    data::{
+        Source,
+        npy::{Array, Values, read_array, read_npz, write_array, write_npz},
+    },
     model,
     reference::{hidden_input, sigmoid},
 };
@@ -217,6 +220,34 @@ fn every_command_that_uses_a_model_writes_what_it_says() {
     for (arguments, expected) in cases {
         refuse(folder, arguments, expected);
     }
+}
+
+/// What NumPy computes in 64 bits from the exported model, here in Rust: σ(c + vW), for each of 10,000 digits.
+#[test]
+fn features_of_mnist_are_those_of_64_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let device = ["--device", "cpu"];
+    let train = ["train", "--hidden", "100", "--epochs", "1", "--lr", "0.3", "--out", "run"];
+    succeed(folder, &[&train[..], &device].concat());
+    succeed(folder, &[&["transform", "run", "--set", "test", "-o", "f.npy"][..], &device].concat());
+    let features = read_npy(&folder.join("f.npy"));
+    assert_eq!(features.shape, [10_000, 100]);
+    let (rbm, _) = model::load(&folder.join("run/model.safetensors")).unwrap();
+    let digits = Source::Mnist.load().unwrap().test.unwrap().rows;
+    let mut largest: f64 = 0.0;
+    for (digit, features) in features.values.floats().chunks(100).enumerate() {
+        let mut sums: Vec<f64> = rbm.hidden_bias.iter().map(|&c| f64::from(c)).collect();
+        for (x, weights) in digits.values(digit).zip(rbm.weights.chunks(100)) {
+            let x = (f64::from(x) * 255.0).round() / 255.0;
+            sums.iter_mut().zip(weights).for_each(|(sum, &w)| *sum += x * f64::from(w));
+        }
+        for (sum, &feature) in sums.into_iter().zip(features) {
+            largest = largest.max((sigmoid(sum) - f64::from(feature)).abs());
+        }
+    }
+    println!("largest difference {largest:e}");
+    assert!(largest < 1e-6, "{largest:e}");
 }
 
 /// What is wrong is named with its file and its place.

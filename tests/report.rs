@@ -217,4 +217,7 @@ fn colours_are_for_those_who_want_them() {
         .output()
         .unwrap();
     assert!(text(&output.stdout).contains("\x1b["), "where colours are asked for, they are there");
+    // A whole screen needs a screen.
+    refuse(folder, &["train", "--data", "bars-and-stripes:3", "--tui"], &["--tui", "expected a terminal"]);
+    refuse(folder, &["train", "--tui", "--quiet"], &["cannot be used with"]);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kills runs at random moments and goes on with them until they are done: each must end with the same bytes. Then 1000 epochs
+# Kills each of many runs at random moments and goes on until it is done: each must end with the same bytes. Then 1000 epochs
 # in a row, whose memory must stay as it is. Not part of the tests, as it takes minutes.
 #
 #   cargo build --release && bash tests/soak.sh [RUNS] [DEVICE]       200 runs on cpu
@@ -27,11 +27,12 @@ done
 start=$(date +%s%N)
 "$program" train "${options[@]}" --out timed >/dev/null
 milliseconds=$((($(date +%s%N) - start) / 1000000))
-kills=0 different=0
+hit=0 kills=0 different=0
 for run in $(seq "$runs"); do
     kind=$((run % ${#kinds[@]}))
     # shellcheck disable=SC2086
-    command=("$program" train "${options[@]}" ${kinds[$kind]} --out "run-$run")
+    anew=("$program" train "${options[@]}" ${kinds[$kind]} --out "run-$run")
+    command=("${anew[@]}") killed=0
     for attempt in $(seq 100); do
         "${command[@]}" >/dev/null 2>>errors &
         process=$!
@@ -42,12 +43,14 @@ for run in $(seq "$runs"); do
         code=0
         wait $process 2>/dev/null || code=$?
         [ $code -eq 137 ] && kills=$((kills + 1))
-        [ $code -eq 0 ] && break
-        # Killed before it had begun: there is nothing to go on with.
-        if [ -f "run-$run/config.json" ]; then
+        [ $code -eq 0 ] && { [ $killed -eq 1 ] || [ "$attempt" -ge 20 ]; } && break
+        # Killed before it had begun, there is nothing to go on with; done before it was killed, it shows nothing.
+        if [ $code -ne 0 ] && [ -f "run-$run/config.json" ]; then
+            killed=1
             command=("$program" train --resume "run-$run")
         else
             rm -rf "run-$run"
+            command=("${anew[@]}")
         fi
     done
     if ! cmp -s "run-$run/model.safetensors" "whole-$kind/model.safetensors" ||
@@ -55,9 +58,10 @@ for run in $(seq "$runs"); do
         echo "run $run (${kinds[$kind]}) ended with other bytes" >&2
         different=$((different + 1))
     fi
+    hit=$((hit + killed))
     rm -rf "run-$run"
 done
-echo "$runs runs on $device, killed $kills times: $different ended with other bytes"
+echo "$runs runs on $device, $hit of them killed under way, $kills kills: $different ended with other bytes"
 
 resident() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 "$program" train --data bars-and-stripes:4 --hidden 12 --batch 4 --epochs 1000 --checkpoint-every 1 --device "$device" \

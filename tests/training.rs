@@ -253,7 +253,7 @@ fn figures_are_those_of_the_saved_model() {
         let dataset = some_mnist(230, 60).threshold();
         let mut host = common::reference(SMALL);
         host.write_rbm(&rbm, &Rbm::zeros(SMALL));
-        let evaluator = Evaluator::new(&mut host, SMALL, None).unwrap();
+        let mut evaluator = Evaluator::new(&mut host, SMALL, None).unwrap();
         let exact = evaluator.run(&mut host, &rbm, &dataset).unwrap();
         for (what, found, expected) in [
             ("reconstruction error", found.reconstruction_error, exact.reconstruction_error),

@@ -8,6 +8,7 @@ use std::{
 
 use super::{from_bytes, to_bytes};
 use crate::{
+    data::file,
     error::{Error, Result},
     train::state::State,
 };
@@ -120,7 +121,7 @@ impl<F: Files> Checkpoints<F> {
     pub fn newest(&mut self, fits: impl Fn(&State) -> std::result::Result<(), String>) -> Newest {
         let mut newest = Newest::default();
         for (_, path) in self.steps() {
-            let state = fs::read(&path).map_err(|error| error.to_string()).and_then(from_bytes);
+            let state = file::read_whole(&path).map_err(|error| error.to_string()).and_then(from_bytes);
             match state.and_then(|state| fits(&state).map(|()| state)) {
                 Ok(state) => {
                     newest.found = Some((path, state));
@@ -204,7 +205,7 @@ mod tests {
     fn state(step: usize) -> State {
         let mut state = crate::checkpoint::tests::state();
         state.position.epoch = 0;
-        state.position.steps = step;
+        (state.position.steps, state.position.steps_an_epoch) = (step, step + 1);
         state
     }
 

@@ -47,15 +47,28 @@ fn table(report: &EvalReport) -> String {
             line(
                 "",
                 format!(
+                    "     by parallel tempering: {} chains at {} temperatures, {} rounds, {:.1} round trips a chain",
+                    ais.tempered.chains,
+                    ais.tempered.swaps.inverse_temperatures.len(),
+                    ais.tempered.rounds,
+                    ais.tempered.swaps.round_trips as f64 / ais.tempered.chains as f64
+                ),
+            );
+            for (which, measured) in [
+                ("  all", &ais.tempered.all),
+                ("  from the base", &ais.tempered.from_base),
+                ("  from data", &ais.tempered.from_data),
+            ] {
+                line(which, format!("{:>12.3}   ± {:.3}", measured.log_z, measured.standard_error));
+            }
+            line(
+                "",
+                format!(
                     "     by annealed importance sampling: {} chains, {} temperatures each way",
                     ais.chains, ais.temperatures
                 ),
             );
-            for (direction, estimate) in [
-                ("  forwards", &ais.forward),
-                ("  backwards", &ais.reverse),
-                ("  backwards from data", &ais.reverse_from_data),
-            ] {
+            for (direction, estimate) in [("  forwards", &ais.forward), ("  backwards", &ais.reverse)] {
                 line(
                     direction,
                     format!(

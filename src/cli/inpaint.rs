@@ -7,7 +7,7 @@ use rbm_gpu::{
     data::npy::{Array, Values, write_array},
     inference::ModelOptions,
     inpaint::{Effort, Mask, inpaint, squared_error},
-    picture,
+    memory, picture,
 };
 
 use super::{outputs::Output, print};
@@ -48,7 +48,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mean: Vec<f32> = dataset.train.rows.density().iter().map(|&mean| mean as f32).collect();
     let name = dataset.held_out_name();
     let held_out = dataset.held_out();
-    let cases = held_out.select(&held_out.pictured(options.count));
+    let count = options.count.min(held_out.rows.len());
+    let what = format!("{count} cases of {units} values");
+    memory::check(&what, memory::product(&[count, units, 20]), "choose a smaller --count")?;
+    let cases = held_out.select(&held_out.pictured(count));
     let mut inference = options.model.inference(&found.rbm, 0)?;
     let effort = Effort { chains: options.chains, steps: options.steps };
     let filled = inpaint(&mut inference, &found.rbm, &cases.rows, &unknown, &mean, effort)?;

@@ -6,6 +6,7 @@ use rbm_gpu::{
     Error, Result,
     data::Cases,
     inference::ModelOptions,
+    memory,
     probe::{Classifier, Labelled},
 };
 use serde_json::json;
@@ -45,6 +46,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             dataset.test.as_ref().map_or(0, |test| test.rows.len())
         )));
     };
+    let cases = dataset.train.rows.len() + test.rows.len();
+    let units = found.rbm.shape.visible.saturating_add(found.rbm.shape.hidden);
+    let what = format!("the values and the features of {cases} cases");
+    memory::check(&what, memory::product(&[cases, units, 4]), "choose fewer cases with --limit")?;
     let mut inference = options.model.inference(&found.rbm, 0)?;
     let mut features = |cases: &Cases| inference.transform(&cases.rows);
     let of_features = measure(

@@ -1,19 +1,34 @@
-//! How a run is shown while it goes on: lines on standard output, and a progress bar where standard error is a terminal.
+//! How a run is shown while it goes on: lines on standard output, and a progress bar where standard error is a terminal; or,
+//! if asked for, on the whole screen, until that is left.
 
-use std::{io::IsTerminal, path::Path, time::Instant};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    time::Instant,
+};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rbm_gpu::{
+    Error, Result,
     doctor::Finding,
     estimator::tempering::Swaps,
     likelihood::Look,
+    rbm::Rbm,
     train::{EpochMetrics, Progress},
 };
 
-use super::{doctor, print, sparkline::sparkline};
+use super::{
+    doctor, print,
+    screen::{Screen, View, Weights},
+    sparkline::sparkline,
+};
 
 /// Characters of a sparkline.
 const SPARKS: usize = 16;
+/// Costs that are kept, at most: then every second one goes.
+const MOST_COSTS: usize = 2000;
+/// Hidden units whose weights are shown, at most.
+const MOST_UNITS: usize = 60;
 
 /// How much of a run is shown.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -21,6 +36,9 @@ pub struct Show {
     /// Print nothing but errors and, at the end, the run's folder
     #[arg(long)]
     quiet: bool,
+    /// Show the run on the whole screen: curves, weights, speed; q leaves it, and the run goes on in lines
+    #[arg(long, conflicts_with = "quiet")]
+    tui: bool,
 }
 
 /// A run on the screen. Whatever becomes of the run, the bar is gone when this is.
@@ -31,39 +49,82 @@ pub struct Display {
     /// Training cases.
     cases: usize,
     bar: ProgressBar,
-    /// As they were reported, and of the epochs done.
-    costs: Vec<f64>,
-    errors: Vec<f64>,
+    screen: Option<Screen>,
+    /// By epochs: as they were reported, and of the epochs done.
+    costs: Vec<(f64, f64)>,
+    errors: Vec<(f64, f64)>,
+    /// Cases a second.
+    fastest: f64,
 }
 
 impl Display {
-    pub fn new(show: Show) -> Self {
-        Self {
+    /// Nothing is shown yet.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the whole screen is asked for and there is none.
+    pub fn new(show: Show) -> Result<Self> {
+        if show.tui && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+            return Err(Error::Usage(
+                "--tui: expected a terminal on standard input and output, found none; leave it out, and the run is shown in \
+                 lines"
+                    .into(),
+            ));
+        }
+        Ok(Self {
             show,
             start: Instant::now(),
             epochs: 0,
             cases: 0,
             bar: ProgressBar::hidden(),
+            screen: None,
             costs: Vec::new(),
             errors: Vec::new(),
-        }
+            fastest: 0.0,
+        })
     }
 
     /// Begins with a line about the run, which has so many epochs of so many cases.
     pub fn begin(&mut self, epochs: usize, cases: usize, about: &str) {
         (self.epochs, self.cases) = (epochs, cases);
-        if std::io::stderr().is_terminal() && !self.show.quiet {
-            self.bar = ProgressBar::new((epochs * cases) as u64);
-        }
+        let hidden = ProgressDrawTarget::hidden();
+        self.bar = ProgressBar::with_draw_target(Some((epochs * cases) as u64), hidden);
         if let Ok(style) = ProgressStyle::with_template("epoch {prefix} {bar:24} {percent:>3} %  {msg}") {
             self.bar.set_style(style);
+        }
+        if self.show.tui {
+            match Screen::open() {
+                Ok(screen) => {
+                    *screen.view() = View { about: about.into(), epochs, ..View::default() };
+                    self.screen = Some(screen);
+                }
+                Err(error) => {
+                    self.say(&format!("the screen cannot be used, so the run is shown in lines: {error}\n"))
+                }
+            }
+        }
+        if self.screen.is_none() {
+            self.show_bar();
         }
         self.say(about);
     }
 
-    /// The error of the model as it is, at the run's beginning or where it goes on.
-    pub fn before(&mut self, error: f64, is_beginning: bool) {
-        self.errors.push(error);
+    fn show_bar(&self) {
+        if io::stderr().is_terminal() && !self.show.quiet {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    /// Goes on in lines if the screen was left, beginning with those that were not printed meanwhile.
+    fn look_for_leaving(&mut self) {
+        if let Some(screen) = self.screen.take_if(|screen| !screen.is_open()) {
+            print(&screen.close());
+            self.show_bar();
+        }
+    }
+
+    /// The error of the model as it is, after so many epochs: at the run's beginning or where it goes on.
+    pub fn before(&mut self, error: f64, epoch: usize, is_beginning: bool) {
+        self.errors.push((epoch as f64, error));
         if is_beginning {
             self.say(&format!("before training: reconstruction error {error:.2}\n"));
         }
@@ -77,26 +138,52 @@ impl Display {
     /// Where the run stands within an epoch.
     pub fn progress(&mut self, progress: Progress) {
         let Progress { epoch, cases, cost, samples_per_second } = progress;
+        self.look_for_leaving();
         let done = (epoch - 1) * self.cases + cases;
-        self.costs.extend(cost);
-        let left = (self.epochs * self.cases).saturating_sub(done) as f64 / samples_per_second;
-        let curve = |name: &str, values: &[f64]| match values.last() {
-            Some(last) => format!("{name} {last:.2} {}  ", sparkline(values, SPARKS)),
-            None => String::new(),
+        if self.costs.len() >= MOST_COSTS {
+            self.costs = self.costs.iter().copied().skip(1).step_by(2).collect();
+        }
+        self.costs.extend(cost.map(|cost| (done as f64 / self.cases as f64, cost)));
+        self.fastest = self.fastest.max(samples_per_second);
+        let left = duration((self.epochs * self.cases).saturating_sub(done) as f64 / samples_per_second);
+        if let Some(screen) = &self.screen {
+            let mut view = screen.view();
+            (view.epochs, view.epoch) = (self.epochs, epoch);
+            view.cases = (done, self.epochs * self.cases);
+            (view.samples_per_second, view.fastest, view.left) = (samples_per_second, self.fastest, left);
+            view.costs.clone_from(&self.costs);
+            view.errors.clone_from(&self.errors);
+            return;
+        }
+        let curve = |name: &str, points: &[(f64, f64)]| {
+            let values: Vec<f64> = points.iter().map(|point| point.1).collect();
+            match values.last() {
+                Some(last) => format!("{name} {last:.2} {}  ", sparkline(&values, SPARKS)),
+                None => String::new(),
+            }
         };
         self.bar.set_prefix(format!("{epoch}/{}", self.epochs));
         self.bar.set_message(format!(
-            "{}{}{samples_per_second:.0} samples/s, {} left",
+            "{}{}{samples_per_second:.0} samples/s, {left} left",
             curve("cost", &self.costs),
             curve("error", &self.errors),
-            duration(left)
         ));
         self.bar.set_position(done as u64);
     }
 
+    /// What the hidden units have learnt.
+    pub fn weights(&mut self, rbm: &Rbm, image: (usize, usize)) {
+        let Some(screen) = &self.screen else { return };
+        let hidden = rbm.shape.hidden;
+        let unit = |j: usize| rbm.weights.iter().copied().skip(j).step_by(hidden).collect();
+        let units = (0..hidden.min(MOST_UNITS)).map(unit).collect();
+        screen.view().weights = Weights { image, of: hidden, units };
+    }
+
     /// What an epoch came to.
     pub fn epoch(&mut self, metrics: &EpochMetrics) {
-        self.errors.push(metrics.reconstruction_error);
+        self.look_for_leaving();
+        self.errors.push((metrics.epoch as f64, metrics.reconstruction_error));
         let mut text = format!(
             "epoch {:>3}: reconstruction error {:.3}, {:.0} samples/s, {:.2} s{}\n",
             metrics.epoch,
@@ -117,23 +204,33 @@ impl Display {
     }
 
     /// The end: what the run came to and what it wrote; or, if quiet, its folder alone.
-    pub fn finish(self, what: &str, folder: &Path) {
+    pub fn finish(mut self, what: &str, folder: &Path) {
+        self.leave();
         self.say(what);
         if self.show.quiet {
             print(&format!("{}\n", folder.display()));
         }
     }
 
-    /// Prints above the bar, unless quiet.
+    /// Prints above the bar, or later if there is a screen, unless quiet.
     pub fn say(&self, text: &str) {
-        if !self.show.quiet {
-            self.bar.suspend(|| print(text));
+        match &self.screen {
+            _ if self.show.quiet => {}
+            Some(screen) => screen.view().lines += text,
+            None => self.bar.suspend(|| print(text)),
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(screen) = self.screen.take() {
+            print(&screen.close());
         }
     }
 }
 
 impl Drop for Display {
     fn drop(&mut self) {
+        self.leave();
         self.bar.finish_and_clear();
     }
 }
@@ -167,9 +264,9 @@ fn figures(look: &Look) -> String {
                 found.train_log_likelihood_high,
             ),
         };
-    let certainty = match found.log_z.ais {
-        None => "exact".to_string(),
-        Some(_) => format!("{low:.2} to {high:.2}"),
+    let certainty = match found.log_z.log_z_method {
+        "enumeration" => "exact".to_string(),
+        _ => format!("{low:.2} to {high:.2}"),
     };
     let gap = found.free_energy_gap.map_or(String::new(), |gap| format!(", free-energy gap {gap:.2}"));
     format!(

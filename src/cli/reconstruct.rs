@@ -7,7 +7,7 @@ use rbm_gpu::{
     data::npy::{Array, Values, write_array},
     inference::ModelOptions,
     inpaint::squared_error,
-    picture,
+    memory, picture,
 };
 
 use super::{outputs::Output, print};
@@ -30,6 +30,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let dataset = dataset.judging();
     let cases = dataset.held_out();
     let units = found.rbm.shape.visible;
+    let what = format!("{} reconstructions of {units} values", cases.rows.len());
+    memory::check(&what, memory::product(&[cases.rows.len(), units, 12]), "choose fewer cases with --limit")?;
     let mut inference = options.model.inference(&found.rbm, 0)?;
     let means = inference.reconstruct(&cases.rows)?;
     let values: Vec<f32> = (0..cases.rows.len()).flat_map(|case| cases.rows.values(case)).collect();

@@ -9,6 +9,7 @@ use rbm_gpu::{
         npy::{Array, Values, write_array},
     },
     inference::ModelOptions,
+    memory,
     output::Target,
     picture,
     sample::{Sampler, Start, random_starts},
@@ -69,6 +70,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         options.strip.clone().map(|path| outputs::target(path, options.force, &["png"])).transpose()?;
     let found = options.model.open()?;
     let (image, units) = (found.image(), found.rbm.shape.visible);
+    // The states that are shown; a replica has means and states of both layers.
+    let layers =
+        found.rbm.shape.visible.saturating_add(found.rbm.shape.hidden).saturating_mul(2 * options.tempered);
+    let needed =
+        memory::product(&[options.chains, units.saturating_mul(FRAMES + 4).saturating_add(layers), 4]);
+    let what = format!("{} chains at {} temperatures", options.chains, options.tempered);
+    memory::check(&what, needed, "choose fewer --chains or fewer temperatures (--tempered)")?;
     let inference = options.model.inference(&found.rbm, options.chains)?;
     let device = inference.device().to_string();
     // Chains that start at random, at one temperature, need no data.

@@ -52,7 +52,7 @@ pub struct Options {
 }
 
 pub fn run(mut options: Options) -> Result<ExitCode> {
-    let mut display = Display::new(options.show);
+    let mut display = Display::new(options.show)?;
     let (mut session, trainer) = match options.resume.clone() {
         Some(run) => Session::resume(&run, &options, &display)?,
         None => {
@@ -93,7 +93,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
     display.begin(config.epochs, cases, &about);
     let before = trainer.reconstruction_error()?;
     let steps = trainer.steps_done();
-    display.before(before, steps == 0);
+    display.before(before, trainer.epochs_done(), steps == 0);
     let last = loop {
         match epochs(&mut session, &mut trainer, &mut display) {
             Ok(last) => break last,
@@ -145,6 +145,11 @@ impl Options {
     }
 }
 
+/// Whether pictures are kept of an epoch: of the first, of the last, and of about a hundred in between.
+fn is_pictured(epoch: usize, epochs: usize) -> bool {
+    epoch == 1 || epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(100))
+}
+
 /// The epochs that are left, or as many as somebody lets it do.
 fn epochs(
     session: &mut Session,
@@ -173,15 +178,17 @@ fn epochs(
                 let folder = &mut session.folder;
                 let rbm = trainer.rbm()?;
                 folder.save_model(&rbm, &session.config)?;
-                folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
-                let reconstructed = trainer.reconstruct(&pictured)?;
-                let picture = picture::reconstructions(&originals, &reconstructed, image);
-                folder.add_picture("reconstructions", metrics.epoch, &picture)?;
+                display.weights(&rbm, image);
+                let is_pictured = is_pictured(metrics.epoch, epochs);
+                if is_pictured {
+                    folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
+                    let reconstructed = trainer.reconstruct(&pictured)?;
+                    let picture = picture::reconstructions(&originals, &reconstructed, image);
+                    folder.add_picture("reconstructions", metrics.epoch, &picture)?;
+                }
                 // Persistent chains are there to be seen; others are made for it.
-                if session.config.estimator != Estimator::Cd
-                    || metrics.epoch.is_power_of_two()
-                    || metrics.epoch == epochs
-                {
+                let has_chains = session.config.estimator != Estimator::Cd;
+                if is_pictured && (has_chains || metrics.epoch.is_power_of_two() || metrics.epoch == epochs) {
                     let fantasies = trainer.fantasies(&pictured)?;
                     let picture = picture::cases(&fantasies, image, CHAIN_COLUMNS);
                     folder.add_picture("chains", metrics.epoch, &picture)?;

@@ -9,6 +9,7 @@ use rbm_gpu::{
         npy::{Array, Values, write_array, write_npz},
     },
     inference::{Inference, ModelOptions},
+    memory,
 };
 
 use super::{outputs::Output, print};
@@ -41,6 +42,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut model = options.model.clone();
     model.data.data = options.cases.clone().or(model.data.data);
     let (source, dataset) = model.load(&found)?;
+    let cases: usize = dataset.parts().map(|cases| cases.rows.len()).sum();
+    let hidden = found.rbm.shape.hidden;
+    let what = format!("{hidden} features of {cases} cases");
+    memory::check(&what, memory::product(&[cases, hidden, 4]), "choose fewer cases with --limit")?;
     let mut inference = model.inference(&found.rbm, 0)?;
     let mut shapes = Vec::new();
     let sets = [

@@ -1,25 +1,23 @@
 //! CSV files: a case a line, with or without a header, with or without a column of classes.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, Read},
     path::Path,
 };
 
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{
-    Dataset, Selection, idx,
+    Dataset, Selection,
     numbers::{self, Table, Values},
 };
-use crate::error::{Error, Result, bad_data, usage};
+use crate::error::{Error, Result, bad_data, excerpt, list, usage};
 
 /// The column of classes where nothing names another.
 const LABEL: &str = "label";
 
-/// Reads a file, `.gz` or not.
-pub fn load(path: &Path, selection: &Selection) -> Result<Dataset> {
-    read(path, BufReader::new(idx::open_maybe_gz(path)?), selection)
-}
+/// Bytes of a line, at most: a million numbers with all their digits.
+const LONGEST_LINE: u64 = 16 << 20;
 
 /// The fields of a file, a line at a time; empty lines are passed over.
 struct Lines<'a, R> {
@@ -46,10 +44,19 @@ impl<'a, R: BufRead> Lines<'a, R> {
     fn next(&mut self) -> Result<bool> {
         loop {
             self.bytes.clear();
-            if self.file.read_until(b'\n', &mut self.bytes).map_err(Error::read(self.path))? == 0 {
+            let mut rest = self.file.by_ref().take(LONGEST_LINE);
+            if rest.read_until(b'\n', &mut self.bytes).map_err(Error::read(self.path))? == 0 {
                 return Ok(false);
             }
             self.line += 1;
+            if self.bytes.len() as u64 == LONGEST_LINE {
+                return bad_data!(
+                    "{}: line {}: expected a line of less than {} MiB, found no end of it; is this a table of numbers?",
+                    self.path.display(),
+                    self.line,
+                    LONGEST_LINE >> 20
+                );
+            }
             // A reader a line, as the crate's own count of lines is off after empty ones.
             let mut reader = ReaderBuilder::new()
                 .has_headers(false)
@@ -71,7 +78,8 @@ impl<'a, R: BufRead> Lines<'a, R> {
     }
 }
 
-fn read(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Dataset> {
+/// A data set of the lines of a file.
+pub fn load(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Dataset> {
     let name = path.display().to_string();
     let mut lines = Lines::new(path, file)?;
     if !lines.next()? {
@@ -96,9 +104,10 @@ fn read(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Datase
             }
             let Ok(value) = field.trim().parse() else {
                 return bad_data!(
-                    "{name}: line {line}, column {}: expected a number, found {field:?}; \
+                    "{name}: line {line}, column {}: expected a number, found {:?}; \
                      a column of classes is named by --label-column",
-                    column + 1
+                    column + 1,
+                    excerpt(field)
                 );
             };
             values.push(value);
@@ -139,7 +148,7 @@ impl Columns {
                     return usage!(
                         "--label-column {wanted}: expected a name of the first line of {name}, or a number from 1 to \
                          {count}; the first line begins with {}",
-                        first.iter().take(4).collect::<Vec<_>>().join(", ")
+                        list(first.iter().take(4))
                     );
                 }
             },
@@ -156,7 +165,7 @@ mod tests {
     use super::*;
 
     fn message(text: &str, selection: &Selection) -> String {
-        read(Path::new("f"), text.as_bytes(), selection).unwrap_err().to_string()
+        load(Path::new("f"), text.as_bytes(), selection).unwrap_err().to_string()
     }
 
     #[test]
@@ -167,7 +176,7 @@ mod tests {
             "\u{feff}a;kind;b\r\n0.5;cat;1\r\n0; dog ;0.25",
             "\"a\"\tkind\tb\n\n0.5\tcat\t1\n0\tdog\t0.25\n",
         ] {
-            let dataset = read(Path::new("f"), text.as_bytes(), &selection).unwrap();
+            let dataset = load(Path::new("f"), text.as_bytes(), &selection).unwrap();
             let values: Vec<f32> = (0..2).flat_map(|row| dataset.train.rows.values(row)).collect();
             assert_eq!(values, [0.5, 1.0, 0.0, 0.25], "{text:?}");
             assert_eq!(
@@ -177,17 +186,17 @@ mod tests {
         }
         // A column of classes named label is taken for one; grey levels are bytes; a class keeps its number.
         let dataset =
-            read(Path::new("f"), "Label,x\n10,255\n9,0\n".as_bytes(), &Selection::default()).unwrap();
+            load(Path::new("f"), "Label,x\n10,255\n9,0\n".as_bytes(), &Selection::default()).unwrap();
         assert_eq!(
             (dataset.classes, dataset.train.labels),
             (vec!["9".into(), "10".into()], Some(vec![1, 0]))
         );
         assert_eq!(dataset.train.rows.values(0).collect::<Vec<_>>(), [1.0]);
         // Neither header nor classes.
-        let dataset = read(Path::new("f"), "0,1\n1,1\n".as_bytes(), &Selection::default()).unwrap();
+        let dataset = load(Path::new("f"), "0,1\n1,1\n".as_bytes(), &Selection::default()).unwrap();
         assert_eq!((dataset.train.rows.len(), dataset.train.labels), (2, None));
         let by_number = Selection { label_column: Some("2".into()), ..Selection::default() };
-        let dataset = read(Path::new("f"), "0,x\n1,y\n".as_bytes(), &by_number).unwrap();
+        let dataset = load(Path::new("f"), "0,x\n1,y\n".as_bytes(), &by_number).unwrap();
         assert_eq!((dataset.train.rows.len(), dataset.classes.len()), (2, 2));
     }
 
@@ -212,7 +221,7 @@ mod tests {
         assert!(message("a,b\n1,2\n", &by_name).contains("begins with a, b"));
         let scaled = Selection { divide_by: Some(16.0), ..plain };
         assert!(message("1,17\n", &scaled).contains("column 2: expected numbers from 0 to 16, found 17"));
-        let broken = read(Path::new("f"), &b"0,1\n1,\xff\n"[..], &scaled).unwrap_err().to_string();
+        let broken = load(Path::new("f"), &b"0,1\n1,\xff\n"[..], &scaled).unwrap_err().to_string();
         assert!(broken.contains("line 2: expected UTF-8"), "{broken}");
     }
 }

@@ -1,26 +1,16 @@
 //! IDX files, the format of MNIST and its relatives: a magic number, the dimensions, then bytes.
 
 use std::{
-    fs::File,
-    io::{BufReader, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
 
-use flate2::bufread::MultiGzDecoder;
-
-use super::{Cases, Dataset, Rows};
+use super::{Cases, Dataset, Rows, file};
 use crate::error::{Error, Result, bad_data};
 
 /// Two zero bytes, then the type of the elements (8: unsigned byte), then the number of dimensions.
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
-
-/// Opens `path`; unpacks it on the way where its name ends in `.gz`.
-pub fn open_maybe_gz(path: &Path) -> Result<Box<dyn Read>> {
-    let file = BufReader::new(File::open(path).map_err(Error::read(path))?);
-    let packed = path.extension().is_some_and(|extension| extension == "gz");
-    Ok(if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
-}
 
 /// The file of a set of the given kind, by either of the names in use, compressed or not.
 pub fn find(folder: &Path, set: &str, kind: &str) -> Option<PathBuf> {
@@ -65,36 +55,40 @@ pub fn load(folder: &Path) -> Result<Dataset> {
 
 fn cases(folder: &Path, set: &str) -> Result<Option<((usize, usize), Cases)>> {
     let Some(path) = find(folder, set, "images-idx3") else { return Ok(None) };
-    let ([count, height, width], pixels) = read::<3>(&path, open_maybe_gz(&path)?, IMAGES)?;
+    let (image, rows) = images(&path, file::open(&path)?)?;
+    let labels = match find(folder, set, "labels-idx1") {
+        None => None,
+        Some(path) => {
+            let labels = labels(&path, file::open(&path)?)?;
+            if labels.len() != rows.len() {
+                return bad_data!(
+                    "{}: {} images but {} labels; do the two files belong to the same data set?",
+                    path.display(),
+                    rows.len(),
+                    labels.len()
+                );
+            }
+            Some(labels)
+        }
+    };
+    Ok(Some((image, Cases { rows, labels })))
+}
+
+/// Height and width of the images of a file, and the images.
+pub fn images(path: &Path, file: impl Read) -> Result<((usize, usize), Rows)> {
+    let ([count, height, width], pixels) = read::<3>(path, file, IMAGES)?;
     if count == 0 || height == 0 || width == 0 {
         return bad_data!(
             "{}: {count} images of {height}×{width} pixels: nothing to learn from",
             path.display()
         );
     }
-    let labels = match find(folder, set, "labels-idx1") {
-        None => None,
-        Some(path) => {
-            let ([labels], classes) = read::<1>(&path, open_maybe_gz(&path)?, LABELS)?;
-            check_labels(&path, count, labels)?;
-            Some(classes)
-        }
-    };
-    Ok(Some((
-        (height, width),
-        Cases { rows: Rows::from_bytes(height * width, &pixels, 1.0 / 255.0), labels },
-    )))
+    Ok(((height, width), Rows::from_bytes(height * width, &pixels, 1.0 / 255.0)))
 }
 
-/// Labels and images must belong together.
-fn check_labels(path: &Path, images: usize, labels: usize) -> Result<()> {
-    if images != labels {
-        return bad_data!(
-            "{}: {images} images but {labels} labels; do the two files belong to the same data set?",
-            path.display()
-        );
-    }
-    Ok(())
+/// The labels of a file.
+pub fn labels(path: &Path, file: impl Read) -> Result<Vec<u8>> {
+    Ok(read::<1>(path, file, LABELS)?.1)
 }
 
 /// Reads a file's dimensions and what follows them, and no more than they promise.
@@ -116,15 +110,15 @@ fn read<const N: usize>(path: &Path, mut file: impl Read, magic: u32) -> Result<
     }
     let sizes: [usize; N] = std::array::from_fn(|i| u32::from_be_bytes(words[i + 1]) as usize);
     let expected = sizes.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
-    let mut body = Vec::new();
-    file.take(expected.saturating_add(1)).read_to_end(&mut body).map_err(Error::read(path))?;
-    if expected != body.len() as u64 {
-        let short = expected > body.len() as u64;
+    let (name, mut body) = (path.display().to_string(), Vec::new());
+    // The bytes while their room grows, and the rows that they become.
+    let found = file::read_promised(&name, file, expected, 3, |part| body.extend_from_slice(part))?;
+    if found != expected {
+        let short = found < expected;
         return bad_data!(
-            "{}: the header promises {} = {expected} bytes, but {} follow; is the file {}?",
-            path.display(),
+            "{name}: the header promises {} = {expected} bytes, but {} follow; is the file {}?",
             sizes.map(|size| size.to_string()).join(" × "),
-            if short { body.len().to_string() } else { "more".into() },
+            if short { found.to_string() } else { "more".into() },
             if short { "truncated" } else { "damaged" }
         );
     }

@@ -3,14 +3,22 @@
 
 use std::{
     fs,
+    io::Cursor,
     path::{Path, PathBuf},
 };
 
-use image::ImageReader;
+use image::{ImageFormat, ImageReader, Limits};
 
-use super::{Cases, Dataset, Rows};
-use crate::error::{Error, Result, bad_data};
+use super::{Cases, Dataset, Rows, file};
+use crate::{
+    error::{Error, Result, bad_data},
+    memory,
+};
 
+/// Pixels of an image, at most: as many visible units as no one trains.
+const MOST_PIXELS: u64 = 1 << 22;
+/// Bytes of a pixel, at most: four colours of 16 bits.
+const LARGEST_PIXEL: u64 = 8;
 /// Pixels that a byte of a PNG file can stand for: eight in a byte, which deflate shrinks at most 1032-fold.
 const PIXELS_A_BYTE: u64 = 8 * 1032;
 
@@ -29,7 +37,7 @@ pub fn load(folder: &Path) -> Result<Dataset> {
             folder.display()
         );
     };
-    let size = size(&first.path)?;
+    let size = size_of(&first.path, &file::read_whole(&first.path)?)?;
     let mut classes: Vec<String> = train.iter().chain(&test).filter_map(|file| file.class.clone()).collect();
     classes.sort_unstable();
     classes.dedup();
@@ -40,6 +48,9 @@ pub fn load(folder: &Path) -> Result<Dataset> {
             classes.len()
         );
     }
+    // Two copies: the pixels while their room grows, and the rows.
+    let needed = memory::product(&[train.len() + test.len(), size.0, size.1, 3]);
+    memory::check(&format!("the images of {}", folder.display()), needed, "give fewer of them")?;
     let cases = |files: &[Image]| {
         let mut pixels = Vec::new();
         for file in files {
@@ -92,18 +103,32 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+fn reader(bytes: &[u8]) -> ImageReader<Cursor<&[u8]>> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MOST_PIXELS * LARGEST_PIXEL);
+    reader.limits(limits);
+    reader
+}
+
 fn unreadable(path: &Path) -> impl Fn(image::ImageError) -> Error + '_ {
     move |error| Error::Data(format!("{}: expected a PNG image: {error}", path.display()))
 }
 
 /// Height and width, as the file's header has them.
-fn size(path: &Path) -> Result<(usize, usize)> {
-    let reader = ImageReader::open(path).map_err(Error::read(path))?;
-    let (width, height) = reader.into_dimensions().map_err(unreadable(path))?;
-    let bytes = fs::metadata(path).map_err(Error::read(path))?.len();
-    if u64::from(width) * u64::from(height) > bytes.saturating_mul(PIXELS_A_BYTE) {
+fn size_of(path: &Path, bytes: &[u8]) -> Result<(usize, usize)> {
+    let (width, height) = reader(bytes).into_dimensions().map_err(unreadable(path))?;
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > (bytes.len() as u64).saturating_mul(PIXELS_A_BYTE) {
         return bad_data!(
-            "{}: the header promises {height}×{width} pixels, which {bytes} bytes cannot hold",
+            "{}: the header promises {height}×{width} pixels, which {} bytes cannot hold",
+            path.display(),
+            bytes.len()
+        );
+    }
+    if pixels == 0 || pixels > MOST_PIXELS {
+        return bad_data!(
+            "{}: expected from 1 to {MOST_PIXELS} pixels, a visible unit each, found {height}×{width}; make it smaller",
             path.display()
         );
     }
@@ -112,7 +137,7 @@ fn size(path: &Path) -> Result<(usize, usize)> {
 
 /// The grey levels of an image that must be as large as the first.
 fn read(path: &Path, expected: (usize, usize), first: &Path) -> Result<Vec<u8>> {
-    let (found, pixels) = read_png(path)?;
+    let (found, pixels) = decode(path, &file::read_whole(path)?)?;
     if found != expected {
         return bad_data!(
             "{}: expected {}×{} pixels, as in {}, found {}×{}",
@@ -127,9 +152,8 @@ fn read(path: &Path, expected: (usize, usize), first: &Path) -> Result<Vec<u8>> 
     Ok(pixels)
 }
 
-/// Height and width, and grey levels row by row; colours by their luminance, 16 bits rounded to 8.
-pub fn read_png(path: &Path) -> Result<((usize, usize), Vec<u8>)> {
-    let size = size(path)?;
-    let reader = ImageReader::open(path).map_err(Error::read(path))?;
-    Ok((size, reader.decode().map_err(unreadable(path))?.into_luma8().into_raw()))
+/// Height and width, and grey levels row by row, of a file's bytes; colours by their luminance, 16 bits rounded to 8.
+pub fn decode(path: &Path, bytes: &[u8]) -> Result<((usize, usize), Vec<u8>)> {
+    let size = size_of(path, bytes)?;
+    Ok((size, reader(bytes).decode().map_err(unreadable(path))?.into_luma8().into_raw()))
 }

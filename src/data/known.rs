@@ -4,7 +4,7 @@ use std::{env, fs, io::Read, path::PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Cases, Dataset, Rows, idx};
+use super::{Cases, Dataset, Rows, file, idx};
 use crate::error::{Error, Result, bad_data};
 
 /// The variable that names a folder with data sets, or with the files of the one that is wanted.
@@ -125,7 +125,7 @@ impl Known {
         for (((set, kind), expected), path) in FILES.iter().zip(self.sums).zip(&files) {
             let mut bytes = Vec::new();
             // One byte more than the largest of the four has: enough to tell that a file is another.
-            let mut file = idx::open_maybe_gz(path)?.take(47_040_017);
+            let mut file = file::open(path)?.take(47_040_017);
             file.read_to_end(&mut bytes).map_err(Error::read(path))?;
             let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
             if digest != expected {

@@ -2,8 +2,9 @@
 //! allocated by a header's word alone.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
-    io::{self, BufReader, Read, Write},
+    io::{self, BufReader, Read, Seek, Write},
     path::Path,
 };
 
@@ -11,10 +12,13 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 pub use super::numbers::Values;
 use super::{
-    Dataset, Selection, idx,
+    Dataset, Selection, file,
     numbers::{self, Table},
 };
-use crate::error::{Error, Result, bad_data};
+use crate::{
+    error::{Error, Result, bad_data, excerpt, list},
+    memory,
+};
 
 /// What an `.npy` file begins with.
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -53,15 +57,17 @@ impl Header {
     /// Parses the Python dictionary that describes an array, as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
     fn parse(text: &str) -> std::result::Result<Self, String> {
         let value = |key: &str| {
-            let at =
-                text.find(&format!("'{key}':")).ok_or(format!("expected {key:?} in its header {text:?}"))?;
+            let at = text
+                .find(&format!("'{key}':"))
+                .ok_or(format!("expected {key:?} in its header {:?}", excerpt(text)))?;
             Ok::<_, String>(text[at + key.len() + 3..].trim_start())
         };
         let descr = value("descr")?;
         let descr =
             descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')).map_or(descr, |(name, _)| name);
-        let unreadable =
-            || format!("expected numbers (u1, b1, i4, i8, f4, f8 …) in its header, found {descr:?}");
+        let unreadable = || {
+            format!("expected numbers (u1, b1, i4, i8, f4, f8 …) in its header, found {:?}", excerpt(descr))
+        };
         let mut letters = descr.chars();
         let order = letters.next().ok_or_else(unreadable)?;
         let kind = match letters.next() {
@@ -85,7 +91,9 @@ impl Header {
         let sizes = sizes.map(|sizes| sizes.split(',').map(str::trim).filter(|size| !size.is_empty()));
         let sizes: Option<std::result::Result<Vec<usize>, _>> =
             sizes.map(|sizes| sizes.map(str::parse).collect());
-        let Some(Ok(shape)) = sizes else { return Err(format!("expected a shape in its header {text:?}")) };
+        let Some(Ok(shape)) = sizes else {
+            return Err(format!("expected a shape in its header {:?}", excerpt(text)));
+        };
         Ok(Self {
             kind,
             size,
@@ -146,30 +154,27 @@ pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
     let header = Header::parse(&String::from_utf8_lossy(&header))
         .map_err(|reason| Error::Data(format!("{name}: {reason}")))?;
 
-    let count = header.shape.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
+    // Where one size is 0, the others must still be ones that can be reckoned with.
+    let count = match memory::product(&header.shape.iter().map(|&size| size.max(1)).collect::<Vec<_>>()) {
+        count if count < 1 << 56 && header.shape.contains(&0) => 0,
+        count => count,
+    };
     let expected = count.saturating_mul(header.size as u64);
     let mut values = if header.kind == Kind::Bool || header.kind == Kind::Unsigned && header.size == 1 {
         Values::Bytes(vec![])
     } else {
         Values::Floats(vec![])
     };
-    let mut found = 0;
-    loop {
-        // Grows with what is there, not with what is promised; one byte more would tell a longer file.
-        let part = take((expected.saturating_add(1) - found).min(8 << 16))?;
-        found += part.len() as u64;
-        match &mut values {
-            Values::Bytes(bytes) => bytes.extend_from_slice(&part),
-            Values::Floats(floats) => {
-                floats.extend(part.chunks_exact(header.size).map(|bytes| header.float(bytes)))
-            }
+    // The values while their room grows, what they are scaled to, and the rows that they become.
+    let needed = (16 / header.size as u64).max(2);
+    let found = file::read_promised(name, file, expected, needed, |part| match &mut values {
+        Values::Bytes(bytes) => bytes.extend_from_slice(part),
+        Values::Floats(floats) => {
+            floats.extend(part.chunks_exact(header.size).map(|bytes| header.float(bytes)))
         }
-        if part.is_empty() || found > expected {
-            break;
-        }
-    }
+    })?;
     if found != expected {
-        let sizes = header.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
+        let sizes = excerpt(&header.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × "));
         let found = if found > expected { "more".into() } else { found.to_string() };
         return bad_data!(
             "{name}: the header promises {sizes} values = {expected} bytes, but {found} follow"
@@ -257,29 +262,52 @@ pub fn write_npz<'a>(
 /// [`Error::Read`], [`Error::Data`].
 pub fn read_npz(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, Array)>> {
     let file = BufReader::new(File::open(path).map_err(Error::read(path))?);
-    let broken = |error: zip::result::ZipError| {
-        Error::Data(format!("{}: expected a ZIP archive of arrays: {error}", path.display()))
-    };
-    let mut archive = ZipArchive::new(file).map_err(broken)?;
-    let mut arrays = Vec::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(broken)?;
-        let name = entry.name().map_err(broken)?;
-        let name = name.strip_suffix(".npy").unwrap_or(&name).to_string();
-        if wanted(&name) {
-            let array = read_array(&format!("{}: {name}", path.display()), entry)?;
-            arrays.push((name, array));
-        }
+    Ok(Archive::new(&path.display().to_string(), file)?.arrays(wanted)?.into_iter().collect())
+}
+
+/// An `.npz` file, of which no array has been read yet.
+pub(crate) struct Archive<F> {
+    name: String,
+    archive: ZipArchive<F>,
+    /// What its arrays are called, in the order of the file.
+    pub names: Vec<String>,
+}
+
+impl<F: Read + Seek> Archive<F> {
+    /// Reads the table of contents; `name` is what messages call the file.
+    pub fn new(name: &str, file: F) -> Result<Self> {
+        let broken = broken_archive(name);
+        let mut archive = ZipArchive::new(file).map_err(&broken)?;
+        let names = (0..archive.len()).map(|index| {
+            let entry = archive.by_index_raw(index)?;
+            let name = entry.name()?;
+            Ok(name.strip_suffix(".npy").unwrap_or(&name).to_string())
+        });
+        let names = names.collect::<zip::result::ZipResult<_>>().map_err(&broken)?;
+        Ok(Self { name: name.into(), archive, names })
     }
-    arrays.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(arrays)
+
+    /// The arrays that are wanted. One name, one array: entries that share their bytes are no way to take all memory.
+    pub fn arrays(&mut self, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Array>> {
+        let mut arrays = BTreeMap::new();
+        for (index, name) in self.names.iter().enumerate().filter(|(_, name)| wanted(name)) {
+            let entry = self.archive.by_index(index).map_err(broken_archive(&self.name))?;
+            let array = read_array(&format!("{}: {}", self.name, excerpt(name)), entry)?;
+            if arrays.insert(name.clone(), array).is_some() {
+                return bad_data!("{}: expected one array {:?}, found more", self.name, excerpt(name));
+            }
+        }
+        Ok(arrays)
+    }
+}
+
+fn broken_archive(name: &str) -> impl Fn(zip::result::ZipError) -> Error {
+    move |error| Error::Data(format!("{name}: expected a ZIP archive of arrays: {error}"))
 }
 
 /// A data set of one array: a case for each first index.
-pub fn load(path: &Path, selection: &Selection) -> Result<Dataset> {
-    let name = path.display().to_string();
-    let array = read_array(&name, idx::open_maybe_gz(path)?)?;
-    dataset(&name, (name.clone(), array), None, None, None, selection)
+pub fn load(name: &str, file: impl Read, selection: &Selection) -> Result<Dataset> {
+    dataset(name, (name.into(), read_array(name, file)?), None, None, None, selection)
 }
 
 /// What the arrays of a data set are called in an `.npz` file, in small letters: by Keras, scikit-learn, and people.
@@ -289,37 +317,32 @@ const TRAIN_LABELS: [&str; 7] = ["y_train", "train_y", "train_labels", "y", "lab
 const TEST_LABELS: [&str; 3] = ["y_test", "test_y", "test_labels"];
 
 /// A data set of several arrays.
-pub fn load_npz(path: &Path, selection: &Selection) -> Result<Dataset> {
-    let name = path.display().to_string();
-    let is_ours = |array: &str| {
-        let array = array.to_lowercase();
-        [&TRAIN[..], &TEST, &TRAIN_LABELS, &TEST_LABELS].iter().any(|names| names.contains(&array.as_str()))
+pub fn load_npz(name: &str, file: impl Read + Seek, selection: &Selection) -> Result<Dataset> {
+    let mut archive = Archive::new(name, file)?;
+    let names = archive.names.clone();
+    let mut take = |wanted: &[&str]| -> Result<Option<Named>> {
+        let found = wanted.iter().find_map(|wanted| names.iter().find(|name| name.to_lowercase() == *wanted));
+        let Some(found) = found else { return Ok(None) };
+        let array = archive.arrays(|name| name == found)?.pop_first();
+        Ok(array.map(|(array, values)| (format!("{name}: {}", excerpt(&array)), values)))
     };
-    let mut names = Vec::new();
-    let named = std::cell::RefCell::new(&mut names);
-    let mut arrays = read_npz(path, |array| {
-        named.borrow_mut().push(array.to_string());
-        is_ours(array)
-    })?;
-    if names.len() == 1 && arrays.is_empty() {
-        arrays = read_npz(path, |_| true)?;
-    }
-    let mut take = |wanted: &[&str]| {
-        let at = wanted
-            .iter()
-            .find_map(|wanted| arrays.iter().position(|(name, _)| name.to_lowercase() == *wanted))?;
-        let (array, values) = arrays.swap_remove(at);
-        Some((format!("{name}: {array}"), values))
+    let train = match names.as_slice() {
+        // One array alone may be called anything.
+        [one] => take(&[&one.to_lowercase()])?,
+        _ => take(&TRAIN)?,
     };
-    let [labels, test, test_labels] = [&TRAIN_LABELS[..], &TEST, &TEST_LABELS].map(&mut take);
-    let Some(train) = take(&TRAIN).or_else(|| take(&[names.first()?.to_lowercase().as_str()])) else {
+    let Some(train) = train else {
         return bad_data!(
             "{name}: expected an array x_train (or {}), found {}",
             TRAIN[1..].join(", "),
-            names.join(", ")
+            list(names)
         );
     };
-    dataset(&name, train, labels, test, test_labels, selection)
+    let (labels, test, test_labels) = match names.len() {
+        1 => (None, None, None),
+        _ => (take(&TRAIN_LABELS)?, take(&TEST)?, take(&TEST_LABELS)?),
+    };
+    dataset(name, train, labels, test, test_labels, selection)
 }
 
 type Named = (String, Array);

@@ -1,7 +1,10 @@
 //! From the numbers of a file to rows: what their range means, and what is no number at all.
 
 use super::{Cases, Dataset, ImageSize, Rows, Selection};
-use crate::error::{Result, bad_data};
+use crate::error::{Result, bad_data, excerpt};
+
+/// Bytes in the name of a class, at most.
+const LONGEST_CLASS: usize = 200;
 
 /// The numbers of a file, as it has them.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +27,14 @@ impl Values {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// One of them as a floating-point number.
+    fn get(&self, at: usize) -> f32 {
+        match self {
+            Self::Bytes(values) => f32::from(values[at]),
+            Self::Floats(values) => values[at],
+        }
     }
 
     /// All of them as floating-point numbers.
@@ -64,7 +75,7 @@ pub fn dataset(
         rows: match &table.values {
             Values::Bytes(bytes) if divisor == 255.0 => Rows::from_bytes(units, bytes, 1.0 / 255.0),
             values => {
-                let scaled: Vec<f32> = values.floats().iter().map(|x| x / divisor).collect();
+                let scaled: Vec<f32> = (0..values.len()).map(|at| values.get(at) / divisor).collect();
                 Rows::from_values(units, &scaled)
             }
         },
@@ -116,11 +127,12 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
     };
     let most = if divisor.is_finite() { divisor } else { 1.0 };
     for table in tables {
-        if let Some((at, x)) = table.values.floats().into_iter().enumerate().find(|&(_, x)| x > most) {
+        if let Some(at) = (0..table.values.len()).find(|&at| table.values.get(at) > most) {
             return bad_data!(
-                "{}: expected numbers from 0 to {most}, found {x}; give what stands for 1 by --divide-by, \
+                "{}: expected numbers from 0 to {most}, found {}; give what stands for 1 by --divide-by, \
                  or scale the data before",
-                (table.place)(at)
+                (table.place)(at),
+                table.values.get(at)
             );
         }
     }
@@ -136,8 +148,16 @@ fn classes(name: &str, tables: &[&Table]) -> Result<Vec<String>> {
         return bad_data!(
             "{name}: expected at most 256 classes, found {}, as {:?} and {:?}; is this the column of the classes?",
             classes.len(),
-            classes[0],
-            classes[1]
+            excerpt(&classes[0]),
+            excerpt(&classes[1])
+        );
+    }
+    if let Some(class) =
+        classes.iter().find(|class| class.len() > LONGEST_CLASS || class.contains(char::is_control))
+    {
+        return bad_data!(
+            "{name}: expected names of classes of at most {LONGEST_CLASS} bytes without control characters, found {:?}",
+            excerpt(class)
         );
     }
     if classes.iter().all(|class| class.parse::<i64>().is_ok()) {

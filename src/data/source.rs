@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{Dataset, Selection, csv, generated, idx, images, known, npy};
+use super::{Dataset, Selection, csv, file, generated, idx, images, known, npy};
 use crate::error::{Error, Result, bad_data, usage};
 
 /// Where a data set comes from.
@@ -97,9 +97,12 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
     let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().to_lowercase());
     let unpacked = name.strip_suffix(".gz").unwrap_or(&name);
     match unpacked.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        "npy" => npy::load(path, selection),
-        "npz" if unpacked == name => npy::load_npz(path, selection),
-        "csv" | "tsv" | "txt" => csv::load(path, selection),
+        "npy" => npy::load(&path.display().to_string(), file::open(path)?, selection),
+        "npz" if unpacked == name => {
+            let file = std::io::BufReader::new(std::fs::File::open(path).map_err(Error::read(path))?);
+            npy::load_npz(&path.display().to_string(), file, selection)
+        }
+        "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),
         _ => bad_data!(
             "{}: expected a folder of IDX files or PNGs, or a file that ends in .npy, .npz or .csv; \
              found another kind of file",

@@ -129,6 +129,9 @@ struct Column {
 const CLASSES: usize = 33;
 
 impl DataFigures {
+    /// Memory that measuring takes for each column, at most: its own figures and its values while their room grows.
+    pub(super) const BYTES_A_COLUMN: usize = size_of::<Column>() + 2 * CLASSES * size_of::<(f64, usize)>();
+
     /// Goes through all rows once. `labels` are the classes where they are known.
     pub fn measure(values: &Values, labels: Option<&[u8]>) -> Self {
         let (cases, units) = (values.len(), values.units());
@@ -428,7 +431,7 @@ impl DataFigures {
     /// Whether so many hidden units are too many; of the default number, where there is no model, only a note.
     fn parameters(&self, hidden: Option<usize>) -> Option<Finding> {
         let units = hidden.unwrap_or(TrainConfig::default().hidden);
-        let parameters = ((self.units + 1) * (units + 1) - 1) as f64;
+        let parameters = (self.units as f64 + 1.0) * (units as f64 + 1.0) - 1.0;
         let bits = self.bits * self.cases as f64;
         if self.outside > 0 || bits <= 0.0 || parameters <= bits {
             return None;

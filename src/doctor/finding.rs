@@ -156,6 +156,8 @@ struct Written {
 impl<'de> Deserialize<'de> for Finding {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Written { severity, name, seen, why, fix } = Written::deserialize(deserializer)?;
+        // It is printed, and a terminal obeys some characters.
+        let [seen, why, fix] = [seen, why, fix].map(|text| text.replace(char::is_control, " "));
         match NAMES.iter().find(|known| **known == name) {
             Some(name) => Ok(Self { severity, name, seen, why, fix }),
             None => Err(D::Error::custom(format!("no finding is called {name:?}"))),

@@ -1,42 +1,46 @@
 //! Models from elsewhere: safetensors with a matrix of weights and two biases, whatever they are called and whichever way
 //! round the matrix is; and archives of arrays (`.npz`) with the names of scikit-learn, of rbms, or ours.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
-use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::SafeTensors;
 
 use crate::{
     config::TrainConfig,
-    error::{Error, Result},
-    exchange, model,
+    data::{file, npy::Array},
+    error::{Error, Result, excerpt},
+    exchange::{self, arrays_of, transposed},
+    model,
     rbm::{Rbm, Shape},
 };
 
 /// A model, the options it was trained with if it is one of ours, and how it was read if not.
 pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
-    if is_archive(path) {
-        return Ok((exchange::parameters(path)?, None, None));
+    parse(path, &file::read_whole(path)?)
+}
+
+/// The same of a file's bytes.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
+    if bytes.starts_with(b"PK") {
+        return Ok((exchange::parse(path, bytes)?, None, None));
     }
-    match model::load(path) {
-        Ok((rbm, config)) => Ok((rbm, config, None)),
-        Err(ours) => {
-            let bytes = fs::read(path).map_err(Error::read(path))?;
-            let Ok(file) = SafeTensors::deserialize(&bytes) else { return Err(ours) };
-            match foreign(&file) {
-                Some((rbm, how)) => Ok((rbm, None, Some(how))),
-                None => {
-                    let tensors = file.tensors();
-                    let found = tensors
-                        .iter()
-                        .map(|(name, view)| format!("{name} {:?} {:?}", view.dtype(), view.shape()));
-                    let reason = format!(
-                        "expected one matrix of weights and two biases as long as its sides, of floating-point numbers; found {}",
-                        found.collect::<Vec<_>>().join(", ")
-                    );
-                    Err(Error::Model { path: path.into(), reason })
-                }
-            }
+    let ours = match model::parse(path, bytes) {
+        Ok((rbm, config)) => return Ok((rbm, config, None)),
+        Err(error) => error,
+    };
+    let Ok(file) = SafeTensors::deserialize(bytes) else { return Err(ours) };
+    match foreign(&arrays_of(path, bytes, |_| true)?.arrays) {
+        Some((rbm, how)) => Ok((rbm, None, Some(how))),
+        None => {
+            let found = file.iter().take(9).map(|(name, view)| {
+                format!("{} {:?} {}", excerpt(name), view.dtype(), excerpt(&format!("{:?}", view.shape())))
+            });
+            let more = if file.len() > 9 { ", …" } else { "" };
+            let reason = format!(
+                "expected one matrix of weights and two biases as long as its sides, of floating-point numbers; found {}{more}",
+                found.collect::<Vec<_>>().join(", ")
+            );
+            Err(Error::Model { path: path.into(), reason })
         }
     }
 }
@@ -46,20 +50,19 @@ pub fn is_archive(path: &Path) -> bool {
     path.extension().is_some_and(|end| end.eq_ignore_ascii_case("npz"))
 }
 
-fn foreign(file: &SafeTensors) -> Option<(Rbm, String)> {
-    let mut tensors: Vec<(String, TensorView)> = file.tensors();
-    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+fn foreign(arrays: &BTreeMap<String, Array>) -> Option<(Rbm, String)> {
     let matrices: Vec<_> =
-        tensors.iter().filter(|(_, view)| view.shape().len() == 2 && !view.shape().contains(&1)).collect();
+        arrays.iter().filter(|(_, array)| array.shape.len() == 2 && !array.shape.contains(&1)).collect();
     let &[(weights_name, weights)] = matrices.as_slice() else { return None };
-    let &[rows, columns] = weights.shape() else { return None };
-    let mut biases: Vec<(&str, Vec<f32>)> = tensors
+    let &[rows, columns] = weights.shape.as_slice() else { return None };
+    let mut biases: Vec<(&str, Vec<f32>)> = arrays
         .iter()
-        .filter(|(name, view)| {
-            name != weights_name && view.shape().iter().filter(|&&size| size != 1).count() <= 1
+        .filter(|(name, array)| {
+            *name != weights_name
+                && array.shape.iter().filter(|&&size| size != 1).count() <= 1
+                && [rows, columns].contains(&array.values.len())
         })
-        .filter_map(|(name, view)| Some((name.as_str(), numbers(view)?)))
-        .filter(|(_, bias)| [rows, columns].contains(&bias.len()))
+        .map(|(name, array)| (name.as_str(), array.values.floats()))
         .collect();
     if biases.len() != 2 {
         return None;
@@ -71,23 +74,20 @@ fn foreign(file: &SafeTensors) -> Option<(Rbm, String)> {
     }
     let (visible_bias, hidden_bias) = (biases[0].1.clone(), biases[1].1.clone());
     let shape = Shape { visible: visible_bias.len(), hidden: hidden_bias.len() };
-    let values = numbers(weights)?;
     let turned = (rows, columns) != (shape.visible, shape.hidden);
     if turned && (columns, rows) != (shape.visible, shape.hidden) {
         return None;
     }
     let weights = match turned {
-        false => values,
-        true => (0..shape.visible)
-            .flat_map(|i| (0..shape.hidden).map(move |j| (i, j)))
-            .map(|(i, j)| values[j * shape.visible + i])
-            .collect(),
+        false => weights.values.floats(),
+        true => transposed(&weights.values.floats(), rows, columns),
     };
     let how = format!(
-        "{weights_name} {rows}×{columns} as {}, {} as b, {} as c{}",
+        "{} {rows}×{columns} as {}, {} as b, {} as c{}",
+        excerpt(weights_name),
         if turned { "Wᵀ" } else { "W" },
-        biases[0].0,
-        biases[1].0,
+        excerpt(biases[0].0),
+        excerpt(biases[1].0),
         if rows == columns { "; a square matrix may be the other way round" } else { "" }
     );
     Some((Rbm { shape, weights, visible_bias, hidden_bias }, how))
@@ -98,22 +98,4 @@ fn is_hidden(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name).to_lowercase();
     let visible = last.contains("vis") || last.contains('v');
     !visible && (last.contains('h') || last == "c")
-}
-
-/// The numbers of a tensor, if they are of a floating-point type.
-fn numbers(view: &TensorView) -> Option<Vec<f32>> {
-    let bytes = view.data();
-    match view.dtype() {
-        Dtype::F32 => Some(bytemuck::pod_collect_to_vec::<u8, f32>(bytes)),
-        Dtype::F64 => {
-            Some(bytemuck::pod_collect_to_vec::<u8, f64>(bytes).into_iter().map(|x| x as f32).collect())
-        }
-        Dtype::F16 => Some(halves(bytes).map(|bits| f16::from_bits(bits).to_f32()).collect()),
-        Dtype::BF16 => Some(halves(bytes).map(|bits| bf16::from_bits(bits).to_f32()).collect()),
-        _ => None,
-    }
-}
-
-fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
-    bytemuck::pod_collect_to_vec::<u8, u16>(bytes).into_iter()
 }

@@ -57,8 +57,10 @@ impl LogFigures {
     pub fn measure(log: &Log) -> Self {
         let finite: Vec<f64> = log.costs.iter().copied().filter(|cost| cost.is_finite()).collect();
         let mut plateaus: Vec<Plateau> = Vec::new();
-        for &cost in &finite {
-            match plateaus.iter_mut().find(|p| (p.cost - cost).abs() <= 1e-7 * cost.abs()) {
+        let mut sorted = finite.clone();
+        sorted.sort_by(f64::total_cmp);
+        for cost in sorted {
+            match plateaus.last_mut().filter(|p| (p.cost - cost).abs() <= 1e-7 * cost.abs()) {
                 Some(plateau) => plateau.times += 1,
                 None => plateaus.push(Plateau { cost, times: 1 }),
             }

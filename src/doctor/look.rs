@@ -3,11 +3,11 @@
 
 use serde::Serialize;
 
-use super::{finding::Finding, model::spaced};
+use super::finding::Finding;
 use crate::{
     backend::{Backend, Data, Params, Units, Values},
     config::Binarize,
-    data::{Dataset, Rows},
+    data::{Dataset, Rows, spread_out},
     error::Result,
     rbm::{Layer, Rbm, Shape},
     reference::{hidden_input, sigmoid, visible_input},
@@ -100,7 +100,7 @@ impl Look {
         let train = &dataset.train.rows;
         let layout = train.layout();
         let some = |rows: &Rows| -> (usize, Vec<u32>) {
-            let cases = spaced(rows.len(), CASES);
+            let cases = spread_out(rows.len(), CASES);
             (cases.len(), cases.iter().flat_map(|&case| rows.row(case)).copied().collect())
         };
         let (train, mut words) = some(train);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::finding::Finding;
-use crate::rbm::Rbm;
+use crate::{data::spread_out, rbm::Rbm};
 
 /// Hidden units that are compared with one another, and weights of each that are compared.
 const COMPARED_UNITS: usize = 400;
@@ -157,7 +157,7 @@ pub fn bias_moves_as_one(seen: impl Into<String>, letter: &str) -> Finding {
 /// Units that were compared, those that are copies of one before, and two such.
 fn duplicates(rbm: &Rbm) -> (usize, usize, Option<(usize, usize)>) {
     let (visible, hidden) = (rbm.shape.visible, rbm.shape.hidden);
-    let units: Vec<usize> = spaced(hidden, COMPARED_UNITS);
+    let units: Vec<usize> = spread_out(hidden, COMPARED_UNITS);
     // The visible units with the largest weights tell most.
     let size =
         |i: usize| rbm.weights[i * hidden..][..hidden].iter().map(|&w| f64::from(w).powi(2)).sum::<f64>();
@@ -187,10 +187,4 @@ fn duplicates(rbm: &Rbm) -> (usize, usize, Option<(usize, usize)>) {
         }
     }
     (units.len(), count, example)
-}
-
-/// At most `most` of the numbers below `count`, evenly spaced.
-pub fn spaced(count: usize, most: usize) -> Vec<usize> {
-    let taken = count.min(most);
-    (0..taken).map(|i| i * count / taken).collect()
 }

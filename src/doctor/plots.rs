@@ -117,6 +117,11 @@ impl Plots {
     }
 }
 
+/// The picture of a log; empty where no cost is a number.
+pub(crate) fn cost_svg(log: &Log, levels: Option<&Levels>) -> std::result::Result<String, String> {
+    costs(log, levels).map_or(Ok(String::new()), |chart| chart::page(SIZE, &[chart]))
+}
+
 /// The chart of a log; none where no cost is a number.
 fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
     let costs: Vec<(f64, f64)> =

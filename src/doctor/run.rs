@@ -1,6 +1,6 @@
 //! A run's folder and a model, afterwards.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     checkpoint::store::{Checkpoints, Disk},
     config::{Binarize, DeviceChoice, TrainConfig},
-    data::{Dataset, Source},
+    data::{Dataset, Source, file},
     device::{self, Footprint},
     error::{Error, Result, usage},
     rbm::Rbm,
@@ -30,7 +30,12 @@ pub const FILES: [&str; 4] = ["config.json", "metrics.jsonl", MODEL, CHECKPOINTS
 type Named = (Source, Dataset);
 
 /// Looks at a run's folder: its options, its data, its costs, what was found during the run, and its model.
-pub fn run(to: &mut Examination, folder: &Path, named: Option<&Named>, device: &DeviceChoice) -> Result<()> {
+pub(super) fn run(
+    to: &mut Examination,
+    folder: &Path,
+    named: Option<&Named>,
+    device: &DeviceChoice,
+) -> Result<()> {
     let config = options(folder)?;
     let own = match (named, &config) {
         (None, Some(config)) => {
@@ -83,30 +88,25 @@ fn text(path: &Path) -> Result<Option<String>> {
     if !path.is_file() {
         return Ok(None);
     }
-    let bytes = fs::read(path).map_err(Error::read(path))?;
+    let bytes = file::read_whole(path)?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// What a run was told, if its folder says so.
 fn options(folder: &Path) -> Result<Option<TrainConfig>> {
     let path = folder.join("config.json");
-    let parsed = text(&path)?.map(|text| serde_json::from_str(&text));
-    parsed.transpose().map_err(|error| {
-        Error::Data(format!(
-            "{}: expected the options of a run, as rbm-gpu train writes them: {error}",
-            path.display()
-        ))
-    })
+    let parsed = text(&path)?.map(|text| TrainConfig::parse(&text));
+    parsed.transpose().map_err(|error| Error::Data(format!("{}: {error}", path.display())))
 }
 
 /// What the doctor said during the run.
-fn recorded(line: &str) -> Vec<Finding> {
+pub(crate) fn recorded(line: &str) -> Vec<Finding> {
     let line: Value = serde_json::from_str(line).unwrap_or_default();
     let finding = |finding: &Value| {
-        let text = |key: &str| finding[key].as_str().unwrap_or_default().to_string();
+        let text = |key: &str| finding[key].as_str().unwrap_or_default().replace(char::is_control, " ");
         let name = NAMES.iter().find(|name| finding["name"] == **name)?;
         let severity = if finding["severity"] == "error" { Severity::Error } else { Severity::Warning };
-        let seen = format!("in epoch {}: {}", line["epoch"], text("seen"));
+        let seen = format!("in epoch {}: {}", line["epoch"].as_u64().unwrap_or(0), text("seen"));
         Some(Finding { severity, name, seen, why: text("why"), fix: text("fix") })
     };
     line["findings"].as_array().map_or(Vec::new(), |all| all.iter().filter_map(finding).collect())
@@ -121,7 +121,12 @@ fn prepared(dataset: Dataset, config: &TrainConfig) -> Dataset {
 }
 
 /// Looks at a model, and at what it does with data, where they are known.
-pub fn model(to: &mut Examination, path: &Path, named: Option<&Named>, device: &DeviceChoice) -> Result<()> {
+pub(super) fn model(
+    to: &mut Examination,
+    path: &Path,
+    named: Option<&Named>,
+    device: &DeviceChoice,
+) -> Result<()> {
     let (rbm, mut config, how) = foreign::load(path)?;
     // A checkpoint is beside the options of its run.
     if let Some(folder) = path.parent().filter(|folder| folder.ends_with(CHECKPOINTS) && config.is_none()) {
@@ -195,7 +200,7 @@ fn look(
     choice: &DeviceChoice,
     pictured: bool,
 ) -> Result<Seen> {
-    let footprint = Footprint::new(rbm.shape, look::CASES, 3, 0);
+    let footprint = Footprint::new(rbm.shape, look::CASES, 3, 0).of_model();
     let (_, mut backend) = device::open(choice, &footprint)?;
     let backend = &mut *backend;
     backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));

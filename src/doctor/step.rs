@@ -5,14 +5,12 @@
 
 use serde::Serialize;
 
-use super::{
-    finding::Finding,
-    model::{bias_moves_as_one, spaced},
-};
+use super::{finding::Finding, model::bias_moves_as_one};
 use crate::{
     backend::{ADAM_FIRST, Backend, Params},
     check::wrong_states,
     config::Estimator,
+    data::spread_out,
     error::Result,
     estimator::Phases,
     rbm::{Rbm, Shape},
@@ -187,7 +185,7 @@ impl StepReading<'_> {
             |phase: &(Read, Read), row: usize, j: usize| f64::from(phase.1.0[row * hidden + j]) - lambda(j);
 
         let count = (WORK / (phases[0].1 + phases[1].1).max(1)).clamp(64, 8192);
-        let weights = spaced(visible * hidden, count);
+        let weights = spread_out(visible * hidden, count);
         let (before, velocity) = self.before;
         let after = self.after;
         let adam = params.has(Params::ADAM);
@@ -247,7 +245,7 @@ impl StepReading<'_> {
     fn shift(&self) -> f64 {
         let Shape { visible, hidden } = self.params.shape();
         let rows = (self.params.rows as usize).min(FOLLOWED);
-        let units = spaced(hidden, (WORK / rows / visible).max(1));
+        let units = spread_out(hidden, (WORK / rows / visible).max(1));
         let (before, after) = (&self.before.0, &self.after.0);
         let change =
             |of: fn(&Rbm) -> &Vec<f32>, at: usize| f64::from(of(after)[at]) - f64::from(of(before)[at]);

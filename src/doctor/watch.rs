@@ -18,13 +18,13 @@ use super::{
     learning,
     log::{Log, LogFigures},
     look::{Look, LookFigures},
-    model::{ModelFigures, non_finite, spaced},
+    model::{ModelFigures, non_finite},
     step::{StepFigures, StepReading, Trace},
 };
 use crate::{
     backend::{Backend, Params},
     config::{Estimator, TrainConfig},
-    data::{Cases, Dataset},
+    data::{Cases, Dataset, spread_out},
     error::Result,
     estimator::Phases,
     rbm::Rbm,
@@ -312,7 +312,7 @@ impl Watch {
             return Vec::new();
         }
         // The course of many epochs shows itself in some of them.
-        let some = spaced(self.errors.len(), 300).into_iter().map(|at| self.errors[at]);
+        let some = spread_out(self.errors.len(), 300).into_iter().map(|at| self.errors[at]);
         let log = Log { key: "reconstruction_error".into(), costs: some.collect() };
         LogFigures::measure(&log).findings(None)
     }
@@ -320,6 +320,6 @@ impl Watch {
 
 /// The figures of some of the training cases.
 fn of_some(cases: &Cases) -> DataFigures {
-    let some = cases.select(&spaced(cases.rows.len(), DATA_CASES));
+    let some = cases.select(&spread_out(cases.rows.len(), DATA_CASES));
     DataFigures::measure(&Values::new(&some.rows), some.labels.as_deref())
 }

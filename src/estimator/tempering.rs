@@ -137,7 +137,8 @@ impl Tempering {
         self.reset_counts(backend);
     }
 
-    fn reset_counts(&mut self, backend: &mut dyn Backend) {
+    /// Lets the counts of [`Tempering::swaps`] begin anew.
+    pub fn reset_counts(&mut self, backend: &mut dyn Backend) {
         backend.write_values(self.accepted, &vec![0.0; self.chains * self.rungs.len()]);
         backend.write_values(self.trips, &vec![0.0; self.chains]);
         self.tries = [0; 2];

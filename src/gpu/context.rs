@@ -65,6 +65,12 @@ impl Context {
         &self.info
     }
 
+    /// How many pieces of the device's memory are taken, and their bytes; `None` where the back end does not say.
+    pub fn allocated(&self) -> Option<(usize, u64)> {
+        let report = self.device.generate_allocator_report()?;
+        Some((report.allocations.len(), report.total_allocated_bytes))
+    }
+
     pub(super) fn layout(&self, kernel: Kernel) -> &wgpu::BindGroupLayout {
         &self.layouts[&kernel]
     }

@@ -1,10 +1,13 @@
 //! Which values of a case are unknown.
 
-use std::{fs::File, io::BufReader, path::PathBuf, str::FromStr};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use crate::{
-    data::{npy, read_png},
-    error::{Error, Result, usage},
+    data::{file, images, npy},
+    error::{Error, Result, excerpt, usage},
     rng::{self, Stream},
 };
 
@@ -81,34 +84,38 @@ impl Mask {
                 rng::fill(seed, 0, Stream::Synthetic.draw(0), 0, 0, &mut uniforms);
                 uniforms.iter().map(|&u| f64::from(u) < *share).collect()
             }
-            Self::File(path) if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("npy")) => {
-                let file = BufReader::new(File::open(path).map_err(Error::read(path))?);
-                let array = npy::read_array(&path.display().to_string(), file)?;
-                if array.values.len() != units {
-                    return usage!(
-                        "--mask {}: expected {units} values, as a case has, found an array of shape {:?}",
-                        path.display(),
-                        array.shape
-                    );
-                }
-                array.values.floats().iter().map(|&x| x != 0.0).collect()
-            }
-            Self::File(path) => {
-                let (size, pixels) = read_png(path)?;
-                if size != image {
-                    return usage!(
-                        "--mask {}: expected {height}×{width} pixels, as a case has, found {}×{}",
-                        path.display(),
-                        size.0,
-                        size.1
-                    );
-                }
-                pixels.iter().map(|&pixel| pixel >= 128).collect()
-            }
+            Self::File(path) => of_file(path, &file::read_whole(path)?, image)?,
         };
         if !unknown.contains(&true) {
             return usage!("--mask: nothing is unknown, so there is nothing to fill in");
         }
         Ok(unknown)
     }
+}
+
+/// The mask in a file's bytes: an array of NumPy's, or else a PNG image.
+pub(crate) fn of_file(path: &Path, bytes: &[u8], image: (usize, usize)) -> Result<Vec<bool>> {
+    let (height, width) = image;
+    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("npy")) {
+        let array = npy::read_array(&path.display().to_string(), bytes)?;
+        if array.values.len() != height * width {
+            return usage!(
+                "--mask {}: expected {} values, as a case has, found an array of shape {}",
+                path.display(),
+                height * width,
+                excerpt(&format!("{:?}", array.shape))
+            );
+        }
+        return Ok(array.values.floats().iter().map(|&x| x != 0.0).collect());
+    }
+    let (size, pixels) = images::decode(path, bytes)?;
+    if size != image {
+        return usage!(
+            "--mask {}: expected {height}×{width} pixels, as a case has, found {}×{}",
+            path.display(),
+            size.0,
+            size.1
+        );
+    }
+    Ok(pixels.iter().map(|&pixel| pixel >= 128).collect())
 }

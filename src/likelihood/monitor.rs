@@ -1,4 +1,5 @@
-//! Quick looks at a model while it is being trained: the figures of an evaluation, of fewer cases and with fewer chains.
+//! Quick looks at a model while it is being trained: the figures of an evaluation, of fewer cases, with log Z tracked by a
+//! few chains.
 
 use std::time::Instant;
 
@@ -6,7 +7,7 @@ use serde::Serialize;
 
 use super::{Evaluator, Likelihood, PART};
 use crate::{
-    ais::AisOptions,
+    ais::Tracker,
     backend::Backend,
     config::Binarize,
     data::{Cases, Dataset},
@@ -14,14 +15,12 @@ use crate::{
     rbm::{Rbm, Shape},
 };
 
-/// Chains and temperatures for a look at a model while it is being trained: enough to see where it goes.
-const QUICK: AisOptions = AisOptions { chains: 40, temperatures: 200, seed: 1 };
 /// Units of the smaller layer that take a fraction of a second to enumerate.
 const QUICK_LAYER: usize = 18;
 /// Training and test cases that it looks at, at most.
-const QUICK_CASES: usize = 10_000;
+const QUICK_CASES: usize = 5000;
 /// Products for its pseudo-likelihood.
-const QUICK_PSEUDO_WORK: usize = 200_000_000;
+const QUICK_PSEUDO_WORK: usize = 40_000_000;
 
 /// Quick looks at a model while it is being trained.
 pub struct Monitor {
@@ -37,7 +36,10 @@ impl Monitor {
     /// Those of [`Evaluator::new`].
     pub fn new(backend: &mut dyn Backend, shape: Shape, dataset: &Dataset) -> Result<Self> {
         let enumerable = shape.visible.min(shape.hidden) <= QUICK_LAYER;
-        let evaluator = Evaluator::new(backend, shape, (!enumerable).then_some(QUICK))?;
+        let evaluator = match enumerable {
+            true => Evaluator::new(backend, shape, None)?,
+            false => Evaluator::tracking(backend, shape)?,
+        };
         let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
         let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
         let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) };
@@ -47,14 +49,14 @@ impl Monitor {
 
     /// Rows of units that it needs room for.
     pub fn rows() -> usize {
-        PART
+        PART.max(Tracker::ROWS)
     }
 
     /// What `rbm`, which is the model on the device, comes to.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn look(&self, backend: &mut dyn Backend, rbm: &Rbm) -> Result<Look> {
+    pub fn look(&mut self, backend: &mut dyn Backend, rbm: &Rbm) -> Result<Look> {
         let start = Instant::now();
         let likelihood = self.evaluator.run(backend, rbm, &self.dataset)?;
         let test_cases = self.dataset.test.as_ref().map_or(0, |test| test.rows.len());

@@ -10,7 +10,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::command;
-use crate::error::{Error, Result, usage};
+use crate::{
+    data::file,
+    error::{Error, Result, usage},
+};
 
 /// What a figure lies between, where it is no more than that.
 pub(super) type Bracket = Option<(f64, f64)>;
@@ -115,7 +118,7 @@ impl Record {
         if !path.is_file() {
             return usage!("{}: {expected}, found a folder without config.json", folder.display());
         }
-        let text = fs::read(&path).map_err(Error::read(&path))?;
+        let text = file::read_whole(&path)?;
         let config = serde_json::from_slice(&text).map_err(|error| {
             Error::Data(format!("{}: expected the options of a run: {error}", path.display()))
         })?;
@@ -128,10 +131,10 @@ impl Record {
             remarks: Vec::new(),
         };
         let path = folder.join("metrics.jsonl");
-        match fs::read(&path) {
+        match file::read_whole(&path) {
             Ok(bytes) => record.lines(&bytes),
             Err(_) if !path.exists() => record.remarks.push("metrics.jsonl is missing: no figures".into()),
-            Err(error) => return Err(Error::read(&path)(error)),
+            Err(error) => return Err(error),
         }
         Ok(record)
     }

@@ -54,6 +54,26 @@ impl Position {
     pub fn step(&self) -> usize {
         self.epoch * self.steps_an_epoch + self.steps
     }
+
+    /// Checks what can be checked by itself: a file may say anything.
+    ///
+    /// # Errors
+    /// What no run ever says.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let Self { epoch, steps, steps_an_epoch, cases, cost_cases, seconds, .. } = *self;
+        let step = epoch.checked_mul(steps_an_epoch).and_then(|before| before.checked_add(steps));
+        // Random numbers are addressed by 32 bits of the step.
+        if steps >= steps_an_epoch || step.is_none_or(|step| step > u32::MAX as usize) {
+            return Err(format!("no run stands at step {steps} of {steps_an_epoch} after {epoch} epochs"));
+        }
+        if cost_cases > cases || cases > u32::MAX as usize || seconds < 0.0 {
+            return Err(format!("no run has taken {cost_cases} costs of {cases} cases in {seconds} s"));
+        }
+        match self.tries.iter().flatten().find(|&&tries| tries > u32::MAX / 2) {
+            Some(tries) => Err(format!("no run has tried {tries} swaps in an epoch")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A run between two steps.
@@ -209,6 +229,10 @@ impl Trainer {
             let only: Vec<_> = these.iter().filter(|one| !those.contains(one)).cloned().collect();
             if only.is_empty() { "nothing else".into() } else { only.join(", ") }
         };
+        if state.position.epoch > self.config.epochs {
+            let (found, expected) = (state.position.epoch, self.config.epochs);
+            return Err(Error::Usage(format!("the state is of epoch {found}, and the run has {expected}")));
+        }
         if expected != found {
             return Err(Error::Usage(format!(
                 "the state is not one of this run: expected {}, found {}",

@@ -79,10 +79,10 @@ pub fn log_z(open: &Open) -> Result<Vec<Check>> {
     let shape = Shape { visible: 20, hidden: 10 };
     let rbm = random_rbm(shape, 0.3, 4);
     let expected = exact::log_partition_function(&rbm)?;
-    let options = AisOptions { chains: 200, temperatures: 300, ..AisOptions::default() };
+    let options = AisOptions { chains: 200, replicas: 6, rounds: 200, temperatures: 300, seed: 1 };
     let mut backend = open(shape, options.chains)?;
     backend.write_rbm(&rbm, &Rbm::zeros(shape));
-    let annealer = Annealer::new(&mut *backend, shape, options)?;
+    let mut annealer = Annealer::new(&mut *backend, shape, options)?;
     let density = vec![0.5; shape.visible];
     let starts = Rows::from_bits(shape.visible, &(0..20 * 64).map(|i| i * i % 7 < 3).collect::<Vec<_>>());
     let found = annealer.run(&mut *backend, &rbm.visible_bias, &Base::new(shape, &density), &starts)?;

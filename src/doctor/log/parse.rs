@@ -1,6 +1,7 @@
 //! Costs in a text, however they are written.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -114,8 +115,9 @@ fn keyed_lines(text: &str, keys: &[&str]) -> Option<Log> {
             .lines()
             .filter_map(|line| Some((form(line), number_after(&line.to_lowercase(), &key.to_lowercase())?)))
             .collect();
-        let count = |form: &str| found.iter().filter(|(other, _)| other == form).count();
-        let common = found.iter().map(|(form, _)| form).max_by_key(|form| count(form))?;
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        found.iter().for_each(|(form, _)| *counts.entry(form).or_default() += 1);
+        let common = found.iter().map(|(form, _)| form.as_str()).max_by_key(|form| counts.get(form))?;
         let costs: Vec<f64> =
             found.iter().filter(|(form, _)| form == common).map(|(_, cost)| *cost).collect();
         (costs.len() > 1 || found.len() == 1).then(|| Log { key: key.to_string(), costs })

@@ -1,0 +1,105 @@
+"""Writes the examples that fuzzing starts from, as other programs write such files: python3 fuzz/seeds.py
+Needs numpy and safetensors; the files are committed, so this is run again only to add one."""
+
+import gzip, hashlib, io, json, pathlib, struct, zipfile, zlib
+import numpy as np
+from safetensors.numpy import save
+
+SEEDS = pathlib.Path(__file__).parent / "seeds"
+rng = np.random.default_rng(1)
+
+
+def write(parser, name, data):
+    (SEEDS / parser).mkdir(parents=True, exist_ok=True)
+    (SEEDS / parser / name).write_bytes(data)
+
+
+def npy(array):
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def npz(save_archive, **arrays):
+    out = io.BytesIO()
+    save_archive(out, **arrays)
+    return out.getvalue()
+
+
+def idx(shape, data):
+    return struct.pack(">BBBB", 0, 0, 8, len(shape)) + b"".join(struct.pack(">I", n) for n in shape) + data
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, depth, color, rows, more=b""):
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + more + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+images = rng.integers(0, 256, (3, 2, 3), dtype=np.uint8)
+bits = rng.integers(0, 2, (4, 6))
+for name, array in [("images", images), ("flat", images.reshape(3, 6))]:
+    write("npy", name, npy(array))
+write("npy", "fortran", npy(np.asfortranarray(rng.random((3, 5), dtype=np.float32))))
+write("npy", "doubles", npy(rng.random((2, 4))))
+write("npy", "bools", npy(bits == 1))
+write("npy", "big-endian", npy(bits.astype(">i2")))
+write("idx", "images", idx((3, 2, 3), images.tobytes()))
+write("idx", "labels", idx((3,), b"\1\0\2"))
+write("gzip", "images", gzip.compress(idx((3, 2, 3), images.tobytes()), mtime=0))
+write("gzip", "two-members", gzip.compress(idx((3, 2, 3), b"")[:9], mtime=0)
+      + gzip.compress(idx((3, 2, 3), images.tobytes())[9:], mtime=0))
+labels = np.array([3, 1, 3, 0])
+write("npz", "keras", npz(np.savez, x_train=bits, y_train=labels, x_test=bits[:2], y_test=labels[:2]))
+write("npz", "packed", npz(np.savez_compressed, data=rng.random((4, 6)), target=labels))
+write("npz", "one", npz(np.savez, arr_0=images))
+write("csv", "plain", b"0,1,1\n1,0,1\n")
+write("csv", "header", b"label,a,b\ncat,0,0.25\ndog,1,0.5\n")
+write("csv", "quoted", b'\xef\xbb\xbf"x";"y";"label"\r\n0;255;"a ""b"""\r\n\r\n128;3;c\r\n')
+write("csv", "tabs", b"1\t2\t7\n0\t255\t9\n")
+write("png", "grey", png(3, 2, 8, 0, b"\0abc\0xyz"))
+write("png", "bits", png(9, 2, 1, 0, b"\0\xaa\x80\0\x55\x00"))
+write("png", "colours", png(2, 2, 8, 6, b"\1abcdefgh\2ABCDEFGH"))
+write("png", "sixteen", png(2, 1, 16, 2, b"\0abcdefghijkl"))
+write("png", "palette", png(2, 1, 4, 3, b"\0\x01", chunk(b"PLTE", b"abcdef") + chunk(b"tEXt", b"a\0b")))
+white = np.array([[0, 1, 0], [1, 1, 0]], np.uint8)
+write("mask", "array", npy(white))
+write("mask", "picture", png(3, 2, 8, 0, b"\0\x00\xff\x00\0\xff\xff\x00"))
+
+w, b, c = (rng.normal(size=shape).astype(np.float32) for shape in [(3, 2), (3,), (2,)])
+ours = {"weights": w, "visible_bias": b, "hidden_bias": c}
+options = {"data": "bars-and-stripes:3", "hidden": 2, "momentum": "0.5@0,0.9@5", "image": "3x1", "limit": 9}
+write("model", "ours", save(ours, {"rbm_gpu_config": json.dumps(options)}))
+write("model", "foreign", save({"rbm.W": w.T.copy(), "rbm.v_bias": b, "rbm.h_bias": c}))
+write("model", "doubles", save({"w": w.astype(np.float64), "bv": b.astype(np.float64), "bh": c.astype(np.float64)}))
+sklearn = {"components_": w.T.copy(), "intercept_hidden_": c, "intercept_visible_": b}
+write("arrays", "ours", save(ours))
+write("arrays", "sklearn", npz(np.savez, **{name: a.astype(np.float64) for name, a in sklearn.items()}))
+write("arrays", "sklearn-safetensors", save(sklearn))
+write("arrays", "rbms", npz(np.savez_compressed, weight_matrix=w, hbias=c, vbias=b))
+position = {"epoch": 1, "steps": 2, "steps_an_epoch": 5, "cases": 20, "cost_cases": 10, "seconds": 0.5, "tries": [4, 3],
+            "doctor": {"said": ["dead-hidden"], "errors": [9.5], "largest_shift": 0.25}}
+state = ours | {"velocity_" + name: 0 * a for name, a in ours.items()} | {"inverse_temperatures": np.float32([1, 0])}
+state = save(state, {"rbm_gpu_position": json.dumps(position), "sha256": 64 * "0"})
+write("checkpoint", "run", state.replace(64 * b"0", hashlib.sha256(state).hexdigest().encode()))
+write("table", "matrix", b"0.5,-1e-3\n1,2\n")
+write("table", "column", b"1\r\n-2.5e1\r\n")
+
+config = {"version": "0.1.0", "data": "mnist", "validation": 0.1, "classes": ["3", "5"], "divide_by": 255.0,
+          "invert": "on", "hidden": 500, "epochs": 10, "batch": 100, "learning_rate": 0.1, "momentum": 0.5,
+          "optimizer": "adam", "weight_decay": 0.0001, "max_norm": None, "estimator": "pcd", "k": "1@0,5@20",
+          "chains": 10, "lr_schedule": "linear", "centred": "on", "average": 0.4, "binarize": "sample",
+          "device": "cpu", "seed": 1, "out": "runs/x", "device_used": {"name": "cpu"}, "visible": 784}
+write("config", "run", json.dumps(config).encode())
+write("config", "defaults", b"{}")
+line = {"epoch": 1, "reconstruction_error": 9.5, "seconds": 1.0,
+        "findings": [{"severity": "error", "name": "non-finite", "seen": "a", "why": "b", "fix": "c"}]}
+write("metrics", "run", (json.dumps(line) + "\n" + json.dumps({"epoch": 2, "reconstruction_error": 7}) + "\n").encode())
+write("log", "text", b"Epoch: 0\ncost =  [ 969572.5]\nEpoch: 1\ncost =  [ 2.5e3]\nepoch 2 loss: nan\n")
+write("log", "json", b'{"epoch": 1, "loss": 3.5}\n{"epoch": 2, "loss": NaN}\n{"loss": -Infinity}\n')
+write("log", "columns", b"1, 5.5\n2, 4.5\n\n3, 4.25\n4, 4.25\n5, 4.25\n6, 1\n")
+write("plot", "falling", np.array([9.0, 4.5, 3.0, 2.5]).tobytes())
+write("plot", "wild", np.array([1e-300, -1e300, np.inf, np.nan, 0.0]).tobytes())

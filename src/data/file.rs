@@ -1,0 +1,90 @@
+//! The bytes of a file from who knows where: unpacked on the way, and no more of them than memory holds. Nothing is
+//! allocated by a header's word: what is kept grows with what is there.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::{
+    error::{Error, Result},
+    memory::{self, gb},
+};
+
+/// Bytes that are read at a time.
+const PART: u64 = 8 << 16;
+
+/// Opens a file; unpacks it on the way where its name ends in `.gz`.
+pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
+    let file = BufReader::new(File::open(path).map_err(Error::read(path))?);
+    let packed = path.extension().is_some_and(|extension| extension == "gz");
+    Ok(if packed { Box::new(unpacked(file)) } else { Box::new(BufReader::new(Measured { file, read: 0 })) })
+}
+
+/// What a `.gz` file unpacks to.
+pub fn unpacked(file: impl BufRead) -> impl BufRead {
+    BufReader::new(Measured { file: MultiGzDecoder::new(file), read: 0 })
+}
+
+/// All bytes of a file.
+pub fn read_whole(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = Measured { file: File::open(path).map_err(Error::read(path))?, read: 0 };
+    file.read_to_end(&mut bytes).map_err(Error::read(path))?;
+    Ok(bytes)
+}
+
+/// Reads what a header promises, in parts, and at most a byte more, which tells a longer file; how many bytes there were.
+/// `needed` is the memory that each byte takes in the end.
+pub fn read_promised(
+    name: &str,
+    mut file: impl Read,
+    promised: u64,
+    needed: u64,
+    mut each: impl FnMut(&[u8]),
+) -> Result<u64> {
+    let (mut found, mut part) = (0, Vec::new());
+    loop {
+        part.clear();
+        let wanted = (promised.saturating_add(1) - found).min(PART);
+        let read = file.by_ref().take(wanted).read_to_end(&mut part);
+        read.map_err(|source| Error::Data(format!("{name}: cannot be read: {source}")))?;
+        each(&part);
+        let before = found;
+        found += part.len() as u64;
+        if part.is_empty() || found > promised {
+            return Ok(found);
+        }
+        // A file that is this large means what it says.
+        if (before..found).contains(&memory::SMALL) {
+            let rest = promised.saturating_sub(found).saturating_mul(needed);
+            memory::check(&format!("the rest of the values of {name}"), rest, "give a part of them")?;
+        }
+    }
+}
+
+/// Ends in an error where no memory is left for as much again and twice that.
+struct Measured<R> {
+    file: R,
+    read: u64,
+}
+
+impl<R: Read> Read for Measured<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        let before = self.read;
+        self.read += count as u64;
+        if self.read / memory::SMALL > before / memory::SMALL
+            && let Some(left) = memory::left().filter(|&left| left / 2 < self.read)
+        {
+            return Err(io::Error::new(
+                io::ErrorKind::OutOfMemory,
+                format!("{} and more, and {} of memory are left; give a part of it", gb(self.read), gb(left)),
+            ));
+        }
+        Ok(count)
+    }
+}

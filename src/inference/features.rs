@@ -1,0 +1,45 @@
+//! p(h|v) on the native path, for good: with sums in 64 bits, as NumPy has them from an exported model. The kernels' sums
+//! are for learning, where 32 bits do; features are computed once.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use crate::{
+    data::Rows,
+    rbm::{Rbm, Shape},
+    reference::sigmoid,
+};
+
+/// Cases that share the reading of a unit's weights.
+const BLOCK: usize = 16;
+
+/// σ(c + vW) of each row: rows × hidden units.
+pub(super) fn features(rbm: &Rbm, rows: &Rows) -> Vec<f32> {
+    let Shape { visible, hidden } = rbm.shape;
+    let mut features = vec![0.0; rows.len() * hidden];
+    let arch = Arch::new();
+    features.par_chunks_mut(BLOCK * hidden).enumerate().for_each(|(block, features)| {
+        let cases = features.len() / hidden;
+        let mut values = vec![0.0_f32; cases * visible];
+        for (case, values) in values.chunks_mut(visible).enumerate() {
+            rows.layout().unpack(rows.row(block * BLOCK + case), values);
+        }
+        let bias: Vec<f64> = rbm.hidden_bias.iter().map(|&c| f64::from(c)).collect();
+        let mut sums = bias.repeat(cases);
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for (unit, weights) in rbm.weights.chunks(hidden).enumerate() {
+                    for (sums, values) in sums.chunks_mut(hidden).zip(values.chunks(visible)) {
+                        let x = f64::from(values[unit]);
+                        if x != 0.0 {
+                            sums.iter_mut().zip(weights).for_each(|(sum, &w)| *sum += x * f64::from(w));
+                        }
+                    }
+                }
+            },
+        );
+        features.iter_mut().zip(&sums).for_each(|(p, &x)| *p = sigmoid(x) as f32);
+    });
+    features
+}

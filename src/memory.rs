@@ -1,0 +1,43 @@
+//! How much memory there is, asked before anything large is allocated: what does not fit is an error with the figures, not
+//! an abort.
+
+use sysinfo::{MemoryRefreshKind, System};
+
+use crate::error::{Result, usage};
+
+/// Less than this is never worth asking for.
+pub(crate) const SMALL: u64 = 64 << 20;
+
+/// What is left of the host's memory, or of what a container may take of it; `None` where that is not known.
+pub fn left() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    // Not the container's own count of free memory: it takes cached files for memory in use.
+    let container =
+        system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
+    Some(system.available_memory().min(container)).filter(|&bytes| bytes > 0)
+}
+
+/// The product of some numbers, or the largest number there is: options and headers may say anything.
+pub fn product(factors: &[usize]) -> u64 {
+    factors.iter().fold(1, |product, &factor| product.saturating_mul(factor as u64))
+}
+
+/// Holds bytes that will be needed on the host against those that are left; `what` takes them, and `remedy` says how to need
+/// fewer.
+///
+/// # Errors
+/// [`crate::Error::Usage`] with both figures.
+pub fn check(what: &str, bytes: u64, remedy: &str) -> Result<()> {
+    match if bytes > SMALL { left() } else { None } {
+        Some(left) if bytes > left => {
+            usage!("{what} take {}, but {} of memory are left; {remedy}", gb(bytes), gb(left))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes for people: `1.50 GB`.
+pub(crate) fn gb(bytes: u64) -> String {
+    format!("{:.2} GB", bytes as f64 * 1e-9)
+}

@@ -1,0 +1,193 @@
+//! Every parser of files that come from strangers, each from bytes alone: what `fuzz/` and `tests/untrusted.rs` feed. A
+//! parser may refuse anything, in words; it must neither panic nor take memory by a header's word.
+
+use std::{io::Cursor, path::Path};
+
+use crate::{
+    checkpoint,
+    config::TrainConfig,
+    data::{Dataset, Rows, Selection, Summary, csv, file, idx, images, npy},
+    doctor::{
+        self, foreign,
+        log::{Log, LogFigures},
+        model::ModelFigures,
+        plots, run,
+    },
+    error::{Error, Result, usage},
+    exchange,
+    inpaint::mask,
+    model,
+    rbm::Rbm,
+};
+
+/// A parser: its name, which is that of its target and of the folder of its examples, and what it does.
+pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
+
+/// All of them.
+pub const PARSERS: [Parser; 15] = [
+    ("idx", idx_file),
+    ("gzip", gzip),
+    ("npy", npy_file),
+    ("npz", npz),
+    ("csv", csv_file),
+    ("png", png),
+    ("model", model_file),
+    ("arrays", arrays),
+    ("table", table),
+    ("config", config),
+    ("log", log),
+    ("metrics", metrics),
+    ("plot", plot),
+    ("mask", mask_file),
+    ("checkpoint", checkpoint_file),
+];
+
+/// The parser of this name.
+///
+/// # Panics
+/// If there is none.
+pub fn parser(name: &str) -> fn(&[u8]) -> Result<()> {
+    PARSERS.iter().find(|(other, _)| *other == name).unwrap_or_else(|| panic!("no parser {name}")).1
+}
+
+fn name() -> &'static Path {
+    Path::new("file")
+}
+
+/// Whoever loads data goes through all of them.
+fn gone_through(dataset: &Dataset) {
+    let summary = Summary::of(dataset);
+    assert!(summary.parts.iter().all(|part| part.cases > 0), "{summary:?}");
+    assert_eq!(dataset.image.0 * dataset.image.1, summary.units);
+    for cases in dataset.parts() {
+        assert_eq!(cases.rows.layout().units, summary.units);
+        let known = cases.labels.iter().flatten().all(|&label| usize::from(label) < dataset.classes.len());
+        assert!(known && cases.labels.as_ref().is_none_or(|labels| labels.len() == cases.rows.len()));
+        let inside =
+            (0..cases.rows.len()).all(|row| cases.rows.values(row).all(|x| (0.0..=1.0).contains(&x)));
+        assert!(inside, "values from 0 to 1");
+    }
+}
+
+fn is_whole(rbm: &Rbm) {
+    let (visible, hidden) = (rbm.shape.visible, rbm.shape.hidden);
+    assert_eq!(rbm.weights.len(), visible * hidden);
+    assert_eq!((rbm.visible_bias.len(), rbm.hidden_bias.len()), (visible, hidden));
+}
+
+fn idx_file(bytes: &[u8]) -> Result<()> {
+    let images = idx::images(name(), bytes).map(|((height, width), rows)| {
+        assert!(rows.layout().units == height * width && !rows.is_empty());
+    });
+    if bytes.get(3) == Some(&1) { idx::labels(name(), bytes).map(|_| ()) } else { images }
+}
+
+fn gzip(bytes: &[u8]) -> Result<()> {
+    idx::images(name(), file::unpacked(bytes)).map(|_| ())
+}
+
+/// With what the numbers mean left open, and with what the doctor takes.
+fn data(load: impl Fn(&Selection) -> Result<Dataset>) -> Result<()> {
+    let given = Selection { divide_by: Some(1e12), label_column: Some("1".into()), ..Selection::default() };
+    // Whatever the numbers are: these need not be from 0 to 1.
+    let any = load(&Selection { any_numbers: true, ..Selection::default() });
+    assert!(any.is_ok_and(|data| Summary::of(&data).units > 0) || load(&Selection::default()).is_err());
+    let outcomes =
+        [Selection::default(), given].map(|selection| load(&selection).map(|data| gone_through(&data)));
+    outcomes.into_iter().reduce(Result::or).unwrap_or(Ok(()))
+}
+
+fn npy_file(bytes: &[u8]) -> Result<()> {
+    data(|selection| npy::load("file", bytes, selection))
+}
+
+fn npz(bytes: &[u8]) -> Result<()> {
+    data(|selection| npy::load_npz("file", Cursor::new(bytes), selection))
+}
+
+fn csv_file(bytes: &[u8]) -> Result<()> {
+    data(|selection| csv::load(name(), bytes, selection))
+}
+
+fn png(bytes: &[u8]) -> Result<()> {
+    let ((height, width), pixels) = images::decode(name(), bytes)?;
+    gone_through(&Dataset::new((height, width), Rows::from_bytes(height * width, &pixels, 1.0 / 255.0)));
+    Ok(())
+}
+
+/// As every command reads it, and as the doctor does.
+fn model_file(bytes: &[u8]) -> Result<()> {
+    let read = foreign::parse(name(), bytes).map(|(rbm, _, _)| {
+        is_whole(&rbm);
+        if !rbm.weights.is_empty() {
+            let _ = ModelFigures::measure(&rbm).findings();
+        }
+    });
+    model::parse(name(), bytes).map(|(rbm, _)| is_whole(&rbm)).or(read)
+}
+
+fn arrays(bytes: &[u8]) -> Result<()> {
+    exchange::parse(name(), bytes).map(|rbm| is_whole(&rbm))
+}
+
+fn table(bytes: &[u8]) -> Result<()> {
+    let array = exchange::parse_table(name(), bytes)?;
+    assert_eq!(array.values.len(), array.shape.iter().product::<usize>());
+    Ok(())
+}
+
+/// What is read can be written, and is then the same.
+fn config(bytes: &[u8]) -> Result<()> {
+    let config = TrainConfig::parse(&String::from_utf8_lossy(bytes))?;
+    let findings = doctor::config::findings(&config);
+    let written = serde_json::to_string(&config).unwrap_or_default();
+    let again = TrainConfig::parse(&written)?;
+    assert!(config.out.is_some() || again == config, "{written} of {findings:?}");
+    Ok(())
+}
+
+fn log(bytes: &[u8]) -> Result<()> {
+    for key in [None, Some("a")] {
+        if let Ok(log) = doctor::parse_log(name(), bytes, key) {
+            let _ = LogFigures::measure(&log).findings(None);
+        }
+    }
+    doctor::parse_log(name(), bytes, None).map(|_| ())
+}
+
+fn metrics(bytes: &[u8]) -> Result<()> {
+    let text = String::from_utf8_lossy(bytes);
+    let _ = doctor::log::parse(&text, Some("reconstruction_error"));
+    match text.lines().flat_map(run::recorded).count() {
+        0 => usage!("no findings"),
+        _ => Ok(()),
+    }
+}
+
+/// Costs of any size, drawn.
+fn plot(bytes: &[u8]) -> Result<()> {
+    let costs = bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+    match plots::cost_svg(&Log { key: "cost".into(), costs }, None) {
+        Ok(_) => Ok(()),
+        Err(reason) => usage!("{reason}"),
+    }
+}
+
+fn mask_file(bytes: &[u8]) -> Result<()> {
+    let masks = ["mask.npy", "mask.png"].map(|path| mask::of_file(Path::new(path), bytes, (2, 3)));
+    let [array, picture] = masks.map(|mask| mask.map(|units| assert_eq!(units.len(), 6)));
+    array.or(picture)
+}
+
+/// With the sum put right, as whoever means harm would; a state that is read can be written, and is then the same.
+fn checkpoint_file(bytes: &[u8]) -> Result<()> {
+    let bytes = checkpoint::summed(bytes.to_vec()).unwrap_or_else(|| bytes.to_vec());
+    let read = |bytes| checkpoint::from_bytes(bytes).map_err(Error::Data);
+    let state = read(bytes)?;
+    assert!(state.tensors.iter().all(|one| one.values.len() == one.shape.iter().product::<usize>()));
+    let again = read(checkpoint::to_bytes(&state).map_err(Error::Data)?)?;
+    assert!(again.position == state.position && again.tensors.len() == state.tensors.len());
+    assert!(again.tensors.iter().all(|tensor| state.tensors.contains(tensor)));
+    assert!(again.position.step() <= u32::MAX as usize);
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! Files from strangers: every parser gets examples, examples that were damaged, and bombs. It may refuse them, in words; it
+//! must neither panic nor take memory by a header's word. `fuzz/` does the same for longer.
+
+#[path = "common/guard.rs"]
+mod guard;
+#[path = "common/program.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod program;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use guard::granted;
+use program::{refuse, succeed};
+use rand::{Rng, RngExt, seq::IndexedRandom};
+use rbm_gpu::{
+    rng::{Philox, Stream},
+    untrusted::{PARSERS, parser},
+};
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+
+#[global_allocator]
+static GUARD: guard::Guard = guard::Guard;
+
+/// Memory that a parser may take beside the bytes it is given.
+const GRANTED: usize = 64 << 20;
+/// Damaged examples for each parser.
+const CASES: u32 = 4000;
+
+/// The examples of each parser, by their names.
+fn examples() -> BTreeMap<&'static str, Vec<(String, Vec<u8>)>> {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let of_parser = |name: &'static str| {
+        let files =
+            fs::read_dir(seeds.join(name)).unwrap_or_else(|error| panic!("fuzz/seeds/{name}: {error}"));
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let read = |path: &std::path::PathBuf| {
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())
+        };
+        (name, files.iter().map(read).collect())
+    };
+    PARSERS.iter().map(|(name, _)| of_parser(name)).collect()
+}
+
+#[test]
+fn examples_of_other_programs_are_read() {
+    for (name, files) in examples() {
+        assert!(!files.is_empty(), "{name}");
+        for (file, bytes) in files {
+            if let Err(error) = granted(GRANTED, name, || parser(name)(&bytes)) {
+                panic!("{name}/{file}: {error}");
+            }
+        }
+    }
+}
+
+/// Numbers that break what reckons with them.
+const WORDS: [u64; 9] = [0, 1, 255, 256, 0x7fff_ffff, 0xffff_ffff, 1 << 32, i64::MAX as u64, u64::MAX];
+const TEXTS: [&str; 12] = [
+    "-1",
+    "1e999",
+    "NaN",
+    "18446744073709551616",
+    "4294967296",
+    "\"",
+    "[[",
+    "{",
+    "\n",
+    "null",
+    "\u{fffd}",
+    ",,",
+];
+
+/// Some damage to an example; `other` is one to take a part of.
+fn damaged(mut bytes: Vec<u8>, other: &[u8], random: &mut impl Rng) -> Vec<u8> {
+    for _ in 0..random.random_range(1..4) {
+        let at = random.random_range(0..=bytes.len());
+        let end = (at + random.random_range(1..9)).min(bytes.len());
+        match random.random_range(0..9) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << random.random_range(0..8),
+            1 if at < bytes.len() => bytes[at] = random.random(),
+            2 => bytes.truncate(at),
+            3 => {
+                let word = WORDS.choose(random).copied().unwrap_or(0);
+                let (little, big) = (word.to_le_bytes(), (word as u32).to_be_bytes());
+                let word = if random.random() { &little[..4 * random.random_range(1..3)] } else { &big[..] };
+                let end = (at + word.len()).min(bytes.len());
+                bytes[at..end].copy_from_slice(&word[..end - at]);
+            }
+            4 => drop(bytes.drain(at..end)),
+            5 => drop(bytes.splice(at..end, TEXTS.choose(random).copied().unwrap_or("").bytes())),
+            6 => {
+                let part = bytes[at..].to_vec();
+                bytes.splice(at..at, part);
+            }
+            // The head of one file before the body of another.
+            7 => drop(bytes.splice(..at, other[..at.min(other.len())].iter().copied())),
+            // A number in a text grows.
+            _ => {
+                let digit = bytes.iter().skip(at).position(u8::is_ascii_digit);
+                if let Some(digit) = digit {
+                    bytes.splice(at + digit..at + digit, *b"99999999999");
+                }
+            }
+        }
+        bytes.truncate(1 << 16);
+    }
+    bytes
+}
+
+#[test]
+fn damaged_files_are_refused_in_words() {
+    for (name, files) in examples() {
+        let (mut read, mut refused) = (0, 0);
+        for case in 0..CASES {
+            let mut random = Philox::new(u64::from(case), Stream::Synthetic, name.len() as u32);
+            let (file, whole) = files.choose(&mut random).unwrap();
+            let (_, other) = files.choose(&mut random).unwrap();
+            let bytes = damaged(whole.clone(), other, &mut random);
+            let parse = || granted(GRANTED + bytes.len(), name, || parser(name)(&bytes));
+            match catch_unwind(AssertUnwindSafe(parse)) {
+                Ok(Ok(())) => read += 1,
+                Ok(Err(error)) => {
+                    let message = error.to_string();
+                    assert!((5..4000).contains(&message.len()), "{name}/{file}, case {case}: {message}");
+                    assert!(!message.contains('\u{1b}'), "{name}/{file}, case {case}: {message:?}");
+                    refused += 1;
+                }
+                Err(_) => panic!("{name}/{file}, case {case}: {:?}", String::from_utf8_lossy(&bytes)),
+            }
+        }
+        println!("{name}: {read} read, {refused} refused");
+        assert!(refused > 0 || name == "plot", "{name}: what was damaged was never refused");
+    }
+}
+
+fn gz(head: &[u8], zeros: usize) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(head).unwrap();
+    let part = vec![0; 1 << 20];
+    (0..zeros >> 20).for_each(|_| packed.write_all(&part).unwrap());
+    packed.finish().unwrap()
+}
+
+fn idx(sizes: [u32; 3]) -> Vec<u8> {
+    [0x0803].into_iter().chain(sizes).flat_map(u32::to_be_bytes).collect()
+}
+
+fn npy(shape: &str, fortran: &str) -> Vec<u8> {
+    let header = format!("{{'descr': '|u1', 'fortran_order': {fortran}, 'shape': {shape}, }}");
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat()
+}
+
+/// An archive of one array that is unpacked to so many zeros.
+fn npz(name: &str, array: &[u8], zeros: usize) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(array).unwrap();
+    let part = vec![0; 1 << 20];
+    (0..zeros >> 20).for_each(|_| archive.write_all(&part).unwrap());
+    archive.finish().unwrap().into_inner()
+}
+
+fn png(width: u32, height: u32, bytes: usize) -> Vec<u8> {
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[1, 0, 0, 0, 0]].concat();
+    let chunk = |kind: &[u8], data: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(kind);
+        crc.update(data);
+        [&(data.len() as u32).to_be_bytes(), kind, data, &crc.sum().to_be_bytes()].concat()
+    };
+    let mut pixels = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
+    pixels.write_all(&vec![0; bytes]).unwrap();
+    let pixels = pixels.finish().unwrap();
+    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"IHDR", &header), &chunk(b"IDAT", &pixels), &chunk(b"IEND", &[])]
+        .concat()
+}
+
+fn safetensors(length: u64, header: &str, data: usize) -> Vec<u8> {
+    [&length.to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
+}
+
+/// Files that promise, or unpack to, far more than they are.
+#[test]
+fn bombs_take_no_memory() {
+    let deep = |open: &str, count: usize| open.repeat(count).into_bytes();
+    let nothing = |name: &str| {
+        let header = format!(
+            "{{\"{name}\":{{\"dtype\":\"F32\",\"shape\":[1152921504606846976,0],\"data_offsets\":[0,0]}}}}"
+        );
+        safetensors(header.len() as u64, &header, 0)
+    };
+    let too_many = {
+        let header = r#"{"weights":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}"#;
+        safetensors(header.len() as u64, header, 4)
+    };
+    let bombs: [(&'static str, Vec<u8>, &str); 28] = [
+        ("idx", idx([4_000_000_000, 28, 28]), "truncated"),
+        ("idx", idx([u32::MAX; 3]), "truncated"),
+        ("idx", idx([0, u32::MAX, u32::MAX]), "nothing to learn from"),
+        ("gzip", gz(&idx([1, 1, 1]), 300 << 20), "more follow"),
+        ("gzip", gz(&idx([4_000_000_000, 1, 1])[..9], 0), "header"),
+        ("npy", npy("(99999999999, 99999999999)", "False"), "0 follow"),
+        ("npy", npy("(9223372036854775807, 9223372036854775807, 0)", "True"), "0 follow"),
+        ("npy", npy("(0, 4294967296, 4294967296)", "True"), "0 follow"),
+        ("npy", npy("(0, 65536, 65536)", "True"), "nothing to learn from"),
+        ("npy", npy(&format!("({})", "1, ".repeat(9000)), "True"), "0 follow"),
+        ("npz", npz("x_train.npy", &npy("(2, 2)", "False"), 300 << 20), "more follow"),
+        ("npz", npz("../../x_train.npy", &npy("(2, 2)", "False"), 1 << 20), "more follow"),
+        ("npz", npz("x_train.npy", &npy("(4000000000, 784)", "False"), 0), "0 follow"),
+        ("arrays", npz("components_.npy", &npy("(2, 2)", "False"), 300 << 20), "more follow"),
+        ("arrays", npz("another.npy", &npy("(2, 2)", "False"), 300 << 20), "found another"),
+        ("csv", deep("1", 20 << 20), "line 1: expected a line of less than 16 MiB"),
+        ("csv", [&deep("9", 10_000)[..], b",1\n0,1\n"].concat(), "found inf"),
+        ("png", png(100_000, 100_000, 1000), "cannot hold"),
+        ("png", png(100_000, 100_000, 1_250_000_000 / 800), "cannot hold"),
+        ("png", png(20_000, 20_000, 50_020_000), "expected from 1 to 4194304 pixels"),
+        ("png", png(0, 5, 0), "PNG"),
+        ("model", safetensors(1 << 60, "{}", 0), "safetensors"),
+        ("model", too_many, "safetensors"),
+        ("model", nothing("weights"), "expected a tensor"),
+        ("model", safetensors(100_000, &"[".repeat(100_000), 0), "safetensors"),
+        ("config", deep("{\"x\":", 100_000), "recursion limit"),
+        ("metrics", deep("[", 1_000_000), "no findings"),
+        ("log", deep("{\"cost\":[", 100_000), "found no costs"),
+    ];
+    for (name, bytes, expected) in bombs {
+        let error = granted(GRANTED, name, || parser(name)(&bytes)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{name}: expected {expected:?} in {error:?}");
+        assert!(error.len() < 2000, "{name}: {} bytes of message", error.len());
+    }
+}
+
+/// A log of a stranger's may be long: what is found in it must not take the square of that in time.
+#[test]
+fn long_logs_are_read_in_time() {
+    let lines: String = (0..200_000).map(|i| format!("{} cost {i}\n", "x".repeat(i % 97))).collect();
+    let start = std::time::Instant::now();
+    parser("log")(lines.as_bytes()).unwrap();
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+}
+
+/// A run's folder and a model of a stranger's: options that no run has are refused as the command line refuses them.
+#[test]
+fn options_of_strangers_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let train = ["train", "--data", "bars-and-stripes:3", "--hidden", "3", "--epochs", "1", "--batch", "8"];
+    succeed(folder, &[&train[..], &["--device", "cpu", "--out", "run"]].concat());
+    let config: Value = serde_json::from_slice(&fs::read(folder.join("run/config.json")).unwrap()).unwrap();
+    let weights = fs::read(folder.join("run/model.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&weights).unwrap();
+    for (field, value, expected) in [
+        ("hidden", json!(1e18), "expected usize"),
+        ("hidden", json!(0), "--hidden must be at least 1"),
+        ("batch", json!(0), "--batch must be at least 1"),
+        ("batch", json!(-5), "expected usize"),
+        ("epochs", json!("many"), "expected usize"),
+        ("k", json!("1@5"), "1@0,5@20"),
+        ("k", json!(0), "--k must be at least 1"),
+        ("learning_rate", json!(-1), "--lr must be above 0"),
+        ("momentum", json!(1e300), "--momentum must be"),
+        ("temperatures", json!(1_000_000), "--temperatures must be from 2"),
+        ("validation", json!(2), "--validation must be"),
+        ("limit", json!(0), "--limit must be at least 1"),
+        ("divide_by", json!(0), "--divide-by must be above 0"),
+        ("image", json!("0x9"), "28x28"),
+        ("image", json!("5x5"), "--image 5x5"),
+        ("data", json!(""), "expected a data set"),
+        ("data", json!(["mnist"]), "expected a string"),
+        ("device", json!(""), "expected a device's name"),
+        ("seed", json!(-1), "expected u64"),
+    ] {
+        let mut config = config.clone();
+        config[field] = value;
+        let text = config.to_string();
+        fs::write(folder.join("run/config.json"), &text).unwrap();
+        refuse(folder, &["doctor", "run", "--device", "cpu"], &[expected]);
+        let metadata = Some([("rbm_gpu_config".to_string(), text)].into());
+        let model = safetensors::serialize(tensors.tensors(), metadata).unwrap();
+        fs::write(folder.join("stranger.safetensors"), model).unwrap();
+        refuse(folder, &["eval", "stranger.safetensors", "--device", "cpu"], &[expected]);
+    }
+}
