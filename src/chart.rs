@@ -45,6 +45,8 @@ pub(crate) const INK: RGBColor = RGBColor(68, 68, 68);
 pub(crate) const GRID: RGBColor = RGBColor(221, 221, 221);
 pub(crate) const MARK: RGBColor = RGBColor(187, 0, 51);
 
+/// On a linear axis, on either side of 0.
+const LARGEST: f64 = f64::MAX / 2.0;
 /// Curves of more points than this are thinned, keeping the lowest and the highest of each part.
 const MOST_POINTS: usize = 800;
 /// Curves of at most so many points show each.
@@ -66,7 +68,12 @@ pub(crate) enum Scale {
 
 impl Scale {
     fn place(self, value: f64) -> f64 {
-        if self == Self::Linear { value } else { value.ln() }
+        match self {
+            // The length of an axis is to be a number too.
+            Self::Linear if value.is_finite() => value.clamp(-LARGEST, LARGEST),
+            Self::Linear => value,
+            Self::Logarithmic(_) => value.ln(),
+        }
     }
 }
 
@@ -357,12 +364,11 @@ impl Axis {
         match self.scale {
             Scale::Linear => {
                 let Range { start, end } = widened(low, high, high.abs().max(low.abs()), 0.06);
-                // The length of the axis is to be a number too.
-                start.max(-f64::MAX / 2.0)..end.min(f64::MAX / 2.0)
+                start.max(-LARGEST)..end.min(LARGEST)
             }
             Scale::Logarithmic(_) => {
                 let Range { start, end } = widened(low, high, 1.0, 0.06);
-                start.exp().max(f64::MIN_POSITIVE)..end.exp().min(f64::MAX)
+                start.exp().max(f64::MIN_POSITIVE)..end.exp().clamp(2.0 * f64::MIN_POSITIVE, f64::MAX)
             }
         }
     }
@@ -412,7 +418,13 @@ mod tests {
 
     #[test]
     fn odd_curves_are_drawn_too() {
-        for points in [vec![], vec![(1.0, f64::NAN)], vec![(1.0, 3.0)], vec![(1.0, 1e300), (2.0, -1e300)]] {
+        for points in [
+            vec![],
+            vec![(1.0, f64::NAN)],
+            vec![(1.0, 3.0)],
+            vec![(1.0, f64::MAX), (2.0, -f64::MAX)],
+            vec![(1.0, 5e-324)],
+        ] {
             for scale in [Scale::Linear, Scale::Logarithmic(10.0)] {
                 let bracket = points.iter().map(|&(x, y)| (x, y, y)).collect();
                 let curve = Curve { bracket, ..Curve::new("a < b", PALETTE[0], points.clone()) };

@@ -52,9 +52,9 @@ fn linear(range: &Range<f64>, count: usize, whole: bool) -> (Vec<f64>, f64) {
 /// Powers of the base, and, of ten, twice and five times them where there is room.
 fn logarithmic(range: &Range<f64>, base: f64, count: usize) -> Vec<f64> {
     let (first, last) = (range.start.log(base).floor() as i32, range.end.log(base).ceil() as i32);
-    let factors: &[f64] =
-        if base == 10.0 && ((last - first) as usize) < count { &[1.0, 2.0, 5.0] } else { &[1.0] };
-    let every = ((last - first) as usize).div_ceil(2 * count).max(1);
+    let powers = (last - first).max(0) as usize;
+    let factors: &[f64] = if base == 10.0 && powers < count { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let every = powers.div_ceil(2 * count).max(1);
     (first - first.rem_euclid(every as i32)..=last)
         .step_by(every)
         .flat_map(|power| factors.iter().map(move |factor| factor * base.powi(power)))
