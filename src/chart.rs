@@ -4,9 +4,13 @@
 //! sheet finds the colours by their names and gives them others in the dark.
 
 mod histogram;
+mod legend;
+mod picture;
 mod ticks;
 
-use std::{fmt::Display, ops::Range};
+use std::{fmt::Display, fs, ops::Range, path::Path};
+
+use image::GrayImage;
 
 use plotters::{
     coord::{
@@ -15,11 +19,15 @@ use plotters::{
         types::RangedCoordf64,
     },
     prelude::*,
+    style::text_anchor::{HPos, Pos, VPos},
 };
 
 pub(crate) use histogram::histogram;
+use picture::embedded;
 pub(crate) use ticks::number;
 use ticks::{Ticks, ticks};
+
+use crate::error::{Error, Result as Done};
 
 /// The colours of curves: apart from each other also for who sees fewer of them (after Okabe and Ito 2008).
 pub(crate) const PALETTE: [RGBColor; 8] = [
@@ -37,6 +45,8 @@ pub(crate) const INK: RGBColor = RGBColor(68, 68, 68);
 pub(crate) const GRID: RGBColor = RGBColor(221, 221, 221);
 pub(crate) const MARK: RGBColor = RGBColor(187, 0, 51);
 
+/// On a linear axis, on either side of 0.
+const LARGEST: f64 = f64::MAX / 2.0;
 /// Curves of more points than this are thinned, keeping the lowest and the highest of each part.
 const MOST_POINTS: usize = 800;
 /// Curves of at most so many points show each.
@@ -58,7 +68,12 @@ pub(crate) enum Scale {
 
 impl Scale {
     fn place(self, value: f64) -> f64 {
-        if self == Self::Linear { value } else { value.ln() }
+        match self {
+            // The length of an axis is to be a number too.
+            Self::Linear if value.is_finite() => value.clamp(-LARGEST, LARGEST),
+            Self::Linear => value,
+            Self::Logarithmic(_) => value.ln(),
+        }
     }
 }
 
@@ -69,6 +84,8 @@ pub(crate) struct Axis {
     pub scale: Scale,
     /// Whether there is nothing between whole numbers, as between epochs.
     pub whole: bool,
+    /// Whether numbers grow downwards.
+    pub down: bool,
     /// The range; where there is none, that of the curves and a little more.
     pub range: Option<Range<f64>>,
 }
@@ -101,11 +118,14 @@ pub(crate) struct Chart {
     pub bars: Vec<(Range<f64>, f64)>,
     /// Places on the x axis, and what is written there.
     pub marks: Vec<(f64, String)>,
-    /// Where the names of the curves stand, if they do.
-    pub legend: Option<SeriesLabelPosition>,
+    /// Whether the names of the curves stand above them.
+    pub legend: bool,
+    /// What fills the ranges of both axes, its first row at the top.
+    pub picture: Option<GrayImage>,
 }
 
 type Drawn = Result<(), String>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Marked, Marked>>;
 
 /// A range that is marked in certain places.
@@ -145,18 +165,62 @@ pub(crate) fn svg(
     paper: Option<RGBColor>,
     charts: &[Chart],
 ) -> Result<String, String> {
-    let mut svg = String::new();
+    let (mut svg, mut pictures) = (String::new(), String::new());
     {
         let area = SVGBackend::with_string(&mut svg, (width * zoom, height * zoom)).into_drawing_area();
         if let Some(paper) = paper {
             area.fill(&paper).map_err(text)?;
         }
         for (part, chart) in area.split_evenly((charts.len().max(1), 1)).iter().zip(charts) {
-            chart.draw(part, zoom)?;
+            let plane = chart.draw(part, zoom)?;
+            pictures.extend(chart.picture.iter().map(|picture| embedded(picture, &plane)));
         }
         area.present().map_err(text)?;
     }
-    Ok(svg)
+    // Drawn finely, shown in its size.
+    let size = |zoom: u32| format!("width=\"{}\" height=\"{}\"", width * zoom, height * zoom);
+    let svg = svg.replacen(&size(zoom), &size(1), 1);
+    let (drawn, end) = svg.rsplit_once("</svg>").unwrap_or((&svg, ""));
+    Ok(format!("{drawn}{pictures}</svg>{end}"))
+}
+
+/// Charts below each other on white, as an SVG file of so many pixels has them.
+///
+/// # Errors
+/// What the plotting library says.
+pub(crate) fn page(size: (u32, u32), charts: &[Chart]) -> Result<String, String> {
+    svg(size, 2, Some(WHITE), charts)
+}
+
+/// Writes such a file.
+///
+/// # Errors
+/// [`Error::Write`].
+pub(crate) fn write(path: &Path, size: (u32, u32), charts: &[Chart]) -> Done<()> {
+    let svg = page(size, charts)
+        .map_err(|reason| Error::Usage(format!("{} could not be drawn: {reason}", path.display())))?;
+    fs::write(path, svg).map_err(Error::write(path))
+}
+
+/// Letters, so many pixels high.
+fn font(size: u32) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&INK)
+}
+
+/// About how wide a text is.
+fn wide(text: &str, size: u32) -> u32 {
+    (text.chars().count() as f64 * f64::from(size) * 0.6) as u32
+}
+
+/// A text that is not wider than so many pixels: without its middle if need be.
+fn fitting(text: &str, size: u32, width: u32) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let most = (f64::from(width) / (0.6 * f64::from(size))) as usize;
+    if letters.len() <= most {
+        return text.to_string();
+    }
+    let half = most.saturating_sub(1) / 2;
+    letters[..half].iter().chain(&['…']).chain(&letters[letters.len() - half..]).collect()
 }
 
 impl Chart {
@@ -175,28 +239,34 @@ impl Chart {
         (self.x.fit(xs), self.y.fit(ys))
     }
 
-    fn draw(&self, area: &DrawingArea<SVGBackend, Shift>, zoom: u32) -> Drawn {
+    /// Draws it, and says in which pixels its plane is.
+    fn draw(&self, area: &Area, zoom: u32) -> Result<(Range<i32>, Range<i32>), String> {
         let (x, y) = self.extent();
         let (x_ticks, y_ticks) = (ticks(&self.x, &x, 8), ticks(&self.y, &y, 5));
         let along = |axis: &Axis, range: Range<f64>, ticks: &Ticks| {
             let places = ticks.values.iter().map(|&value| axis.scale.place(value)).collect();
-            let range = axis.scale.place(range.start)..axis.scale.place(range.end);
+            let (start, end) = (axis.scale.place(range.start), axis.scale.place(range.end));
+            let range = if axis.down { end..start } else { start..end };
             Marked { range: range.into(), places }
         };
-        let font = |size: u32| ("sans-serif", size * zoom).into_font().color(&INK);
         // As wide as the longest number beside it.
         let longest = y_ticks.labels.iter().map(|label| label.chars().count()).max().unwrap_or(0) as u32;
         let named = |axis: &Axis, room: u32| if axis.name.is_empty() { 0 } else { room };
-        let mut builder = ChartBuilder::on(area);
+        // Half of the last number below may stand beyond the axis.
+        let last = x_ticks.labels.last().map_or(0, |label| wide(label, 13 * zoom) / 2);
+        let edge = 6 * zoom as i32;
+        let mut area = area.margin(edge, edge, edge, last.max(14 * zoom) as i32);
         if !self.title.is_empty() {
-            builder.caption(&self.title, font(15));
+            let title = fitting(&self.title, 15 * zoom, area.dim_in_pixel().0);
+            area = area.titled(&title, font(15 * zoom)).map_err(text)?;
         }
-        let mut plane = builder
-            .margin(6 * zoom)
-            .margin_right(14 * zoom)
+        if self.legend {
+            area = legend::draw(&area, &self.curves, zoom)?;
+        }
+        let mut plane = ChartBuilder::on(&area)
             .x_label_area_size((22 + named(&self.x, 16)) * zoom)
             .y_label_area_size((14 + 7 * longest + named(&self.y, 18)) * zoom)
-            .build_cartesian_2d(along(&self.x, x, &x_ticks), along(&self.y, y.clone(), &y_ticks))
+            .build_cartesian_2d(along(&self.x, x.clone(), &x_ticks), along(&self.y, y.clone(), &y_ticks))
             .map_err(text)?;
         let (of_x, of_y) =
             (|at: &f64| x_ticks.label(self.x.scale, *at), |at: &f64| y_ticks.label(self.y.scale, *at));
@@ -204,8 +274,8 @@ impl Chart {
         mesh.light_line_style(TRANSPARENT)
             .bold_line_style(GRID.stroke_width(zoom))
             .axis_style(INK.mix(0.6).stroke_width(zoom))
-            .label_style(font(13))
-            .axis_desc_style(font(13))
+            .label_style(font(13 * zoom))
+            .axis_desc_style(font(13 * zoom))
             .set_all_tick_mark_size(3 * zoom)
             .disable_x_mesh()
             .x_label_formatter(&of_x)
@@ -223,27 +293,20 @@ impl Chart {
         });
         plane.draw_series(bars).map_err(text)?;
         let (bottom, top) = (self.y.scale.place(y.start), self.y.scale.place(y.end));
+        let middle = (self.x.scale.place(x.start) + self.x.scale.place(x.end)) / 2.0;
         for (at, label) in &self.marks {
             let at = self.x.scale.place(*at);
             let line = [(at, bottom), (at, top)];
             let style = MARK.mix(0.7).stroke_width(zoom);
             plane.draw_series(DashedLineSeries::new(line, 3 * zoom, 3 * zoom, style)).map_err(text)?;
-            let (beside, words) = ((3 * zoom as i32, 0), label.clone());
-            let label = EmptyElement::at((at, top)) + Text::new(words, beside, font(12).color(&MARK));
+            // Towards the middle, where there is room.
+            let (side, gap) = if at > middle { (HPos::Right, -3) } else { (HPos::Left, 3) };
+            let style = font(12 * zoom).color(&MARK).pos(Pos::new(side, VPos::Top));
+            let label = EmptyElement::at((at, top)) + Text::new(label.clone(), (gap * zoom as i32, 0), style);
             plane.draw_series([label]).map_err(text)?;
         }
         self.curves.iter().try_for_each(|curve| self.curve(&mut plane, curve, zoom))?;
-        if let Some(position) = &self.legend {
-            plane
-                .configure_series_labels()
-                .position(position.clone())
-                .background_style(WHITE.mix(0.8))
-                .border_style(INK.mix(0.3))
-                .label_font(font(12))
-                .draw()
-                .map_err(text)?;
-        }
-        Ok(())
+        Ok(plane.plotting_area().get_pixel_range())
     }
 
     fn curve(&self, plane: &mut Plane, curve: &Curve, zoom: u32) -> Drawn {
@@ -268,15 +331,14 @@ impl Chart {
         let points: Vec<_> = curve.points.iter().copied().map(place).filter(finite).collect();
         let points = thinned(&points);
         let style = curve.color.stroke_width(2 * zoom);
-        let key = move |(x, y): (i32, i32)| PathElement::new([(x, y), (x + 16, y)], style);
         if curve.dashed {
             let line = DashedLineSeries::new(points.iter().copied(), 5 * zoom, 4 * zoom, style);
-            plane.draw_series(line).map_err(text)?.label(&curve.name).legend(key);
+            plane.draw_series(line).map_err(text)?;
         } else {
             let line = LineSeries::new(points.iter().copied(), style);
-            plane.draw_series(line).map_err(text)?.label(&curve.name).legend(key);
+            plane.draw_series(line).map_err(text)?;
         }
-        if points.len() <= DOTS {
+        if points.len() <= DOTS && !curve.dashed {
             let dots = points.iter().map(|&at| Circle::new(at, 5 * zoom / 2, curve.color.filled()));
             plane.draw_series(dots).map_err(text)?;
         }
@@ -299,12 +361,29 @@ impl Axis {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-        let margin = (0.06 * (high - low)).max(1e-6 * high.abs()).max(1e-9);
         match self.scale {
-            Scale::Linear => low - margin..high + margin,
-            Scale::Logarithmic(_) => (low - margin).exp()..(high + margin).exp(),
+            Scale::Linear => {
+                let Range { start, end } = widened(low, high, high.abs().max(low.abs()), 0.06);
+                start.max(-LARGEST)..end.min(LARGEST)
+            }
+            Scale::Logarithmic(_) => {
+                let Range { start, end } = widened(low, high, 1.0, 0.06);
+                start.exp().max(f64::MIN_POSITIVE)..end.exp().clamp(2.0 * f64::MIN_POSITIVE, f64::MAX)
+            }
         }
     }
+}
+
+/// A range and a share of it on both sides; around values that are one, or nearly, as wide as their size asks.
+fn widened(low: f64, high: f64, size: f64, share: f64) -> Range<f64> {
+    let margin = if high - low > 1e-6 * size {
+        share * (high - low)
+    } else if size == 0.0 {
+        1.0
+    } else {
+        0.1 * size
+    };
+    low - margin..high + margin
 }
 
 /// Fewer points that look the same: the lowest and the highest of each part.
@@ -339,7 +418,13 @@ mod tests {
 
     #[test]
     fn odd_curves_are_drawn_too() {
-        for points in [vec![], vec![(1.0, f64::NAN)], vec![(1.0, 3.0)], vec![(1.0, 1e300), (2.0, -1e300)]] {
+        for points in [
+            vec![],
+            vec![(1.0, f64::NAN)],
+            vec![(1.0, 3.0)],
+            vec![(1.0, f64::MAX), (2.0, -f64::MAX)],
+            vec![(1.0, 5e-324)],
+        ] {
             for scale in [Scale::Linear, Scale::Logarithmic(10.0)] {
                 let bracket = points.iter().map(|&(x, y)| (x, y, y)).collect();
                 let curve = Curve { bracket, ..Curve::new("a < b", PALETTE[0], points.clone()) };

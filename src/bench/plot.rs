@@ -1,13 +1,13 @@
 //! The plot of a sweep.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use plotters::prelude::*;
 
 use super::sweep::SweepReport;
 use crate::{
     chart::{self, Axis, Chart, Curve, Scale},
-    error::{Error, Result},
+    error::Result,
 };
 
 /// Writes an SVG file: floating-point operations a second over the cases in a minibatch, a line for each number of
@@ -16,9 +16,7 @@ use crate::{
 /// # Errors
 /// If the file cannot be written.
 pub fn plot(report: &SweepReport, path: &Path) -> Result<()> {
-    let svg = chart::svg((820, 480), 1, Some(WHITE), &[sweep(report)])
-        .map_err(|reason| Error::Usage(format!("the plot could not be drawn: {reason}")))?;
-    fs::write(path, svg).map_err(Error::write(path))
+    chart::write(path, (820, 480), &[sweep(report)])
 }
 
 fn sweep(report: &SweepReport) -> Chart {
@@ -36,7 +34,7 @@ fn sweep(report: &SweepReport) -> Chart {
         x: Axis { scale: Scale::Logarithmic(2.0), ..Axis::new("cases in a minibatch") },
         y: Axis { scale: Scale::Logarithmic(10.0), ..Axis::new("GFLOP/s of the products") },
         curves: curves.collect(),
-        legend: Some(SeriesLabelPosition::LowerRight),
+        legend: true,
         ..Chart::default()
     }
 }

@@ -1,6 +1,6 @@
 //! How values are spread.
 
-use super::{Axis, Chart};
+use super::{Axis, Chart, widened};
 
 /// Bars in a histogram.
 const BARS: usize = 61;
@@ -12,7 +12,7 @@ pub(crate) fn histogram(title: impl Into<String>, values: &[f32]) -> Option<Char
     if finite.is_empty() {
         return None;
     }
-    let (low, high) = if low < high { (low, high) } else { (low - 1e-3, high + 1e-3) };
+    let std::ops::Range { start: low, end: high } = widened(low, high, low.abs().max(high.abs()), 0.0);
     let width = (high - low) / BARS as f64;
     let mut counts = [0_usize; BARS];
     for x in &finite {
@@ -25,7 +25,7 @@ pub(crate) fn histogram(title: impl Into<String>, values: &[f32]) -> Option<Char
     };
     Some(Chart {
         title: title.into(),
-        x: Axis { range: Some(low..high), ..Axis::default() },
+        x: Axis { range: Some(low - width..high + width), ..Axis::default() },
         y: Axis { range: Some(0.0..top), whole: true, ..Axis::default() },
         bars: counts.into_iter().enumerate().map(bar).collect(),
         ..Chart::default()

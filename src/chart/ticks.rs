@@ -22,16 +22,16 @@ impl Ticks {
 
 /// About `count` round numbers in a range.
 pub(super) fn ticks(axis: &Axis, range: &Range<f64>, count: usize) -> Ticks {
-    let (values, step) = match axis.scale {
-        Scale::Linear => linear(range, count, axis.whole),
-        Scale::Logarithmic(base) => {
-            let powers = logarithmic(range, base, count);
-            // Within less than a power or two, round numbers at equal distances say more.
-            if powers.len() < 3 { linear(range, count, axis.whole) } else { (powers, f64::NAN) }
+    if let Scale::Logarithmic(base) = axis.scale {
+        let values = logarithmic(range, base, count);
+        // Within less than a power or two, round numbers at equal distances say more.
+        if values.len() >= 3 {
+            let labels = powers(&values, base);
+            return Ticks { values, labels };
         }
-    };
-    let label = |&value: &f64| if step.is_nan() { number(value) } else { rounded(value, step) };
-    let labels = values.iter().map(label).collect();
+    }
+    let (values, step) = linear(range, count, axis.whole);
+    let labels = steps(&values, step);
     Ticks { values, labels }
 }
 
@@ -43,30 +43,57 @@ fn linear(range: &Range<f64>, count: usize, whole: bool) -> (Vec<f64>, f64) {
     let step = step.unwrap_or(rough);
     let step = if whole { step.max(1.0) } else { step };
     let first = (range.start / step).ceil();
-    let values = (0..=2 * count).map(|n| (first + n as f64) * step).filter(|value| *value <= range.end);
+    // The end itself is not to be missed by a rounding.
+    let end = range.end + 1e-9 * step;
+    let values = (0..=2 * count).map(|n| (first + n as f64) * step).filter(|value| *value <= end);
     (values.collect(), step)
 }
 
 /// Powers of the base, and, of ten, twice and five times them where there is room.
 fn logarithmic(range: &Range<f64>, base: f64, count: usize) -> Vec<f64> {
     let (first, last) = (range.start.log(base).floor() as i32, range.end.log(base).ceil() as i32);
-    let factors: &[f64] =
-        if base == 10.0 && ((last - first) as usize) < count { &[1.0, 2.0, 5.0] } else { &[1.0] };
-    let every = ((last - first) as usize).div_ceil(2 * count).max(1);
-    (first..=last)
+    let powers = (last - first).max(0) as usize;
+    let factors: &[f64] = if base == 10.0 && powers < count { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let every = powers.div_ceil(2 * count).max(1);
+    (first - first.rem_euclid(every as i32)..=last)
         .step_by(every)
         .flat_map(|power| factors.iter().map(move |factor| factor * base.powi(power)))
         .filter(|value| range.contains(value))
         .collect()
 }
 
-/// With as many places as tell one number from the next.
-fn rounded(value: f64, step: f64) -> String {
-    let places = -step.log10().floor();
-    if value.abs() >= 1e7 || (places > 5.0 && value != 0.0) {
-        return format!("{value:.1e}");
+/// Numbers a step apart, with as many places as tell one from the next.
+fn steps(values: &[f64], step: f64) -> Vec<String> {
+    // The logarithm of a power of ten may be a little less than it should be.
+    let power = |value: f64| (value.log10() + 1e-9).floor();
+    let largest = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
+    let places = (-power(step)).clamp(0.0, 15.0) as usize;
+    let write = |&value: &f64| match value {
+        0.0 => format!("{:.places$}", 0.0),
+        _ => grouped(&format!("{value:.places$}")),
+    };
+    if largest < 1e7 && (places <= 5 || largest >= 0.01) {
+        return values.iter().map(write).collect();
     }
-    grouped(&format!("{:.*}", places.clamp(0.0, 6.0) as usize, if value == 0.0 { 0.0 } else { value }))
+    let places = (power(largest) - power(step)).clamp(0.0, 15.0) as usize;
+    let write = |&value: &f64| if value == 0.0 { "0".into() } else { format!("{value:.places$e}") };
+    values.iter().map(write).collect()
+}
+
+/// Powers, and of ten also their multiples, of which one digit is all; as powers if not all are short.
+fn powers(values: &[f64], base: f64) -> Vec<String> {
+    let short = values.iter().all(|value| (1e-4..1e7).contains(value));
+    let write = |&value: &f64| match base == 10.0 {
+        true if short => {
+            let places = (-(value.log10() + 1e-9).floor()).max(0.0) as usize;
+            grouped(&format!("{value:.places$}"))
+        }
+        true => format!("{value:.0e}"),
+        false if short && value.fract() == 0.0 => number(value),
+        false if short => value.to_string(),
+        false => format!("{value:.2e}"),
+    };
+    values.iter().map(write).collect()
 }
 
 /// A number for reading: four digits of it, or all those of a whole one.
@@ -113,6 +140,17 @@ mod tests {
         assert_eq!(on(log(10.0), 3.0..110.0), "5 10 20 50 100");
         assert_eq!(on(log(2.0), 15.0..70.0), "16 32 64");
         assert_eq!(on(log(10.0), 3.1..3.9), "3.2 3.4 3.6 3.8");
+        assert_eq!(on(log(10.0), 0.0004..0.3), "0.0005 0.001 0.002 0.005 0.01 0.02 0.05 0.1 0.2");
+        assert_eq!(on(log(10.0), 3.0..3e36), "1e4 1e8 1e12 1e16 1e20 1e24 1e28 1e32 1e36");
+        // Near 0, at it, and far from it for the step.
+        assert_eq!(on(Axis::default(), -1e-17..0.3), "0.0 0.1 0.2 0.3");
+        assert_eq!(on(Axis::default(), -3e-7..4e-7), "-2e-7 0 2e-7 4e-7");
+        assert_eq!(on(Axis::default(), 0.0..0.0), "");
+        assert_eq!(on(Axis::default(), 1e7..1.003e7), "1.000e7 1.001e7 1.002e7 1.003e7");
+        assert_eq!(
+            on(Axis::default(), 1.0..1.0 + 4e-8),
+            "1.00000000 1.00000001 1.00000002 1.00000003 1.00000004"
+        );
         assert_eq!(
             [0.012345, 5.25, -153.0853, 62144.2, 3e-9].map(number).join(" "),
             "0.01235 5.250 -153.1 62,144 3.00e-9"

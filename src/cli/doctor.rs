@@ -15,11 +15,15 @@ const WIDTH: usize = 100;
 
 pub fn run(options: &DoctorOptions) -> Result<ExitCode> {
     let report = examine(options)?;
-    print(&if options.json { format!("{}\n", serde_json::json!(report)) } else { text(&report) });
+    print(&if options.json {
+        format!("{}\n", serde_json::json!(report))
+    } else {
+        text(&report, options.plots.is_some())
+    });
     Ok(if report.healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report, pictured: bool) -> String {
     let mut text = String::new();
     for subject in &report.subjects {
         text += &format!("{} {}: {}\n", subject.kind, subject.name, subject.about);
@@ -27,8 +31,11 @@ fn text(report: &Report) -> String {
     for one in &report.findings {
         text += &format!("\n{}", finding(one));
     }
-    if !report.plots.is_empty() {
+    if pictured {
         text.push('\n');
+    }
+    if pictured && report.plots.is_empty() {
+        text += "no pictures: they are of logs, runs and models, and of numbers that are finite\n";
     }
     for plot in &report.plots {
         text += &format!("wrote {}\n", plot.display());

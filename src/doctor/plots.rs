@@ -1,26 +1,24 @@
 //! Pictures that show what was found: the course of costs beside the levels of reconstructions that learnt nothing,
 //! histograms of parameters and of their updates, and hidden activity (Hinton 2010, section 15; rows are cases).
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use image::{GrayImage, Luma};
-use plotters::prelude::*;
 
 use super::{
     levels::Levels,
-    log::{Log, LogFigures},
+    log::{self, Log, LogFigures},
 };
 use crate::{
-    chart::{self, Axis, Chart, Curve, Scale, histogram},
+    chart::{self, Axis, Chart, Curve, INK, PALETTE, Scale, histogram},
     error::{Error, Result, usage},
     rbm::Rbm,
 };
 
 /// Hidden units in a picture, at most.
 const MOST_UNITS: usize = 2000;
+/// Pixels of a picture of curves or histograms.
+const SIZE: (u32, u32) = (820, 480);
 
 /// A folder of pictures.
 pub struct Plots {
@@ -50,23 +48,24 @@ impl Plots {
     }
 
     /// The first free name.
-    fn path(&mut self, name: &str, extension: &str) -> PathBuf {
+    fn path(&mut self, name: &str) -> PathBuf {
         let named = |n: usize| match n {
-            1 => self.folder.join(format!("{name}.{extension}")),
-            n => self.folder.join(format!("{name}-{n}.{extension}")),
+            1 => self.folder.join(format!("{name}.svg")),
+            n => self.folder.join(format!("{name}-{n}.svg")),
         };
         let path = (1..).map(named).find(|path| !self.written.contains(path)).unwrap_or_default();
         self.written.push(path.clone());
         path
     }
 
-    /// The costs, and the levels that they may stand at: those that are summed or averaged as the costs are.
+    /// The costs, and the levels that they may stand at: those that are summed or averaged as the costs are. Nothing
+    /// where no cost is a number.
     ///
     /// # Errors
     /// [`Error::Write`]; so for the others.
     pub fn costs(&mut self, log: &Log, levels: Option<&Levels>) -> Result<()> {
-        let path = self.path("cost", "svg");
-        write(&path, costs(log, levels).as_slice())
+        let Some(chart) = costs(log, levels) else { return Ok(()) };
+        chart::write(&self.path("cost"), SIZE, &[chart])
     }
 
     /// The parameters of a model, or of an update.
@@ -74,48 +73,53 @@ impl Plots {
     /// # Errors
     /// [`Error::Write`].
     pub fn histograms(&mut self, name: &str, title: &str, rbm: &Rbm) -> Result<()> {
-        let path = self.path(name, "svg");
         let groups = [
             ("weights W", &rbm.weights),
             ("visible biases b", &rbm.visible_bias),
             ("hidden biases c", &rbm.hidden_bias),
         ];
-        let charts =
-            groups.iter().filter_map(|(group, values)| histogram(format!("{group} {title}"), values));
-        write(&path, &charts.collect::<Vec<_>>())
+        let charts: Vec<Chart> = groups
+            .iter()
+            .filter_map(|(group, values)| histogram(format!("{group} {title}"), values))
+            .map(|chart| Chart { y: Axis { name: "count".into(), ..chart.y }, ..chart })
+            .collect();
+        if charts.is_empty() {
+            return Ok(());
+        }
+        chart::write(&self.path(name), SIZE, &charts)
     }
 
-    /// p(h=1|v), black for 0 and white for 1: a row for each case, a column for each hidden unit.
+    /// p(h=1|v), black for 0 and white for 1: a row for each case, from the top, a column for each hidden unit.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn activity(&mut self, means: &[f32], hidden: usize) -> Result<()> {
-        let path = self.path("activity", "png");
-        let (width, height) = (hidden.min(MOST_UNITS), means.len() / hidden);
-        let zoom = (300 / width.max(1)).clamp(1, 12) as u32;
-        let picture = GrayImage::from_fn(width as u32 * zoom, height as u32 * zoom, |x, y| {
-            let (unit, case) = ((x / zoom) as usize, (y / zoom) as usize);
-            Luma([(255.0 * means[case * hidden + unit]).round().clamp(0.0, 255.0) as u8])
+        let (units, cases) = (hidden.min(MOST_UNITS), means.len() / hidden);
+        let picture = GrayImage::from_fn(units as u32, cases as u32, |unit, case| {
+            Luma([(255.0 * means[case as usize * hidden + unit as usize]).round().clamp(0.0, 255.0) as u8])
         });
-        picture
-            .save(&path)
-            .map_err(|error| Error::Write { path, source: std::io::Error::other(error.to_string()) })
+        let numbered = |name: &str, count: usize| Axis {
+            range: Some(0.5..count as f64 + 0.5),
+            whole: true,
+            ..Axis::new(name)
+        };
+        let first = if units < hidden { format!("the first {units} of ") } else { String::new() };
+        let chart = Chart {
+            title: format!("p(h=1|v) of {first}{hidden} hidden units: black is 0, white is 1"),
+            x: numbered("hidden unit", units),
+            y: Axis { down: true, ..numbered("training case", cases) },
+            picture: Some(picture),
+            ..Chart::default()
+        };
+        // Cells of whole pixels, but for the axes.
+        let cells = |count: usize, least: usize| (least.div_ceil(count.max(1)) * count) as u32;
+        chart::write(&self.path("activity"), (cells(units, 500) + 90, cells(cases, 400) + 80), &[chart])
     }
 }
 
-fn write(path: &Path, charts: &[Chart]) -> Result<()> {
-    let svg = drawn(charts)
-        .map_err(|reason| Error::Usage(format!("{} could not be drawn: {reason}", path.display())))?;
-    fs::write(path, svg).map_err(Error::write(path))
-}
-
-fn drawn(charts: &[Chart]) -> std::result::Result<String, String> {
-    chart::svg((820, 480), 1, Some(WHITE), charts)
-}
-
-/// The picture of a log.
+/// The picture of a log; empty where no cost is a number.
 pub(crate) fn cost_svg(log: &Log, levels: Option<&Levels>) -> std::result::Result<String, String> {
-    drawn(costs(log, levels).as_slice())
+    costs(log, levels).map_or(Ok(String::new()), |chart| chart::page(SIZE, &[chart]))
 }
 
 /// The chart of a log; none where no cost is a number.
@@ -130,9 +134,9 @@ fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
     let lines = levels.map_or(Vec::new(), |levels| {
         let factor = factor(levels, log, (largest.abs() * smallest.abs().max(1e-12)).sqrt());
         vec![
-            ("all off, Σx²", levels.all_off.total * factor, BLUE),
-            ("all on, Σ(1−x)²", levels.all_on.total * factor, RED),
-            ("mean image, Σ(x−x̄)²", levels.mean_image.total * factor, GREEN),
+            ("all off, Σx²", levels.all_off.total * factor, PALETTE[0]),
+            ("all on, Σ(1−x)²", levels.all_on.total * factor, PALETTE[1]),
+            ("mean image, Σ(x−x̄)²", levels.mean_image.total * factor, PALETTE[2]),
         ]
     });
     let ends = (0.5, log.costs.len() as f64 + 0.5);
@@ -145,16 +149,19 @@ fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
             Curve { dashed: true, ..Curve::new(name, color, vec![(ends.0, level), (ends.1, level)]) }
         })
         .collect();
-    curves.push(Curve::new("cost", BLACK, costs));
+    curves.push(Curve::new("cost", INK, costs));
+    let odd = log.costs.iter().position(|cost| !cost.is_finite());
+    let marks = odd.map(|at| (at as f64 + 1.0, "not finite".into())).into_iter().collect();
     Some(Chart {
-        title: format!("{} costs, called {:?}", log.costs.len(), log.key),
+        title: format!("{}, called {:?}", log::costs(log.costs.len()), log.key),
         x: Axis { range: Some(ends.0..ends.1), whole: true, ..Axis::new("number in the log") },
         y: Axis {
             scale: if positive { Scale::Logarithmic(10.0) } else { Scale::Linear },
             ..Axis::new("cost")
         },
+        legend: curves.len() > 1,
         curves,
-        legend: Some(SeriesLabelPosition::MiddleRight),
+        marks,
         ..Chart::default()
     })
 }
