@@ -39,7 +39,7 @@ fn absurd_sizes_are_answered_with_figures() {
         (
             &["eval", "run", "--device", "cpu", "--log-z", "ais"],
             &["--chains", "10000000"],
-            &["GB", "fewer --chains"],
+            &["--chains × --replicas × --rounds must be at most 2147483648", "4 bytes each"],
         ),
         (&["bench", "--device", "cpu"], &["--hidden", "10000000000"], &["GB", "--hidden"]),
         (&["bench", "--device", "cpu"], &["--visible", "10000000000"], &["GB", "--visible"]),
