@@ -226,7 +226,7 @@ fn bombs_take_no_memory() {
         ("png", png(0, 5, 0), "PNG"),
         ("model", safetensors(1 << 60, "{}", 0), "safetensors"),
         ("model", too_many, "safetensors"),
-        ("model", nothing("weights"), "expected a tensor"),
+        ("model", nothing("weights"), "expected one matrix of weights"),
         ("model", safetensors(100_000, &"[".repeat(100_000), 0), "safetensors"),
         ("config", deep("{\"x\":", 100_000), "recursion limit"),
         ("metrics", deep("[", 1_000_000), "no findings"),
