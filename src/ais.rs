@@ -42,7 +42,7 @@ mod tracker;
 
 pub use base::Base;
 pub use tempered::Measured;
-pub use tracker::Tracker;
+pub use tracker::{Tracked, Tracker};
 
 use serde::Serialize;
 
@@ -305,7 +305,7 @@ impl Annealer {
             }
             self.replicas.advance(backend, ADAPT_EVERY.min(warm_up - done))?;
         }
-        let tempered = self.replicas.measure(backend, path.base, rounds)?;
+        let tempered = self.replicas.measure(backend, path.base, rounds, 1)?;
         let samples = self.replicas.samples(backend)?;
         let temperatures = annealed::temperatures(&tempered.swaps.inverse_temperatures, temperatures);
         let (annealed, log_base) = (&self.annealed, path.base.log_z);

@@ -23,7 +23,7 @@ use std::{path::PathBuf, time::Instant};
 use serde::Serialize;
 
 use crate::{
-    ais::{Ais, AisOptions, Annealer, Base, Tempered, Tracker, WIDEST},
+    ais::{Ais, AisOptions, Annealer, Base, Tracked, Tracker, WIDEST},
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
     config::{Binarize, DeviceChoice},
     data::{DataOptions, Dataset, Packing, Rows},
@@ -104,7 +104,7 @@ pub struct LogZ {
     /// The estimates, if they are estimates.
     pub ais: Option<Ais>,
     /// The estimates by parallel tempering, if there are no others.
-    pub tempering: Option<Tempered>,
+    pub tempering: Option<Tracked>,
 }
 
 impl LogZ {
@@ -134,8 +134,9 @@ impl LogZ {
         }
     }
 
-    fn tracked(tempered: Tempered) -> Self {
-        let (log_z_low, log_z_high) = tempered.bracket();
+    fn tracked(tracked: Tracked) -> Self {
+        let (log_z_low, log_z_high) = tracked.bracket();
+        let tempered = &tracked.tempered;
         let width = log_z_high - log_z_low;
         let reason = if !tempered.is_finite() {
             Some("the energy of a replica is not a finite number: the parameters are too large".to_string())
@@ -152,7 +153,7 @@ impl LogZ {
             reliable: reason.is_none(),
             reason,
             ais: None,
-            tempering: Some(tempered),
+            tempering: Some(tracked),
         }
     }
 }
@@ -308,6 +309,8 @@ pub struct Evaluator {
     values: Values,
     params: Params,
     finder: Finder,
+    /// The number of the look, where log Z is tracked.
+    look: usize,
     pseudo_work: usize,
 }
 
@@ -328,8 +331,8 @@ impl Evaluator {
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
-    pub fn tracking(backend: &mut dyn Backend, shape: Shape) -> Result<Self> {
-        let finder = Finder::Tracker(Tracker::new(backend, shape)?);
+    pub fn tracking(backend: &mut dyn Backend, shape: Shape, data: &Rows) -> Result<Self> {
+        let finder = Finder::Tracker(Tracker::new(backend, shape, data)?);
         Self::with(backend, shape, finder)
     }
 
@@ -345,6 +348,7 @@ impl Evaluator {
             values: backend.values(PART)?,
             params: Params::new(shape, PART, 0).layout(layout),
             finder,
+            look: 0,
             pseudo_work: PSEUDO_WORK,
         })
     }
@@ -374,7 +378,7 @@ impl Evaluator {
             Finder::Annealer(annealer) => {
                 LogZ::estimated(annealer.run(backend, &rbm.visible_bias, &base(), train)?)
             }
-            Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, &base(), train)?),
+            Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, self.look)?),
         };
         let figures = [train_energy, test_energy.unwrap_or(0.0), pseudo_log_likelihood, reconstruction_error];
         if log_z.reliable && figures.iter().any(|figure| !figure.is_finite()) {

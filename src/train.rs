@@ -412,7 +412,7 @@ impl Trainer {
     fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
         self.with_model(|trainer| {
             let monitor = trainer.monitor.as_mut();
-            monitor.map(|monitor| monitor.look(&mut *trainer.backend, rbm)).transpose()
+            monitor.map(|monitor| monitor.look(&mut *trainer.backend, rbm, trainer.epoch)).transpose()
         })
     }
 

@@ -12,6 +12,7 @@ use rbm_gpu::{
     cpu::Cpu,
     data::Source,
     gpu::Gpu,
+    likelihood::Look,
     rbm::{Rbm, Shape},
     train::{Advance, EpochMetrics, Trainer, state::State},
 };
@@ -129,6 +130,37 @@ fn on_the_native_path() {
 fn on_an_adapter() {
     let Some(context) = common::context("a run that goes on") else { return };
     each_kind(&|| Box::new(Gpu::new(context.clone(), SHAPE, None).unwrap()), &[1, 8, 13, 23]);
+}
+
+/// Replicas that follow the model for its likelihood are part of the state, so that a look after a stop finds what it would
+/// have found.
+#[test]
+fn looks_go_on_too() {
+    // Too large to enumerate in a look: 25 × 20.
+    let config = TrainConfig {
+        data: Source::BarsAndStripes(5),
+        hidden: 20,
+        eval_every: Some(1),
+        estimator: Estimator::Pcd,
+        ..config()
+    };
+    let shape = Shape { visible: 25, hidden: 20 };
+    let open = || trainer(&config, Box::new(Cpu::open(shape)), false);
+    let looks = |metrics: Vec<EpochMetrics>| -> Vec<Look> {
+        metrics.into_iter().map(|epoch| Look { seconds: 0.0, ..epoch.eval.unwrap() }).collect()
+    };
+    let expected = looks(advance(&mut open(), config.epochs, None));
+    assert_eq!(expected[2].likelihood.log_z.log_z_method, "tempering");
+    // 16 steps an epoch: within the first epoch, after the first look, and within the third.
+    for stop in [5, 16, 37] {
+        let mut first = open();
+        let mut metrics = advance(&mut first, config.epochs, Some(stop));
+        let bytes = checkpoint::to_bytes(&first.state().unwrap()).unwrap();
+        let mut second = open();
+        second.restore(&checkpoint::from_bytes(bytes).unwrap()).unwrap();
+        metrics.extend(advance(&mut second, config.epochs, None));
+        assert_eq!(looks(metrics), expected, "stopped after step {stop}");
+    }
 }
 
 #[test]

@@ -57,16 +57,33 @@ impl Replicas {
 
     /// Moves temperatures to where swaps were refused.
     pub fn adapt(&mut self, backend: &mut dyn Backend) -> Result<()> {
-        self.tempering.adapt(backend).map(drop)
+        self.tempering.respace(backend).map(drop)
     }
 
-    /// log Z from so many rounds.
-    pub fn measure(&mut self, backend: &mut dyn Backend, base: &Base, rounds: usize) -> Result<Tempered> {
+    /// The replicas themselves.
+    pub fn tempering(&mut self) -> &mut Tempering {
+        &mut self.tempering
+    }
+
+    /// Lets the random numbers go on with those of this round.
+    pub fn set_round(&mut self, round: usize) {
+        self.params.step = round as u32;
+    }
+
+    /// log Z from so many rounds, each the last of `apart`.
+    pub fn measure(
+        &mut self,
+        backend: &mut dyn Backend,
+        base: &Base,
+        rounds: usize,
+        apart: usize,
+    ) -> Result<Tempered> {
         let chains = self.chains();
         self.tempering.reset_counts(backend);
         let inverse_temperatures = self.tempering.inverse_temperatures().to_vec();
         let mut energies = Energies { inverse_temperatures, chains, rounds: Vec::with_capacity(rounds) };
         for _ in 0..rounds {
+            self.advance(backend, apart - 1)?;
             energies.rounds.push(self.tempering.observe(backend, self.params)?);
             self.params.step = self.params.step.wrapping_add(1);
         }

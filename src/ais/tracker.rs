@@ -2,13 +2,21 @@
 //!
 //! Replicas stay where the last look left them. The model has changed little since, and they need few rounds to follow it
 //! (Desjardins, Courville and Bengio 2011, "On tracking the partition function"). Each look finds log Z from its own rounds
-//! alone, so errors do not add up; a run that is gone on with starts its replicas anew.
+//! alone, so errors do not add up.
+//!
+//! How many rounds a look needs, the look itself finds. They come in stretches, each twice as long as the one before, and each
+//! with an estimate of its own. What is left of a wrong beginning is shared by all rounds of a stretch: of two stretches, of r
+//! and R rounds, the longer is wrong by r/(R − r) of the way between their estimates. The most that any earlier one gives, the
+//! last look among them, is the lag. The bracket reaches that much farther, and a look ends where it is lost in chance.
+
+use serde::Serialize;
 
 use super::{Base, Tempered, replicas::Replicas};
 use crate::{
     backend::{Backend, Params},
     data::Rows,
     error::Result,
+    estimator::tempering::Tempering,
     rbm::{Layer, Shape},
 };
 
@@ -16,47 +24,94 @@ use crate::{
 const CHAINS: usize = 20;
 /// Replicas of a chain.
 const REPLICAS: usize = 20;
-/// Rounds before the first look, in which chains forget where they started; then temperatures are moved, and kept.
-const FIRST: usize = 100;
-/// Rounds to follow the model since the last look.
-const FOLLOWING: usize = 20;
-/// Rounds that count.
-const COUNTED: usize = 10;
+/// One of so many rounds counts: those next to each other differ little, and to read energies costs time on an adapter.
+const APART: usize = 3;
+/// Rounds that count in the first stretch.
+const FIRST: usize = 3;
+/// Rounds that count in the longest.
+const LONGEST: usize = 48;
+/// What the last look is worth, in rounds: the stretches after it are wrong by so little of what the model has changed since,
+/// or less, as was seen with 500 hidden units in the first epochs.
+const LAST: f64 = 0.5;
+
+/// log Z as replicas have it that follow a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tracked {
+    /// From the last stretch of rounds.
+    #[serde(flatten)]
+    pub tempered: Tempered,
+    /// How far the replicas may still be behind the model.
+    pub lag: f64,
+}
+
+impl Tracked {
+    /// That of either half of the chains, and of all chains two standard errors and the lag.
+    pub fn bracket(&self) -> (f64, f64) {
+        let (low, high) = self.tempered.bracket();
+        let log_z = self.tempered.all.log_z;
+        let reach = self.lag + self.chance();
+        (low.min(log_z - reach), high.max(log_z + reach))
+    }
+
+    fn chance(&self) -> f64 {
+        2.0 * self.tempered.all.standard_error
+    }
+}
 
 /// Replicas that follow a model.
 pub struct Tracker {
     replicas: Replicas,
-    has_started: bool,
+    base: Base,
+    /// What the last look found.
+    pub(crate) last: Option<f32>,
 }
 
 impl Tracker {
     /// Rows of units that it needs room for.
     pub const ROWS: usize = CHAINS * REPLICAS;
 
-    /// Makes room beside a model of this shape.
+    /// Makes room beside a model of this shape, which is on the device, and starts the replicas: half of the chains from the
+    /// base, half from `data`, which are binary.
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
-    pub fn new(backend: &mut dyn Backend, shape: Shape) -> Result<Self> {
+    pub fn new(backend: &mut dyn Backend, shape: Shape, data: &Rows) -> Result<Self> {
         let coldest = (backend.units(Layer::Visible, CHAINS)?, backend.units(Layer::Hidden, CHAINS)?);
         let params = Params::new(shape, CHAINS, 1);
-        Ok(Self { replicas: Replicas::new(backend, params, coldest, REPLICAS)?, has_started: false })
+        let mut replicas = Replicas::new(backend, params, coldest, REPLICAS)?;
+        let base = Base::new(shape, &data.density());
+        replicas.start(backend, &base, data)?;
+        Ok(Self { replicas, base, last: None })
     }
 
-    /// log Z of the model on the device, which stays as it is. `data` are binary, and half of the chains start from them.
+    /// The replicas, for a run's state.
+    pub(crate) fn tempering(&mut self) -> &mut Tempering {
+        self.replicas.tempering()
+    }
+
+    /// log Z of the model on the device, which stays as it is. Random numbers are those of `look`, a number that no other look
+    /// of a run has.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn look(&mut self, backend: &mut dyn Backend, base: &Base, data: &Rows) -> Result<Tempered> {
-        if !self.has_started {
-            self.replicas.start(backend, base, data)?;
-            self.replicas.advance(backend, FIRST)?;
+    pub fn look(&mut self, backend: &mut dyn Backend, look: usize) -> Result<Tracked> {
+        // All stretches together are shorter than two of the longest.
+        self.replicas.set_round(look * 2 * LONGEST * APART);
+        let mut earlier: Vec<_> = self.last.map(|log_z| (LAST, f64::from(log_z))).into_iter().collect();
+        let mut rounds = FIRST;
+        loop {
+            let tempered = self.replicas.measure(backend, &self.base, rounds, APART)?;
             self.replicas.adapt(backend)?;
-            self.has_started = true;
+            let (log_z, count) = (tempered.all.log_z, rounds as f64);
+            let behind = |&(fewer, before): &(f64, f64)| (log_z - before).abs() * fewer / (count - fewer);
+            let tracked = Tracked { tempered, lag: earlier.iter().map(behind).fold(0.0, f64::max) };
+            if rounds > FIRST && tracked.lag <= tracked.chance() || rounds == LONGEST {
+                self.last = Some(log_z as f32).filter(|log_z| log_z.is_finite());
+                backend.submit()?;
+                return Ok(tracked);
+            }
+            earlier.push((count, log_z));
+            rounds *= 2;
         }
-        self.replicas.advance(backend, FOLLOWING)?;
-        let tempered = self.replicas.measure(backend, base, COUNTED)?;
-        backend.submit()?;
-        Ok(tempered)
     }
 }

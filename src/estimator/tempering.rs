@@ -161,6 +161,11 @@ impl Tempering {
         Ok(())
     }
 
+    /// Chains.
+    pub fn chains(&self) -> usize {
+        self.chains
+    }
+
     /// The inverse temperatures, from 1.
     pub fn inverse_temperatures(&self) -> &[f32] {
         &self.betas
@@ -315,10 +320,18 @@ impl Tempering {
         if pairs == 0 || self.tries.iter().take(pairs).any(|&tries| tries < ENOUGH) {
             return Ok(None);
         }
+        self.respace(backend).map(Some)
+    }
+
+    /// The same, however little is known.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn respace(&mut self, backend: &mut dyn Backend) -> Result<Swaps> {
         let swaps = self.swaps(backend)?;
         self.betas = respaced(&self.betas, &swaps.acceptance);
         self.reset_counts(backend);
-        Ok(Some(swaps))
+        Ok(swaps)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{Evaluator, Likelihood, PART};
+use super::{Evaluator, Finder, Likelihood, PART};
 use crate::{
     ais::Tracker,
     backend::Backend,
@@ -35,16 +35,16 @@ impl Monitor {
     /// # Errors
     /// Those of [`Evaluator::new`].
     pub fn new(backend: &mut dyn Backend, shape: Shape, dataset: &Dataset) -> Result<Self> {
+        let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
+        let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
+        let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) }.threshold();
         let enumerable = shape.visible.min(shape.hidden) <= QUICK_LAYER;
         let evaluator = match enumerable {
             true => Evaluator::new(backend, shape, None)?,
-            false => Evaluator::tracking(backend, shape)?,
+            false => Evaluator::tracking(backend, shape, &dataset.train.rows)?,
         };
-        let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
-        let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
-        let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) };
         let evaluator = Evaluator { pseudo_work: QUICK_PSEUDO_WORK, ..evaluator };
-        Ok(Self { evaluator, dataset: dataset.threshold() })
+        Ok(Self { evaluator, dataset })
     }
 
     /// Rows of units that it needs room for.
@@ -52,12 +52,21 @@ impl Monitor {
         PART.max(Tracker::ROWS)
     }
 
-    /// What `rbm`, which is the model on the device, comes to.
+    /// What follows the model, if it cannot be enumerated, for a run's state.
+    pub(crate) fn tracker(&mut self) -> Option<&mut Tracker> {
+        match &mut self.evaluator.finder {
+            Finder::Tracker(tracker) => Some(tracker),
+            Finder::Enumeration | Finder::Annealer(_) => None,
+        }
+    }
+
+    /// What `rbm`, which is the model on the device, comes to after so many epochs.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn look(&mut self, backend: &mut dyn Backend, rbm: &Rbm) -> Result<Look> {
+    pub fn look(&mut self, backend: &mut dyn Backend, rbm: &Rbm, epoch: usize) -> Result<Look> {
         let start = Instant::now();
+        self.evaluator.look = epoch;
         let likelihood = self.evaluator.run(backend, rbm, &self.dataset)?;
         let test_cases = self.dataset.test.as_ref().map_or(0, |test| test.rows.len());
         Ok(Look {

@@ -9,8 +9,13 @@ use crate::{
     config::Estimator,
     doctor::{Finding, watch},
     error::{Error, Result},
+    estimator::tempering::Tempering,
+    likelihood::Monitor,
     rbm::{Rbm, Shape},
 };
+
+/// What the names of the replicas begin with that follow the model for the likelihood.
+const MONITOR: &str = "monitor_";
 
 /// Numbers with a name and a shape, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +46,9 @@ pub struct Position {
     /// Times that the even and the odd pairs of replicas were tried to be swapped since the counts began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tries: Option<[u32; 2]>,
+    /// What log Z was when the replicas that follow the model last said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_z: Option<f32>,
     /// What the doctor remembers, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doctor: Option<watch::Memory>,
@@ -120,6 +128,48 @@ impl State {
         }
     }
 
+    /// Replicas at all temperatures and what is counted of them, under names after a prefix.
+    fn push_replicas(
+        &mut self,
+        prefix: &str,
+        backend: &mut dyn Backend,
+        tempering: &Tempering,
+    ) -> Result<()> {
+        let betas = tempering.inverse_temperatures().to_vec();
+        self.push(format!("{prefix}inverse_temperatures"), &[betas.len()], betas);
+        for (t, (visible, hidden)) in tempering.replicas().enumerate() {
+            self.push_units(format!("{prefix}replica_{t}_visible"), backend, visible, tempering.chains())?;
+            self.push_units(format!("{prefix}replica_{t}_hidden"), backend, hidden, tempering.chains())?;
+        }
+        for (name, values, len) in tempering.counts() {
+            self.push(format!("{prefix}{name}"), &[len], backend.read_values(values, len)?);
+        }
+        Ok(())
+    }
+
+    /// Puts back what [`State::push_replicas`] took.
+    fn write_replicas(
+        &self,
+        prefix: &str,
+        backend: &mut dyn Backend,
+        tempering: &mut Tempering,
+        tries: [u32; 2],
+    ) {
+        for (t, (visible, hidden)) in tempering.replicas().enumerate() {
+            self.write_units(backend, visible, &format!("{prefix}replica_{t}_visible"));
+            self.write_units(backend, hidden, &format!("{prefix}replica_{t}_hidden"));
+        }
+        for (name, values, _) in tempering.counts() {
+            backend.write_values(values, self.tensor(&format!("{prefix}{name}")));
+        }
+        tempering.set(self.tensor(&format!("{prefix}inverse_temperatures")), tries);
+    }
+
+    fn write_units(&self, backend: &mut dyn Backend, units: Units, name: &str) {
+        let states = self.tensor(name);
+        backend.write_units(units, states, states);
+    }
+
     fn push_units(
         &mut self,
         name: String,
@@ -171,6 +221,7 @@ impl Trainer {
             cost_cases: sums.cost_cases,
             seconds: sums.seconds,
             tries: self.tempering.as_ref().map(|tempering| tempering.tries()),
+            log_z: None,
             doctor: self.doctor.as_ref().map(|doctor| doctor.memory()),
             findings: self.doctor.as_ref().map_or(Vec::new(), |doctor| doctor.untaken().to_vec()),
         };
@@ -188,22 +239,16 @@ impl Trainer {
         let backend = &mut *self.backend;
         let chains = self.config.chains(self.config.batch);
         match (&self.tempering, self.config.estimator) {
-            (Some(tempering), _) => {
-                let betas = tempering.inverse_temperatures().to_vec();
-                state.push("inverse_temperatures", &[betas.len()], betas);
-                for (t, (visible, hidden)) in tempering.replicas().enumerate() {
-                    state.push_units(format!("replica_{t}_visible"), backend, visible, chains)?;
-                    state.push_units(format!("replica_{t}_hidden"), backend, hidden, chains)?;
-                }
-                for (name, values, len) in tempering.counts() {
-                    state.push(name, &[len], backend.read_values(values, len)?);
-                }
-            }
+            (Some(tempering), _) => state.push_replicas("", backend, tempering)?,
             // The visible units are drawn anew from the hidden ones.
             (None, Estimator::Pcd) => {
                 state.push_units("chains_hidden".into(), backend, self.phases.negative.1, chains)?;
             }
             (None, _) => {}
+        }
+        if let Some(tracker) = self.monitor.as_mut().and_then(Monitor::tracker) {
+            state.push_replicas(MONITOR, backend, tracker.tempering())?;
+            state.position.log_z = tracker.last;
         }
         let batch = self.config.batch;
         state.push("costs", &[batch], backend.read_values(self.costs, batch)?);
@@ -248,23 +293,17 @@ impl Trainer {
             // Before the average, which this begins anew.
             backend.write_offsets(state.tensor("visible_offsets"), state.tensor("hidden_offsets"));
         }
-        let write_units = |backend: &mut dyn Backend, units: Units, name: &str| {
-            let states = state.tensor(name);
-            backend.write_units(units, states, states);
-        };
         match (&mut self.tempering, self.config.estimator) {
             (Some(tempering), _) => {
-                for (t, (visible, hidden)) in tempering.replicas().enumerate() {
-                    write_units(backend, visible, &format!("replica_{t}_visible"));
-                    write_units(backend, hidden, &format!("replica_{t}_hidden"));
-                }
-                for (name, values, _) in tempering.counts() {
-                    backend.write_values(values, state.tensor(&name));
-                }
-                tempering.set(state.tensor("inverse_temperatures"), tries.unwrap_or_default());
+                state.write_replicas("", backend, tempering, tries.unwrap_or_default());
             }
-            (None, Estimator::Pcd) => write_units(backend, self.phases.negative.1, "chains_hidden"),
+            (None, Estimator::Pcd) => state.write_units(backend, self.phases.negative.1, "chains_hidden"),
             (None, _) => {}
+        }
+        if let Some(tracker) = self.monitor.as_mut().and_then(Monitor::tracker) {
+            // Each look counts from 0.
+            state.write_replicas(MONITOR, backend, tracker.tempering(), [0; 2]);
+            tracker.last = state.position.log_z;
         }
         backend.write_values(self.costs, state.tensor("costs"));
         for kept in self.kept() {
