@@ -28,8 +28,9 @@ const REPLICAS: usize = 20;
 const APART: usize = 3;
 /// Rounds that count in the first stretch.
 const FIRST: usize = 3;
-/// Rounds that count in the longest.
-const LONGEST: usize = 48;
+/// Rounds that count in the longest, in the first look of a run and in those after it, which are to cost a few per cent of
+/// the time.
+const LONGEST: [usize; 2] = [48, 12];
 /// What the last look is worth, in rounds: the stretches after it are wrong by so little of what the model has changed since,
 /// or less, as was seen with 500 hidden units in the first epochs.
 const LAST: f64 = 0.5;
@@ -96,7 +97,8 @@ impl Tracker {
     /// [`crate::Error::Device`] if the device failed.
     pub fn look(&mut self, backend: &mut dyn Backend, look: usize) -> Result<Tracked> {
         // All stretches together are shorter than two of the longest.
-        self.replicas.set_round(look * 2 * LONGEST * APART);
+        self.replicas.set_round(look * 2 * LONGEST[0] * APART);
+        let longest = LONGEST[usize::from(self.last.is_some())];
         let mut earlier: Vec<_> = self.last.map(|log_z| (LAST, f64::from(log_z))).into_iter().collect();
         let mut rounds = FIRST;
         loop {
@@ -105,7 +107,7 @@ impl Tracker {
             let (log_z, count) = (tempered.all.log_z, rounds as f64);
             let behind = |&(fewer, before): &(f64, f64)| (log_z - before).abs() * fewer / (count - fewer);
             let tracked = Tracked { tempered, lag: earlier.iter().map(behind).fold(0.0, f64::max) };
-            if rounds > FIRST && tracked.lag <= tracked.chance() || rounds == LONGEST {
+            if rounds > FIRST && tracked.lag <= tracked.chance() || rounds == longest {
                 self.last = Some(log_z as f32).filter(|log_z| log_z.is_finite());
                 backend.submit()?;
                 return Ok(tracked);
