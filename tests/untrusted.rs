@@ -170,7 +170,17 @@ fn npz(name: &str, array: &[u8], zeros: usize) -> Vec<u8> {
 }
 
 fn png(width: u32, height: u32, bytes: usize) -> Vec<u8> {
-    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[1, 0, 0, 0, 0]].concat();
+    png_of(width, height, 0, bytes, &[])
+}
+
+/// A picture of two pixels with a palette of so many bytes, of which so many colours are transparent.
+fn palette(colours: usize, transparent: usize) -> Vec<u8> {
+    png_of(2, 1, 3, 2, &[(b"PLTE", vec![9; colours]), (b"tRNS", vec![9; transparent])])
+}
+
+/// A picture of a bit a pixel, with these chunks before the pixels.
+fn png_of(width: u32, height: u32, kind: u8, bytes: usize, more: &[(&[u8], Vec<u8>)]) -> Vec<u8> {
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[1, kind, 0, 0, 0]].concat();
     let chunk = |kind: &[u8], data: &[u8]| {
         let mut crc = flate2::Crc::new();
         crc.update(kind);
@@ -180,8 +190,9 @@ fn png(width: u32, height: u32, bytes: usize) -> Vec<u8> {
     let mut pixels = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
     pixels.write_all(&vec![0; bytes]).unwrap();
     let pixels = pixels.finish().unwrap();
-    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"IHDR", &header), &chunk(b"IDAT", &pixels), &chunk(b"IEND", &[])]
-        .concat()
+    let more: Vec<u8> = more.iter().flat_map(|(kind, data)| chunk(kind, data)).collect();
+    let (head, body) = (chunk(b"IHDR", &header), chunk(b"IDAT", &pixels));
+    [&b"\x89PNG\r\n\x1a\n"[..], &head, &more, &body, &chunk(b"IEND", &[])].concat()
 }
 
 fn safetensors(length: u64, header: &str, data: usize) -> Vec<u8> {
@@ -202,7 +213,7 @@ fn bombs_take_no_memory() {
         let header = r#"{"weights":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}"#;
         safetensors(header.len() as u64, header, 4)
     };
-    let bombs: [(&'static str, Vec<u8>, &str); 28] = [
+    let bombs: [(&'static str, Vec<u8>, &str); 30] = [
         ("idx", idx([4_000_000_000, 28, 28]), "truncated"),
         ("idx", idx([u32::MAX; 3]), "truncated"),
         ("idx", idx([0, u32::MAX, u32::MAX]), "nothing to learn from"),
@@ -224,6 +235,8 @@ fn bombs_take_no_memory() {
         ("png", png(100_000, 100_000, 1_250_000_000 / 800), "cannot hold"),
         ("png", png(20_000, 20_000, 50_020_000), "expected from 1 to 4194304 pixels"),
         ("png", png(0, 5, 0), "PNG"),
+        ("png", palette(7, 0), "found 7 bytes"),
+        ("png", palette(6, 3), "found 6 bytes, and 3 transparencies"),
         ("model", safetensors(1 << 60, "{}", 0), "safetensors"),
         ("model", too_many, "safetensors"),
         ("model", nothing("weights"), "expected one matrix of weights"),
