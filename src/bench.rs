@@ -90,7 +90,7 @@ pub struct KernelTimes {
 /// Whether a second run would find the same.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Repeatability {
-    /// How far apart the medians of the steps before and after the kernels are, as a share.
+    /// How far apart the medians of the first and of the later half of the steps are, as a share.
     pub drift: f64,
     /// [`Times::spread`] of all steps.
     pub spread: f64,
@@ -127,8 +127,12 @@ pub struct BenchReport {
     pub samples_per_second: f64,
     /// Floating-point operations of the products, 10⁹ a second, at the median.
     pub gflops: f64,
-    /// A step's kernels, each by itself, added up.
+    /// A step's kernels, each by itself, added up: what it works on is still in the caches.
     pub kernels_seconds: f64,
+    /// A step's kernels one after the other, over and over, without the scheduler.
+    pub kernels_in_order: Times,
+    /// What a step takes over what its kernels take in order: the median over rounds in which each was measured once.
+    pub step_over_kernels: f64,
     /// Each kernel by itself.
     pub kernels: Vec<KernelTimes>,
 }
@@ -196,27 +200,37 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         }
     };
     let mut workload = Workload::new(backend, rows, hidden, batch, cd)?;
-    let before = workload.time_steps(backend, Patience::LONG, batch)?;
-    let mut kernels = Vec::new();
+    // Steps as the scheduler runs them, their kernels in order, and each kernel by itself.
+    let calls = [1, 1 + cd, cd, 1];
+    let seconds = time(backend, Patience::LONG, 2 + KERNELS.len(), |backend, which| {
+        match which {
+            0 => workload.epoch(backend, batch)?,
+            1 => workload.kernels(backend),
+            _ => workload.kernel(backend, which - 2),
+        }
+        Ok(())
+    })?;
+    let [epochs, in_order, by_themselves @ ..] = &seconds[..] else { unreachable!("so many were asked for") };
+    let steps = workload.steps(batch);
+    let ratios: Vec<f64> =
+        epochs.iter().zip(in_order).map(|(epoch, step)| epoch / steps as f64 / step).collect();
+    let step_seconds = Times::of(epochs).divided_by(steps);
     let work = Work::of_kernels(shape, batch, workload.row_bytes());
-    for (kernel, (name, work)) in KERNELS.into_iter().zip(work).enumerate() {
-        let seconds = Times::of(time(backend, Patience::LONG, |backend| {
-            workload.kernel(backend, kernel);
-            Ok(())
-        })?);
-        kernels.push(KernelTimes {
-            name,
-            calls_a_step: [1, 1 + cd, cd, 1][kernel],
-            seconds,
-            work,
-            gflops: work.flops / seconds.median * 1e-9,
-            share_of_ceiling: ceilings.least_seconds(work) / seconds.median,
-        });
-    }
-    let after = workload.time_steps(backend, Patience::LONG, batch)?;
-    let medians = [&before, &after].map(|seconds| Times::of(seconds.clone()).median);
-    let step_seconds = Times::of([before, after].concat());
-    let drift = (medians[1] / medians[0] - 1.0).abs();
+    let kernels: Vec<KernelTimes> = (0..KERNELS.len())
+        .map(|kernel| {
+            let (seconds, work) = (Times::of(&by_themselves[kernel]), work[kernel]);
+            KernelTimes {
+                name: KERNELS[kernel],
+                calls_a_step: calls[kernel],
+                seconds,
+                work,
+                gflops: work.flops / seconds.median * 1e-9,
+                share_of_ceiling: ceilings.least_seconds(work) / seconds.median,
+            }
+        })
+        .collect();
+    let (early, late) = epochs.split_at(epochs.len() / 2);
+    let drift = (Times::of(late).median / Times::of(early).median - 1.0).abs();
     let repeatable = drift < REPEATABLE && step_seconds.spread < REPEATABLE;
 
     let flops: f64 = kernels.iter().map(|kernel| f64::from(kernel.calls_a_step) * kernel.work.flops).sum();
@@ -238,6 +252,8 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
             .iter()
             .map(|kernel| f64::from(kernel.calls_a_step) * kernel.seconds.median)
             .sum(),
+        kernels_in_order: Times::of(in_order),
+        step_over_kernels: Times::of(&ratios).median,
         kernels,
     })
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     BenchOptions, checked,
-    timing::{Patience, Times},
+    timing::{Patience, Times, time},
     workload::{Workload, random_rows},
 };
 use crate::{
@@ -63,7 +63,7 @@ pub struct SweepReport {
     pub cliffs: Vec<Cliff>,
 }
 
-/// Measures steps of every size, and calls `report` after each.
+/// Measures steps of every size, those of as many hidden units in turns, and calls `report` for each.
 ///
 /// # Errors
 /// As [`super::run`].
@@ -91,8 +91,12 @@ pub fn sweep(options: &BenchOptions, mut report: impl FnMut(&SweepPoint)) -> Res
         let backend = &mut *backend;
         device = Some(backend.info().clone());
         let mut workload = Workload::new(backend, random_rows(BATCH[1], visible), hidden, BATCH[1], cd)?;
-        for batch in powers(BATCH) {
-            let step_seconds = Times::of(workload.time_steps(backend, Patience::SHORT, batch)?);
+        let batches: Vec<usize> = powers(BATCH).collect();
+        let epochs = time(backend, Patience::SHORT, batches.len(), |backend, which| {
+            workload.epoch(backend, batches[which])
+        })?;
+        for (&batch, epochs) in batches.iter().zip(&epochs) {
+            let step_seconds = Times::of(epochs).divided_by(workload.steps(batch));
             let flops = f64::from(3 + 2 * cd) * 2.0 * (batch * visible * hidden) as f64;
             let point =
                 SweepPoint { hidden, batch, step_seconds, gflops: flops / step_seconds.median * 1e-9 };

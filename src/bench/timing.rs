@@ -21,7 +21,8 @@ pub struct Times {
 
 impl Times {
     /// Of at least one measurement.
-    pub(super) fn of(mut seconds: Vec<f64>) -> Self {
+    pub(super) fn of(seconds: &[f64]) -> Self {
+        let mut seconds = seconds.to_vec();
         seconds.sort_by(f64::total_cmp);
         let last = seconds.len() - 1;
         let quantile = |q: f64| {
@@ -33,6 +34,12 @@ impl Times {
         let spread = (quantile(0.75) - quantile(0.25)) / median;
         Self { median, min: seconds[0], max: seconds[last], spread }
     }
+
+    /// Of one of so many equal parts of that thing.
+    pub(super) fn divided_by(self, parts: usize) -> Self {
+        let [median, min, max] = [self.median, self.min, self.max].map(|seconds| seconds / parts as f64);
+        Self { median, min, max, spread: self.spread }
+    }
 }
 
 /// How long to measure.
@@ -40,42 +47,52 @@ impl Times {
 pub(super) struct Patience {
     /// A measurement repeats its call until it takes at least this long,
     pub least: Duration,
-    /// there are at most so many measurements,
-    pub measurements: usize,
-    /// and only three once this much time has gone by.
+    /// each call is measured at most so many times,
+    pub rounds: usize,
+    /// and only three times once this much time has gone by.
     pub most: Duration,
 }
 
 impl Patience {
-    /// For a figure that will be quoted.
+    /// For figures that will be quoted.
     pub const LONG: Self =
-        Self { least: Duration::from_millis(20), measurements: 30, most: Duration::from_secs(4) };
-    /// For one of many.
+        Self { least: Duration::from_millis(20), rounds: 30, most: Duration::from_secs(10) };
+    /// For a sweep's figures, of which there are many.
     pub const SHORT: Self =
-        Self { least: Duration::from_millis(20), measurements: 9, most: Duration::from_millis(300) };
+        Self { least: Duration::from_millis(20), rounds: 9, most: Duration::from_secs(3) };
 }
 
-/// Times one call: warm-up, then measurements of as many calls as it takes. Gives each measurement's seconds a call.
+/// Times several calls, `call(0)` to `call(calls - 1)`, in turns: what slows the machine down for a while slows down all of
+/// them, and their ratios stay. Each is warmed up, then repeated for as long as a measurement takes. Gives each call's
+/// seconds, round by round.
 pub(super) fn time(
     backend: &mut dyn Backend,
     patience: Patience,
-    mut call: impl FnMut(&mut dyn Backend) -> Result<()>,
-) -> Result<Vec<f64>> {
-    let mut measure = |backend: &mut dyn Backend, calls: u32| -> Result<Duration> {
+    calls: usize,
+    mut call: impl FnMut(&mut dyn Backend, usize) -> Result<()>,
+) -> Result<Vec<Vec<f64>>> {
+    let mut measure = |backend: &mut dyn Backend, which: usize, times: u32| -> Result<Duration> {
         let start = Instant::now();
-        (0..calls).try_for_each(|_| call(backend))?;
+        (0..times).try_for_each(|_| call(backend, which))?;
         backend.wait()?;
         Ok(start.elapsed())
     };
     let start = Instant::now();
-    measure(backend, 1)?;
-    let mut calls = 1;
-    while measure(backend, calls)? < patience.least {
-        calls *= 2;
+    let mut times = vec![1; calls];
+    for (which, times) in times.iter_mut().enumerate() {
+        measure(backend, which, 1)?;
+        while measure(backend, which, *times)? < patience.least {
+            *times *= 2;
+        }
     }
-    let mut seconds = Vec::new();
-    while seconds.len() < patience.measurements && (seconds.len() < 3 || start.elapsed() < patience.most) {
-        seconds.push(measure(backend, calls)?.as_secs_f64() / f64::from(calls));
+    let mut seconds = vec![Vec::new(); calls];
+    for round in 0..patience.rounds {
+        if round >= 3 && start.elapsed() > patience.most {
+            break;
+        }
+        for (which, &times) in times.iter().enumerate() {
+            seconds[which].push(measure(backend, which, times)?.as_secs_f64() / f64::from(times));
+        }
     }
     Ok(seconds)
 }

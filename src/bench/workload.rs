@@ -1,6 +1,5 @@
 //! What is timed: CD-k on some rows, through the scheduler, as training does it, without the watching.
 
-use super::timing::{Patience, time};
 use crate::{
     backend::{Backend, Data, Params},
     check::random_states,
@@ -54,36 +53,45 @@ impl Workload {
         4 * self.rows.layout().words()
     }
 
-    /// Times whole steps, epoch by epoch: the seconds of a step in each measurement.
-    pub fn time_steps(
-        &mut self,
-        backend: &mut dyn Backend,
-        patience: Patience,
-        batch: usize,
-    ) -> Result<Vec<f64>> {
-        let steps = (self.rows.len() / batch) as f64;
-        let epochs = time(backend, patience, |backend| self.epoch(backend, batch))?;
-        Ok(epochs.into_iter().map(|epoch| epoch / steps).collect())
+    /// As many steps as there are whole minibatches of `batch` cases: how many these are.
+    pub fn steps(&self, batch: usize) -> usize {
+        self.rows.len() / batch
     }
 
-    /// As many steps as there are whole minibatches.
-    fn epoch(&mut self, backend: &mut dyn Backend, batch: usize) -> Result<()> {
-        let Self { rows, data, phases, params, cd, epochs } = self;
-        let schedule =
-            Schedule { rows, shape: params.shape(), batch, seed: 1, stream_rows: false, draws: Vec::new() };
-        let outcome = schedule.epoch(*epochs, 0, |block| {
-            backend.write_order(*data, &block.order);
+    /// Takes these steps, through the scheduler.
+    pub fn epoch(&mut self, backend: &mut dyn Backend, batch: usize) -> Result<()> {
+        let rows = &self.rows;
+        let schedule = Schedule {
+            rows,
+            shape: self.params.shape(),
+            batch,
+            seed: 1,
+            stream_rows: false,
+            draws: Vec::new(),
+        };
+        schedule.epoch(self.epochs, 0, |block| {
+            backend.write_order(self.data, &block.order);
             for minibatch in block.minibatches.iter().filter(|minibatch| minibatch.rows == batch) {
-                let params = Params { step: minibatch.step, ..params.minibatch(minibatch.first_row, batch) };
-                backend.gather(&params, *data, phases.positive.0);
-                let draws = &mut Draws { host: None };
-                contrastive_divergence(backend, params, draws, *phases, *cd, VisibleStates::Sample);
-                backend.update(&params, phases.positive, phases.negative);
+                let params = self.params.minibatch(minibatch.first_row, batch);
+                self.step(backend, Params { step: minibatch.step, ..params });
             }
             backend.submit()
-        });
-        *epochs += 1;
-        outcome
+        })?;
+        self.epochs += 1;
+        Ok(())
+    }
+
+    /// The kernels of one step, always of the same minibatch.
+    pub fn kernels(&self, backend: &mut dyn Backend) {
+        self.step(backend, self.params);
+    }
+
+    fn step(&self, backend: &mut dyn Backend, params: Params) {
+        let &Self { data, phases, cd, .. } = self;
+        backend.gather(&params, data, phases.positive.0);
+        let draws = &mut Draws { host: None };
+        contrastive_divergence(backend, params, draws, phases, cd, VisibleStates::Sample);
+        backend.update(&params, phases.positive, phases.negative);
     }
 
     /// One call of a kernel: its place in [`super::KERNELS`].
