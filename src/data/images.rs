@@ -162,7 +162,7 @@ fn check_palette(path: &Path, bytes: &[u8]) -> Result<()> {
     };
     let [colours, transparent] =
         [&reader.info().palette, &reader.info().trns].map(|part| part.as_ref().map_or(0, |part| part.len()));
-    let fits = colours % 3 == 0 && colours <= 3 * 256 && transparent <= colours / 3;
+    let fits = colours.is_multiple_of(3) && colours <= 3 * 256 && transparent <= colours / 3;
     if reader.info().color_type == png::ColorType::Indexed && !fits {
         return bad_data!(
             "{}: expected a PNG image with a palette of at most 256 colours of 3 bytes, found {colours} bytes, and \
