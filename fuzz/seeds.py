@@ -98,6 +98,20 @@ write("config", "defaults", b"{}")
 line = {"epoch": 1, "reconstruction_error": 9.5, "seconds": 1.0,
         "findings": [{"severity": "error", "name": "non-finite", "seen": "a", "why": "b", "fix": "c"}]}
 write("metrics", "run", (json.dumps(line) + "\n" + json.dumps({"epoch": 2, "reconstruction_error": 7}) + "\n").encode())
+line |= {"training_reconstruction_error": 9, "samples_per_second": 1e4, "swaps": {"acceptance": [0.5, 0.25], "round_trips": 3},
+         "eval": {"log_z_method": "ais", "reliable": True, "train_log_likelihood": -3.5, "test_log_likelihood": -4,
+                  "test_log_likelihood_low": -4.5, "test_log_likelihood_high": -3.5, "free_energy_gap": 0.1,
+                  "pseudo_log_likelihood_per_unit": -0.2}}
+two = json.dumps(line) + "\n" + json.dumps(line | {"epoch": 2, "reconstruction_error": 7, "findings": []}) + "\n"
+write("report", "run", (json.dumps(config) + "\n" + two).encode())
+write("report", "failed", b'{"epochs": 3}\n{"epoch": 1, "reconstruction_error": 1e-9}\n{"epoch": 2, "error": "diverged"}\n{"ep')
+# Two rows of two tiles of 2x3 pixels, 7 times enlarged, with 2 pixels between them.
+grey = np.full((34, 48), 48, np.uint8)
+grey[2:16, 2:23], grey[18:32, 25:46] = 200, 90
+write("picture", "tiles", png(48, 34, 8, 0, b"".join(b"\0" + row.tobytes() for row in grey)))
+write("log", "tensorboard", b"Wall time,Step,Value\n1600000000.5,1,5.5\n1600000001.5,2,4.5\n")
+write("log", "sklearn", b"[BernoulliRBM] Iteration 1, pseudo-likelihood = -201.33, time = 1.12s\n"
+      b"[BernoulliRBM] Iteration 2, pseudo-likelihood = -150.07, time = 1.10s\n")
 write("log", "text", b"Epoch: 0\ncost =  [ 969572.5]\nEpoch: 1\ncost =  [ 2.5e3]\nepoch 2 loss: nan\n")
 write("log", "json", b'{"epoch": 1, "loss": 3.5}\n{"epoch": 2, "loss": NaN}\n{"loss": -Infinity}\n')
 write("log", "columns", b"1, 5.5\n2, 4.5\n\n3, 4.25\n4, 4.25\n5, 4.25\n6, 1\n")

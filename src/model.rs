@@ -13,6 +13,7 @@ use crate::{
     config::TrainConfig,
     data::file,
     error::{Error, Result, excerpt, list, usage},
+    output,
     rbm::{Rbm, Shape},
 };
 
@@ -44,7 +45,7 @@ pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
         .map_err(|error| model_error(error.to_string()))?;
 
     let whole = path.with_extension("safetensors.new");
-    fs::write(&whole, bytes).and_then(|()| fs::rename(&whole, path)).map_err(|source| {
+    output::write_anew(&whole, &bytes).and_then(|()| fs::rename(&whole, path)).map_err(|source| {
         let _ = fs::remove_file(&whole); // it may never have been made
         Error::Write { path: path.into(), source }
     })

@@ -97,11 +97,7 @@ impl Target {
     /// # Errors
     /// [`Error::Write`].
     pub fn write_png(&self, picture: &GrayImage) -> Result<()> {
-        let mut bytes = io::Cursor::new(Vec::new());
-        picture
-            .write_to(&mut bytes, ImageFormat::Png)
-            .map_err(|error| Error::write(&self.path)(io::Error::other(error)))?;
-        self.write(|file| file.write_all(bytes.get_ref()))
+        self.write(|file| file.write_all(&png(picture)?))
     }
 
     /// Fills a folder beside its place and renames it. A folder is never replaced.
@@ -116,6 +112,22 @@ impl Target {
         };
         write().map_err(Error::write(&self.path))
     }
+}
+
+/// A picture as a PNG file.
+pub(crate) fn png(picture: &GrayImage) -> io::Result<Vec<u8>> {
+    let mut bytes = io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png).map_err(io::Error::other)?;
+    Ok(bytes.into_inner())
+}
+
+/// Writes a file in place of whatever has its name: neither into a pipe nor through a link.
+pub(crate) fn write_anew(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::File::create_new(path)?.write_all(bytes)
 }
 
 #[cfg(test)]

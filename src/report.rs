@@ -22,6 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use pictures::{Kind, small};
 pub use record::Record;
 
 use crate::{error::Result, output::Target};

@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::{
     config::TrainConfig,
     data::file,
-    error::{Error, Result, usage},
+    error::{Error, Result, excerpt, usage},
     model,
-    output::Target,
+    output::{self, Target},
     rbm::Rbm,
 };
 
@@ -119,6 +119,7 @@ impl RunFolder {
             );
         }
         let lock = lock(path)?;
+        plain(&path.join("metrics.jsonl"))?;
         for folder in PICTURES {
             fs::create_dir_all(path.join(folder)).map_err(Error::write(path))?;
         }
@@ -159,8 +160,9 @@ impl RunFolder {
         let path = self.path.join("config.json");
         serde_json::from_slice(&file::read_whole(&path)?).map_err(|error| {
             Error::Data(format!(
-                "{}: expected the options of a run, as rbm-gpu train writes them: {error}",
-                path.display()
+                "{}: expected the options of a run, as rbm-gpu train writes them: {}",
+                path.display(),
+                excerpt(&error.to_string())
             ))
         })
     }
@@ -187,22 +189,7 @@ impl RunFolder {
 
     /// Epochs that `metrics.jsonl` has a whole line of, from the first on, and the bytes that those of the first `most` take.
     fn epochs(&self, most: usize) -> Result<(usize, u64)> {
-        let path = self.path.join("metrics.jsonl");
-        let text = file::read_whole(&path)?;
-        let (mut epochs, mut bytes) = (0, 0);
-        for line in text.split_inclusive(|&byte| byte == b'\n').take(most) {
-            let value: Option<Value> =
-                line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
-            // What is said of an epoch that failed is no line of an epoch.
-            let is_next =
-                |value: Value| value["epoch"] == epochs + 1 && value["reconstruction_error"].is_number();
-            if !value.is_some_and(is_next) {
-                break;
-            }
-            epochs += 1;
-            bytes += line.len() as u64;
-        }
-        Ok((epochs, bytes))
+        Ok(epochs(&file::read_whole(&self.path.join("metrics.jsonl"))?, most))
     }
 
     /// Epochs that are measured, saved and said: each has its line, which is written last.
@@ -258,13 +245,32 @@ impl RunFolder {
     /// [`Error::Write`].
     pub fn add_picture(&self, kind: &str, epoch: usize, picture: &GrayImage) -> Result<()> {
         let path = self.path.join(kind).join(format!("epoch-{epoch:04}.png"));
-        picture.save(&path).map_err(|error| Error::write(&path)(io::Error::other(error.to_string())))
+        output::png(picture).and_then(|bytes| output::write_anew(&path, &bytes)).map_err(Error::write(&path))
     }
+}
+
+/// The same of a file's bytes.
+pub(crate) fn epochs(text: &[u8], most: usize) -> (usize, u64) {
+    let (mut epochs, mut bytes) = (0, 0);
+    for line in text.split_inclusive(|&byte| byte == b'\n').take(most) {
+        let value: Option<Value> =
+            line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
+        // What is said of an epoch that failed is no line of an epoch.
+        let is_next =
+            |value: Value| value["epoch"] == epochs + 1 && value["reconstruction_error"].is_number();
+        if !value.is_some_and(is_next) {
+            break;
+        }
+        epochs += 1;
+        bytes += line.len() as u64;
+    }
+    (epochs, bytes)
 }
 
 /// Takes a folder for this process.
 fn lock(path: &Path) -> Result<File> {
     let at = path.join(LOCK);
+    plain(&at)?;
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(&at).map_err(Error::write(&at))?;
     match file.try_lock() {
@@ -282,6 +288,17 @@ fn lock(path: &Path) -> Result<File> {
 /// Lines are added at the end, wherever that is.
 fn open_metrics(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path.join("metrics.jsonl"))
+}
+
+/// A run's folder may be a stranger's: what is written into is a file there, and no link to one elsewhere.
+fn plain(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => usage!(
+            "{}: expected a file, or nothing there; found a link, a folder or a pipe: remove it, or name another folder",
+            path.display()
+        ),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::{io::Cursor, path::Path};
 
 use crate::{
-    checkpoint,
+    checkpoint::{self, Policy},
     config::TrainConfig,
     data::{Dataset, Rows, Selection, Summary, csv, file, idx, images, npy},
     doctor::{
@@ -13,18 +13,20 @@ use crate::{
         model::ModelFigures,
         plots, run,
     },
-    error::{Error, Result, usage},
+    error::{Error, Result, excerpt, usage},
     exchange,
     inpaint::mask,
     model,
     rbm::Rbm,
+    report::{self, Record},
+    run as run_folder,
 };
 
 /// A parser: its name, which is that of its target and of the folder of its examples, and what it does.
 pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
 
 /// All of them.
-pub const PARSERS: [Parser; 15] = [
+pub const PARSERS: [Parser; 17] = [
     ("idx", idx_file),
     ("gzip", gzip),
     ("npy", npy_file),
@@ -40,6 +42,8 @@ pub const PARSERS: [Parser; 15] = [
     ("plot", plot),
     ("mask", mask_file),
     ("checkpoint", checkpoint_file),
+    ("report", report_page),
+    ("picture", picture),
 ];
 
 /// The parser of this name.
@@ -138,6 +142,7 @@ fn table(bytes: &[u8]) -> Result<()> {
 
 /// What is read can be written, and is then the same.
 fn config(bytes: &[u8]) -> Result<()> {
+    let _ = serde_json::from_slice::<Policy>(bytes).map(|policy| policy.check());
     let config = TrainConfig::parse(&String::from_utf8_lossy(bytes))?;
     let findings = doctor::config::findings(&config);
     let written = serde_json::to_string(&config).unwrap_or_default();
@@ -158,10 +163,35 @@ fn log(bytes: &[u8]) -> Result<()> {
 fn metrics(bytes: &[u8]) -> Result<()> {
     let text = String::from_utf8_lossy(bytes);
     let _ = doctor::log::parse(&text, Some("reconstruction_error"));
+    let (epochs, whole) = run_folder::epochs(bytes, usize::MAX);
+    assert!(epochs as u64 <= whole && whole <= bytes.len() as u64);
     match text.lines().flat_map(run::recorded).count() {
         0 => usage!("no findings"),
         _ => Ok(()),
     }
+}
+
+/// A run's page, and one of two runs: the first line is `config.json`, the others are `metrics.jsonl`.
+fn report_page(bytes: &[u8]) -> Result<()> {
+    let mut parts = bytes.splitn(2, |&byte| byte == b'\n');
+    let (options, lines) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let record = || -> Result<Record> {
+        let mut record =
+            Record::new(name(), options).map_err(|error| Error::Data(excerpt(&error.to_string())))?;
+        record.lines(lines);
+        Ok(record)
+    };
+    let runs = if bytes.len().is_multiple_of(8) { vec![record()?, record()?] } else { vec![record()?] };
+    let report = report::report(&runs)?;
+    assert!(report.page.contains("<body>"));
+    Ok(())
+}
+
+/// A picture of a run's folder, as each kind.
+fn picture(bytes: &[u8]) -> Result<()> {
+    let shown = report::Kind::ALL.map(|kind| report::small(bytes, kind, (2, 3), 4, 6));
+    let first = shown.into_iter().reduce(|all, one| all.and(one));
+    first.map_or(Ok(()), |shown| shown.map(|_| ()).map_err(Error::Data))
 }
 
 /// Costs of any size, drawn.

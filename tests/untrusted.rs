@@ -170,7 +170,17 @@ fn npz(name: &str, array: &[u8], zeros: usize) -> Vec<u8> {
 }
 
 fn png(width: u32, height: u32, bytes: usize) -> Vec<u8> {
-    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[1, 0, 0, 0, 0]].concat();
+    png_of(width, height, 0, bytes, &[])
+}
+
+/// A picture of two pixels with a palette of so many bytes, of which so many colours are transparent.
+fn palette(colours: usize, transparent: usize) -> Vec<u8> {
+    png_of(2, 1, 3, 2, &[(b"PLTE", vec![9; colours]), (b"tRNS", vec![9; transparent])])
+}
+
+/// A picture of a bit a pixel, with these chunks before the pixels.
+fn png_of(width: u32, height: u32, kind: u8, bytes: usize, more: &[(&[u8], Vec<u8>)]) -> Vec<u8> {
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[1, kind, 0, 0, 0]].concat();
     let chunk = |kind: &[u8], data: &[u8]| {
         let mut crc = flate2::Crc::new();
         crc.update(kind);
@@ -180,8 +190,9 @@ fn png(width: u32, height: u32, bytes: usize) -> Vec<u8> {
     let mut pixels = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
     pixels.write_all(&vec![0; bytes]).unwrap();
     let pixels = pixels.finish().unwrap();
-    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"IHDR", &header), &chunk(b"IDAT", &pixels), &chunk(b"IEND", &[])]
-        .concat()
+    let more: Vec<u8> = more.iter().flat_map(|(kind, data)| chunk(kind, data)).collect();
+    let (head, body) = (chunk(b"IHDR", &header), chunk(b"IDAT", &pixels));
+    [&b"\x89PNG\r\n\x1a\n"[..], &head, &more, &body, &chunk(b"IEND", &[])].concat()
 }
 
 fn safetensors(length: u64, header: &str, data: usize) -> Vec<u8> {
@@ -202,7 +213,7 @@ fn bombs_take_no_memory() {
         let header = r#"{"weights":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}"#;
         safetensors(header.len() as u64, header, 4)
     };
-    let bombs: [(&'static str, Vec<u8>, &str); 28] = [
+    let bombs: [(&'static str, Vec<u8>, &str); 30] = [
         ("idx", idx([4_000_000_000, 28, 28]), "truncated"),
         ("idx", idx([u32::MAX; 3]), "truncated"),
         ("idx", idx([0, u32::MAX, u32::MAX]), "nothing to learn from"),
@@ -224,6 +235,8 @@ fn bombs_take_no_memory() {
         ("png", png(100_000, 100_000, 1_250_000_000 / 800), "cannot hold"),
         ("png", png(20_000, 20_000, 50_020_000), "expected from 1 to 4194304 pixels"),
         ("png", png(0, 5, 0), "PNG"),
+        ("png", palette(7, 0), "found 7 bytes"),
+        ("png", palette(6, 3), "found 6 bytes, and 3 transparencies"),
         ("model", safetensors(1 << 60, "{}", 0), "safetensors"),
         ("model", too_many, "safetensors"),
         ("model", nothing("weights"), "expected one matrix of weights"),
@@ -288,5 +301,128 @@ fn options_of_strangers_are_checked() {
         let model = safetensors::serialize(tensors.tensors(), metadata).unwrap();
         fs::write(folder.join("stranger.safetensors"), model).unwrap();
         refuse(folder, &["eval", "stranger.safetensors", "--device", "cpu"], &[expected]);
+    }
+}
+
+/// Runs for three epochs on generated data.
+fn train(folder: &Path) {
+    let train = ["train", "--data", "bars-and-stripes:3", "--hidden", "3", "--epochs", "3", "--batch", "8"];
+    succeed(folder, &[&train[..], &["--device", "cpu", "--out", "run"]].concat());
+}
+
+/// A pipe that nobody writes to would keep one waiting, and a device gives bytes without end.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(folder);
+    for ending in ["csv", "npy", "npz", "safetensors", "log"] {
+        let [pipe, device, looped, dir] =
+            ["pipe", "device", "loop", "folder"].map(|name| format!("{name}.{ending}"));
+        assert!(std::process::Command::new("mkfifo").arg(folder.join(&pipe)).status().unwrap().success());
+        symlink("/dev/zero", folder.join(&device)).unwrap();
+        symlink(&looped, folder.join(&looped)).unwrap();
+        fs::create_dir(folder.join(&dir)).unwrap();
+        for (name, expected) in [
+            (&pipe, "expected a file, found a pipe"),
+            (&device, "expected a file, found a pipe, a socket or a device"),
+            (&looped, &looped),
+            (&dir, &dir),
+        ] {
+            match ending {
+                "csv" | "npy" | "npz" => {
+                    refuse(folder, &["data", name], &[expected]);
+                    refuse(folder, &["inpaint", "run", "--mask", name, "--device", "cpu"], &[expected]);
+                }
+                "safetensors" => {
+                    refuse(folder, &["eval", name, "--device", "cpu"], &[expected]);
+                    refuse(folder, &["import", name, "-o", "new.safetensors"], &[expected]);
+                }
+                _ => {}
+            }
+            refuse(folder, &["doctor", name, "--device", "cpu"], &[name]);
+        }
+    }
+    // In a run's folder, too: one is not waited for, and a report says what it leaves out.
+    let pipe = |name: &str| {
+        fs::remove_file(folder.join(name)).unwrap();
+        fs::rename(folder.join("pipe.csv"), folder.join(name)).unwrap();
+    };
+    pipe("run/filters/epoch-0001.png");
+    assert!(succeed(folder, &["report", "run"]).contains("epoch-0001.png was left out"));
+    fs::rename(folder.join("run/filters/epoch-0001.png"), folder.join("pipe.csv")).unwrap();
+    pipe("run/metrics.jsonl");
+    refuse(folder, &["report", "run"], &["metrics.jsonl: expected a file, found a pipe"]);
+    refuse(folder, &["train", "--resume", "run"], &["metrics.jsonl: expected a file"]);
+}
+
+/// A stranger's run may have links where a run that is gone on with writes: nothing is written elsewhere.
+#[cfg(unix)]
+#[test]
+fn a_run_is_not_written_through_links() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mine = folder.join("mine");
+    fs::write(&mine, "mine").unwrap();
+    train(folder);
+    let metrics = fs::read(folder.join("run/metrics.jsonl")).unwrap();
+    for name in ["metrics.jsonl", ".lock"] {
+        let path = folder.join("run").join(name);
+        let _ = fs::remove_file(&path); // whether the lock is left behind is no matter
+        symlink(&mine, &path).unwrap();
+        refuse(folder, &["train", "--resume", "run", "--epochs", "4"], &[name, "expected a file", "a link"]);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, if name == ".lock" { &[] } else { &metrics[..] }).unwrap();
+    }
+    for name in ["model.safetensors.new", "filters/epoch-0004.png", "reconstructions/epoch-0004.png"] {
+        symlink(&mine, folder.join("run").join(name)).unwrap();
+    }
+    symlink(&mine, folder.join("run/checkpoints/step-0000000008.new")).unwrap();
+    succeed(folder, &["train", "--resume", "run", "--epochs", "4", "--quiet"]);
+    assert_eq!(fs::read(&mine).unwrap(), b"mine");
+    assert!(fs::symlink_metadata(folder.join("run/filters/epoch-0004.png")).unwrap().is_file());
+}
+
+/// Options and pictures of a stranger's run that no run has: the report is made all the same.
+#[test]
+fn reports_of_strangers_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    train(folder);
+    let config: Value = serde_json::from_slice(&fs::read(folder.join("run/config.json")).unwrap()).unwrap();
+    for (image, visible) in [
+        (Value::Null, json!(u64::MAX)),
+        (json!("1048576x1048576"), json!(9)),
+        (json!("0x0"), json!(0)),
+        (json!("3x3"), json!("many")),
+    ] {
+        let mut config = config.clone();
+        (config["image"], config["visible"], config["hidden"]) = (image, visible, json!(u64::MAX));
+        fs::write(folder.join("run/config.json"), config.to_string()).unwrap();
+        succeed(folder, &["report", "run"]);
+    }
+    fs::write(folder.join("run/config.json"), config.to_string()).unwrap();
+    // Three rows of tiles, where cases and reconstructions take turns: 7 times enlarged, and 2 pixels between them.
+    let odd = image::GrayImage::new(3 * 23 + 2, 3 * 23 + 2);
+    odd.save(folder.join("run/reconstructions/epoch-0002.png")).unwrap();
+    // Colours take four times the memory, and 100 million pixels more than a report may.
+    image::RgbaImage::new(71, 71).save(folder.join("run/filters/epoch-0001.png")).unwrap();
+    fs::write(folder.join("run/filters/epoch-0002.png"), png(10_000, 10_000, 12_510_000)).unwrap();
+    let said = succeed(folder, &["report", "run"]);
+    for name in ["epoch-0001.png", "epoch-0002.png"] {
+        assert!(said.contains(&format!("filters/{name} was left out: it is not as large")), "{said}");
+    }
+}
+
+/// What is read from a long log is its costs: objects and rows would take a hundred times as much.
+#[test]
+fn long_logs_take_little_memory() {
+    for line in ["{\"cost\":1}\n", "a,cost\n", "1,2\n", "cost 1\n"] {
+        let lines = format!("{line}{}", line.replace("a,cost", "1,2").repeat((4 << 20) / line.len()));
+        let grant = GRANTED + lines.len();
+        granted(grant, "log", || parser("log")(lines.as_bytes())).unwrap();
     }
 }

@@ -10,6 +10,7 @@ use super::{from_bytes, to_bytes};
 use crate::{
     data::file,
     error::{Error, Result},
+    output,
     train::state::State,
 };
 
@@ -24,7 +25,7 @@ pub trait Files {
     }
     /// Makes a file.
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        fs::write(path, bytes)
+        output::write_anew(path, bytes)
     }
     /// Waits until a file is on the disk.
     fn sync(&mut self, path: &Path) -> io::Result<()> {

@@ -43,6 +43,13 @@ pub fn export(options: &ExportOptions) -> Result<ExitCode> {
             target.path().display()
         )));
     }
+    // Another kind of file under a model's name would be a broken model.
+    if let (Format::Npz, "safetensors") | (Format::Safetensors, "npz") = (options.to, &*target.extension()) {
+        let (path, found) = (target.path().display(), target.extension());
+        return Err(Error::Usage(format!(
+            "--out {path}: ends as another kind of file than is to be written; give --to {found}, or another name"
+        )));
+    }
     let (path, rbm, _) = model::open(&options.model)?;
     exchange::export(&rbm, &target, options.to, options.names)?;
     print(&format!("{}: {}\n  {}\n", path.display(), units(rbm.shape), target.path().display()));

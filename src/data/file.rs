@@ -2,7 +2,7 @@
 //! allocated by a header's word: what is kept grows with what is there.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufRead, BufReader, Read},
     path::Path,
 };
@@ -10,16 +10,32 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, bad_data},
     memory::{self, gb},
 };
 
 /// Bytes that are read at a time.
 const PART: u64 = 8 << 16;
 
+/// Opens a file, and nothing else that has a name: a pipe may keep one waiting, and a device may never end.
+///
+/// # Errors
+/// [`Error::Read`]; [`Error::Data`] if there is something else.
+pub fn opened(path: &Path) -> Result<File> {
+    let kind = fs::metadata(path).map_err(Error::read(path))?.file_type();
+    if kind.is_file() {
+        return File::open(path).map_err(Error::read(path));
+    }
+    let found = if kind.is_dir() { "a folder" } else { "a pipe, a socket or a device" };
+    bad_data!(
+        "{}: expected a file, found {found}; name a file, or write to one what comes from there",
+        path.display()
+    )
+}
+
 /// Opens a file; unpacks it on the way where its name ends in `.gz`.
 pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
-    let file = BufReader::new(File::open(path).map_err(Error::read(path))?);
+    let file = BufReader::new(opened(path)?);
     let packed = path.extension().is_some_and(|extension| extension == "gz");
     Ok(if packed { Box::new(unpacked(file)) } else { Box::new(BufReader::new(Measured { file, read: 0 })) })
 }
@@ -32,7 +48,7 @@ pub fn unpacked(file: impl BufRead) -> impl BufRead {
 /// All bytes of a file.
 pub fn read_whole(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut file = Measured { file: File::open(path).map_err(Error::read(path))?, read: 0 };
+    let mut file = Measured { file: opened(path)?, read: 0 };
     file.read_to_end(&mut bytes).map_err(Error::read(path))?;
     Ok(bytes)
 }

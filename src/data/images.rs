@@ -152,8 +152,30 @@ fn read(path: &Path, expected: (usize, usize), first: &Path) -> Result<Vec<u8>> 
     Ok(pixels)
 }
 
+/// Refuses a palette that is not of whole colours, or is too long, or of fewer colours than have a transparency: png 0.18
+/// panics at one.
+fn check_palette(path: &Path, bytes: &[u8]) -> Result<()> {
+    let limits = png::Limits { bytes: (MOST_PIXELS * LARGEST_PIXEL) as usize };
+    // Whatever else is wrong is said when it is decoded.
+    let Ok(reader) = png::Decoder::new_with_limits(Cursor::new(bytes), limits).read_info() else {
+        return Ok(());
+    };
+    let [colours, transparent] =
+        [&reader.info().palette, &reader.info().trns].map(|part| part.as_ref().map_or(0, |part| part.len()));
+    let fits = colours.is_multiple_of(3) && colours <= 3 * 256 && transparent <= colours / 3;
+    if reader.info().color_type == png::ColorType::Indexed && !fits {
+        return bad_data!(
+            "{}: expected a PNG image with a palette of at most 256 colours of 3 bytes, found {colours} bytes, and \
+             {transparent} transparencies; write it anew with another program",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
 /// Height and width, and grey levels row by row, of a file's bytes; colours by their luminance, 16 bits rounded to 8.
 pub fn decode(path: &Path, bytes: &[u8]) -> Result<((usize, usize), Vec<u8>)> {
     let size = size_of(path, bytes)?;
+    check_palette(path, bytes)?;
     Ok((size, reader(bytes).decode().map_err(unreadable(path))?.into_luma8().into_raw()))
 }

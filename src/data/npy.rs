@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, BufReader, Read, Seek, Write},
     path::Path,
 };
@@ -261,7 +260,7 @@ pub fn write_npz<'a>(
 /// # Errors
 /// [`Error::Read`], [`Error::Data`].
 pub fn read_npz(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, Array)>> {
-    let file = BufReader::new(File::open(path).map_err(Error::read(path))?);
+    let file = BufReader::new(file::opened(path)?);
     Ok(Archive::new(&path.display().to_string(), file)?.arrays(wanted)?.into_iter().collect())
 }
 
@@ -411,7 +410,7 @@ fn labels_of((name, array): Named, cases: usize) -> Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::{fs::File, io::Cursor};
 
     use super::*;
 

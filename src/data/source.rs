@@ -99,7 +99,7 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
     match unpacked.rsplit_once('.').map_or("", |(_, extension)| extension) {
         "npy" => npy::load(&path.display().to_string(), file::open(path)?, selection),
         "npz" if unpacked == name => {
-            let file = std::io::BufReader::new(std::fs::File::open(path).map_err(Error::read(path))?);
+            let file = std::io::BufReader::new(file::opened(path)?);
             npy::load_npz(&path.display().to_string(), file, selection)
         }
         "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),

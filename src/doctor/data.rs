@@ -365,7 +365,7 @@ impl DataFigures {
             found.push(make(
                 "duplicated-columns",
                 format!(
-                    "{} columns are the same as one before; columns {first} and {second}, for example",
+                    "columns that are the same as one before: {}; columns {first} and {second}, for example",
                     self.duplicated_columns
                 ),
                 "a copied unit counts twice in every sum, and its likelihood is that of a copy",

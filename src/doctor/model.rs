@@ -115,8 +115,8 @@ impl ModelFigures {
     fn duplicate_units(&self) -> Option<Finding> {
         let (first, second) = self.equal_units?;
         let seen = format!(
-            "{} of {} hidden units have the weights of another, up to a cosine of {SAME}; units {first} and {second}, for \
-             example",
+            "hidden units that have the weights of another, up to a cosine of {SAME}: {} of {}; units {first} and {second}, \
+             for example",
             self.duplicates, self.compared
         );
         let why = "units that start alike get the same gradient and stay alike; copies are units for nothing (Hinton 2010, \

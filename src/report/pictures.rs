@@ -1,15 +1,15 @@
 //! The pictures of a run through its epochs, small enough to be many.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use image::GrayImage;
+use image::{ColorType, GrayImage, ImageDecoder, ImageError, Limits, codecs::png::PngDecoder};
 
 use super::record::Record;
 use crate::{
-    data::ImageSize,
+    data::{ImageSize, file},
     error::{Error, Result},
-    picture::{mosaic, tiles},
+    picture::{Tiles, mosaic},
 };
 
 /// Epochs that are shown, at most, of all runs together.
@@ -21,6 +21,9 @@ const MOST_TILES: usize = 100;
 const SMALLEST_TILE: usize = 16;
 /// Pixels of all pictures of one kind: two are a byte before they are compressed, which makes a page of 3 MB at most.
 const MOST_PIXELS: usize = 1_400_000;
+/// Pixels of a picture, and of a tile, that are read: no more than that is drawn but of images that are long lines.
+const LARGEST: u64 = 1 << 25;
+const LARGEST_TILE: usize = 1 << 20;
 
 /// What pictures show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,48 +76,83 @@ pub fn series(record: &Record, kind: Kind, runs: usize, remarks: &mut Vec<String
     let all: Vec<_> = found.into_iter().collect();
     let image = image_of(record);
     let hidden = record.option("hidden").parse().unwrap_or(usize::MAX);
-    let zoom = SMALLEST_TILE.div_ceil(image.0.max(image.1));
+    let zoom = zoom(image);
     let tile = (image.0 * zoom + 1) * (image.1 * zoom + 1);
     let most = MOST_PIXELS / runs / chosen.len().max(1) / tile;
     // Whole rows, where there is room for more than one.
     let most = if most > COLUMNS { most / COLUMNS * COLUMNS } else { most };
     let mut series = Series { kind, pictures: Vec::new(), tiles: 0 };
     for (epoch, path) in chosen.into_iter().map(|at| &all[at]) {
-        let picture = match image::open(path) {
-            Ok(picture) => picture.into_luma8(),
-            Err(error) => {
-                remarks.push(format!("{} was left out: {error}", path.display()));
-                continue;
+        let bytes = file::read_whole(path).map_err(|error| error.to_string());
+        match bytes.and_then(|bytes| small(&bytes, kind, image, hidden, most.clamp(1, MOST_TILES))) {
+            Ok((tiles, picture)) => {
+                series.tiles = tiles;
+                series.pictures.push((*epoch, picture.dimensions(), uri(&picture)));
             }
-        };
-        let Some((tiles, columns)) = tiles(&picture, image) else {
-            remarks.push(format!("{} was left out: it is not as large as train makes it", path.display()));
-            continue;
-        };
-        let drawn = if kind == Kind::Filters { tiles.len().min(hidden) } else { tiles.len() };
-        let (some, across) = order(kind, drawn, columns, most.clamp(1, MOST_TILES));
-        series.tiles = some.len();
-        let some: Vec<&GrayImage> = some.into_iter().map(|at| &tiles[at]).collect();
-        let small = mosaic(&some, across, zoom);
-        series.pictures.push((*epoch, small.dimensions(), uri(&small)));
+            Err(reason) => remarks.push(format!("{} was left out: {reason}", path.display())),
+        }
     }
     Ok((!series.pictures.is_empty()).then_some(series))
+}
+
+/// Of a picture's file, at most so many tiles, and their picture; or why not.
+pub(crate) fn small(
+    bytes: &[u8],
+    kind: Kind,
+    image: (usize, usize),
+    hidden: usize,
+    most: usize,
+) -> std::result::Result<(usize, GrayImage), String> {
+    let picture = grey(bytes).map_err(|error| format!("expected a PNG image: {error}"))?;
+    let tiles = picture.filter(|_| image.0 * image.1 <= LARGEST_TILE).and_then(|it| Tiles::of(it, image));
+    let tiles = tiles.ok_or("it is not as large, or not of the colours, as train makes it")?;
+    let (chosen, across) = order(kind, &tiles, hidden, most);
+    let chosen: Vec<GrayImage> = chosen.into_iter().map(|at| tiles.tile(at)).collect();
+    Ok((chosen.len(), mosaic(&chosen, across, zoom(image))))
+}
+
+/// A picture of greys, as all are that train makes; none if it is another, or far too large.
+fn grey(bytes: &[u8]) -> std::result::Result<Option<GrayImage>, ImageError> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(LARGEST);
+    let decoder = PngDecoder::with_limits(io::Cursor::new(bytes), limits)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    if decoder.color_type() != ColorType::L8 || pixels > LARGEST {
+        return Ok(None);
+    }
+    let mut picture = GrayImage::new(width, height);
+    decoder.read_image(&mut picture)?;
+    Ok(Some(picture))
+}
+
+/// How many times a tile is enlarged on the page.
+fn zoom((height, width): (usize, usize)) -> usize {
+    SMALLEST_TILE.div_ceil(height.max(width))
 }
 
 /// Height and width of a case as an image, as the run had them.
 fn image_of(record: &Record) -> (usize, usize) {
     let visible = record.option("visible").parse().unwrap_or(1);
     let ImageSize(height, width) = record.option("image").parse().unwrap_or(ImageSize::guess(visible));
-    (height.max(1), width.max(1))
+    // Any number may stand there.
+    (height.clamp(1, LARGEST_TILE), width.clamp(1, LARGEST_TILE))
 }
 
 /// Which tiles are shown, in rows of how many: the first `most`, but that a case stays above its reconstruction.
-fn order(kind: Kind, tiles: usize, columns: usize, most: usize) -> (Vec<usize>, usize) {
-    if kind != Kind::Reconstructions {
-        return ((0..tiles.min(most)).collect(), COLUMNS);
+fn order(
+    kind: Kind,
+    &Tiles { rows, columns, .. }: &Tiles,
+    hidden: usize,
+    most: usize,
+) -> (Vec<usize>, usize) {
+    match kind {
+        Kind::Filters => return ((0..(rows * columns).min(hidden).min(most)).collect(), COLUMNS),
+        Kind::Chains => return ((0..(rows * columns).min(most)).collect(), COLUMNS),
+        Kind::Reconstructions => {}
     }
     // In the picture, rows of cases take turns with rows of reconstructions.
-    let pairs = (tiles / 2).min((most / 2).max(1)).min(2 * COLUMNS);
+    let pairs = (rows / 2 * columns).min((most / 2).max(1)).min(2 * COLUMNS);
     let across = pairs / pairs.div_ceil(COLUMNS).max(1);
     let cases = |row: usize| {
         (row * across..(row + 1) * across).map(|case| case / columns * 2 * columns + case % columns)
@@ -184,10 +222,10 @@ mod tests {
         let grey = |at: usize, base: usize| (0..23 * 9).map(move |x| (x / 9 * at + base) as f32 / 255.0);
         let picture =
             reconstructions(&grey(1, 0).collect::<Vec<_>>(), &grey(1, 200).collect::<Vec<_>>(), (3, 3));
-        let (tiles, columns) = tiles(&picture, (3, 3)).unwrap();
-        assert_eq!((tiles.len(), columns), (80, 20));
-        let (shown, across) = order(Kind::Reconstructions, tiles.len(), columns, 1000);
-        let shown: Vec<&GrayImage> = shown.into_iter().map(|at| &tiles[at]).collect();
+        let tiles = Tiles::of(picture, (3, 3)).unwrap();
+        assert_eq!((tiles.rows, tiles.columns), (4, 20));
+        let (shown, across) = order(Kind::Reconstructions, &tiles, usize::MAX, 1000);
+        let shown: Vec<GrayImage> = shown.into_iter().map(|at| tiles.tile(at)).collect();
         let mosaic = mosaic(&shown, across, 2);
         let at = |row: u32, column: u32| *mosaic.get_pixel(column * 7 + 1, row * 7 + 1);
         assert_eq!(

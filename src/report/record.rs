@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::command;
 use crate::{
     data::file,
-    error::{Error, Result, usage},
+    error::{Error, Result, excerpt, usage},
 };
 
 /// What a figure lies between, where it is no more than that.
@@ -118,18 +118,13 @@ impl Record {
         if !path.is_file() {
             return usage!("{}: {expected}, found a folder without config.json", folder.display());
         }
-        let text = file::read_whole(&path)?;
-        let config = serde_json::from_slice(&text).map_err(|error| {
-            Error::Data(format!("{}: expected the options of a run: {error}", path.display()))
+        let mut record = Self::new(folder, &file::read_whole(&path)?).map_err(|error| {
+            Error::Data(format!(
+                "{}: expected the options of a run: {}",
+                path.display(),
+                excerpt(&error.to_string())
+            ))
         })?;
-        let mut record = Self {
-            folder: folder.into(),
-            config,
-            epochs: Vec::new(),
-            findings: Vec::new(),
-            error: None,
-            remarks: Vec::new(),
-        };
         let path = folder.join("metrics.jsonl");
         match file::read_whole(&path) {
             Ok(bytes) => record.lines(&bytes),
@@ -139,8 +134,20 @@ impl Record {
         Ok(record)
     }
 
+    /// Of a run whose `config.json` has these bytes, and which has no epoch yet.
+    pub(crate) fn new(folder: &Path, config: &[u8]) -> serde_json::Result<Self> {
+        Ok(Self {
+            folder: folder.into(),
+            config: serde_json::from_slice(config)?,
+            epochs: Vec::new(),
+            findings: Vec::new(),
+            error: None,
+            remarks: Vec::new(),
+        })
+    }
+
     /// The lines of `metrics.jsonl`. Of an epoch that was done again, after a run was taken up, the last counts.
-    fn lines(&mut self, bytes: &[u8]) {
+    pub(crate) fn lines(&mut self, bytes: &[u8]) {
         let mut epochs = BTreeMap::new();
         let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
@@ -153,6 +160,7 @@ impl Record {
                     "the last line of metrics.jsonl is torn and was left out: the run was interrupted as it wrote it".into(),
                 ),
                 Err(error) => {
+                    let error = excerpt(&error.to_string());
                     self.remarks.push(format!("line {} of metrics.jsonl was left out: {error}", at + 1));
                 }
             }
@@ -160,7 +168,7 @@ impl Record {
         for (number, mut epoch) in epochs {
             self.findings
                 .extend(std::mem::take(&mut epoch.findings).into_iter().map(|found| (number, found)));
-            self.error = epoch.error.take();
+            self.error = epoch.error.take().map(|error| excerpt(&error));
             if epoch.reconstruction_error.is_some() {
                 self.epochs.push(epoch);
             }

@@ -1,13 +1,13 @@
 //! Costs in a text, however they are written.
 
 use std::{
-    collections::HashMap,
-    fs::File,
+    collections::{HashMap, HashSet},
     io::{BufRead, BufReader, Read},
     path::Path,
 };
 
 use super::Log;
+use crate::data::file;
 
 /// Words that stand before a cost in a line of text, or name it in JSON; those that say more come first.
 const KEYS: [&str; 12] = [
@@ -54,10 +54,11 @@ fn turned(log: Log) -> Log {
 /// Whether a table's first line names a column of costs.
 pub fn is_table_of_costs(path: &Path) -> bool {
     let mut line = String::new();
-    let read = File::open(path).and_then(|file| BufReader::new(file).take(1000).read_line(&mut line));
+    let read = file::opened(path).map(|file| BufReader::new(file).take(1000).read_line(&mut line));
     let line = line.to_lowercase();
     // The last is TensorBoard's.
-    read.is_ok() && ["cost", "loss", "error", "epoch", "step,value"].iter().any(|word| line.contains(word))
+    matches!(read, Ok(Ok(_)))
+        && ["cost", "loss", "error", "epoch", "step,value"].iter().any(|word| line.contains(word))
 }
 
 fn json_lines(text: &str, keys: &[&str]) -> Option<Log> {
@@ -66,13 +67,16 @@ fn json_lines(text: &str, keys: &[&str]) -> Option<Log> {
         let line = line.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null");
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&line).ok()
     };
-    let lines: Vec<_> =
-        text.lines().filter(|line| line.trim_start().starts_with('{')).filter_map(readable).collect();
+    // Read twice rather than kept: as objects, lines are a hundred times as large.
+    let lines = || text.lines().filter(|line| line.trim_start().starts_with('{')).filter_map(readable);
     let number = |value: &serde_json::Value| value.is_number() || value.is_null();
-    let names = || {
-        let all = lines.iter().flat_map(|line| line.iter());
-        all.filter(|(_, value)| number(value)).map(|(name, _)| name)
-    };
+    let (mut all, mut seen) = (Vec::new(), HashSet::new());
+    for (name, _) in lines().flatten().filter(|(_, value)| number(value)) {
+        if seen.insert(name.clone()) {
+            all.push(name);
+        }
+    }
+    let names = || all.iter();
     // A name that is meant to the letter comes before one that has it in it.
     let key = keys.iter().find_map(|wanted| {
         names()
@@ -80,7 +84,7 @@ fn json_lines(text: &str, keys: &[&str]) -> Option<Log> {
             .or_else(|| names().find(|name| name.to_lowercase().contains(wanted)))
     })?;
     let key = key.clone();
-    let costs = lines.iter().filter_map(|line| line.get(&key)).filter(|value| number(value));
+    let costs = lines().filter_map(|mut line| line.remove(&key)).filter(number);
     let costs: Vec<f64> = costs.map(|value| value.as_f64().unwrap_or(f64::NAN)).collect();
     (!costs.is_empty()).then_some(Log { key, costs })
 }
@@ -103,17 +107,20 @@ fn table(text: &str, keys: &[&str]) -> Option<Log> {
             at(&|name| name == key).or_else(|| at(&|name| name.contains(&key)))
         })
         .or_else(|| at(&|name| name == "value"))?;
-    let rows: Vec<_> = lines.map(fields).filter(|row| row.len() == names.len()).collect();
-    let costs: Vec<f64> = rows.iter().map(|row| row[column].parse().unwrap_or(f64::NAN)).collect();
+    let rows = lines.map(fields).filter(|row| row.len() == names.len());
+    let costs: Vec<f64> = rows.map(|row| row[column].parse().unwrap_or(f64::NAN)).collect();
     costs.iter().any(|cost| cost.is_finite()).then(|| Log { key: names[column].clone(), costs })
 }
 
 fn keyed_lines(text: &str, keys: &[&str]) -> Option<Log> {
+    let small = text.to_lowercase();
     keys.iter().find_map(|key| {
+        let small_key = key.to_lowercase();
         // Of lines with a cost, those of the most common form count: not a summary at the end.
         let found: Vec<(String, f64)> = text
             .lines()
-            .filter_map(|line| Some((form(line), number_after(&line.to_lowercase(), &key.to_lowercase())?)))
+            .zip(small.lines())
+            .filter_map(|(line, small)| number_after(small, &small_key).map(|cost| (form(line), cost)))
             .collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
         found.iter().for_each(|(form, _)| *counts.entry(form).or_default() += 1);
