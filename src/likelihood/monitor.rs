@@ -15,8 +15,8 @@ use crate::{
     rbm::{Rbm, Shape},
 };
 
-/// Units of the smaller layer that take a fraction of a second to enumerate.
-const QUICK_LAYER: usize = 18;
+/// States of the smaller layer times units of the larger that take a fraction of a second to enumerate.
+const QUICK_ENUMERATION: usize = 1 << 28;
 /// Training and test cases that it looks at, at most.
 const QUICK_CASES: usize = 5000;
 /// Products for its pseudo-likelihood.
@@ -38,8 +38,9 @@ impl Monitor {
         let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
         let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
         let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) }.threshold();
-        let enumerable = shape.visible.min(shape.hidden) <= QUICK_LAYER;
-        let evaluator = match enumerable {
+        let Shape { visible, hidden } = shape;
+        let states = 1_usize.checked_shl(visible.min(hidden) as u32).unwrap_or(usize::MAX);
+        let evaluator = match states.saturating_mul(visible.max(hidden)) <= QUICK_ENUMERATION {
             true => Evaluator::new(backend, shape, None)?,
             false => Evaluator::tracking(backend, shape, &dataset.train.rows)?,
         };
