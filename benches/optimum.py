@@ -34,12 +34,12 @@ BINARY = Path(__file__).resolve().parent.parent / 'target' / 'release' / 'rbm-gp
 TASKS = {
     'bars-and-stripes:4': (
         (28 * math.log(1 / 32) + 4 * math.log(2 / 32)) / 32, 0.02,
-        '--hidden 30 --batch 32 --lr 0.3 --epochs', 6000),
+        '--hidden 30 --batch 32 --lr 0.3 --temperatures 5 --epochs', 6000),
     'shifter': (
         math.log(1 / 768), 0.05,
-        '--hidden 100 --batch 128 --lr 0.5 --epochs', 4000),
+        '--hidden 60 --batch 128 --lr 0.5 --temperatures 10 --weight-decay 0 --epochs', 4000),
 }
-COMMON = ('--estimator pt --temperatures 5 --chains 128 --centred on --lr-schedule linear --average 0.4 '
+COMMON = ('--estimator pt --chains 128 --centred on --lr-schedule linear --average 0.4 '
           '--device cpu --no-doctor')
 LONGER = 10
 LOOKS = 20
