@@ -311,7 +311,9 @@ fn kind(subject: &Path) -> Result<Kind> {
     let array = [".npy", ".npz", ".csv", ".tsv", ".npy.gz", ".csv.gz", ".tsv.gz"]
         .iter()
         .any(|end| name.ends_with(end));
-    if subject.is_file() && (!array || log::is_table_of_costs(subject)) {
+    // What is neither a file nor a folder is refused there, in words that fit it.
+    let is_folder = subject.is_dir() || !subject.exists();
+    if !is_folder && (!array || log::is_table_of_costs(subject)) {
         return Ok(Kind::Log(subject.into()));
     }
     let text = subject.to_string_lossy();
