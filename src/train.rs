@@ -1,40 +1,34 @@
 //! The trainer: from a data set to a model, one epoch at a time. The step itself is Hinton's: show the data, run the
 //! chains, update (Hinton 2010, sections 2 and 3).
 
+mod evaluation;
 mod replay;
 pub mod state;
+mod step;
+
+pub use evaluation::FANTASY_STEPS;
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    backend::{Backend, Data, DeviceInfo, Kept, Params, Units, Values},
+    backend::{Backend, Data, DeviceInfo, Kept, Params, Values},
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
     data::{Dataset, Rows},
     device::{self, Footprint},
     doctor::watch::Watch,
     error::{Error, Result, usage},
     estimator::{
-        Draws, Phases, contrastive_divergence, draws_of_step, persistent_contrastive_divergence,
+        Phases, draws_of_step,
         tempering::{Streams, Swaps, Tempering, start_chains},
     },
     likelihood::{Look, Monitor},
     model,
     rbm::{Layer, Rbm, Shape},
-    rng::Stream,
-    schedule::{Block, Minibatch, Schedule},
+    schedule::{Block, Schedule},
 };
+use evaluation::Evaluation;
 use state::State;
 
-/// The cost is taken from every so many minibatches: it is for watching, and takes no part in learning.
-const COST_EVERY: usize = 8;
-/// The parameters are averaged at every so many steps: more often would cost time and change nothing.
-const AVERAGE_EVERY: u32 = 8;
-/// The offsets of hidden units follow their means at this rate, and as fast as a mean of all so far at first.
-const TRACK: f32 = 0.01;
-/// Reconstructions are measured in parts of so many cases, or of a minibatch if that is larger.
-const EVALUATION_ROWS: usize = 512;
-/// Gibbs steps of the chains that are shown where none persist.
-pub const FANTASY_STEPS: u32 = 50;
 /// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
 /// Looking for numbers that are none takes a hundredth of the time at most.
@@ -316,14 +310,6 @@ impl Trainer {
         outcome
     }
 
-    /// How many times the parameters were averaged before this step, if it is one of those at the end of the run.
-    fn averages(&self, step: u32) -> Option<u32> {
-        let steps = (self.config.epochs * self.steps_an_epoch) as f64;
-        let first = (steps * (1.0 - self.config.average)).floor() as u32;
-        (self.config.average > 0.0 && step >= first)
-            .then(|| step.div_ceil(AVERAGE_EVERY) - first.div_ceil(AVERAGE_EVERY))
-    }
-
     /// One pass over the training cases, then the error on the held-out ones. `report` is called now and then.
     ///
     /// # Errors
@@ -479,113 +465,6 @@ impl Trainer {
         }
     }
 
-    /// A step that the doctor may watch.
-    fn watched_step(&mut self, minibatch: &Minibatch) -> Result<()> {
-        if let Some(doctor) = &mut self.doctor {
-            let first = (minibatch.step as usize).is_multiple_of(self.steps_an_epoch);
-            doctor.before_step(&mut *self.backend, first, self.config.k.at(self.epoch))?;
-        }
-        let params = self.step(minibatch);
-        match &mut self.doctor {
-            Some(doctor) => doctor.after_step(&mut *self.backend, &params, self.phases),
-            None => Ok(()),
-        }
-    }
-
-    /// One step: the data, the chains, the update. Gives what the update was told.
-    fn step(&mut self, minibatch: &Minibatch) -> Params {
-        let TrainConfig { estimator, visible_states, .. } = self.config;
-        let centred = self.config.centred == Switch::On;
-        let sparse = self.config.sparsity.is_some();
-        let steps = (self.config.epochs * self.steps_an_epoch) as f64;
-        let factor = self.config.lr_schedule.factor((f64::from(minibatch.step) / steps).min(1.0));
-        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
-        let params = Params {
-            step: minibatch.step,
-            momentum: self.config.momentum.at(self.epoch),
-            chains: self.config.chains(minibatch.rows) as u32,
-            learning_rate: (f64::from(self.config.learning_rate) * factor) as f32,
-            flags: self.params.flags
-                | flag(centred, Params::CENTRED)
-                | flag(sparse, Params::SPARSE)
-                | flag(self.config.nesterov, Params::NESTEROV)
-                | flag(self.forgets(minibatch.step), Params::FORGET),
-            ..self.params.minibatch(minibatch.first_row, minibatch.rows)
-        };
-        let averages = self.averages(minibatch.step).filter(|_| minibatch.step.is_multiple_of(AVERAGE_EVERY));
-        let host = (self.config.uniforms == Some(Uniforms::Host)).then_some(minibatch.uniforms_at);
-        let mut draws = Draws { host };
-        let backend = &mut *self.backend;
-        let Phases { positive, negative } = self.phases;
-
-        let show = match self.config.binarize {
-            Binarize::Sample => draws.next(params, Layer::Visible, Stream::Binarize, 0),
-            Binarize::Threshold | Binarize::None => params,
-        };
-        backend.gather(&show, self.training, positive.0);
-        let k = self.config.k.at(self.epoch);
-        match (estimator, &mut self.tempering) {
-            (Estimator::Pt, Some(tempering)) => {
-                tempering.sample(backend, params, &mut draws, self.phases, k);
-            }
-            (Estimator::Cd, _) => {
-                contrastive_divergence(backend, params, &mut draws, self.phases, k, visible_states);
-            }
-            _ => {
-                let fast = flag(self.config.fast_weights.is_some(), Params::FAST);
-                let params = Params { flags: params.flags | fast, ..params };
-                persistent_contrastive_divergence(
-                    backend,
-                    params,
-                    &mut draws,
-                    self.phases,
-                    k,
-                    visible_states,
-                );
-            }
-        }
-        if uses_offsets(&self.config) {
-            let rate = TRACK.max(1.0 / (minibatch.step as f32 + 1.0));
-            backend.track(&Params { rate, ..params }, positive.1);
-        }
-        let params = match self.config.optimizer {
-            Optimizer::Sgd => params,
-            Optimizer::Adam => params.adam(minibatch.step),
-        };
-        backend.update(&params, positive, negative);
-        if self.config.max_norm.is_some() {
-            backend.limit_norms(&params);
-        }
-        if let Some(fast) = self.config.fast_weights {
-            backend.fast_weights(&Params { rate: fast / params.learning_rate, ..params });
-        }
-        if let Some(count) = averages {
-            backend.average(&Params { rate: 1.0 / (count as f32 + 1.0), ..params });
-        }
-        if self.takes_cost(minibatch) {
-            self.backend.squared_error(&params, positive.0, negative.0, self.costs);
-        }
-        params
-    }
-
-    /// Whether the velocity that a step leaves is read by nobody: it is the next epoch that may have a momentum.
-    fn forgets(&self, step: u32) -> bool {
-        let config = &self.config;
-        let is_last = (step as usize + 1).is_multiple_of(self.steps_an_epoch);
-        config.momentum.at(self.epoch) == 0.0
-            && !is_last
-            && config.optimizer == Optimizer::Sgd
-            && !config.nesterov
-            && config.max_norm.is_none()
-            && config.fast_weights.is_none()
-    }
-
-    /// The first minibatch of an epoch, and every so many after it.
-    fn takes_cost(&self, minibatch: &Minibatch) -> bool {
-        let steps = self.steps_an_epoch;
-        self.config.estimator == Estimator::Cd && (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
-    }
-
     fn progress(&mut self, pace: &Pace) -> Result<Progress> {
         let costs = self.backend.read_values(self.costs, self.config.batch)?;
         let sum: f64 = costs.iter().map(|&cost| f64::from(cost)).sum();
@@ -724,111 +603,4 @@ fn schedule<'a>(
         Some(Uniforms::Device) | None => Vec::new(),
     };
     Schedule { rows, shape, batch: config.batch, seed: config.seed, stream_rows, draws }
-}
-
-/// Buffers for looking at reconstructions of held-out cases, a part at a time.
-struct Evaluation {
-    rows: usize,
-    data: Data,
-    visible: Units,
-    hidden: Units,
-    reconstruction: Units,
-    errors: Values,
-}
-
-impl Evaluation {
-    /// Cases in a part.
-    fn rows(config: &TrainConfig, dataset: &Dataset) -> usize {
-        config.batch.max(EVALUATION_ROWS).min(dataset.held_out().rows.len())
-    }
-
-    fn new(backend: &mut dyn Backend, config: &TrainConfig, dataset: &Dataset) -> Result<Self> {
-        let rows = Self::rows(config, dataset);
-        let data = backend.data(dataset.held_out().rows.layout(), rows)?;
-        let order: Vec<u32> = (0..rows as u32).collect();
-        backend.write_order(data, &order);
-        Ok(Self {
-            rows,
-            data,
-            visible: backend.units(Layer::Visible, rows)?,
-            hidden: backend.units(Layer::Hidden, rows)?,
-            reconstruction: backend.units(Layer::Visible, rows)?,
-            errors: backend.values(rows)?,
-        })
-    }
-
-    /// Brings a part of the cases through the model and back.
-    fn pass(&self, backend: &mut dyn Backend, params: Params, words: &[u32]) {
-        backend.write_data(self.data, words);
-        backend.gather(&params, self.data, self.visible);
-        self.reflect(backend, params);
-    }
-
-    /// Brings what the visible units have through the model and back.
-    fn reflect(&self, backend: &mut dyn Backend, params: Params) {
-        backend.sample_hidden(&params, self.visible, self.hidden);
-        backend.sample_visible(&params, self.hidden, self.reconstruction);
-    }
-
-    fn reconstruction_error(&self, backend: &mut dyn Backend, params: Params, rows: &Rows) -> Result<f64> {
-        backend.write_values(self.errors, &vec![0.0; self.rows]);
-        let width = rows.layout().words();
-        for words in rows.words().chunks(self.rows * width) {
-            let params = params.layout(rows.layout()).minibatch(0, words.len() / width);
-            self.pass(backend, params, words);
-            backend.squared_error(&params, self.visible, self.reconstruction, self.errors);
-            backend.submit()?;
-        }
-        let errors = backend.read_values(self.errors, self.rows)?;
-        Ok(errors.iter().map(|&error| f64::from(error)).sum::<f64>() / rows.len() as f64)
-    }
-
-    /// Brings these cases to the device, as the states of the visible units.
-    fn show(&self, backend: &mut dyn Backend, params: Params, rows: &Rows, cases: &[usize]) -> Params {
-        let words: Vec<u32> = cases.iter().flat_map(|&case| rows.row(case)).copied().collect();
-        let params = params.layout(rows.layout()).minibatch(0, cases.len());
-        backend.write_data(self.data, &words);
-        backend.gather(&params, self.data, self.visible);
-        params
-    }
-
-    fn fantasies(
-        &self,
-        backend: &mut dyn Backend,
-        params: Params,
-        rows: &Rows,
-        cases: &[usize],
-    ) -> Result<Vec<f32>> {
-        let cases = &cases[..cases.len().min(self.rows)];
-        let params = self.show(backend, params, rows, cases);
-        let mut from = self.visible;
-        for step in 0..FANTASY_STEPS {
-            let params = Params { step, ..params };
-            backend.sample_hidden(&params.sample(Stream::SampledHidden, 0), from, self.hidden);
-            backend.sample_visible(
-                &params.sample(Stream::SampledVisible, 0),
-                self.hidden,
-                self.reconstruction,
-            );
-            from = self.reconstruction;
-            backend.submit()?;
-        }
-        Ok(backend.read_units(self.reconstruction, cases.len())?.0)
-    }
-
-    fn reconstruct(
-        &self,
-        backend: &mut dyn Backend,
-        params: Params,
-        rows: &Rows,
-        cases: &[usize],
-    ) -> Result<Vec<f32>> {
-        let mut means = Vec::new();
-        for cases in cases.chunks(self.rows) {
-            let params = self.show(backend, params, rows, cases);
-            self.reflect(backend, params);
-            means.extend(backend.read_units(self.reconstruction, cases.len())?.0);
-        }
-        Ok(means)
-    }
 }

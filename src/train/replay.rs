@@ -1,5 +1,6 @@
-//! The first step that left the numbers: where a parameter is not finite, the run goes back to where it
-//! went on the last time, the beginning of the epoch or a pause, and on from there with a look after every step. A run is the same each time, so it is the same step.
+//! The first step that left the numbers: where a parameter is not finite, the run goes back to where it went on the last
+//! time, the beginning of the epoch or a pause, and on from there with a look after every step. A run is the same each
+//! time, so it is the same step.
 
 use super::{Block, State, Trainer, schedule};
 use crate::{data::Rows, error::Error};
