@@ -390,7 +390,7 @@ fn a_preset_sets_what_is_not_given() {
 #[test]
 fn bench_checks_and_times() {
     let folder = tempfile::tempdir().unwrap();
-    let small = ["--batch", "8", "--visible", "20", "--hidden", "10", "--cd", "2", "--device", "cpu"];
+    let small = ["--batch=8", "--visible=20", "--hidden=10", "--cd=2", "--rows=400", "--device=cpu"];
     let json = succeed(folder.path(), &[&["bench"], &small[..], &["--json"]].concat());
     let report: Value = serde_json::from_str(&json).unwrap();
     for (key, expected) in [("visible", 20), ("hidden", 10), ("batch", 8), ("cd", 2)] {

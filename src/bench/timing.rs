@@ -56,7 +56,7 @@ pub(super) struct Patience {
 impl Patience {
     /// For figures that will be quoted.
     pub const LONG: Self =
-        Self { least: Duration::from_millis(20), rounds: 30, most: Duration::from_secs(10) };
+        Self { least: Duration::from_millis(20), rounds: 30, most: Duration::from_secs(5) };
     /// For a sweep's figures, of which there are many.
     pub const SHORT: Self =
         Self { least: Duration::from_millis(20), rounds: 9, most: Duration::from_secs(3) };
