@@ -134,15 +134,16 @@ def rbm_gpu_version(args):
 # Data and libraries
 
 
-def mnist(name, rows):
+def mnist(name, rows, grey=False):
     """The first rows of one of MNIST's files of images, as booleans: which
-    pixels are above 127."""
+    pixels are above 127. Or, grey, as float32 from 0 to 1."""
     import numpy as np
 
     with gzip.open(MNIST / name) as file:
         file.read(16)
         pixels = file.read(rows * MNIST_PIXELS)
-    return np.frombuffer(pixels, np.uint8).reshape(rows, MNIST_PIXELS) > 127
+    pixels = np.frombuffer(pixels, np.uint8).reshape(rows, MNIST_PIXELS)
+    return pixels / np.float32(255) if grey else pixels > 127
 
 
 def open_torch(device, seed):

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Time to quality: how soon rbm-gpu, numpy and PyTorch have a good model.
 
-Each trains the same RBM by the same recipe on MNIST, binarised above 127, and
-is timed from the start of its process until its model is on disk. How good the
-model is, is the mean of log p(v) over the 10,000 test images, in nats; finding
+Each trains the same RBM by the same recipe on MNIST, binarised above 127, or,
+with --binarize sample, with pixels drawn anew in each epoch, and is timed from
+the start of its process until its model is on disk. How good the model is, is
+the mean of log p(v) over the 10,000 test images (drawn once), in nats; finding
 that out is not timed. Up to 20 hidden units log Z is exact, by enumeration in
-this file; above that `rbm-gpu eval` estimates it. A model is judged by the
-same code, whoever trained it.
+this file; above that, and for drawn pixels, `rbm-gpu eval` answers. A model is
+judged by the same code, whoever trained it.
 
 The recipe is persistent contrastive divergence with centred gradients, PCD-1
 (Melchior, Fischer and Wiskott 2016): all 60,000 images, shuffled anew in each
@@ -35,7 +36,8 @@ rbm-gpu       The `train` command as it is, until it ends: it also checks
 numpy         Every array is allocated once. The hidden units of the data and
               of the chains are one product, and so is the whole gradient of W:
               what centring takes off it, -μ and -λ times the gradients of the
-              biases, are two more rows. Draws take one thread.
+              biases, are two more rows. Draws take one thread. Pixels that are
+              drawn are kept as float32, so that nothing is converted.
 torch         The same. Uniforms are compared with the means on the CPU, where
               torch.bernoulli is several times slower; on a GPU that is one
               kernel, and is used. Products are float32, not TF32 (PyTorch's
@@ -127,6 +129,9 @@ def parse_args():
              'every CPU that this process may use')):
         parser.add_argument(option, type=positive, default=default,
                             metavar='N', help=text + ' (default: %(default)s)')
+    parser.add_argument('--binarize', choices=('threshold', 'sample'),
+                        default='threshold', help='pixels above 127, or drawn '
+                        'anew in each epoch (default: %(default)s)')
     parser.add_argument('--json', type=Path, metavar='FILE',
                         help='write every measurement to this file too')
     parser.add_argument('--binary', type=Path, default=BINARY, metavar='PATH',
@@ -163,7 +168,7 @@ def train_peer(peer, seed, folder, args):
     model = folder.with_suffix('.safetensors')
     command = [sys.executable, str(HERE / 'quality.py'), '--worker', peer,
                '--seed', str(seed), '--model', str(model)]
-    for option in ('device', 'hidden', 'epochs'):
+    for option in ('device', 'hidden', 'epochs', 'binarize'):
         command += [f'--{option}', str(getattr(args, option))]
     # This clock is the same in all processes.
     start = time.monotonic()
@@ -174,7 +179,7 @@ def train_peer(peer, seed, folder, args):
 def train_rbm_gpu(_, seed, folder, args):
     device = 'cpu' if args.device == 'cpu' else 'discrete'
     options = {
-        'device': device, 'data': 'mnist', 'binarize': 'threshold',
+        'device': device, 'data': 'mnist', 'binarize': args.binarize,
         'hidden': args.hidden, 'epochs': args.epochs, 'batch': BATCH,
         'estimator': 'pcd', 'k': 1, 'chains': BATCH, 'centred': 'on',
         'lr': RATE, 'lr-schedule': 'linear', 'momentum': 0, 'weight-decay': 0,
@@ -207,7 +212,7 @@ def find_judge(args):
     def nothing(_):
         return {'test_log_likelihood': None}
 
-    if args.hidden <= MOST_ENUMERATED:
+    if args.hidden <= MOST_ENUMERATED and args.binarize == 'threshold':
         try:
             import numpy  # noqa: F401
         except ImportError:
@@ -218,8 +223,9 @@ def find_judge(args):
     try:
         call([str(args.binary), 'eval', '--help'], args)
     except (Failed, OSError):
-        print(f'no log-likelihoods: above {MOST_ENUMERATED} hidden units they '
-              f'need `rbm-gpu eval`, which {args.binary} does not have',
+        print(f'no log-likelihoods: above {MOST_ENUMERATED} hidden units, and '
+              f'for drawn pixels, they need `rbm-gpu eval`, which '
+              f'{args.binary} does not have',
               file=sys.stderr)
         return nothing
     return lambda model: estimate(model, args)
@@ -232,7 +238,8 @@ def estimate(model, args):
             'test_log_likelihood_high')
     device = 'cpu' if args.device == 'cpu' else 'discrete'
     output, _ = call([str(args.binary), 'eval', str(model), '--data', 'mnist',
-                      '--device', device, '--json'], args)
+                      '--device', device, '--binarize', args.binarize,
+                      '--json'], args)
     report = json.loads(output)
     return {key: report.get(key) for key in keys}
 
@@ -310,8 +317,8 @@ def work(args):
     """Trains and saves the model of the peer --worker names."""
     import numpy as np
 
-    rows = mnist(TRAIN, TRAIN_ROWS)
-    density = rows.sum(axis=0, dtype=np.uint32) / len(rows)
+    rows = mnist(TRAIN, TRAIN_ROWS, grey=args.binarize == 'sample')
+    density = rows.mean(axis=0, dtype=np.float64)
     parameters, seconds, version, device = WORKERS[args.worker](
         args, rows, density)
     names = ('weights', 'visible_bias', 'hidden_bias')
@@ -372,7 +379,7 @@ def numpy_worker(args, rows, density):
     np.negative(visible_offset, out=left[-2])
     hidden_gradient = right[-2]
     visible_gradient = left[-1]
-    chosen_rows = np.empty((BATCH, visible), bool)
+    chosen_rows = np.empty((BATCH, visible), rows.dtype)
     means, states = empty(BATCH, visible), empty(BATCH, hidden)
     visible_uniforms = empty(BATCH, visible)
     hidden_uniforms = empty(BATCH, hidden)
@@ -398,7 +405,10 @@ def numpy_worker(args, rows, density):
         # mode='clip' writes to the array at once; 'raise' would go through a
         # copy.
         np.take(rows, chosen, axis=0, out=chosen_rows, mode='clip')
-        np.copyto(data, chosen_rows)
+        if rows.dtype == bool:
+            np.copyto(data, chosen_rows)
+        else:
+            draw(chosen_rows, visible_uniforms, out=data)
         layer(states, weights.T, visible_bias, out=means)
         draw(means, visible_uniforms, out=chains)
         layer(v, weights, hidden_bias, out=h)
@@ -444,7 +454,8 @@ def torch_worker(args, rows, density):
     def empty(*shape):
         return torch.empty(shape, device=device)
 
-    rows = torch.from_numpy(rows.view(np.uint8)).to(device)
+    grey = rows.dtype != bool
+    rows = torch.from_numpy(rows if grey else rows.view(np.uint8)).to(device)
     if device.type == 'cuda':
         rows = rows.float()
     weights = torch.randn(visible, hidden, device=device).mul_(DEVIATION)
@@ -463,7 +474,7 @@ def torch_worker(args, rows, density):
     torch.neg(visible_offset, out=left[-2])
     hidden_gradient = right[-2]
     visible_gradient = left[-1]
-    chosen_rows = torch.empty(BATCH, visible, dtype=torch.uint8, device=device)
+    chosen_rows = torch.empty(BATCH, visible, dtype=rows.dtype, device=device)
     means, states = empty(BATCH, visible), empty(BATCH, hidden)
     visible_uniforms = empty(BATCH, visible)
     hidden_uniforms = empty(BATCH, hidden)
@@ -480,11 +491,14 @@ def torch_worker(args, rows, density):
             torch.lt(uniforms.uniform_(), means, out=out)
 
     def step(chosen, rate, track):
-        if device.type == 'cuda':
+        if device.type == 'cuda' and not grey:
             torch.index_select(rows, 0, chosen, out=data)
         else:
             torch.index_select(rows, 0, chosen, out=chosen_rows)
-            data.copy_(chosen_rows)
+            if grey:
+                draw(chosen_rows, visible_uniforms, out=data)
+            else:
+                data.copy_(chosen_rows)
         torch.addmm(visible_bias, states, weights.T, out=means).sigmoid_()
         draw(means, visible_uniforms, out=chains)
         torch.addmm(hidden_bias, v, weights, out=h).sigmoid_()
@@ -591,8 +605,10 @@ def nats(result):
 
 
 def print_report(rows, measurements, machine, args):
-    print(f'centred PCD-1 on MNIST, {args.hidden} hidden units, epochs: '
-          f'{args.epochs}, {args.device}; rounds: {args.rounds}\n')
+    pixels = {'threshold': 'above 127', 'sample': 'drawn anew'}[args.binarize]
+    print(f'centred PCD-1 on MNIST, pixels {pixels}, {args.hidden} hidden '
+          f'units, epochs: {args.epochs}, {args.device}; rounds: '
+          f'{args.rounds}\n')
     print(f'{"":12}{"seconds":>9}{"min … max":>19}{"an epoch":>11}'
           f'{"nats":>10}   {"rbm-gpu is":16}each model\'s nats')
     for peer, row in rows.items():
@@ -613,7 +629,8 @@ def print_report(rows, measurements, machine, args):
 
 
 def write_json(args, machine, rows, measurements):
-    settings = ('device', 'hidden', 'epochs', 'rounds', 'threads')
+    settings = ('device', 'hidden', 'epochs', 'binarize', 'rounds',
+                'threads')
     report = {
         'settings': {name: getattr(args, name) for name in settings},
         'machine': machine,
