@@ -136,15 +136,15 @@ fn on_an_adapter() {
 /// have found.
 #[test]
 fn looks_go_on_too() {
-    // Too large to enumerate in a look: 25 × 20.
+    // Too large to enumerate in a look: 25 × 25.
     let config = TrainConfig {
         data: Source::BarsAndStripes(5),
-        hidden: 20,
+        hidden: 25,
         eval_every: Some(1),
         estimator: Estimator::Pcd,
         ..config()
     };
-    let shape = Shape { visible: 25, hidden: 20 };
+    let shape = Shape { visible: 25, hidden: 25 };
     let open = || trainer(&config, Box::new(Cpu::open(shape)), false);
     let looks = |metrics: Vec<EpochMetrics>| -> Vec<Look> {
         metrics.into_iter().map(|epoch| Look { seconds: 0.0, ..epoch.eval.unwrap() }).collect()
