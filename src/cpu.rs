@@ -150,6 +150,11 @@ fn vectorize<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
     arch.dispatch(work)
 }
 
+/// What [`rayon::join`] does, without another thread.
+fn in_turn<A, B>(a: impl FnOnce() -> A, b: impl FnOnce() -> B) -> (A, B) {
+    (a(), b())
+}
+
 /// Σ scale · the sum over its rows, for each unit of a layer: rows × units, and the scale.
 fn unit_gradient<const N: usize>(arch: Arch, phases: [(&[f32], f32); N], units: usize) -> Vec<f32> {
     let mut gradient = vec![0.0; units];
@@ -405,7 +410,9 @@ impl HostKernels for Cpu {
         // ΔW is no more than this gradient, so its products need no second look at it.
         let is_gradient = plain && params.momentum == 0.0 && decay == 0.0;
         let forgets = params.has(Params::FORGET) && plain && (is_gradient || !centred);
-        let (visible_gradient, (hidden_gradient, shifts)) = rayon::join(
+        let both =
+            if lookup::is_small(m, phases[0].0.rows + phases[1].0.rows, n) { in_turn } else { rayon::join };
+        let (visible_gradient, (hidden_gradient, shifts)) = both(
             || {
                 if let Some([positive, negative]) = &states {
                     let [(_, positive_scale), (_, negative_scale)] = phases;

@@ -25,6 +25,8 @@ const DENSE: usize = 6;
 const SQUARES: usize = 8;
 /// A product with fewer columns is done before its rows would be sorted.
 const SORTED: usize = 128;
+/// Fewer words are packed before another thread would have woken.
+const FEWEST: usize = 1 << 12;
 
 /// A binary matrix, rows × depth. It is cut into chunks of rows and into blocks of [`DEPTH`] columns; in each, the rows
 /// are sorted by how many codes they have, so that the loops over them are foreseen by the processor. Sparse rows, such
@@ -181,7 +183,8 @@ impl Codes {
         let entries = self.entries.par_chunks_mut(blocks * chunk);
         let order = self.order.par_chunks_mut(blocks * chunk);
         let chunks = (words, entries, order, self.ends.par_chunks_mut(blocks));
-        chunks.into_par_iter().enumerate().for_each(|(index, (words, entries, order, ends))| {
+        let chunks = chunks.into_par_iter().enumerate().with_min_len(FEWEST.div_ceil(blocks * chunk));
+        chunks.for_each(|(index, (words, entries, order, ends))| {
             vectorize(
                 arch,
                 #[inline(always)]
@@ -190,11 +193,13 @@ impl Codes {
                     let len = rows.len();
                     pack(rows, words);
                     let sorted = entries.chunks_mut(len).zip(order.chunks_mut(len)).zip(ends);
-                    for (words, ((entries, order), ends)) in words.chunks(len).zip(sorted) {
+                    let words = words.chunks(len).zip((0..depth).step_by(DEPTH));
+                    for ((words, first), ((entries, order), ends)) in words.zip(sorted) {
+                        let groups = (depth - first).div_ceil(GROUP).min(GROUPS);
                         if columns < SORTED {
-                            keep(words, entries, order, ends);
+                            keep(words, groups, entries, order, ends);
                         } else {
-                            sort(arch, words, entries, order, ends);
+                            sort(arch, words, groups, entries, order, ends);
                         }
                     }
                 },
@@ -222,23 +227,30 @@ fn not_zero(codes: u64) -> u64 {
     (codes + 0x7f * BYTES) & (0x80 * BYTES)
 }
 
-/// Keeps the rows of a chunk as they are, with all codes.
+/// Keeps the rows of a chunk as they are, with all codes of so many groups.
 #[inline(always)]
-fn keep(words: &[u32], entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
+fn keep(words: &[u32], groups: usize, entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
     for (entries, word) in entries.iter_mut().zip(words) {
         *entries = (codes_of(*word) | GROUP_OF_BYTE).to_le_bytes();
     }
     order.iter_mut().zip(0..).for_each(|(order, row)| *order = row);
     *ends = Ends::default();
-    ends[GROUPS] = words.len() as u16;
+    ends[groups..].fill(words.len() as u16);
 }
 
-/// Sorts the rows of a chunk by how many of their codes are not zero, and lists these.
+/// Sorts the rows of a chunk by how many of their codes, of so many groups, are not zero, and lists these.
 #[inline(always)]
-fn sort(arch: Arch, words: &[u32], entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
+fn sort(
+    arch: Arch,
+    words: &[u32],
+    groups: usize,
+    entries: &mut [[u8; GROUPS]],
+    order: &mut [u16],
+    ends: &mut Ends,
+) {
     let count = |not_zero: u64| {
         let count = not_zero.count_ones() as usize;
-        if count < DENSE { count } else { GROUPS }
+        if count < DENSE { count } else { groups }
     };
     let mut slots = [0; GROUPS + 2];
     words.iter().for_each(|word| slots[count(not_zero(codes_of(*word))) + 1] += 1);
@@ -252,7 +264,7 @@ fn sort(arch: Arch, words: &[u32], entries: &mut [[u8; GROUPS]], order: &mut [u1
         let slot = &mut slots[count];
         order[usize::from(*slot)] = row;
         let all = codes | GROUP_OF_BYTE;
-        let kept = if count == GROUPS { all } else { compress(arch, all, (not_zero >> 7) * 0xff) };
+        let kept = if count == groups { all } else { compress(arch, all, (not_zero >> 7) * 0xff) };
         entries[usize::from(*slot)] = kept.to_le_bytes();
         *slot += 1;
     }

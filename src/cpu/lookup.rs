@@ -13,6 +13,7 @@ use std::{
 
 use bytemuck::{Pod, Zeroable};
 use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
 
 use super::{
     codes::{Codes, DEPTH, ENTRIES, GROUP, GROUPS},
@@ -24,6 +25,10 @@ use super::{
 const ROWS: usize = 512;
 /// Vectors side by side that share the reading of a code.
 const VECTORS: usize = 4;
+/// So many additions of vectors are worth a second thread.
+const FEWEST: usize = 1 << 16;
+/// As many additions of vectors take as long as a vector's sigmoids and draws.
+const FINISH: usize = 16;
 /// Floats to a line of cache, and the most that a vector has.
 const LANES: usize = 16;
 
@@ -73,7 +78,8 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
     for Term { left, right, .. } in terms {
         assert_eq!((left.shape(), right.columns), ((rows, right.rows), columns));
     }
-    let threads = rayon::current_num_threads();
+    let depth = terms.iter().map(|term| term.right.rows).sum();
+    let threads = if is_small(rows, depth, columns) { 1 } else { rayon::current_num_threads() };
     // A strip begins with a word of states; random numbers come by fours.
     let lanes = arch.dispatch(Lanes);
     let unit = WORD;
@@ -83,7 +89,7 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
     let chunks = rows.div_ceil(chunk);
     // Rows are cut too if columns alone would not do for all threads.
     let parts = rows.div_ceil(ROWS).max(threads.div_ceil(strips)).min(chunks);
-    for_each_part(strips * parts, |part| {
+    for_each_part(threads, strips * parts, |part| {
         let (strip, part) = (part / parts, part % parts);
         let (first, end) = (units * strip / strips * unit, units * (strip + 1) / strips * unit);
         let columns = first..end.min(columns);
@@ -102,14 +108,22 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
     });
 }
 
-/// Does all parts of some work. Each thread begins with its own, the same at every call, as what it wrote the last time is
-/// in its cache, and then helps the others.
-fn for_each_part(parts: usize, work: impl Fn(usize) + Sync) {
-    let threads = rayon::current_num_threads();
+/// Whether a sum would be done by one thread before another had woken.
+pub fn is_small(rows: usize, depth: usize, columns: usize) -> bool {
+    rows * columns.div_ceil(LANES) * (depth.div_ceil(GROUP) + FINISH) < FEWEST
+}
+
+/// Does all parts of some work with one thread, or with all. Each thread begins with its own, the same at every call, as
+/// what it wrote the last time is in its cache, and then helps the others. One that does not wake in time is not waited for.
+fn for_each_part(threads: usize, parts: usize, work: impl Fn(usize) + Sync) {
+    if threads == 1 {
+        return (0..parts).for_each(work);
+    }
     let next: Vec<_> = (0..threads).map(|thread| AtomicUsize::new(parts * thread / threads)).collect();
-    rayon::broadcast(|thread| {
+    (0..threads).into_par_iter().for_each(|_| {
+        let thread = rayon::current_thread_index().unwrap_or(0);
         for turn in 0..threads {
-            let owner = (thread.index() + turn) % threads;
+            let owner = (thread + turn) % threads;
             let end = parts * (owner + 1) / threads;
             loop {
                 let part = next[owner].fetch_add(1, Ordering::Relaxed);
@@ -203,7 +217,8 @@ impl Strip<'_> {
                     (&*panel, stride)
                 }
             };
-            for (group, table) in table.as_chunks_mut::<ENTRIES>().0.iter_mut().enumerate() {
+            let groups = table.as_chunks_mut::<ENTRIES>().0.iter_mut().take(depth.len().div_ceil(GROUP));
+            for (group, table) in groups.enumerate() {
                 for v in 0..V {
                     // All sums of four rows, made in registers.
                     let mut sums = [zero; ENTRIES];
