@@ -1,10 +1,14 @@
 //! What a centred update does to the biases beside their own gradients: the centred model's stay where they are when its
 //! weights change, so this one's follow by −ΔWλ and −μΔW (Melchior, Fischer and Wiskott 2016, algorithm 1).
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Units, math::dot, vectorize};
+use super::{
+    math::{TOGETHER, dot, total},
+    units::{Kind, Units, WORD, states_of},
+    vectorize,
+};
 use crate::{
     host::{Offsets, Phase},
     rbm::Rbm,
@@ -25,31 +29,7 @@ impl Shifts {
         hidden: [&[f32]; 2],
         offsets: &Offsets,
     ) -> Self {
-        let Offsets { visible: mu, hidden: lambda } = offsets;
-        let mut shifts = Self { visible: vec![0.0; mu.len()], hidden: vec![0.0; lambda.len()] };
-        vectorize(
-            arch,
-            #[inline(always)]
-            || {
-                let mut scratch = vec![0.0; mu.len()];
-                let (of_mu, of_lambda) = (dot(mu, mu), dot(lambda, lambda));
-                let (mut visible_sum, mut hidden_sum) = (0.0, 0.0);
-                for ((phase, scale), hidden) in phases.into_iter().zip(hidden) {
-                    for (row, h) in hidden.chunks(lambda.len()).enumerate() {
-                        let v = phase.visible.row(row, &mut scratch);
-                        let along_lambda = scale * (dot(h, lambda) - of_lambda);
-                        let along_mu = scale * (dot(v, mu) - of_mu);
-                        add(&mut shifts.visible, along_lambda, v);
-                        add(&mut shifts.hidden, along_mu, h);
-                        visible_sum += along_lambda;
-                        hidden_sum += along_mu;
-                    }
-                }
-                add(&mut shifts.visible, -visible_sum, mu);
-                add(&mut shifts.hidden, -hidden_sum, lambda);
-            },
-        );
-        shifts
+        arch.dispatch(OfGradient { phases, hidden, offsets })
     }
 
     /// Of any ΔW, visible × hidden units.
@@ -90,6 +70,90 @@ impl Shifts {
         {
             biases.iter_mut().zip(shifts).for_each(|(bias, shift)| *bias -= shift);
         }
+    }
+}
+
+/// What [`Shifts::of_gradient`] does.
+struct OfGradient<'a> {
+    phases: [(Phase<'a, Units>, f32); 2],
+    hidden: [&'a [f32]; 2],
+    offsets: &'a Offsets,
+}
+
+impl WithSimd for OfGradient<'_> {
+    type Output = Shifts;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Shifts {
+        let Self { phases, hidden, offsets: Offsets { visible: mu, hidden: lambda } } = self;
+        let mut shifts = Shifts { visible: vec![0.0; mu.len()], hidden: vec![0.0; lambda.len()] };
+        let mut scratch = vec![0.0; mu.len()];
+        let (of_mu, of_lambda) = (dot(mu, mu), dot(lambda, lambda));
+        let (mut visible_sum, mut hidden_sum) = (0.0, 0.0);
+        for ((phase, scale), hidden) in phases.into_iter().zip(hidden) {
+            for (row, h) in hidden.chunks(lambda.len()).enumerate() {
+                let along_lambda = scale * (dot(h, lambda) - of_lambda);
+                let of_v = if phase.visible.kinds[row] == Kind::Binary {
+                    add_bits(simd, phase.visible.row_bits(row), &mut shifts.visible, along_lambda, mu)
+                } else {
+                    let v = phase.visible.row(row, &mut scratch);
+                    add(&mut shifts.visible, along_lambda, v);
+                    dot(v, mu)
+                };
+                let along_mu = scale * (of_v - of_mu);
+                add(&mut shifts.hidden, along_mu, h);
+                visible_sum += along_lambda;
+                hidden_sum += along_mu;
+            }
+        }
+        add(&mut shifts.visible, -visible_sum, mu);
+        add(&mut shifts.hidden, -hidden_sum, lambda);
+        shifts
+    }
+}
+
+/// sums += factor · v, and gives v·μ, where v are a row's bits.
+#[inline(always)]
+fn add_bits<S: Simd>(simd: S, bits: &[u16], sums: &mut [f32], factor: f32, mu: &[f32]) -> f32 {
+    const WORDS: usize = TOGETHER / WORD;
+    let mut products = [[0.0; WORD]; WORDS];
+    let (sum_parts, last_sums) = sums.as_chunks_mut::<TOGETHER>();
+    let (mu_parts, last_mu) = mu.as_chunks::<TOGETHER>();
+    let last_bits = &bits[WORDS * mu_parts.len()..];
+    for ((words, sums), mu) in bits.as_chunks::<WORDS>().0.iter().zip(sum_parts).zip(mu_parts) {
+        let (sums, mu) = (sums.as_chunks_mut().0, mu.as_chunks().0);
+        for k in 0..WORDS {
+            add_word(simd, words[k], &mut products[k], &mut sums[k], factor, &mu[k]);
+        }
+    }
+    let ((sums, last_sums), (mu, last_mu)) = (last_sums.as_chunks_mut(), last_mu.as_chunks());
+    let whole = mu.len();
+    for k in 0..whole {
+        add_word(simd, last_bits[k], &mut products[k], &mut sums[k], factor, &mu[k]);
+    }
+    for (unit, (sum, mu)) in last_sums.iter_mut().zip(last_mu).enumerate() {
+        let v = f32::from(last_bits[whole] >> unit & 1);
+        products[whole][unit] += v * mu;
+        *sum += factor * v;
+    }
+    total(bytemuck::cast(products))
+}
+
+/// The same for a word, with the products by themselves.
+#[inline(always)]
+fn add_word<S: Simd>(
+    simd: S,
+    word: u16,
+    products: &mut [f32; WORD],
+    sums: &mut [f32; WORD],
+    factor: f32,
+    mu: &[f32; WORD],
+) {
+    let vectors = S::as_mut_simd_f32s(products).0.iter_mut().zip(S::as_mut_simd_f32s(sums).0);
+    for (first, ((product, sum), mu)) in (0..).step_by(S::F32_LANES).zip(vectors.zip(S::as_simd_f32s(mu).0)) {
+        let v = states_of(simd, word, first);
+        *product = simd.add_f32s(*product, simd.mul_f32s(v, *mu));
+        *sum = simd.add_f32s(*sum, simd.mul_f32s(v, simd.splat_f32s(factor)));
     }
 }
 

@@ -101,7 +101,6 @@ pub fn long_dot(x: &[f32], y: &[f32]) -> f64 {
 /// Σ x·y, in sums that the compiler makes vectors of.
 #[inline(always)]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
-    const TOGETHER: usize = 64; // more than one vector, as an addition waits for the one before
     let mut sums = [0.0; TOGETHER];
     let ((x, last_x), (y, last_y)) = (x.as_chunks::<TOGETHER>(), y.as_chunks::<TOGETHER>());
     for (x, y) in x.iter().zip(y) {
@@ -112,6 +111,15 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     for ((sum, x), y) in sums.iter_mut().zip(last_x).zip(last_y) {
         *sum += x * y;
     }
+    total(sums)
+}
+
+/// Sums that are taken side by side: more than one vector, as an addition waits for the one before.
+pub const TOGETHER: usize = 64;
+
+/// Their sum.
+#[inline(always)]
+pub fn total(mut sums: [f32; TOGETHER]) -> f32 {
     let mut len = TOGETHER;
     while len > 1 {
         len /= 2;

@@ -198,6 +198,17 @@ fn bits_of<S: Simd>(mask: S::m32s) -> u16 {
     lanes.enumerate().fold(0, |bits, (lane, bytes)| bits | u16::from(bytes[0] & 1) << lane)
 }
 
+/// A vector of a word's states, from the given one on.
+#[inline(always)]
+pub fn states_of<S: Simd>(simd: S, word: u16, first: usize) -> S::f32s {
+    if S::F32_LANES == WORD && size_of::<S::m32s>() == size_of::<u16>() {
+        let mask = bytemuck::checked::pod_read_unaligned(&word.to_ne_bytes());
+        return simd.select_f32s(mask, simd.splat_f32s(1.0), simd.splat_f32s(0.0));
+    }
+    let states = &OF_BYTE[usize::from(word.to_le_bytes()[first / 8])];
+    S::as_simd_f32s(states).0[first % 8 / S::F32_LANES]
+}
+
 /// The bits of a word as numbers.
 #[inline(always)]
 fn unpack(word: u16, states: &mut [f32; WORD]) {
