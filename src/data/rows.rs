@@ -1,5 +1,7 @@
 //! Packed rows, as they are shipped to the device, and how they lie in memory.
 
+use rayon::prelude::*;
+
 use crate::rng::{self, Stream};
 
 /// What a value is kept as.
@@ -207,18 +209,22 @@ impl Rows {
     }
 
     /// Binary rows: a unit is on where its value is above its limit. Limits begin as 0.5, and are set row by row.
-    fn above(self, set_limits: impl Fn(usize, &mut [f32])) -> Self {
+    fn above(self, set_limits: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         let layout = RowLayout { packing: Packing::Bits, scale: 1.0, ..self.layout };
-        let mut words = Vec::with_capacity(self.len() * layout.words());
-        let (mut values, mut limits) = (vec![0.0; layout.units], vec![0.5; layout.units]);
-        for row in 0..self.len() {
-            self.layout.unpack(self.row(row), &mut values);
-            set_limits(row, &mut limits);
-            words.extend(values.chunks(32).zip(limits.chunks(32)).map(|(values, limits)| {
-                let bits = values.iter().zip(limits).zip(0..);
-                bits.fold(0, |word, ((value, limit), bit)| word | u32::from(value > limit) << bit)
-            }));
-        }
+        let mut words = vec![0; self.len() * layout.words()];
+        words.par_chunks_mut(layout.words()).enumerate().with_min_len(64).for_each_init(
+            || (vec![0.0; layout.units], vec![0.5; layout.units]),
+            |(values, limits), (row, words)| {
+                self.layout.unpack(self.row(row), values);
+                set_limits(row, limits);
+                for (word, (values, limits)) in words.iter_mut().zip(values.chunks(32).zip(limits.chunks(32)))
+                {
+                    let bits = values.iter().zip(limits).zip(0..);
+                    *word =
+                        bits.fold(0, |word, ((value, limit), bit)| word | u32::from(value > limit) << bit);
+                }
+            },
+        );
         Self { layout, words }
     }
 
