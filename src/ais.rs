@@ -29,7 +29,7 @@
 //! β = 1 arrived to the base, give an estimate that is high on average if those are samples of the model (Burda, Grosse and
 //! Salakhutdinov 2015; Grosse, Ghahramani and Adams 2015, "Sandwiching the marginal likelihood using bidirectional Monte
 //! Carlo"). Both ways, where weights have become uneven, chains are drawn anew by them: this keeps w's mean, and needs far
-//! fewer chains.
+//! fewer chains. There are still more of them than of those with replicas: a chain that is annealed enters a mode once, or not.
 //!
 //! What none of this can know of is mass that neither data nor the base lead to.
 
@@ -73,12 +73,14 @@ const MOST_ENERGIES: u64 = 1 << 31;
 /// How thoroughly to estimate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AisOptions {
-    /// Chains with replicas; as many are annealed forwards, and backwards.
+    /// Chains with replicas.
     pub chains: usize,
     /// Replicas of a chain, each at a temperature of its own.
     pub replicas: usize,
     /// Rounds of swaps and Gibbs steps that count; half as many go before.
     pub rounds: usize,
+    /// Chains that are annealed forwards, and as many backwards.
+    pub annealed: usize,
     /// Temperatures of annealed chains above 0, of which the last is 1.
     pub temperatures: usize,
     /// Seed of every random number.
@@ -87,7 +89,7 @@ pub struct AisOptions {
 
 impl Default for AisOptions {
     fn default() -> Self {
-        Self { chains: 100, replicas: 32, rounds: 1000, temperatures: 10_000, seed: 1 }
+        Self { chains: 100, replicas: 32, rounds: 1000, annealed: 400, temperatures: 10_000, seed: 1 }
     }
 }
 
@@ -108,6 +110,7 @@ impl AisOptions {
             ("chains", self.chains, 4, 10_000_000),
             ("replicas", self.replicas, 2, 1000),
             ("rounds", self.rounds, 10, 10_000_000),
+            ("annealed", self.annealed, 4, 10_000_000),
             ("temperatures", self.temperatures, 10, 10_000_000),
         ] {
             if !(least..=most).contains(&value) {
@@ -215,7 +218,7 @@ impl Ais {
             tempered,
             forward,
             reverse,
-            chains: options.chains,
+            chains: options.annealed,
             temperatures: options.temperatures,
             doubt: None,
         };
@@ -253,7 +256,7 @@ impl Ais {
                 "replicas made {trips:.2} round trips a chain between β = 0 and 1, and {TRIPS} is the least"
             ));
         }
-        let advice = "; try more --rounds, --replicas, --chains or --temperatures";
+        let advice = "; try more --rounds, --replicas, --chains, --annealed or --temperatures";
         (!doubts.is_empty()).then(|| doubts.join("; ") + advice)
     }
 }
@@ -272,13 +275,11 @@ impl Annealer {
     /// [`crate::Error::Usage`] for options out of range, [`crate::Error::Device`] when there is no room.
     pub fn new(backend: &mut dyn Backend, shape: Shape, options: AisOptions) -> Result<Self> {
         options.check()?;
-        let chains = options.chains;
-        let params = Params::new(shape, chains, options.seed);
+        let AisOptions { chains, annealed, replicas, seed, .. } = options;
         let coldest = (backend.units(Layer::Visible, chains)?, backend.units(Layer::Hidden, chains)?);
         Ok(Self {
-            replicas: Replicas::new(backend, params, coldest, options.replicas)?,
-            // When chains are annealed, replicas have done their part.
-            annealed: Annealed::new(backend, params, coldest)?,
+            replicas: Replicas::new(backend, Params::new(shape, chains, seed), coldest, replicas)?,
+            annealed: Annealed::new(backend, Params::new(shape, annealed, seed))?,
             options,
         })
     }
@@ -296,7 +297,7 @@ impl Annealer {
     }
 
     fn all(&mut self, backend: &mut dyn Backend, path: Path, data: &Rows) -> Result<Ais> {
-        let AisOptions { rounds, temperatures, .. } = self.options;
+        let AisOptions { rounds, annealed, temperatures, .. } = self.options;
         self.replicas.start(backend, path.base, data)?;
         let warm_up = rounds / 2;
         for done in (0..warm_up).step_by(ADAPT_EVERY) {
@@ -305,8 +306,7 @@ impl Annealer {
             }
             self.replicas.advance(backend, ADAPT_EVERY.min(warm_up - done))?;
         }
-        let tempered = self.replicas.measure(backend, path.base, rounds, 1)?;
-        let samples = self.replicas.samples(backend)?;
+        let (tempered, samples) = self.replicas.measure(backend, path.base, (rounds, 1), annealed)?;
         let temperatures = annealed::temperatures(&tempered.swaps.inverse_temperatures, temperatures);
         let (annealed, log_base) = (&self.annealed, path.base.log_z);
         let forward = annealed.forward(backend, path, &temperatures)?.estimate(log_base, 1.0);

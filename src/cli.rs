@@ -69,7 +69,7 @@ enum Command {
     #[command(after_help = "Examples:\n  \
         rbm-gpu eval runs/mnist-1\n  \
         rbm-gpu eval runs/mnist-1 --json\n  \
-        rbm-gpu eval runs/wide --temperatures 30000 --chains 200 --device discrete\n  \
+        rbm-gpu eval runs/wide --temperatures 30000 --annealed 1000 --device discrete\n  \
         rbm-gpu eval model.safetensors --data path/to/idx-folder --binarize sample\n\n\
         Likelihoods are in nats a case, and only to be compared for data made binary in the same way. An estimate whose \
         bracket is wider than 1 nat is called unreliable, with the reason.")]

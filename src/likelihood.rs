@@ -55,7 +55,7 @@ pub struct EvalOptions {
     /// How to find log Z: auto (enumeration where a layer has at most 25 units), enumeration, ais
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Method::Auto, hide_possible_values = true)]
     pub log_z: Method,
-    /// Chains of parallel tempering; as many are annealed each way
+    /// Chains of parallel tempering
     #[arg(long, value_name = "N", default_value_t = AisOptions::default().chains)]
     pub chains: usize,
     /// Temperatures of parallel tempering, at each of which a chain has a replica
@@ -64,7 +64,10 @@ pub struct EvalOptions {
     /// Rounds of parallel tempering that count; half as many go before [default: 1000, or 5000 for up to 65536 weights]
     #[arg(long, value_name = "N")]
     pub rounds: Option<usize>,
-    /// Temperatures of annealed importance sampling, each way
+    /// Chains of annealed importance sampling, each way
+    #[arg(long, value_name = "N", default_value_t = AisOptions::default().annealed)]
+    pub annealed: usize,
+    /// Their temperatures
     #[arg(long, value_name = "N", default_value_t = AisOptions::default().temperatures)]
     pub temperatures: usize,
     /// Seed of every random number
@@ -231,6 +234,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         chains: options.chains,
         replicas: options.replicas,
         rounds: options.rounds.unwrap_or(AisOptions::usual_rounds(shape)),
+        annealed: options.annealed,
         temperatures: options.temperatures,
         seed: options.seed,
     };
@@ -269,9 +273,18 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
         memory::product(&[shape.visible, shape.hidden, 16]),
         "choose a smaller model",
     )?;
-    let (chains, replicas) =
-        if exact { (0, 0) } else { (ais.chains, (ais.chains as u64).saturating_mul(ais.replicas as u64)) };
-    let pairs = 4 + replicas.div_ceil(PART as u64);
+    if !exact {
+        // Where they start, and what is read back of them.
+        let bytes = memory::product(&[ais.annealed, shape.visible.max(shape.hidden), 12]);
+        memory::check("the states of annealed chains", bytes, "choose fewer: --annealed")?;
+    }
+    let (chains, states) = if exact {
+        (0, 0)
+    } else {
+        let replicas = (ais.chains as u64).saturating_mul(ais.replicas as u64);
+        (ais.chains.max(ais.annealed), replicas.saturating_add(ais.annealed as u64))
+    };
+    let pairs = 4 + states.div_ceil(PART as u64);
     let footprint = Footprint::new(shape, PART.max(chains), pairs, 0).of_model();
     let (_, mut backend) = device::open(&options.device, &footprint)?;
     backend.write_rbm(&rbm, &Rbm::zeros(shape));

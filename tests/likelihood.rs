@@ -44,7 +44,8 @@ fn estimate(rbm: &Rbm, rows: &Rows, options: AisOptions) -> Ais {
 }
 
 /// Enough for models of some tens of units.
-const SHORT: AisOptions = AisOptions { chains: 100, replicas: 12, rounds: 500, temperatures: 1000, seed: 1 };
+const SHORT: AisOptions =
+    AisOptions { chains: 100, replicas: 12, rounds: 500, annealed: 100, temperatures: 1000, seed: 1 };
 
 /// An estimate must be within 0.05 nat of the exact value, its bracket hold it, and nobody doubt it.
 fn assert_is_exact(name: &str, rbm: &Rbm, ais: &Ais) {
@@ -108,7 +109,8 @@ fn every_backend_gives_the_same_figures() {
         test: Some(cases(some_rows(30, 70))),
         ..Dataset::new((5, 6), some_rows(30, 1100)) // more than two parts
     };
-    let options = AisOptions { chains: 60, replicas: 6, rounds: 60, temperatures: 200, seed: 1 };
+    let options =
+        AisOptions { chains: 60, replicas: 6, rounds: 60, annealed: 150, temperatures: 200, seed: 1 };
     let run = |backend: &mut dyn Backend, ais| {
         backend.write_rbm(&rbm, &rbm);
         let likelihood = Evaluator::new(backend, shape, ais).unwrap().run(backend, &rbm, &dataset).unwrap();
@@ -145,7 +147,8 @@ fn every_backend_gives_the_same_figures() {
 fn another_seed_is_another_estimate() {
     let rbm = random_rbm(Shape { visible: 20, hidden: 12 }, 0.5, 2);
     let with = |seed| {
-        let options = AisOptions { chains: 50, replicas: 4, rounds: 10, temperatures: 100, seed };
+        let options =
+            AisOptions { chains: 50, replicas: 4, rounds: 10, annealed: 50, temperatures: 100, seed };
         estimate(&rbm, &some_rows(20, 50), options).forward.log_z
     };
     assert_eq!(with(1), with(1));

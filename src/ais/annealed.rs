@@ -4,6 +4,7 @@ use super::{Base, population::Population};
 use crate::{
     backend::{Backend, Params, Units, Values},
     error::Result,
+    rbm::Layer,
     rng::{Stream, uniform_at},
 };
 
@@ -46,11 +47,12 @@ pub struct Annealed {
 }
 
 impl Annealed {
-    pub fn new(backend: &mut dyn Backend, params: Params, (visible, hidden): (Units, Units)) -> Result<Self> {
+    /// For as many chains as `params` has.
+    pub fn new(backend: &mut dyn Backend, params: Params) -> Result<Self> {
         let chains = params.chains as usize;
         Ok(Self {
-            visible,
-            hidden,
+            visible: backend.units(Layer::Visible, chains)?,
+            hidden: backend.units(Layer::Hidden, chains)?,
             before: backend.values(chains)?,
             after: backend.values(chains)?,
             bias: backend.values(params.visible as usize)?,

@@ -70,35 +70,39 @@ impl Replicas {
         self.params.step = round as u32;
     }
 
-    /// log Z from so many rounds, each the last of `apart`.
+    /// log Z from so many rounds, each the last of `apart`; and so many visible states at β = 1, row by row, of all chains
+    /// and, where those are fewer, of rounds as far apart as can be.
     pub fn measure(
         &mut self,
         backend: &mut dyn Backend,
         base: &Base,
-        rounds: usize,
-        apart: usize,
-    ) -> Result<Tempered> {
+        (rounds, apart): (usize, usize),
+        samples: usize,
+    ) -> Result<(Tempered, Vec<f32>)> {
         let chains = self.chains();
+        let looks = samples.div_ceil(chains).min(rounds);
+        let mut states = Vec::with_capacity(looks);
         self.tempering.reset_counts(backend);
         let inverse_temperatures = self.tempering.inverse_temperatures().to_vec();
         let mut energies = Energies { inverse_temperatures, chains, rounds: Vec::with_capacity(rounds) };
-        for _ in 0..rounds {
+        for round in 0..rounds {
             self.advance(backend, apart - 1)?;
             energies.rounds.push(self.tempering.observe(backend, self.params)?);
             self.params.step = self.params.step.wrapping_add(1);
+            if round * looks / rounds < (round + 1) * looks / rounds {
+                states.push(backend.read_units(self.tempering.coldest().0, chains)?.1);
+            }
         }
-        Ok(Tempered {
+        let tempered = Tempered {
             all: energies.log_z(base.log_z, 0..chains),
             from_base: energies.log_z(base.log_z, 0..chains / 2),
             from_data: energies.log_z(base.log_z, chains / 2..chains),
             chains,
             rounds,
             swaps: self.tempering.swaps(backend)?,
-        })
-    }
-
-    /// The visible states at β = 1: chains × visible units.
-    pub fn samples(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
-        Ok(backend.read_units(self.tempering.coldest().0, self.chains())?.1)
+        };
+        let rows: Vec<_> = states.iter().flat_map(|states| states.chunks(base.density.len())).collect();
+        let samples = (0..samples).flat_map(|sample| rows[sample * rows.len() / samples]).copied().collect();
+        Ok((tempered, samples))
     }
 }

@@ -79,7 +79,8 @@ pub fn log_z(open: &Open) -> Result<Vec<Check>> {
     let shape = Shape { visible: 20, hidden: 10 };
     let rbm = random_rbm(shape, 0.3, 4);
     let expected = exact::log_partition_function(&rbm)?;
-    let options = AisOptions { chains: 200, replicas: 6, rounds: 200, temperatures: 300, seed: 1 };
+    let options =
+        AisOptions { chains: 200, replicas: 6, rounds: 200, annealed: 200, temperatures: 300, seed: 1 };
     let mut backend = open(shape, options.chains)?;
     backend.write_rbm(&rbm, &Rbm::zeros(shape));
     let mut annealer = Annealer::new(&mut *backend, shape, options)?;
