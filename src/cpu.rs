@@ -5,6 +5,7 @@
 mod activation;
 mod centring;
 mod codes;
+mod descent;
 mod lookup;
 mod math;
 pub(crate) mod matrix;
@@ -12,8 +13,6 @@ mod multiply_add;
 mod optimizer;
 mod strips;
 mod units;
-
-use std::ops::Range;
 
 use pulp::Arch;
 use rayon::prelude::*;
@@ -28,6 +27,7 @@ use crate::{
 use activation::{Activation, Finish};
 use centring::Shifts;
 use codes::Codes;
+use descent::{Descent, step};
 use lookup::{Part, Term};
 use math::{long_dot, squared_distance, sum_of_softplus};
 use matrix::{Matrix, product};
@@ -181,105 +181,6 @@ fn share(rows: usize) -> usize {
     let parts = rows.div_ceil(MOST);
     let parts = if parts > 1 { parts.next_multiple_of(2) } else { 1 };
     rows.div_ceil(parts).max(1)
-}
-
-/// velocity = momentum·velocity + gradient − decay·θ, and θ += velocity.
-#[inline(always)]
-fn step(params: &Params, decay: f32, theta: &mut [f32], velocity: &mut [f32], gradient: &[f32]) {
-    for ((theta, velocity), gradient) in theta.iter_mut().zip(velocity).zip(gradient) {
-        *velocity = params.momentum * *velocity + gradient - decay * *theta;
-        *theta += *velocity;
-    }
-}
-
-/// The same for a row of weights whose gradient is not centred yet: (v − μ)(h − λ) = vh − μh − (v − μ)λ. `mu` is the
-/// row's μ, `visible` its unit's gradient; `lambda` and `hidden` are those of its columns.
-#[inline(always)]
-fn centred_step(
-    params: &Params,
-    decay: f32,
-    weights: &mut [f32],
-    velocity: &mut [f32],
-    gradient: &[f32],
-    (mu, visible): (f32, f32),
-    (lambda, hidden): (&[f32], &[f32]),
-) {
-    let weights = weights.iter_mut().zip(velocity).zip(gradient);
-    for (((weight, velocity), gradient), (lambda, hidden)) in weights.zip(lambda.iter().zip(hidden)) {
-        let gradient = gradient - mu * hidden - visible * lambda;
-        *velocity = params.momentum * *velocity + gradient - decay * *weight;
-        *weight += *velocity;
-    }
-}
-
-/// The same gradient by itself.
-#[inline(always)]
-fn centred_gradient(
-    out: &mut [f32],
-    gradient: &[f32],
-    (mu, visible): (f32, f32),
-    (lambda, hidden): (&[f32], &[f32]),
-) {
-    for ((out, gradient), (lambda, hidden)) in out.iter_mut().zip(gradient).zip(lambda.iter().zip(hidden)) {
-        *out = gradient - mu * hidden - visible * lambda;
-    }
-}
-
-/// What follows the product of an update.
-struct Descent<'a> {
-    params: &'a Params,
-    /// Whether weights stay, and the gradient takes the velocity's place.
-    gradient_only: bool,
-    decay: f32,
-    /// Where the update is centred, if it is.
-    offsets: Option<&'a Offsets>,
-    visible_gradient: &'a [f32],
-    hidden_gradient: &'a [f32],
-}
-
-impl Descent<'_> {
-    /// Moves some weights of a visible unit.
-    #[inline(always)]
-    fn step(
-        &self,
-        unit: usize,
-        columns: &Range<usize>,
-        weights: &mut [f32],
-        velocity: &mut [f32],
-        gradient: &[f32],
-    ) {
-        let Self { params, decay, .. } = self;
-        match self.offsets {
-            Some(offsets) => {
-                let row = (offsets.visible[unit], self.visible_gradient[unit]);
-                let columns = (&offsets.hidden[columns.clone()], &self.hidden_gradient[columns.clone()]);
-                if self.gradient_only {
-                    centred_gradient(velocity, gradient, row, columns);
-                } else {
-                    centred_step(params, *decay, weights, velocity, gradient, row, columns);
-                }
-            }
-            None if self.gradient_only => velocity.copy_from_slice(gradient),
-            None => step(params, *decay, weights, velocity, gradient),
-        }
-    }
-
-    /// The same where there is no momentum, and nobody reads the velocity: a third of what would go through the caches.
-    #[inline(always)]
-    fn forgetful_step(&self, unit: usize, columns: &Range<usize>, weights: &mut [f32], gradient: &[f32]) {
-        let parts = weights.iter_mut().zip(gradient);
-        match self.offsets {
-            Some(offsets) => {
-                let (mu, visible) = (offsets.visible[unit], self.visible_gradient[unit]);
-                let columns =
-                    offsets.hidden[columns.clone()].iter().zip(&self.hidden_gradient[columns.clone()]);
-                for ((weight, gradient), (lambda, hidden)) in parts.zip(columns) {
-                    *weight += gradient - mu * hidden - visible * lambda - self.decay * *weight;
-                }
-            }
-            None => parts.for_each(|(weight, gradient)| *weight += gradient - self.decay * *weight),
-        }
-    }
 }
 
 impl HostKernels for Cpu {

@@ -1,5 +1,5 @@
 //! Fast weights, and the updates that keep more than a velocity: the gradient comes first, as a whole, and then a pass over the parameters.
-//! The plain update, in `src/cpu.rs`, needs no such pass.
+//! The plain update, in `src/cpu/descent.rs`, needs no such pass.
 
 use pulp::Arch;
 use rayon::prelude::*;
