@@ -2,6 +2,7 @@
 
 use std::{env, fs, io::Read, path::PathBuf};
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{Cases, Dataset, Rows, file, idx};
@@ -122,12 +123,15 @@ impl Known {
             ))
         };
         let unpacked = tempfile::tempdir().map_err(unpackable)?;
-        for (((set, kind), expected), path) in FILES.iter().zip(self.sums).zip(&files) {
+        let unpack = |file: usize| {
+            let ((set, kind), expected, path) = (FILES[file], self.sums[file], &files[file]);
             let mut bytes = Vec::new();
             // One byte more than the largest of the four has: enough to tell that a file is another.
             let mut file = file::open(path)?.take(47_040_017);
             file.read_to_end(&mut bytes).map_err(Error::read(path))?;
-            let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let copy = unpacked.path().join(format!("{set}-{kind}-ubyte"));
+            let (digest, written) = rayon::join(|| Sha256::digest(&bytes), || fs::write(copy, &bytes));
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
             if digest != expected {
                 return bad_data!(
                     "{}: this is not {title}'s file: expected SHA-256 {expected}, found {digest} in {} bytes; \
@@ -137,9 +141,10 @@ impl Known {
                     path.parent().unwrap_or(path).display()
                 );
             }
-            let copy = unpacked.path().join(format!("{set}-{kind}-ubyte"));
-            fs::write(copy, &bytes).map_err(unpackable)?;
-        }
+            written.map_err(unpackable)
+        };
+        let outcomes: Vec<_> = (0..FILES.len()).into_par_iter().map(unpack).collect();
+        outcomes.into_iter().collect::<Result<()>>()?;
         let Some(folder) = unpacked.path().to_str() else {
             return bad_data!(
                 "{}: the temporary folder's name is not UTF-8; set TMPDIR to one that is",
