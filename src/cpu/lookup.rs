@@ -16,7 +16,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    codes::{Codes, DEPTH, ENTRIES, GROUP, GROUPS},
+    codes::{Codes, DEPTH, ENTRIES, GROUP},
     matrix::Matrix,
     units::WORD,
 };
@@ -29,6 +29,8 @@ const VECTORS: usize = 4;
 const FEWEST: usize = 1 << 16;
 /// As many additions of vectors take as long as a vector's sigmoids and draws.
 const FINISH: usize = 16;
+/// Entries of the table: as many as a byte can ask for. Those beyond the groups' are never used.
+const TABLE: usize = 1 << u8::BITS;
 /// Floats to a line of cache, and the most that a vector has.
 const LANES: usize = 16;
 
@@ -151,7 +153,7 @@ struct Scratch {
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
         panel: vec![Line::zeroed(); DEPTH * VECTORS],
-        table: vec![Line::zeroed(); GROUPS * ENTRIES * VECTORS],
+        table: vec![Line::zeroed(); TABLE * VECTORS],
         sums: Vec::new(),
     });
 }
@@ -201,7 +203,7 @@ impl Strip<'_> {
         let sums: &mut [S::f32s] = bytemuck::cast_slice_mut(sums);
         let sums = sums.as_chunks_mut::<V>().0;
         let table: &mut [S::f32s] = bytemuck::cast_slice_mut(table);
-        let table: &mut [[S::f32s; V]; GROUPS * ENTRIES] =
+        let table: &mut [[S::f32s; V]; TABLE] =
             table.as_chunks_mut::<V>().0.first_chunk_mut().expect("room for VECTORS vectors");
         let zero = simd.splat_f32s(0.0);
         let scale = simd.splat_f32s(*scale);
@@ -249,7 +251,7 @@ impl Strip<'_> {
                     for (row, entries) in rows {
                         let mut sum = sums[row];
                         for &entry in &entries[..count] {
-                            let entry = &table[usize::from(entry) % (GROUPS * ENTRIES)];
+                            let entry = &table[usize::from(entry)];
                             for v in 0..V {
                                 sum[v] = simd.add_f32s(sum[v], entry[v]);
                             }
