@@ -68,19 +68,21 @@ pub fn sigmoid<S: Simd, const N: usize>(simd: S, x: &mut [S::f32s; N]) {
 /// is taken before it can overflow.
 #[inline(always)]
 pub fn sum_of_softplus(beta: f32, x: &[f32], bias: &[f32]) -> f64 {
-    const LANES: usize = 16;
     const RUN: usize = 48; // 2^(16·48) is an f64, and 2^48 an f32
     let mut sum = 0.0;
     for (x, bias) in x.chunks(LANES * RUN).zip(bias.chunks(LANES * RUN)) {
         let mut products = [1.0_f32; LANES];
         let mut sums = [0.0_f64; LANES];
-        for (x, bias) in x.chunks(LANES).zip(bias.chunks(LANES)) {
-            for (((sum, product), x), bias) in sums.iter_mut().zip(&mut products).zip(x).zip(bias) {
+        each(
+            x,
+            bias,
+            #[inline(always)]
+            |lane, x, bias| {
                 let input = beta * (x + bias);
-                *sum += f64::from(input.max(0.0));
-                *product *= 1.0 + exp(-input.abs());
-            }
-        }
+                sums[lane] += f64::from(input.max(0.0));
+                products[lane] *= 1.0 + exp(-input.abs());
+            },
+        );
         sum += sums.iter().sum::<f64>() + products.iter().map(|&x| f64::from(x)).product::<f64>().ln();
     }
     sum
@@ -89,12 +91,13 @@ pub fn sum_of_softplus(beta: f32, x: &[f32], bias: &[f32]) -> f64 {
 /// Σ x·y with the sums in `f64`, for numbers that are far larger than what their sum is used for.
 #[inline(always)]
 pub fn long_dot(x: &[f32], y: &[f32]) -> f64 {
-    let mut sums = [0.0_f64; 16];
-    for (x, y) in x.chunks(16).zip(y.chunks(16)) {
-        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
-            *sum += f64::from(x * y);
-        }
-    }
+    let mut sums = [0.0_f64; LANES];
+    each(
+        x,
+        y,
+        #[inline(always)]
+        |lane, x, y| sums[lane] += f64::from(x * y),
+    );
     sums.iter().sum()
 }
 
@@ -133,11 +136,30 @@ pub fn total(mut sums: [f32; TOGETHER]) -> f32 {
 /// Σ (x − y)², likewise.
 #[inline(always)]
 pub fn squared_distance(x: &[f32], y: &[f32]) -> f32 {
-    let mut sums = [0.0; 16];
-    for (x, y) in x.chunks(16).zip(y.chunks(16)) {
-        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
-            *sum += (x - y) * (x - y);
+    let mut sums = [0.0; LANES];
+    each(
+        x,
+        y,
+        #[inline(always)]
+        |lane, x, y| sums[lane] += (x - y) * (x - y),
+    );
+    sums.iter().sum()
+}
+
+/// Floats that are added side by side.
+const LANES: usize = 16;
+
+/// Shows `work` all pairs, with the lane of each. Whole vectors go through a loop of a length that is known, so that what it
+/// adds up stays in registers.
+#[inline(always)]
+fn each(x: &[f32], y: &[f32], mut work: impl FnMut(usize, f32, f32)) {
+    let ((x, last_x), (y, last_y)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in x.iter().zip(y) {
+        for lane in 0..LANES {
+            work(lane, x[lane], y[lane]);
         }
     }
-    sums.iter().sum()
+    for (lane, (x, y)) in last_x.iter().zip(last_y).enumerate() {
+        work(lane, *x, *y);
+    }
 }
