@@ -26,7 +26,7 @@ const ROWS: usize = 512;
 /// Vectors side by side that share the reading of a code.
 const VECTORS: usize = 4;
 /// So many additions of vectors are worth a second thread.
-const FEWEST: usize = 1 << 16;
+const FEWEST: usize = 56 << 10;
 /// As many additions of vectors take as long as a vector's sigmoids and draws.
 const FINISH: usize = 16;
 /// Entries of the table: as many as a byte can ask for. Those beyond the groups' are never used.
@@ -112,7 +112,8 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
 
 /// Whether a sum would be done by one thread before another had woken.
 pub fn is_small(rows: usize, depth: usize, columns: usize) -> bool {
-    rows * columns.div_ceil(LANES) * (depth.div_ceil(GROUP) + FINISH) < FEWEST
+    // Making a table's entries costs as much as looking them up.
+    columns.div_ceil(LANES) * (depth.div_ceil(GROUP) * (rows + ENTRIES) + rows * FINISH) < FEWEST
 }
 
 /// Does all parts of some work with one thread, or with all. Each thread begins with its own, the same at every call, as
