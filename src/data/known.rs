@@ -1,11 +1,15 @@
-//! Data sets that are known to the last byte: found, unpacked, known to be whole, and then parsed by the `mnist` crate.
+//! Data sets that are known to the last byte: found, unpacked, known to be whole, and parsed.
 
-use std::{env, fs, io::Read, path::PathBuf};
+use std::{
+    env,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
-use rayon::prelude::*;
+use rayon::join;
 use sha2::{Digest, Sha256};
 
-use super::{Cases, Dataset, Rows, file, idx};
+use super::{Cases, Dataset, file, idx};
 use crate::error::{Error, Result, bad_data};
 
 /// The variable that names a folder with data sets, or with the files of the one that is wanted.
@@ -114,55 +118,70 @@ impl Known {
             );
         };
 
-        let unpackable = |source: std::io::Error| {
-            let folder = env::temp_dir();
-            Error::Usage(format!(
-                "cannot unpack {title} (55 MB) in the temporary folder {}: {source}; make room there, or set TMPDIR to \
-                 a folder that can be written",
-                folder.display()
-            ))
-        };
-        let unpacked = tempfile::tempdir().map_err(unpackable)?;
-        let unpack = |file: usize| {
-            let ((set, kind), expected, path) = (FILES[file], self.sums[file], &files[file]);
-            let mut bytes = Vec::new();
-            // One byte more than the largest of the four has: enough to tell that a file is another.
-            let mut file = file::open(path)?.take(47_040_017);
-            file.read_to_end(&mut bytes).map_err(Error::read(path))?;
-            let copy = unpacked.path().join(format!("{set}-{kind}-ubyte"));
-            let (digest, written) = rayon::join(|| Sha256::digest(&bytes), || fs::write(copy, &bytes));
-            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            if digest != expected {
-                return bad_data!(
-                    "{}: this is not {title}'s file: expected SHA-256 {expected}, found {digest} in {} bytes; \
-                     restore the file, or give another data set by its folder: --data {}",
-                    path.display(),
-                    bytes.len(),
-                    path.parent().unwrap_or(path).display()
-                );
-            }
-            written.map_err(unpackable)
-        };
-        let outcomes: Vec<_> = (0..FILES.len()).into_par_iter().map(unpack).collect();
-        outcomes.into_iter().collect::<Result<()>>()?;
-        let Some(folder) = unpacked.path().to_str() else {
-            return bad_data!(
-                "{}: the temporary folder's name is not UTF-8; set TMPDIR to one that is",
-                unpacked.path().display()
+        let cases = |set: usize| {
+            let [images, labels] = [2 * set, 2 * set + 1];
+            let (images, labels) = join(
+                || self.read(images, &files[images], |path, bytes| idx::images(path, bytes)),
+                || self.read(labels, &files[labels], |path, bytes| idx::labels(path, bytes)),
             );
+            let (_, rows) = images?;
+            Ok(Cases { rows, labels: Some(labels?) })
         };
-        // The crate panics on damaged files; these four are known to the last byte.
-        let files = ::mnist::MnistBuilder::new().base_path(folder).finalize();
-        let cases = |pixels: &[u8], labels| Cases {
-            rows: Rows::from_bytes(28 * 28, pixels, 1.0 / 255.0),
-            labels: Some(labels),
-        };
+        let (train, test) = join(|| cases(0), || cases(1));
         Ok(Dataset {
             image: (28, 28),
-            train: cases(&files.trn_img, files.trn_lbl),
-            test: Some(cases(&files.tst_img, files.tst_lbl)),
+            train: train?,
+            test: Some(test?),
             validation: None,
             classes: self.classes.map(String::from).into(),
         })
+    }
+
+    /// Unpacks a file, one of [`FILES`], and checks every byte while it is parsed.
+    fn read<T: Send>(&self, file: usize, path: &Path, parse: fn(&Path, &[u8]) -> Result<T>) -> Result<T> {
+        let mut bytes = Vec::new();
+        // One byte more than the largest of the four has: enough to tell that a file is another.
+        file::open(path)?.take(47_040_017).read_to_end(&mut bytes).map_err(Error::read(path))?;
+        let (digest, parsed) = join(|| Sha256::digest(&bytes), || parse(path, &bytes));
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (title, expected) = (self.title, self.sums[file]);
+        if digest != expected {
+            return bad_data!(
+                "{}: this is not {title}'s file: expected SHA-256 {expected}, found {digest} in {} bytes; \
+                 restore the file, or give another data set by its folder: --data {}",
+                path.display(),
+                bytes.len(),
+                path.parent().unwrap_or(path).display()
+            );
+        }
+        parsed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::data::Rows;
+
+    #[test]
+    fn the_mnist_crate_reads_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/mnist");
+        for (set, kind) in FILES {
+            let mut bytes = Vec::new();
+            file::open(&idx::find(&assets, set, kind).unwrap()).unwrap().read_to_end(&mut bytes).unwrap();
+            fs::write(folder.path().join(format!("{set}-{kind}-ubyte")), bytes).unwrap();
+        }
+        let read = mnist::MnistBuilder::new().base_path(folder.path().to_str().unwrap()).finalize();
+        let Dataset { train, test, .. } = MNIST.load().unwrap();
+        let test = test.unwrap();
+        for (cases, pixels, labels) in
+            [(train, read.trn_img, read.trn_lbl), (test, read.tst_img, read.tst_lbl)]
+        {
+            assert_eq!(cases.rows.words(), Rows::from_bytes(28 * 28, &pixels, 1.0 / 255.0).words());
+            assert_eq!(cases.labels.unwrap(), labels);
+        }
     }
 }
