@@ -15,7 +15,7 @@ use crate::{
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
     data::{Dataset, Rows},
     device::{self, Footprint},
-    doctor::watch::Watch,
+    doctor::watch::{self, Watch},
     error::{Error, Result, usage},
     estimator::{
         Phases, draws_of_step,
@@ -169,7 +169,8 @@ impl Trainer {
         let rows = &dataset.train.rows;
         let layout = rows.layout();
         let shape = Shape { visible: layout.units, hidden: config.hidden };
-        let density = rows.density();
+        let of_doctor = || (!config.no_doctor).then(|| watch::of_some(&dataset.train));
+        let (density, data) = rayon::join(|| rows.density(), of_doctor);
         if keeps_moments(config) {
             backend.moments()?;
         }
@@ -220,10 +221,8 @@ impl Trainer {
             largest_norm: config.max_norm.unwrap_or(f32::INFINITY),
             ..Params::new(shape, config.batch, config.seed).layout(layout)
         };
-        let doctor = match config.no_doctor {
-            true => None,
-            false => Some(Watch::new(&mut *backend, config, &dataset, &density)?),
-        };
+        let doctor = data.map(|data| Watch::new(&mut *backend, config, &dataset, &density, &data));
+        let doctor = doctor.transpose()?;
         Ok(Self {
             config: config.clone(),
             dataset,

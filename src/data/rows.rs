@@ -15,6 +15,17 @@ pub enum Packing {
     Floats,
 }
 
+impl Packing {
+    /// Values in a 32-bit word.
+    fn values_a_word(self) -> usize {
+        match self {
+            Self::Bits => 32,
+            Self::Bytes => 4,
+            Self::Floats => 1,
+        }
+    }
+}
+
 /// How a row lies in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowLayout {
@@ -29,11 +40,7 @@ pub struct RowLayout {
 impl RowLayout {
     /// 32-bit words in a row.
     pub fn words(&self) -> usize {
-        self.units.div_ceil(match self.packing {
-            Packing::Bits => 32,
-            Packing::Bytes => 4,
-            Packing::Floats => 1,
-        })
+        self.units.div_ceil(self.packing.values_a_word())
     }
 
     /// The value of `unit` in a row. Every device computes exactly this.
@@ -164,13 +171,22 @@ impl Rows {
 
     /// The mean of each unit over all rows: for binary rows, the share of cases in which it is on.
     pub fn density(&self) -> Vec<f64> {
-        let mut sums = vec![0.0; self.layout.units];
-        let mut values = vec![0.0; self.layout.units];
-        for row in self.words.chunks(self.layout.words()) {
-            self.layout.unpack(row, &mut values);
-            sums.iter_mut().zip(&values).for_each(|(sum, x)| *sum += f64::from(*x));
-        }
-        sums.iter().map(|sum| sum / self.len() as f64).collect()
+        let (words, units) = (self.layout.words(), self.layout.units);
+        let a_word = self.layout.packing.values_a_word();
+        // A share of the units to each thread, so that the order in which values are added does not depend on them.
+        let share = words.div_ceil(rayon::current_num_threads());
+        let shares = (0..words.div_ceil(share)).into_par_iter().flat_map_iter(|index| {
+            let first = index * share;
+            let units = units.min((first + share) * a_word) - first * a_word;
+            let layout = RowLayout { units, ..self.layout };
+            let (mut sums, mut values) = (vec![0.0; units], vec![0.0; units]);
+            for row in self.words.chunks(words) {
+                layout.unpack(&row[first..][..layout.words()], &mut values);
+                sums.iter_mut().zip(&values).for_each(|(sum, x)| *sum += f64::from(*x));
+            }
+            sums
+        });
+        shares.map(|sum| sum / self.len() as f64).collect()
     }
 
     /// These rows, in this order.
@@ -287,7 +303,7 @@ mod tests {
     #[test]
     fn values_are_kept_as_tightly_as_loses_nothing() {
         for (values, packing) in [
-            (vec![0.0, 1.0, 1.0, 0.0], Packing::Bits),
+            ((0..140).map(|i| f32::from(i * i % 7 < 3)).collect(), Packing::Bits),
             ((0..=255).map(|byte| byte as f32 / 255.0).collect(), Packing::Bytes),
             (vec![0.0, 0.5, 1.0, 0.25], Packing::Floats),
             (vec![0.0, 1.0, 1e-6, 1.0], Packing::Floats),
@@ -299,7 +315,10 @@ mod tests {
             assert!(error <= if packing == Packing::Bytes { 1.2e-7 } else { 0.0 }, "{packing:?}: {error:e}");
             let mut unpacked = vec![0.0; rows.layout().units];
             rows.layout().unpack(rows.row(1), &mut unpacked);
-            assert_eq!(unpacked, kept[unpacked.len()..], "{packing:?}");
+            let (first, second) = kept.split_at(unpacked.len());
+            assert_eq!(unpacked, second, "{packing:?}");
+            let means = first.iter().zip(second).map(|(x, y)| (f64::from(*x) + f64::from(*y)) / 2.0);
+            assert_eq!(rows.density(), means.collect::<Vec<_>>(), "{packing:?}");
         }
     }
 }

@@ -58,6 +58,11 @@ impl<'a> Values<'a> {
         self.rows.values(self.first + row).map(|x| self.as_meant(x))
     }
 
+    /// One row as it is in the data set, at once.
+    fn unpack(&self, row: usize, values: &mut [f32]) {
+        self.rows.layout().unpack(self.rows.row(self.first + row), values);
+    }
+
     /// One value.
     pub fn value(&self, row: usize, unit: usize) -> f64 {
         self.as_meant(self.rows.layout().value(self.rows.row(self.first + row), unit))
@@ -147,10 +152,12 @@ impl DataFigures {
         let (mut outside, mut first_outside, mut grey) = (0, None, 0);
         let (mut not_finite, mut first_not_finite) = (0, None);
         let mut rows: HashMap<u64, usize> = HashMap::new();
-        let mut duplicated_rows = 0;
+        let (mut duplicated_rows, mut row) = (0, vec![0.0; units]);
         for case in 0..cases {
             let mut row_hash = 0;
-            for (unit, (x, column)) in values.row(case).zip(&mut columns).enumerate() {
+            values.unpack(case, &mut row);
+            for (unit, (&x, column)) in row.iter().zip(&mut columns).enumerate() {
+                let x = values.as_meant(x);
                 if !x.is_finite() {
                     not_finite += 1;
                     first_not_finite.get_or_insert_with(|| (case, unit, x.to_string()));

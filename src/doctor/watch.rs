@@ -93,8 +93,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at the data, at what the run is told, and at the initial model on the device. `density` are the means of
-    /// the visible units in the data.
+    /// Looks at what the run is told, and at the initial model on the device. `data` is what [`of_some`] measured of the
+    /// training cases, `density` the means of the visible units in them.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if there is no room or the device failed.
@@ -103,6 +103,7 @@ impl Watch {
         config: &TrainConfig,
         dataset: &Dataset,
         density: &[f64],
+        data: &DataFigures,
     ) -> Result<Self> {
         let began = Instant::now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
@@ -128,7 +129,6 @@ impl Watch {
             said: HashSet::new(),
             fresh: Vec::new(),
         };
-        let data = of_some(&dataset.train);
         watch.say(data.findings(Some(config.hidden)));
         watch.say(config::findings(config));
         let (rbm, _) = backend.read_rbm()?;
@@ -182,7 +182,7 @@ impl Watch {
         &self.latest
     }
 
-    /// Time spent looking, at the data and the initial model too.
+    /// Time spent looking, at the initial model too.
     pub fn spent(&self) -> Duration {
         self.spent
     }
@@ -318,8 +318,8 @@ impl Watch {
     }
 }
 
-/// The figures of some of the training cases.
-fn of_some(cases: &Cases) -> DataFigures {
+/// The figures of some of the training cases, which show what there is to say of all.
+pub fn of_some(cases: &Cases) -> DataFigures {
     let some = cases.select(&spread_out(cases.rows.len(), DATA_CASES));
     DataFigures::measure(&Values::new(&some.rows), some.labels.as_deref())
 }
