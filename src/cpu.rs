@@ -174,11 +174,12 @@ fn unit_gradient<const N: usize>(arch: Arch, phases: [(&[f32], f32); N], units: 
     gradient
 }
 
-/// Rows of each part of the work: equal parts, an even number of them, so that a few threads end together. The number
-/// of threads must not change them: the crate sums a product of one row in another order.
+/// Rows of each part of the work: equal parts, an even number of them, so that a few threads end together; larger ones
+/// where there are many rows, as each part packs the right matrix anew. The number of threads must not change them: the
+/// crate sums a product of one row in another order.
 fn share(rows: usize) -> usize {
-    const MOST: usize = 32;
-    let parts = rows.div_ceil(MOST);
+    let most = if rows < 512 { 32 } else { 128 };
+    let parts = rows.div_ceil(most);
     let parts = if parts > 1 { parts.next_multiple_of(2) } else { 1 };
     rows.div_ceil(parts).max(1)
 }
