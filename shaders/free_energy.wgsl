@@ -1,4 +1,5 @@
-// F(v) = −β bᵀv − Σ_j softplus(β (c_j + Σ_i v_i W_ij)); bᵀv is the product's column for the unit that is always on.
+// F(v) = −β bᵀv − Σ_j softplus(β (c_j + Σ_i v_i W_ij)); bᵀv is the product's column for the unit that is always on. With
+// LESS, the number that was there is taken off it.
 // visible (states) is rows × visible units, row-major; parameters is A = [W b; c 0], visible+1 × hidden+1.
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
@@ -37,7 +38,8 @@ fn free_energy(
         let total = sum_of_workgroup(index, energy);
         if index == 0u {
             for (var i = 0u; i < 4u && 4u * block + i < params.rows; i++) {
-                values[4u * block + i] = total[i];
+                let at = 4u * block + i;
+                values[at] = total[i] - select(0.0, values[at], has(LESS));
             }
         }
     }

@@ -105,6 +105,10 @@ impl Params {
     pub const HOTTEST: u32 = 256;
     /// Half steps take θ + fast weights for θ.
     pub const FAST: u32 = 512;
+    /// A free energy is what the one that was there is taken from.
+    pub const LESS: u32 = 4096;
+    /// The flags from this one on are a number: see [`Params::of_snapshot`].
+    const SNAPSHOT: u32 = 1 << 16;
 
     /// Parameters that say only which units there are, at temperature 1; as many chains as rows.
     pub fn new(shape: Shape, rows: usize, seed: u64) -> Self {
@@ -159,6 +163,16 @@ impl Params {
         Self { rows: self.chains, ..self }
     }
 
+    /// The same with the parameters that [`Backend::keep`] kept under this number, below 65535, in place of θ.
+    pub fn of_snapshot(self, number: usize) -> Self {
+        Self { flags: self.flags % Self::SNAPSHOT + (number as u32 + 1) * Self::SNAPSHOT, ..self }
+    }
+
+    /// The number of the snapshot in place of θ, if there is one.
+    pub fn snapshot(&self) -> Option<usize> {
+        (self.flags / Self::SNAPSHOT).checked_sub(1).map(|number| number as usize)
+    }
+
     /// Whether a flag is set.
     #[inline(always)]
     pub fn has(&self, flag: u32) -> bool {
@@ -199,6 +213,8 @@ pub enum Kept {
     Fast,
     /// θ + fast weights, as the chains take them; needs that, too.
     FastSum,
+    /// The parameters that [`Backend::keep`] kept under this number; needs [`Backend::snapshot_room`].
+    Snapshot(usize),
 }
 
 /// How often [`Backend::multiply_add`] multiplies and adds. The same in `shaders/multiply_add.wgsl`.
@@ -245,7 +261,7 @@ pub trait Backend: Send {
     /// Makes room for the units of a layer, for up to `rows` cases. Starts as zeros.
     ///
     /// # Errors
-    /// When the device has no room; so for each of the next five.
+    /// When the device has no room; so for each of the next six.
     fn units(&mut self, layer: Layer, rows: usize) -> Result<Units>;
     /// Makes room for `rows` packed rows and an order of as many entries.
     fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data>;
@@ -257,6 +273,8 @@ pub trait Backend: Send {
     fn moments(&mut self) -> Result<()>;
     /// Makes room for fast weights, all zero. [`Params::FAST`] needs one call of [`Backend::fast_weights`] before.
     fn fast_room(&mut self) -> Result<()>;
+    /// Makes room for so many snapshots of the parameters, all zero.
+    fn snapshot_room(&mut self, count: usize) -> Result<()>;
 
     /// Replaces the parameters; `velocity` is the update that momentum carries on.
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm);
@@ -277,7 +295,8 @@ pub trait Backend: Send {
 
     /// states = the minibatch's rows, unpacked; with [`Params::SAMPLE`], u < value.
     fn gather(&mut self, params: &Params, data: Data, visible: Units);
-    /// means = p(h=1|v) = σ(β(c + vW)); states = u < p with [`Params::SAMPLE`], else the means.
+    /// means = p(h=1|v) = σ(β(c + vW)); states = u < p with [`Params::SAMPLE`], else the means. Half steps and free energies
+    /// are of θ, or of the parameters that [`Params::FAST`] or [`Params::of_snapshot`] names.
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units);
     /// The same for two minibatches, such as the data and the chains: a device may do both in one pass over W.
     fn sample_hidden_twice(&mut self, minibatches: [(&Params, Units, Units); 2]) {
@@ -317,18 +336,21 @@ pub trait Backend: Send {
     /// fast = 0.95·fast + rate·velocity, for weights and biases alike: fast weights, which chains take beside the parameters
     /// where [`Params::FAST`] says so, follow the last update and forget it soon (Tieleman and Hinton 2009).
     fn fast_weights(&mut self, params: &Params);
+    /// The snapshot of this number = θ.
+    fn keep(&mut self, snapshot: usize);
     /// θ ↔ average: makes the average the model that the other verbs see, or puts things back.
     fn exchange_average(&mut self);
     /// values += Σ_i (x_i − p_i)², of the states of `visible` and the means of `reconstruction`.
     fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values);
-    /// values = F(v) = −β bᵀv − Σ_j softplus(β(c_j + (vW)_j)), of the states of `visible`.
+    /// values = F(v) = −β bᵀv − Σ_j softplus(β(c_j + (vW)_j)), of the states of `visible`; with [`Params::LESS`], values =
+    /// F(v) − values.
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values);
 
     /// values = E(v,h) = −vᵀWh − bᵀv − cᵀh, of the states of both layers.
     fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values);
     /// values = b + rate·base, one for each visible unit.
     fn temper_bias(&mut self, params: &Params, base: Values, values: Values);
-    /// Exchanges the states of the hidden units of the same chain at two neighbouring temperatures, with the probability
+    /// Exchanges the states of a layer of the same chain at two neighbouring temperatures, with the probability
     /// min(1, e^(rate·(E_cold − E_hot))), where `rate` is the difference of their inverse temperatures (Metropolis; Geyer
     /// 1991). Each side's values are the energies of its chains, and after them a mark for each chain, which goes with the
     /// states: 1 where they were at the highest temperature since they were last at 1. Adds 1 to `accepted`, from `first_row`

@@ -469,7 +469,12 @@ impl HostKernels for Cpu {
                     || {
                         let v = visible.row(row, scratch);
                         let bias = f64::from(params.beta) * long_dot(v, &rbm.visible_bias);
-                        (-bias - sum_of_softplus(params.beta, inputs, &rbm.hidden_bias)) as f32
+                        let energy = -bias - sum_of_softplus(params.beta, inputs, &rbm.hidden_bias);
+                        if params.has(Params::LESS) {
+                            (energy - f64::from(*value)) as f32
+                        } else {
+                            energy as f32
+                        }
                     },
                 );
             },

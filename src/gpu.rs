@@ -48,6 +48,7 @@ pub struct Gpu {
     average: usize,
     /// The fast weights, and their sum with the parameters, if there are any.
     fast: Option<[usize; 2]>,
+    snapshots: Vec<usize>,
     offsets: [usize; 2],
     uniforms: usize,
     slots: wgpu::Buffer,
@@ -106,6 +107,7 @@ impl Gpu {
             has_moments: false,
             average: 0,
             fast: None,
+            snapshots: Vec::new(),
             offsets: [0; 2],
             uniforms: 0,
             slots,
@@ -153,6 +155,7 @@ impl Gpu {
             Kept::Squares => self.has_moments.then(|| (self.velocity, memory::parameters_len(self.shape))),
             Kept::Fast => self.fast.map(|[weights, _]| (weights, 0)),
             Kept::FastSum => self.fast.map(|[_, sum]| (sum, 0)),
+            Kept::Snapshot(number) => self.snapshots.get(number).map(|&snapshot| (snapshot, 0)),
         }
     }
 
@@ -211,10 +214,11 @@ impl Gpu {
         })
     }
 
-    /// The parameters that a half step takes.
+    /// The parameters that a half step or a free energy takes.
     fn parameters_for(&self, params: &Params) -> usize {
-        match self.fast {
-            Some([_, sum]) if params.has(Params::FAST) => sum,
+        match (params.snapshot(), self.fast) {
+            (Some(number), _) => self.snapshots[number],
+            (None, Some([_, sum])) if params.has(Params::FAST) => sum,
             _ => self.parameters,
         }
     }
@@ -314,6 +318,12 @@ impl Backend for Gpu {
         Ok(())
     }
 
+    fn snapshot_room(&mut self, count: usize) -> Result<()> {
+        let size = memory::parameters_len(self.shape);
+        self.snapshots = (0..count).map(|_| self.buffer("snapshot", size)).collect::<Result<_>>()?;
+        Ok(())
+    }
+
     fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
         self.write(self.parameters, &memory::augment(rbm));
         self.write(self.velocity, &memory::augment(velocity));
@@ -406,6 +416,11 @@ impl Backend for Gpu {
         }
     }
 
+    fn keep(&mut self, snapshot: usize) {
+        let words = Params::new(self.shape, memory::parameters_len(self.shape), 0);
+        self.dispatch(Kernel::Copy, &words, &[self.parameters, self.snapshots[snapshot]]);
+    }
+
     fn exchange_average(&mut self) {
         std::mem::swap(&mut self.parameters, &mut self.average);
     }
@@ -416,7 +431,7 @@ impl Backend for Gpu {
     }
 
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
-        let buffers = [self.parameters, self.units[visible.0].states, values.0];
+        let buffers = [self.parameters_for(params), self.units[visible.0].states, values.0];
         self.dispatch(Kernel::FreeEnergy, params, &buffers);
     }
 
@@ -439,7 +454,9 @@ impl Backend for Gpu {
     ) {
         let [cold_states, hot_states] = [cold, hot].map(|(units, _)| self.units[units.0].states);
         let buffers = [self.uniforms, cold_states, hot_states, cold.1.0, hot.1.0, accepted.0, trips.0];
-        self.dispatch(Kernel::Swap, params, &buffers);
+        // The kernel knows one layer: whichever it is.
+        let units = self.shape.units(self.units[cold.0.0].layer) as u32;
+        self.dispatch(Kernel::Swap, &Params { hidden: units, ..*params }, &buffers);
     }
 
     fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {

@@ -265,6 +265,7 @@ pub struct Host<K: HostKernels> {
     rbm: Rbm,
     moments: Moments,
     fast: Option<Fast>,
+    snapshots: Vec<Rbm>,
     average: Option<Rbm>,
     offsets: Offsets,
     units: Vec<K::Units>,
@@ -282,6 +283,7 @@ impl<K: HostKernels> Host<K> {
             rbm: Rbm::zeros(shape),
             moments: Moments::zeros(shape),
             fast: None,
+            snapshots: Vec::new(),
             average: None,
             offsets: Offsets { visible: vec![0.0; shape.visible], hidden: vec![0.0; shape.hidden] },
             units: Vec::new(),
@@ -299,6 +301,7 @@ impl<K: HostKernels> Host<K> {
             Kept::Squares => &mut self.moments.squares,
             Kept::Fast => &mut self.fast.get_or_insert_with(|| Fast::zeros(shape)).weights,
             Kept::FastSum => &mut self.fast.get_or_insert_with(|| Fast::zeros(shape)).sum,
+            Kept::Snapshot(number) => &mut self.snapshots[number],
         }
     }
 
@@ -310,10 +313,11 @@ impl<K: HostKernels> Host<K> {
     }
 }
 
-/// The parameters that a half step takes.
-fn parameters<'a>(params: &Params, rbm: &'a Rbm, fast: &'a Option<Fast>) -> &'a Rbm {
-    match fast {
-        Some(fast) if params.has(Params::FAST) => &fast.sum,
+/// The parameters that a half step or a free energy takes.
+fn parameters<'a>(params: &Params, rbm: &'a Rbm, fast: &'a Option<Fast>, snapshots: &'a [Rbm]) -> &'a Rbm {
+    match (params.snapshot(), fast) {
+        (Some(number), _) => &snapshots[number],
+        (None, Some(fast)) if params.has(Params::FAST) => &fast.sum,
         _ => rbm,
     }
 }
@@ -351,6 +355,11 @@ impl<K: HostKernels> Backend for Host<K> {
 
     fn fast_room(&mut self) -> Result<()> {
         self.fast = Some(Fast::zeros(self.rbm.shape));
+        Ok(())
+    }
+
+    fn snapshot_room(&mut self, count: usize) -> Result<()> {
+        self.snapshots = vec![Rbm::zeros(self.rbm.shape); count];
         Ok(())
     }
 
@@ -400,13 +409,14 @@ impl<K: HostKernels> Backend for Host<K> {
     fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
         self.with_units(hidden, |host, out| {
             let uniforms = Uniforms::of(params, &host.uniforms);
-            let rbm = parameters(params, &host.rbm, &host.fast);
+            let rbm = parameters(params, &host.rbm, &host.fast, &host.snapshots);
             host.kernels.sample_hidden(params, rbm, &host.units[visible.0], uniforms, out);
         });
     }
 
     fn sample_hidden_twice(&mut self, [one, other]: [(&Params, Units, Units); 2]) {
-        assert_eq!(one.0.has(Params::FAST), other.0.has(Params::FAST), "two models for one product");
+        let model = |params: &Params| (params.has(Params::FAST), params.snapshot());
+        assert_eq!(model(one.0), model(other.0), "two models for one product");
         self.with_units(one.2, |host, first| {
             host.with_units(other.2, |host, second| {
                 let half_steps =
@@ -416,7 +426,7 @@ impl<K: HostKernels> Backend for Host<K> {
                         uniforms: Uniforms::of(params, &host.uniforms),
                         hidden,
                     });
-                let rbm = parameters(one.0, &host.rbm, &host.fast);
+                let rbm = parameters(one.0, &host.rbm, &host.fast, &host.snapshots);
                 host.kernels.sample_hidden_twice(rbm, half_steps);
             });
         });
@@ -425,7 +435,7 @@ impl<K: HostKernels> Backend for Host<K> {
     fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
         self.with_units(visible, |host, out| {
             let uniforms = Uniforms::of(params, &host.uniforms);
-            let rbm = parameters(params, &host.rbm, &host.fast);
+            let rbm = parameters(params, &host.rbm, &host.fast, &host.snapshots);
             host.kernels.sample_visible(params, rbm, &host.units[hidden.0], uniforms, out);
         });
     }
@@ -460,6 +470,10 @@ impl<K: HostKernels> Backend for Host<K> {
         }
     }
 
+    fn keep(&mut self, snapshot: usize) {
+        self.snapshots[snapshot].clone_from(&self.rbm);
+    }
+
     fn exchange_average(&mut self) {
         let average = self.average.get_or_insert_with(|| Rbm::zeros(self.rbm.shape));
         std::mem::swap(&mut self.rbm, average);
@@ -472,7 +486,8 @@ impl<K: HostKernels> Backend for Host<K> {
 
     fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
         let visible = &self.units[visible.0];
-        self.kernels.free_energy(params, &self.rbm, visible, &mut self.values[values.0]);
+        let rbm = parameters(params, &self.rbm, &self.fast, &self.snapshots);
+        self.kernels.free_energy(params, rbm, visible, &mut self.values[values.0]);
     }
 
     fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values) {

@@ -322,7 +322,8 @@ impl HostKernels for Reference {
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &PlainUnits, values: &mut [f32]) {
         let units = params.visible as usize;
         for (value, visible) in values[..params.rows as usize].iter_mut().zip(visible.states.chunks(units)) {
-            *value = free_energy(rbm, f64::from(params.beta), visible) as f32;
+            let energy = free_energy(rbm, f64::from(params.beta), visible);
+            *value = if params.has(Params::LESS) { energy - f64::from(*value) } else { energy } as f32;
         }
     }
 

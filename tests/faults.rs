@@ -229,6 +229,12 @@ impl Backend for Faulty {
     fn fast_room(&mut self) -> Result<()> {
         self.inner.fast_room()
     }
+    fn snapshot_room(&mut self, count: usize) -> Result<()> {
+        self.inner.snapshot_room(count)
+    }
+    fn keep(&mut self, snapshot: usize) {
+        self.inner.keep(snapshot);
+    }
     fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {
         self.inner.clamp_visible(params, known, mask, visible);
     }

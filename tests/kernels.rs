@@ -524,6 +524,58 @@ fn free_energy() {
     });
 }
 
+/// What is kept of a model is that model, to the last bit, when the parameters have become others.
+#[test]
+fn snapshots() {
+    each("snapshots", |case, sides| {
+        let Shape { visible, hidden } = case.shape;
+        let params = Params::new(case.shape, case.rows, case.seed);
+        let v = units(case, sides, Layer::Visible, Some(&random_states(case.rows, visible, case.seed)));
+        let h = units(case, sides, Layer::Hidden, None);
+        let back = units(case, sides, Layer::Visible, None);
+        let mut differences = Vec::new();
+        for (side, s) in sides.iter_mut().zip(0..) {
+            let (rbm, velocity) = side.read_rbm().unwrap();
+            let other = random_rbm(case.shape, 0.3, case.seed + 5);
+            side.snapshot_room(3).unwrap();
+            side.keep(2);
+            side.write_kept(Kept::Snapshot(0), &other);
+            let values = side.values(case.rows + GUARD).unwrap();
+            side.write_values(values, &vec![1.5; case.rows + GUARD]);
+            let figures = |side: &mut dyn Backend, params: Params| {
+                side.free_energy(&params, v[s], values);
+                side.sample_hidden(&params, v[s], h[s]);
+                side.sample_visible(&params, h[s], back[s]);
+                let energies = side.read_values(values, case.rows + GUARD).unwrap();
+                let means = [(Layer::Hidden, h[s]), (Layer::Visible, back[s])];
+                (energies, means.map(|(layer, units)| read(case, side, layer, units).0))
+            };
+            let (expected, expected_other) =
+                (figures(&mut **side, params), figures(&mut **side, params.of_snapshot(0)));
+            assert!(expected != expected_other, "{}", case.name);
+            side.write_rbm(&other, &velocity);
+            assert!(figures(&mut **side, params.of_snapshot(2)) == expected, "{}", case.name);
+            assert!(figures(&mut **side, params) == expected_other, "{}", case.name);
+            // The values are the other model's free energies.
+            side.free_energy(&Params { flags: Params::LESS, ..params }.of_snapshot(2), v[s], values);
+            let differences_here = side.read_values(values, case.rows + GUARD).unwrap();
+            for ((difference, f), other) in
+                differences_here.iter().zip(&expected.0).zip(&expected_other.0).take(case.rows)
+            {
+                assert!((difference - (f - other)).abs() <= 1e-6 * (f.abs() + other.abs()), "{}", case.name);
+            }
+            assert_eq!(differences_here[case.rows..], [1.5; GUARD], "{}: wrote past the last row", case.name);
+            assert!(side.read_kept(Kept::Snapshot(2)).unwrap() == rbm, "{}", case.name);
+            assert!(side.read_kept(Kept::Snapshot(1)).unwrap() == Rbm::zeros(case.shape), "{}", case.name);
+            side.write_rbm(&rbm, &velocity);
+            differences.push(differences_here);
+        }
+        let error = largest_difference(&differences[0], &differences[1]);
+        let size = (visible + hidden) as f32;
+        assert!(error <= 2e-6 * size, "{}: {error:e}", case.name);
+    });
+}
+
 #[test]
 fn energy() {
     each("energy", |case, sides| {
@@ -567,12 +619,9 @@ fn temper_bias() {
 #[test]
 fn swap() {
     each("swap", |case, sides| {
-        let (rows, hidden) = (case.rows, case.shape.hidden);
+        let rows = case.rows;
         let params = Params { rate: 0.3, first_row: 2, step: 3, ..Params::new(case.shape, rows, case.seed) };
         let params = Params { draw: Stream::Swap.draw(5), ..params };
-        let states = [1, 2].map(|seed| random_states(rows, hidden, seed));
-        let cold = units(case, sides, Layer::Hidden, Some(&states[0]));
-        let hot = units(case, sides, Layer::Hidden, Some(&states[1]));
         // Some swaps are certain and some are not; marks of every kind; and what must be left alone.
         let number = |row: usize, seed: u64| {
             uniform_at(seed, 0, Stream::Synthetic.draw(3), row as u32, 0) * 12.0 - 6.0
@@ -582,8 +631,15 @@ fn swap() {
             let marks = (0..rows).map(|row| f32::from(number(row, seed + 9) > 0.0));
             energies.chain(marks).chain([1.5; GUARD]).collect()
         };
-        for (flags, all) in [(0, values(1)), (Params::COLDEST, values(2)), (Params::HOTTEST, values(3))] {
+        for (layer, flags, all) in [
+            (Layer::Hidden, 0, values(1)),
+            (Layer::Hidden, Params::COLDEST, values(2)),
+            (Layer::Visible, Params::HOTTEST, values(3)),
+        ] {
             let params = Params { flags, ..params };
+            let states = [1, 2].map(|seed| random_states(rows, case.shape.units(layer), seed));
+            let cold = units(case, sides, layer, Some(&states[0]));
+            let hot = units(case, sides, layer, Some(&states[1]));
             let mut results = Vec::new();
             for (side, s) in sides.iter_mut().zip(0..) {
                 let buffers = [0; 4].map(|_| side.values(2 * rows + GUARD + 2).unwrap());
@@ -592,14 +648,12 @@ fn swap() {
                 side.write_values(hot_values, &values(4));
                 side.swap(&params, (cold[s], cold_values), (hot[s], hot_values), accepted, trips);
                 let values = buffers.map(|values| side.read_values(values, 2 * rows + GUARD).unwrap());
-                let states = [cold[s], hot[s]].map(|units| read(case, &mut **side, Layer::Hidden, units).1);
+                let states = [cold[s], hot[s]].map(|units| read(case, &mut **side, layer, units).1);
                 results.push((values, states));
             }
-            assert!(results[0] == results[1], "{}: flags {flags}", case.name);
-        }
-        if rows > 30 {
-            let swapped = read(case, &mut *sides[1], Layer::Hidden, cold[1]).1;
-            assert!(swapped != states[0] && swapped != states[1], "{}: all or none", case.name);
+            assert!(results[0] == results[1], "{}: {layer:?}, flags {flags}", case.name);
+            let swapped = &results[1].1[0];
+            assert!(rows <= 30 || !states.contains(swapped), "{}: {layer:?}: all or none", case.name);
         }
     });
 }

@@ -39,6 +39,9 @@ const COLDEST = 128u;
 const HOTTEST = 256u;
 // FAST, 512: the host binds other parameters.
 const FLOATS = 1024u;
+// FORGET, 2048: the GPU forgets nothing.
+const LESS = 4096u;
+// From 65536 on, the number of a snapshot: the host binds other parameters.
 
 fn has(flag: u32) -> bool {
     return (params.flags & flag) != 0u;

@@ -229,7 +229,7 @@ impl Trainer {
         state.push_rbm("", rbm);
         state.push_rbm("velocity_", velocity);
         for kept in self.kept() {
-            state.push_rbm(prefix(kept), self.backend.read_kept(kept)?);
+            state.push_rbm(&prefix(kept), self.backend.read_kept(kept)?);
         }
         if uses_offsets(&self.config) {
             let (visible, hidden) = self.backend.read_offsets()?;
@@ -307,7 +307,7 @@ impl Trainer {
         }
         backend.write_values(self.costs, state.tensor("costs"));
         for kept in self.kept() {
-            self.backend.write_kept(kept, &state.rbm(prefix(kept), shape));
+            self.backend.write_kept(kept, &state.rbm(&prefix(kept), shape));
         }
         (self.epoch, self.steps) = (epoch, steps);
         self.sums = Sums { cases, cost_cases, seconds };
@@ -331,11 +331,12 @@ impl Trainer {
     }
 }
 
-fn prefix(kept: Kept) -> &'static str {
+fn prefix(kept: Kept) -> String {
     match kept {
-        Kept::Average => "average_",
-        Kept::Squares => "squares_",
-        Kept::Fast => "fast_",
-        Kept::FastSum => "fast_sum_",
+        Kept::Average => "average_".into(),
+        Kept::Squares => "squares_".into(),
+        Kept::Fast => "fast_".into(),
+        Kept::FastSum => "fast_sum_".into(),
+        Kept::Snapshot(number) => format!("snapshot_{number}_"),
     }
 }

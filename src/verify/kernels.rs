@@ -240,6 +240,39 @@ impl Case {
         Ok(())
     }
 
+    /// Half steps and free energies of parameters as they were, when the model is another.
+    fn snapshots(&mut self, checks: &mut [Check; 2]) -> Result<()> {
+        let Shape { visible, hidden } = self.shape;
+        let (rbm, velocity) = self.sides[1].read_rbm()?;
+        let params = self.params();
+        let x = self.units(Layer::Visible, &random_states(self.rows, visible, 8))?;
+        let (h, v) = (self.units(Layer::Hidden, &[])?, self.units(Layer::Visible, &[])?);
+        let mut results = Vec::new();
+        for (side, at) in self.sides.iter_mut().zip(0..) {
+            side.snapshot_room(2)?;
+            side.keep(1);
+            side.write_rbm(&random_rbm(self.shape, 0.3, self.seed + 2), &velocity);
+            let (kept, energies) = (params.of_snapshot(1), side.values(self.rows)?);
+            side.free_energy(&params, x[at], energies);
+            side.free_energy(&Params { flags: kept.flags | Params::LESS, ..kept }, x[at], energies);
+            side.sample_hidden(&kept, x[at], h[at]);
+            side.sample_visible(&kept, h[at], v[at]);
+            results.push((side.read_kept(Kept::Snapshot(1))?, side.read_values(energies, self.rows)?));
+            side.write_rbm(&rbm, &velocity);
+        }
+        let [(kept, found), (_, expected)] = &results[..] else { return Ok(()) };
+        // A difference has the errors of what it is between, which are of the size of a case's terms.
+        let size = ((visible + hidden) as f32).max(1.0);
+        checks[0].see((largest_difference(found, expected) / size).into(), || self.name());
+        let [found, expected] = [0, 1].map(|side| -> Result<Vec<f32>> {
+            Ok([self.read(side, Layer::Hidden, h[side])?.0, self.read(side, Layer::Visible, v[side])?.0]
+                .concat())
+        });
+        let means = largest_difference(&found?, &expected?);
+        checks[1].see(means.max(largest_rbm_difference(kept, &rbm)).into(), || self.name());
+        Ok(())
+    }
+
     fn clamp_visible(&mut self, check: &mut Check) -> Result<()> {
         let visible = self.shape.visible;
         let known = self.units(Layer::Visible, &random_states(self.rows, visible, 5))?;
@@ -259,7 +292,7 @@ impl Case {
 
     /// Swaps of replicas: which chains, what goes with them, and what is counted.
     fn swap(&mut self, check: &mut Check) -> Result<()> {
-        let (rows, hidden) = (self.rows, self.shape.hidden);
+        let rows = self.rows;
         let number = |row: usize, seed: u64| {
             uniform_at(seed, 0, Stream::Synthetic.draw(3), row as u32, 0) * 12.0 - 6.0
         };
@@ -267,12 +300,15 @@ impl Case {
             let marks = (0..rows).map(|row| f32::from(number(row, seed + 9) > 0.0));
             (0..rows).map(|row| number(row, seed)).chain(marks).collect()
         };
-        for flags in [0, Params::COLDEST, Params::HOTTEST] {
+        for (layer, flags) in
+            [(Layer::Hidden, 0), (Layer::Hidden, Params::COLDEST), (Layer::Visible, Params::HOTTEST)]
+        {
+            let width = self.shape.units(layer);
             let params =
                 Params { rate: 0.3, first_row: 2, draw: Stream::Swap.draw(5), flags, ..self.params() };
             let units = [
-                self.units(Layer::Hidden, &random_states(rows, hidden, 1))?,
-                self.units(Layer::Hidden, &random_states(rows, hidden, 2))?,
+                self.units(layer, &random_states(rows, width, 1))?,
+                self.units(layer, &random_states(rows, width, 2))?,
             ];
             let mut results = Vec::new();
             for (side, at) in self.sides.iter_mut().zip(0..) {
@@ -292,7 +328,7 @@ impl Case {
             }
             for (side, result) in results.iter_mut().enumerate() {
                 for replicas in units {
-                    result.extend(self.read(side, Layer::Hidden, replicas[side])?.1);
+                    result.extend(self.read(side, layer, replicas[side])?.1);
                 }
             }
             check.see(largest_difference(&results[0], &results[1]).into(), || self.name());
@@ -370,6 +406,10 @@ pub fn kernels(open: &Open) -> Result<Vec<Check>> {
         Check::new("exchange_average", "parameters", tolerance),
         Check::new("fast_weights", "means", 2.0 * tolerance),
     ];
+    let mut snapshots = [
+        Check::new("free_energy of snapshots", "differences, a unit", 2e-6),
+        Check::new("half steps of snapshots", "means", 2.0 * tolerance),
+    ];
     let mut swap = Check::new("swap", "states and counts", 0.0);
     let mut clamp_visible = Check::new("clamp_visible", "states", 0.0);
     for (size, seed) in SIZES.into_iter().zip(7..) {
@@ -379,6 +419,7 @@ pub fn kernels(open: &Open) -> Result<Vec<Check>> {
         case.updates(&mut updates)?;
         case.numbers(&mut numbers)?;
         case.models(&mut models)?;
+        case.snapshots(&mut snapshots)?;
         case.swap(&mut swap)?;
         case.clamp_visible(&mut clamp_visible)?;
     }
@@ -388,6 +429,7 @@ pub fn kernels(open: &Open) -> Result<Vec<Check>> {
     all.extend(updates);
     all.extend(numbers);
     all.extend(models);
+    all.extend(snapshots);
     all.push(swap);
     all.push(clamp_visible);
     Ok(all)
