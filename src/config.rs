@@ -65,7 +65,7 @@ pub struct TrainConfig {
     #[arg(long, value_name = "X", default_value_t = Self::default().sparsity_cost)]
     pub sparsity_cost: f32,
     /// Where the chains of the negative phase start: cd, at the data; pcd, where they stopped at the last step; pt, there,
-    /// at several temperatures
+    /// at several temperatures; tt, there, in the model as it was at several moments
     #[arg(long, value_name = "E", value_enum, default_value_t = Self::default().estimator)]
     pub estimator: Estimator,
     /// Gibbs steps of the chains at each update; or from which epoch on, as in 1@0,5@20
@@ -75,13 +75,13 @@ pub struct TrainConfig {
     #[arg(long, value_name = "K", conflicts_with_all = ["estimator", "k"])]
     #[serde(skip)]
     pub cd: Option<u32>,
-    /// Persistent chains, for pcd and pt [default: as many as there are cases in a minibatch]
+    /// Persistent chains, for pcd, pt and tt [default: as many as there are cases in a minibatch]
     #[arg(long, value_name = "N")]
     pub chains: Option<usize>,
     /// Learning rate of fast weights, which drive the chains of pcd away from where they are (FPCD); with --momentum 0
     #[arg(long, value_name = "X")]
     pub fast_weights: Option<f32>,
-    /// Temperatures of each chain of pt
+    /// Temperatures of each chain of pt; for tt, the moments, with the present and the beginning
     #[arg(long, value_name = "N", default_value_t = Self::default().temperatures)]
     pub temperatures: usize,
     /// How the learning rate goes from --lr on: constant, linear and cosine (to 0 at the end), inverse (to a tenth, as 1/t)
@@ -237,7 +237,7 @@ impl TrainConfig {
     pub fn chains(&self, rows: usize) -> usize {
         match self.estimator {
             Estimator::Cd => rows,
-            Estimator::Pcd | Estimator::Pt => self.chains.unwrap_or(self.batch),
+            Estimator::Pcd | Estimator::Pt | Estimator::Tt => self.chains.unwrap_or(self.batch),
         }
     }
 
@@ -278,7 +278,7 @@ impl TrainConfig {
         sweeps.values().try_for_each(|k| check_sweeps(option, k))?;
         if self.estimator == Estimator::Cd && self.chains.is_some() {
             return usage!(
-                "--chains are for --estimator pcd or pt: contrastive divergence has one for each case"
+                "--chains are for --estimator pcd, pt or tt: contrastive divergence has one for each case"
             );
         }
         if let Some(rate) = self.fast_weights {
@@ -300,9 +300,11 @@ impl TrainConfig {
                 self.temperatures
             );
         }
-        if self.estimator == Estimator::Pt && self.visible_states == VisibleStates::Mean {
+        if matches!(self.estimator, Estimator::Pt | Estimator::Tt)
+            && self.visible_states == VisibleStates::Mean
+        {
             return usage!(
-                "--visible-states mean is not for --estimator pt: only states have energies to swap by"
+                "--visible-states mean is not for --estimator pt or tt: only states have energies to swap by"
             );
         }
         if !(0.0..=1.0).contains(&self.average) {
@@ -363,6 +365,9 @@ pub enum Estimator {
     /// There, at several temperatures whose chains are swapped: parallel tempering (Desjardins et al. 2010; Cho, Raiko and
     /// Ilin 2010).
     Pt,
+    /// There, in the model as it was at several moments of the run, whose chains are swapped: trajectory tempering (Béreux et
+    /// al. 2024).
+    Tt,
 }
 
 /// Something that is on or off.

@@ -88,6 +88,11 @@ impl Footprint {
         self.with_parameters(2)
     }
 
+    /// The same with room for [`Backend::snapshot_room`].
+    pub fn with_snapshots(self, count: u64) -> Self {
+        self.with_parameters(count)
+    }
+
     /// The same with room for [`Backend::moments`].
     pub fn with_moments(self) -> Self {
         Self { moments: self.parameters.saturating_mul(3), ..self.with_parameters(3) }

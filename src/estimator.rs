@@ -2,6 +2,7 @@
 //! start and how they move.
 
 pub mod tempering;
+pub mod trajectory;
 
 use crate::{
     backend::{Backend, Params, Units},
@@ -10,6 +11,8 @@ use crate::{
     rng::Stream,
     schedule::Draw,
 };
+use tempering::Tempering;
+use trajectory::Trajectory;
 
 /// The buffers of one step: data-driven units, and the chains'.
 #[derive(Clone, Copy, Debug)]
@@ -31,15 +34,26 @@ impl Draws {
     /// The parameters of a kernel that draws a layer's states.
     pub fn next(&mut self, params: Params, layer: Layer, stream: Stream, sweep: u32) -> Params {
         let params = params.sample(stream, sweep);
-        match &mut self.host {
-            None => params,
-            Some(at) => {
-                let uniforms_at = *at as u32;
-                *at += params.rows as usize * params.shape().units(layer);
-                Params { flags: params.flags | Params::HOST_UNIFORMS, uniforms_at, ..params }
-            }
+        let Some(at) = self.host else { return params };
+        self.skip(params, layer);
+        Params { flags: params.flags | Params::HOST_UNIFORMS, uniforms_at: at as u32, ..params }
+    }
+
+    /// Leaves out the uniforms of a draw that is not made.
+    pub fn skip(&mut self, params: Params, layer: Layer) {
+        if let Some(at) = &mut self.host {
+            *at += params.rows as usize * params.shape().units(layer);
         }
     }
+}
+
+/// Chains that have replicas.
+#[derive(Debug)]
+pub enum Replicas {
+    /// At several temperatures.
+    Temperatures(Tempering),
+    /// In the model as it was at several moments.
+    Trajectory(Trajectory),
 }
 
 /// Contrastive divergence, CD-k (Hinton 2002; equation (30)): the chains start at the data and take k Gibbs steps.
@@ -116,19 +130,19 @@ pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Draw> 
     }
     let chains = match config.estimator {
         Estimator::Cd => None,
-        Estimator::Pcd | Estimator::Pt => Some(config.chains(config.batch)),
+        Estimator::Pcd | Estimator::Pt | Estimator::Tt => Some(config.chains(config.batch)),
     };
-    // Each temperature's draws have numbers of their own.
+    // The draws of each temperature, or of each rung, have numbers of their own.
     let sweeps = match config.estimator {
         Estimator::Cd | Estimator::Pcd => k,
-        Estimator::Pt => k.saturating_mul(config.temperatures as u32),
+        Estimator::Pt | Estimator::Tt => k.saturating_mul(config.temperatures as u32),
     };
     for sweep in 0..sweeps {
         let hidden = Draw { layer: Layer::Hidden, draw: Stream::Hidden.draw(sweep), chains };
         let visible = Draw { layer: Layer::Visible, draw: Stream::Visible.draw(sweep), chains };
         let visible = (config.visible_states == VisibleStates::Sample).then_some(visible);
         match config.estimator {
-            Estimator::Cd => draws.extend([Some(hidden), visible].into_iter().flatten()),
+            Estimator::Cd | Estimator::Tt => draws.extend([Some(hidden), visible].into_iter().flatten()),
             Estimator::Pcd | Estimator::Pt => draws.extend([visible, Some(hidden)].into_iter().flatten()),
         }
     }

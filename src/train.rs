@@ -18,8 +18,9 @@ use crate::{
     doctor::watch::{self, Watch},
     error::{Error, Result, usage},
     estimator::{
-        Phases, draws_of_step,
+        Phases, Replicas, draws_of_step,
         tempering::{Streams, Swaps, Tempering, start_chains},
+        trajectory::Trajectory,
     },
     likelihood::{Look, Monitor},
     model,
@@ -63,7 +64,7 @@ pub struct EpochMetrics {
     pub seconds: f64,
     /// Training cases learnt from in a second.
     pub samples_per_second: f64,
-    /// How well the replicas of parallel tempering moved, since this was last known.
+    /// How well the replicas of parallel tempering or of trajectory tempering moved, since this was last known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swaps: Option<Swaps>,
     /// What the model as it is saved comes to, in the epochs that the options choose.
@@ -101,7 +102,7 @@ pub struct Trainer {
     backend: Box<dyn Backend>,
     params: Params,
     phases: Phases,
-    tempering: Option<Tempering>,
+    replicas: Option<Replicas>,
     training: Data,
     costs: Values,
     stream_rows: bool,
@@ -139,9 +140,14 @@ impl Trainer {
         let rows = rows.max(monitored.unwrap_or(0));
         // Blocks that carry their rows have fewer uniforms, if any.
         let uniforms = schedule(config, &dataset.train.rows, shape, false, config.k.most()).block_uniforms();
-        let replicas = if config.estimator == Estimator::Pt { config.temperatures as u64 } else { 0 };
+        let temperatures = config.temperatures as u64;
+        let (replicas, snapshots) = match config.estimator {
+            Estimator::Cd | Estimator::Pcd => (0, 0),
+            Estimator::Pt => (temperatures, 0),
+            Estimator::Tt => (temperatures, temperatures - 1),
+        };
         let pairs_of_layers = 6 + replicas + if monitored.is_some() { 4 } else { 0 };
-        let footprint = Footprint::new(shape, rows, pairs_of_layers, uniforms);
+        let footprint = Footprint::new(shape, rows, pairs_of_layers, uniforms).with_snapshots(snapshots);
         let footprint = if config.fast_weights.is_some() { footprint.with_fast_weights() } else { footprint };
         let footprint = if keeps_moments(config) { footprint.with_moments() } else { footprint };
         let (candidate, backend) = device::open(&config.device, &footprint)?;
@@ -187,18 +193,24 @@ impl Trainer {
             |rows| Ok((backend.units(Layer::Visible, rows)?, backend.units(Layer::Hidden, rows)?));
         let phases = Phases { positive: phase(config.batch)?, negative: phase(config.chains(config.batch))? };
         let of_chains = Params::new(shape, config.chains(config.batch), config.seed);
-        let mut tempering = None;
-        match config.estimator {
-            Estimator::Cd => {}
-            Estimator::Pcd => start_chains(&mut *backend, of_chains, &density, phases.negative, 0),
+        let (negative, temperatures) = (phases.negative, config.temperatures);
+        let replicas = match config.estimator {
+            Estimator::Cd => None,
+            Estimator::Pcd => {
+                start_chains(&mut *backend, of_chains, &density, negative, 0);
+                None
+            }
             Estimator::Pt => {
-                let negative = phases.negative;
-                let (temperatures, streams) = (config.temperatures, Streams::TRAINING);
+                let streams = Streams::TRAINING;
                 let mut chains = Tempering::new(&mut *backend, of_chains, negative, temperatures, streams)?;
                 chains.restart(&mut *backend, of_chains, &density);
-                tempering = Some(chains);
+                Some(Replicas::Temperatures(chains))
             }
-        }
+            Estimator::Tt => {
+                let chains = Trajectory::new(&mut *backend, of_chains, negative, temperatures, &density)?;
+                Some(Replicas::Trajectory(chains))
+            }
+        };
         let costs = backend.values(config.batch)?;
         let schedule = schedule(config, rows, shape, stream_rows, config.k.most());
         backend.uniforms(schedule.block_uniforms().max(1))?;
@@ -229,7 +241,7 @@ impl Trainer {
             backend,
             params,
             phases,
-            tempering,
+            replicas,
             training,
             costs,
             stream_rows,
@@ -371,8 +383,12 @@ impl Trainer {
         }
         (self.steps, self.sums) = (0, Sums::default());
         self.last = Some(parameters);
-        let swaps = match &mut self.tempering {
-            Some(tempering) => tempering.adapt(&mut *self.backend)?,
+        let swaps = match &mut self.replicas {
+            Some(Replicas::Temperatures(tempering)) => tempering.adapt(&mut *self.backend)?,
+            Some(Replicas::Trajectory(trajectory)) => {
+                let next = (self.epoch + 1) * self.steps_an_epoch;
+                trajectory.adapt(&mut *self.backend, next as u32)?
+            }
             None => None,
         };
         self.epoch += 1;

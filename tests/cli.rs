@@ -210,6 +210,16 @@ fn how_replicas_move_is_told() {
         "{metrics}"
     );
     assert!(line["swaps"]["round_trips"].as_u64().unwrap() > 0, "{metrics}");
+
+    let more = ["--estimator", "tt", "--temperatures", "4", "--k", "40", "--chains", "6", "--lr", "1"];
+    let printed = succeed(folder.path(), &quick("trajectory", &more));
+    assert!(printed.contains("TT-40") && printed.contains("round trips"), "{printed}");
+    let metrics = fs::read_to_string(folder.path().join("trajectory/metrics.jsonl")).unwrap();
+    let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let ladders: Vec<Vec<Value>> =
+        lines.filter_map(|line| line["swaps"]["snapshots"].as_array().cloned()).collect();
+    let last = ladders.last().unwrap();
+    assert!(last.len() <= 2 && last.iter().all(|step| step.as_u64().is_some()), "{metrics}");
 }
 
 #[test]

@@ -3,13 +3,14 @@
 mod common;
 
 use rbm_gpu::{
-    backend::{Backend, Params},
+    backend::{Backend, Kept, Params},
     check::{largest_rbm_difference, random_rbm, random_states},
     config::VisibleStates,
     data::Rows,
     estimator::{
         Draws, Phases, persistent_contrastive_divergence,
         tempering::{Streams, Tempering},
+        trajectory::Trajectory,
     },
     exact,
     host::{HostKernels, Moments, Offsets, Phase, PlainUnits},
@@ -472,6 +473,46 @@ fn replicas_drawn_from_their_temperatures_stay_there() {
         }
         let (other, floor) = total_variation(&rbm, &states[1]);
         assert!(other > 4.0 * floor, "{name}: another temperature is another distribution: {other}");
+    }
+}
+
+/// Each snapshot's replicas, drawn exactly from its distribution, keep to it while they are swapped, however little the
+/// snapshots have in common.
+#[test]
+fn replicas_drawn_from_their_snapshots_stay_there() {
+    let shape = Shape { visible: 6, hidden: 4 };
+    let rbm = random_rbm(shape, 1.0, 9);
+    let models =
+        [rbm.clone(), tempered(&random_rbm(shape, 1.0, 10), 0.7), tempered(&rbm, 0.4), tempered(&rbm, 0.0)];
+    let chains = 20_000;
+    for (name, mut backend) in common::all("replicas_drawn_from_their_snapshots_stay_there", shape) {
+        let backend = &mut *backend;
+        let own = [Layer::Visible, Layer::Hidden].map(|layer| backend.units(layer, chains).unwrap());
+        let params = Params::new(shape, chains, 2);
+        let mut trajectory = Trajectory::new(backend, params, (own[0], own[1]), 4, &[0.3; 6]).unwrap();
+        backend.write_rbm(&rbm, &Rbm::zeros(shape));
+        // Out of order, as rungs come to be.
+        backend.write_kept(Kept::Snapshot(2), &models[1]);
+        backend.write_kept(Kept::Snapshot(1), &models[2]);
+        trajectory.set(&[(0, 0), (3, 9), (2, 4), (1, 0)], [0; 2]).unwrap();
+        let replicas: Vec<_> = trajectory.replicas().collect();
+        for ((model, visible), seed) in models.iter().zip(&replicas).zip(1..) {
+            let states = exact_sample(model, chains, seed);
+            backend.write_units(*visible, &states, &states);
+        }
+        for step in 0..20 {
+            trajectory.advance(backend, Params { step, ..params }, &mut Draws { host: None }, 1);
+        }
+        let states: Vec<_> = replicas.iter().map(|&v| backend.read_units(v, chains).unwrap().1).collect();
+        for ((model, states), rung) in models.iter().zip(&states).zip(0..) {
+            let (stayed, floor) = total_variation(model, states);
+            assert!(stayed < 2.0 * floor, "{name}: rung {rung}: {stayed}, where chance alone gives {floor}");
+        }
+        let (other, floor) = total_variation(&rbm, &states[1]);
+        assert!(other > 4.0 * floor, "{name}: another model is another distribution: {other}");
+        let swaps = trajectory.adapt(backend, 20).unwrap().unwrap();
+        assert!(swaps.acceptance.iter().all(|share| (0.02..0.98).contains(share)), "{name}: {swaps:?}");
+        assert!(swaps.round_trips > 0 && swaps.snapshots == [9, 4], "{name}: {swaps:?}");
     }
 }
 

@@ -575,6 +575,7 @@ fn healthy_runs_get_nothing_worse_than_a_note() {
         TrainConfig { nesterov: true, l1: 0.0001, max_norm: Some(2.0), sparsity: Some(0.1), ..small() };
     let on_shifter = TrainConfig { hidden: 30, epochs: 80, batch: 32, learning_rate: 0.1, ..persistent() };
     let tempered = TrainConfig { estimator: Estimator::Pt, temperatures: 4, ..on_shifter.clone() };
+    let trajectory = TrainConfig { estimator: Estimator::Tt, temperatures: 6, ..on_shifter.clone() };
     let fast = TrainConfig { fast_weights: Some(0.05), centred: Switch::Off, ..on_shifter };
     let runs: Vec<(&str, TrainConfig, Dataset)> = vec![
         ("digits, CD-1", TrainConfig { epochs: 12, ..small() }, digits(1000, 500)),
@@ -593,6 +594,7 @@ fn healthy_runs_get_nothing_worse_than_a_note() {
         ("digits, Adam", adam, digits(1000, 300)),
         ("digits, Nesterov, sparse, norms limited", limited, digits(1000, 300)),
         ("shifter, parallel tempering", tempered, shifter()),
+        ("shifter, trajectory tempering", trajectory, shifter()),
         ("shifter, fast weights", fast, shifter()),
         ("shifter, CD-1", TrainConfig { hidden: 40, epochs: 120, batch: 32, ..small() }, shifter()),
         (

@@ -52,6 +52,16 @@ fn kinds() -> Vec<(&'static str, TrainConfig)> {
             TrainConfig { centred: Switch::On, lr_schedule: LearningRate::Linear, average: 0.6, ..pcd() },
         ),
         ("pt", TrainConfig { estimator: Estimator::Pt, temperatures: 4, k: ByEpoch::from(8), ..pcd() }),
+        (
+            "tt",
+            TrainConfig {
+                estimator: Estimator::Tt,
+                temperatures: 4,
+                k: ByEpoch::from(20),
+                learning_rate: 1.0,
+                ..pcd()
+            },
+        ),
         ("adam", TrainConfig { optimizer: Optimizer::Adam, learning_rate: 0.01, average: 0.5, ..config() }),
         ("nesterov", TrainConfig { nesterov: true, sparsity: Some(0.2), max_norm: Some(1.0), ..config() }),
         ("fast weights", TrainConfig { fast_weights: Some(0.1), estimator: Estimator::Pcd, ..plain() }),
@@ -130,6 +140,26 @@ fn on_the_native_path() {
 fn on_an_adapter() {
     let Some(context) = common::context("a run that goes on") else { return };
     each_kind(&|| Box::new(Gpu::new(context.clone(), SHAPE, None).unwrap()), &[1, 8, 13, 23]);
+}
+
+/// A file may say anything of the rungs that are in use.
+#[test]
+fn a_ladder_of_other_rungs_is_refused() {
+    let config = kinds().into_iter().find(|(kind, _)| *kind == "tt").unwrap().1;
+    let mut whole = trainer(&config, cpu(), false);
+    advance(&mut whole, config.epochs, Some(20));
+    let state = whole.state().unwrap();
+    let ladder = state.position.ladder.clone().unwrap();
+    assert!(ladder.len() > 2, "there is a snapshot: {ladder:?}");
+    whole.restore(&state).unwrap();
+    let far =
+        [vec![(0, 0), (9, 9), (1, 0)], vec![(0, 0), (0, 0), (1, 0)], vec![(0, 0)], vec![(1, 0), (0, 0)]];
+    for wrong in far.map(Some).into_iter().chain([None]) {
+        let mut state = state.clone();
+        state.position.ladder = wrong;
+        let message = trainer(&config, cpu(), false).restore(&state).unwrap_err().to_string();
+        assert!(message.contains("expected each of the first of 4 rungs once"), "{message}");
+    }
 }
 
 /// Replicas that follow the model for its likelihood are part of the state, so that a look after a stop finds what it would

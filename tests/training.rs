@@ -65,6 +65,7 @@ fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
         TrainConfig { chains: Some(5), k: ByEpoch::from(2), ..persistent() },
         TrainConfig { visible_states: VisibleStates::Mean, ..persistent() },
         TrainConfig { estimator: Estimator::Pt, temperatures: 2, k: ByEpoch::from(2), ..persistent() },
+        TrainConfig { estimator: Estimator::Tt, temperatures: 3, k: ByEpoch::from(2), ..persistent() },
     ];
     for config in variants {
         // One backend after the other: `all` makes them anew for each run.
@@ -284,13 +285,19 @@ fn persistent_chains_come_near_the_optimum_on_every_backend() {
     const OPTIMUM: f64 = -2.5993;
     let shape = Shape { visible: 9, hidden: 16 };
     let test = "persistent_chains_come_near_the_optimum_on_every_backend";
-    let tempered =
-        TrainConfig { estimator: Estimator::Pt, chains: Some(64), temperatures: 4, ..config.clone() };
+    let replicas = [Estimator::Pt, Estimator::Tt].map(|estimator| TrainConfig {
+        estimator,
+        chains: Some(64),
+        temperatures: 4,
+        ..config.clone()
+    });
     let persistent = common::fast(test, shape).into_iter().map(|(name, backend)| (name, backend, &config));
     // The adapter has done the same in other tests, and takes its time.
-    let replicas = common::fast(test, shape).into_iter().filter(|(name, _)| name == "cpu");
-    let replicas = replicas.map(|(name, backend)| (format!("{name}, tempered"), backend, &tempered));
-    for (name, backend, config) in persistent.chain(replicas) {
+    let tempered = replicas.iter().flat_map(|config| {
+        let native = common::fast(test, shape).into_iter().filter(|(name, _)| name == "cpu");
+        native.map(move |(name, backend)| (format!("{name}, {:?}", config.estimator), backend, config))
+    });
+    for (name, backend, config) in persistent.chain(tempered) {
         let dataset = config.data.load().unwrap();
         let rows = dataset.train.rows.clone();
         let (rbm, _) = trained(config, dataset, backend, false);

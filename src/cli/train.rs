@@ -86,6 +86,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
             Estimator::Cd => "CD",
             Estimator::Pcd => "PCD",
             Estimator::Pt => "PT",
+            Estimator::Tt => "TT",
         },
         config.k,
         trainer.device()

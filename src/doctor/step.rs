@@ -265,7 +265,7 @@ impl StepReading<'_> {
         let ((means, states), drawn) = match self.estimator {
             Estimator::Cd => (&self.positive.1, params.sample(Stream::Hidden, 0)),
             Estimator::Pcd => (&self.negative.1, params.sample(Stream::Hidden, self.k - 1)),
-            Estimator::Pt => return None,
+            Estimator::Pt | Estimator::Tt => return None,
         };
         let some = (64 * hidden).min(means.len());
         let (means, states) = (&means[..some], &states[..some]);

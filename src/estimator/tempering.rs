@@ -78,10 +78,15 @@ pub struct Tempering {
 }
 
 /// How well replicas move between temperatures.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Swaps {
-    /// The inverse temperatures, from 1.
+    /// The inverse temperatures, from 1; of parallel tempering.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inverse_temperatures: Vec<f32>,
+    /// The steps before which, or about, the model was what its replicas are swapped with, the last first, without the model
+    /// itself and the independent units at the other end; of trajectory tempering ([`super::trajectory`]).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<u32>,
     /// For each pair of neighbours, the share of the swaps tried that was accepted.
     pub acceptance: Vec<f64>,
     /// Replicas that came from the highest temperature to 1.
@@ -306,7 +311,8 @@ impl Tempering {
             .enumerate()
             .map(|(pair, counts)| sum(counts) / (f64::from(self.tries[pair % 2].max(1)) * self.chains as f64))
             .collect();
-        Ok(Swaps { inverse_temperatures: self.betas.clone(), acceptance, round_trips: sum(&trips) as u64 })
+        let (inverse_temperatures, round_trips) = (self.betas.clone(), sum(&trips) as u64);
+        Ok(Swaps { inverse_temperatures, acceptance, round_trips, ..Swaps::default() })
     }
 
     /// How well replicas have moved since the counts began, where that is known well enough; then they begin anew, and

@@ -74,12 +74,12 @@ const QUANTITIES: &[Quantity] = &[
             let least = rates.iter().copied().reduce(f64::min)?;
             Some((mean, Some((least, rates.iter().copied().fold(least, f64::max)))))
         })],
-        note: "Between neighbouring temperatures: where few are accepted, more temperatures help.",
+        note: "Between neighbouring temperatures, or moments of the run: where few are accepted, more --temperatures help.",
     },
     Quantity {
         title: "Round trips",
         axis: "replicas",
-        curves: &[("from the hottest temperature to the model", |epoch| {
+        curves: &[("from the other end to the model", |epoch| {
             plain(epoch.swaps.as_ref()?.round_trips.map(|trips| trips as f64))
         })],
         note: "Replicas that came all the way: how well the chains mix.",

@@ -38,7 +38,7 @@ impl Trainer {
         let outcome = schedule.epoch(self.epoch, self.steps, |block: &Block| {
             self.show(block);
             for minibatch in &block.minibatches {
-                self.step(minibatch);
+                self.step(minibatch).map_err(Stop::Failed)?;
                 let (rbm, _) = self.backend.read_rbm().map_err(Stop::Failed)?;
                 if let Some(first) = rbm.non_finite() {
                     return Err(Stop::Found(minibatch.step, first));

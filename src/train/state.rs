@@ -9,7 +9,7 @@ use crate::{
     config::Estimator,
     doctor::{Finding, watch},
     error::{Error, Result},
-    estimator::tempering::Tempering,
+    estimator::{Replicas, tempering::Tempering, trajectory::Trajectory},
     likelihood::Monitor,
     rbm::{Rbm, Shape},
 };
@@ -46,6 +46,9 @@ pub struct Position {
     /// Times that the even and the odd pairs of replicas were tried to be swapped since the counts began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tries: Option<[u32; 2]>,
+    /// The rungs of trajectory tempering in use, and the steps before which their parameters were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Vec<(usize, u32)>>,
     /// What log Z was when the replicas that follow the model last said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_z: Option<f32>,
@@ -165,6 +168,30 @@ impl State {
         tempering.set(self.tensor(&format!("{prefix}inverse_temperatures")), tries);
     }
 
+    /// Replicas in all snapshots, and what is counted of them. The hidden units are drawn anew from the visible ones.
+    fn push_trajectory(&mut self, backend: &mut dyn Backend, trajectory: &Trajectory) -> Result<()> {
+        for (name, visible) in trajectory.states() {
+            self.push_units(name, backend, visible, trajectory.chains())?;
+        }
+        for (name, values, len) in trajectory.counts() {
+            self.push(name, &[len], backend.read_values(values, len)?);
+        }
+        Ok(())
+    }
+
+    /// Puts back what [`State::push_trajectory`] took.
+    fn write_trajectory(&self, backend: &mut dyn Backend, trajectory: &mut Trajectory) -> Result<()> {
+        let Position { tries, ladder, .. } = &self.position;
+        trajectory.set(ladder.as_deref().unwrap_or_default(), tries.unwrap_or_default())?;
+        for (name, visible) in trajectory.states() {
+            self.write_units(backend, visible, &name);
+        }
+        for (name, values, _) in trajectory.counts() {
+            backend.write_values(values, self.tensor(&name));
+        }
+        Ok(())
+    }
+
     fn write_units(&self, backend: &mut dyn Backend, units: Units, name: &str) {
         let states = self.tensor(name);
         backend.write_units(units, states, states);
@@ -213,6 +240,14 @@ impl Trainer {
             None => self.backend.read_rbm()?,
         };
         let sums = &self.sums;
+        let (ladder, tries) = match &self.replicas {
+            Some(Replicas::Temperatures(tempering)) => (None, Some(tempering.tries())),
+            Some(Replicas::Trajectory(trajectory)) => {
+                let (ladder, tries) = trajectory.ladder();
+                (Some(ladder), Some(tries))
+            }
+            None => (None, None),
+        };
         let position = Position {
             epoch: self.epoch,
             steps: self.steps,
@@ -220,7 +255,8 @@ impl Trainer {
             cases: sums.cases,
             cost_cases: sums.cost_cases,
             seconds: sums.seconds,
-            tries: self.tempering.as_ref().map(|tempering| tempering.tries()),
+            tries,
+            ladder,
             log_z: None,
             doctor: self.doctor.as_ref().map(|doctor| doctor.memory()),
             findings: self.doctor.as_ref().map_or(Vec::new(), |doctor| doctor.untaken().to_vec()),
@@ -238,8 +274,9 @@ impl Trainer {
         }
         let backend = &mut *self.backend;
         let chains = self.config.chains(self.config.batch);
-        match (&self.tempering, self.config.estimator) {
-            (Some(tempering), _) => state.push_replicas("", backend, tempering)?,
+        match (&self.replicas, self.config.estimator) {
+            (Some(Replicas::Temperatures(tempering)), _) => state.push_replicas("", backend, tempering)?,
+            (Some(Replicas::Trajectory(trajectory)), _) => state.push_trajectory(backend, trajectory)?,
             // The visible units are drawn anew from the hidden ones.
             (None, Estimator::Pcd) => {
                 state.push_units("chains_hidden".into(), backend, self.phases.negative.1, chains)?;
@@ -293,10 +330,11 @@ impl Trainer {
             // Before the average, which this begins anew.
             backend.write_offsets(state.tensor("visible_offsets"), state.tensor("hidden_offsets"));
         }
-        match (&mut self.tempering, self.config.estimator) {
-            (Some(tempering), _) => {
+        match (&mut self.replicas, self.config.estimator) {
+            (Some(Replicas::Temperatures(tempering)), _) => {
                 state.write_replicas("", backend, tempering, tries.unwrap_or_default());
             }
+            (Some(Replicas::Trajectory(trajectory)), _) => state.write_trajectory(backend, trajectory)?,
             (None, Estimator::Pcd) => state.write_units(backend, self.phases.negative.1, "chains_hidden"),
             (None, _) => {}
         }
@@ -319,15 +357,16 @@ impl Trainer {
     fn kept(&self) -> Vec<Kept> {
         let config = &self.config;
         let fast = config.fast_weights.is_some();
-        [
+        let snapshots = if config.estimator == Estimator::Tt { config.temperatures - 1 } else { 0 };
+        let plain = [
             (config.average > 0.0, Kept::Average),
             (keeps_moments(config), Kept::Squares),
             (fast, Kept::Fast),
             (fast, Kept::FastSum),
         ]
         .into_iter()
-        .filter_map(|(is_kept, kept)| is_kept.then_some(kept))
-        .collect()
+        .filter_map(|(is_kept, kept)| is_kept.then_some(kept));
+        plain.chain((0..snapshots).map(Kept::Snapshot)).collect()
     }
 }
 

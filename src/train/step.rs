@@ -5,7 +5,7 @@ use crate::{
     backend::Params,
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
     error::Result,
-    estimator::{Draws, Phases, contrastive_divergence, persistent_contrastive_divergence},
+    estimator::{Draws, Phases, Replicas, contrastive_divergence, persistent_contrastive_divergence},
     rbm::Layer,
     rng::Stream,
     schedule::Minibatch,
@@ -25,7 +25,7 @@ impl Trainer {
             let first = (minibatch.step as usize).is_multiple_of(self.steps_an_epoch);
             doctor.before_step(&mut *self.backend, first, self.config.k.at(self.epoch))?;
         }
-        let params = self.step(minibatch);
+        let params = self.step(minibatch)?;
         match &mut self.doctor {
             Some(doctor) => doctor.after_step(&mut *self.backend, &params, self.phases),
             None => Ok(()),
@@ -33,7 +33,7 @@ impl Trainer {
     }
 
     /// One step: the data, the chains, the update. Gives what the update was told.
-    pub(super) fn step(&mut self, minibatch: &Minibatch) -> Params {
+    pub(super) fn step(&mut self, minibatch: &Minibatch) -> Result<Params> {
         let TrainConfig { estimator, visible_states, .. } = self.config;
         let centred = self.config.centred == Switch::On;
         let sparse = self.config.sparsity.is_some();
@@ -64,14 +64,17 @@ impl Trainer {
         };
         backend.gather(&show, self.training, positive.0);
         let k = self.config.k.at(self.epoch);
-        match (estimator, &mut self.tempering) {
-            (Estimator::Pt, Some(tempering)) => {
+        match (&mut self.replicas, estimator) {
+            (Some(Replicas::Temperatures(tempering)), _) => {
                 tempering.sample(backend, params, &mut draws, self.phases, k);
             }
-            (Estimator::Cd, _) => {
+            (Some(Replicas::Trajectory(trajectory)), _) => {
+                trajectory.sample(backend, params, &mut draws, self.phases, k)?;
+            }
+            (None, Estimator::Cd) => {
                 contrastive_divergence(backend, params, &mut draws, self.phases, k, visible_states);
             }
-            _ => {
+            (None, _) => {
                 let fast = flag(self.config.fast_weights.is_some(), Params::FAST);
                 let params = Params { flags: params.flags | fast, ..params };
                 persistent_contrastive_divergence(
@@ -105,7 +108,7 @@ impl Trainer {
         if self.takes_cost(minibatch) {
             self.backend.squared_error(&params, positive.0, negative.0, self.costs);
         }
-        params
+        Ok(params)
     }
 
     /// Whether the velocity that a step leaves is read by nobody: it is the next epoch that may have a momentum.
