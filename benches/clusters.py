@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""What the ways to estimate the negative phase come to where modes lie far apart.
+
+Four patterns of 120 random pixels, in shares of 60, 25, 10 and 5 per cent, each
+pixel turned around with a probability of 0.02: no Gibbs chain goes from one
+pattern to another, and how much of the model's mass each of them has is what
+there is to learn. Persistent chains (pcd), parallel tempering (pt) and
+trajectory tempering (tt) train on 4000 cases, several seeds each. Likelihoods
+are exact; the best there is, that of the distribution itself, is -12.80 nats.
+
+    cargo build --release
+    python3 benches/clusters.py
+"""
+
+import argparse
+import csv
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+BINARY = Path(__file__).resolve().parent.parent / 'target' / 'release' / 'rbm-gpu'
+PIXELS, CASES, FLIPS = 120, 4000, 0.02
+SHARES = [0.6, 0.25, 0.1, 0.05]
+RECIPE = '--preset density --hidden 20 --temperatures 10 --epochs 200 --device cpu --no-doctor'
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
+    parser.add_argument('--seeds', type=int, default=5, metavar='N', help='models of each (default: 5)')
+    parser.add_argument('--binary', type=Path, default=BINARY, metavar='PATH', help='rbm-gpu')
+    args = parser.parse_args()
+    if not args.binary.is_file():
+        parser.error(f'{args.binary} does not exist; build it first: cargo build --release')
+
+    seeds = range(1, args.seeds + 1)
+    print(f'rbm-gpu train {RECIPE} --estimator E --seed S\n\n'
+          f'| E | {" | ".join(f"S = {seed}" for seed in seeds)} | median |\n'
+          f'| --- |{" --- |" * (args.seeds + 1)}', flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / 'clusters.csv'
+        write(data)
+        for estimator in ['pcd', 'pt', 'tt']:
+            found = [trained(args.binary, data, estimator, seed) for seed in seeds]
+            cells = [f'{nats:.2f}' for nats in [*found, statistics.median(found)]]
+            print(f'| {estimator} | {" | ".join(cells)} |', flush=True)
+    return 0
+
+
+def write(path):
+    """Draws the cases: the same ones each time."""
+    random.seed(4)
+    patterns = [[random.random() < 0.5 for _ in range(PIXELS)] for _ in SHARES]
+    with open(path, 'w', newline='') as file:
+        rows = csv.writer(file)
+        for _ in range(CASES):
+            pattern = random.choices(patterns, SHARES)[0]
+            rows.writerow([int(bit ^ (random.random() < FLIPS)) for bit in pattern])
+
+
+def trained(binary, data, estimator, seed):
+    """The exact log-likelihood of the cases after a run."""
+    run = data.parent / f'{estimator}-{seed}'
+    command = [binary, 'train', '--data', data, *RECIPE.split(),
+               '--estimator', estimator, '--seed', str(seed), '--out', run]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    command = [binary, 'eval', run, '--data', data, '--device', 'cpu', '--json']
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    return json.loads(answer.stdout)['train_log_likelihood']
+
+
+if __name__ == '__main__':
+    sys.exit(main())
