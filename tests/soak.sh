@@ -15,6 +15,7 @@ kinds=(
     "--cd 1"
     "--estimator pcd --centred on --average 0.4 --lr-schedule linear"
     "--estimator pt --temperatures 4 --k 2"
+    "--estimator tt --temperatures 5 --k 2 --chains 40 --lr 0.5 --uniforms host"
     "--optimizer adam --lr 0.01 --uniforms host"
     "--estimator pcd --fast-weights 0.1 --momentum 0"
 )
