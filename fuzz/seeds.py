@@ -81,6 +81,7 @@ write("arrays", "sklearn", npz(np.savez, **{name: a.astype(np.float64) for name,
 write("arrays", "sklearn-safetensors", save(sklearn))
 write("arrays", "rbms", npz(np.savez_compressed, weight_matrix=w, hbias=c, vbias=b))
 position = {"epoch": 1, "steps": 2, "steps_an_epoch": 5, "cases": 20, "cost_cases": 10, "seconds": 0.5, "tries": [4, 3],
+            "ladder": [[0, 0], [2, 7], [1, 0]],
             "doctor": {"said": ["dead-hidden"], "errors": [9.5], "largest_shift": 0.25}}
 state = ours | {"velocity_" + name: 0 * a for name, a in ours.items()} | {"inverse_temperatures": np.float32([1, 0])}
 state = save(state, {"rbm_gpu_position": json.dumps(position), "sha256": 64 * "0"})

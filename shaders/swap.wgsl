@@ -1,8 +1,8 @@
-// Exchanges the units of a chain at two neighbouring temperatures if u < e^(rate · (E_cold − E_hot)), where rate is the
-// difference of the inverse temperatures (Metropolis; Geyer 1991).
+// Exchanges the units of a chain in two neighbouring replicas if u < e^(rate · (E_cold − E_hot)), where rate is the difference
+// of their inverse temperatures, or 1 where the energies are differences of the two's own (Metropolis; Geyer 1991).
 // cold and hot (states) are rows × units, row-major, of either layer: params.hidden says how many units. Their values are the
-// rows' energies, and then the rows' marks, which go with the states: 1 where they were at the highest temperature since they
-// were last at 1. A workgroup takes a row.
+// rows' energies, and then the rows' marks, which go with the states: 1 where they were at the hottest end since they were
+// last the model's own. A workgroup takes a row.
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> uniforms: array<f32>;
 @group(0) @binding(2) var<storage, read_write> cold: array<vec4<f32>>;

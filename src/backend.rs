@@ -52,7 +52,7 @@ pub struct Params {
     /// Chains of the negative phase.
     pub chains: u32,
     /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1. For
-    /// [`Backend::fast_weights`] the velocity's share, for [`Backend::temper_bias`] the base's, for [`Backend::swap`] the difference of the inverse temperatures.
+    /// [`Backend::fast_weights`] the velocity's share, for [`Backend::temper_bias`] the base's, for [`Backend::swap`] what energies are multiplied by.
     pub rate: f32,
     /// L1 decay of the weights.
     pub l1: f32,
@@ -99,9 +99,9 @@ impl Params {
     pub const NESTEROV: u32 = 32;
     /// The update draws hidden units to a target: see [`Backend::update`].
     pub const SPARSE: u32 = 64;
-    /// A swap's colder replicas are at the temperature 1.
+    /// A swap's colder replicas are the model's own.
     pub const COLDEST: u32 = 128;
-    /// A swap's hotter replicas are at the highest temperature.
+    /// A swap's hotter replicas are at the other end.
     pub const HOTTEST: u32 = 256;
     /// Half steps take θ + fast weights for θ.
     pub const FAST: u32 = 512;
@@ -336,7 +336,7 @@ pub trait Backend: Send {
     /// fast = 0.95·fast + rate·velocity, for weights and biases alike: fast weights, which chains take beside the parameters
     /// where [`Params::FAST`] says so, follow the last update and forget it soon (Tieleman and Hinton 2009).
     fn fast_weights(&mut self, params: &Params);
-    /// The snapshot of this number = θ.
+    /// The snapshot of this number = θ. Needs [`Backend::snapshot_room`].
     fn keep(&mut self, snapshot: usize);
     /// θ ↔ average: makes the average the model that the other verbs see, or puts things back.
     fn exchange_average(&mut self);
@@ -350,11 +350,12 @@ pub trait Backend: Send {
     fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values);
     /// values = b + rate·base, one for each visible unit.
     fn temper_bias(&mut self, params: &Params, base: Values, values: Values);
-    /// Exchanges the states of a layer of the same chain at two neighbouring temperatures, with the probability
-    /// min(1, e^(rate·(E_cold − E_hot))), where `rate` is the difference of their inverse temperatures (Metropolis; Geyer
-    /// 1991). Each side's values are the energies of its chains, and after them a mark for each chain, which goes with the
-    /// states: 1 where they were at the highest temperature since they were last at 1. Adds 1 to `accepted`, from `first_row`
-    /// on, for an exchange, and to `trips` for marked states that reach the temperature 1.
+    /// Exchanges the states of a layer of the same chain in two neighbouring replicas, with the probability
+    /// min(1, e^(rate·(E_cold − E_hot))), where `rate` is the difference of their inverse temperatures, or 1 where the energies
+    /// are differences of the two's own (Metropolis; Geyer 1991). Each side's values are the energies of its chains, and after
+    /// them a mark for each chain, which goes with the states: 1 where they were at the hottest end since they were last the
+    /// model's own. Adds 1 to `accepted`, from `first_row` on, for an exchange, and to `trips` for marked states that come to
+    /// the model.
     fn swap(
         &mut self,
         params: &Params,

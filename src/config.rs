@@ -81,7 +81,7 @@ pub struct TrainConfig {
     /// Learning rate of fast weights, which drive the chains of pcd away from where they are (FPCD); with --momentum 0
     #[arg(long, value_name = "X")]
     pub fast_weights: Option<f32>,
-    /// Temperatures of each chain of pt; for tt, the moments, with the present and the beginning
+    /// Temperatures of each chain of pt; for tt, the most moments, with the model as it is and independent units
     #[arg(long, value_name = "N", default_value_t = Self::default().temperatures)]
     pub temperatures: usize,
     /// How the learning rate goes from --lr on: constant, linear and cosine (to 0 at the end), inverse (to a tenth, as 1/t)

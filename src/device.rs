@@ -33,8 +33,8 @@ pub struct Footprint {
     device: Parts,
     /// What the host needs beside it: copies on their way.
     host: Parts,
-    /// How to have fewer hidden units, and fewer rows at once: options of the command.
-    remedies: [&'static str; 2],
+    /// How to have fewer hidden units, fewer rows at once, and fewer parameters in all: options of the command.
+    remedies: [&'static str; 3],
 }
 
 /// Bytes by what they are for.
@@ -69,13 +69,14 @@ impl Footprint {
         let device = Parts { parameters: twice, layers, uniforms };
         let streamed = uniforms.saturating_mul(RING as u64 + 1);
         let host = Parts { parameters: twice.saturating_mul(2), layers: 0, uniforms: streamed };
-        let remedies = ["a smaller --hidden", "a smaller --batch, or fewer --chains"];
+        let fewer_units = "a smaller --hidden";
+        let remedies = [fewer_units, "a smaller --batch, or fewer --chains", fewer_units];
         Self { shape, rows, parameters, moments: parameters, layer, uniforms, device, host, remedies }
     }
 
     /// The same for a command that does not choose the model, and whose rows are chains.
     pub fn of_model(self) -> Self {
-        Self { remedies: ["a smaller model", "fewer --chains"], ..self }
+        Self { remedies: ["a smaller model", "fewer --chains", "a smaller model"], ..self }
     }
 
     fn with_parameters(self, times: u64) -> Self {
@@ -88,9 +89,17 @@ impl Footprint {
         self.with_parameters(2)
     }
 
-    /// The same with room for [`Backend::snapshot_room`].
+    /// The same with room for [`Backend::snapshot_room`], if there are snapshots.
     pub fn with_snapshots(self, count: u64) -> Self {
-        self.with_parameters(count)
+        if count == 0 {
+            return self;
+        }
+        // The host has them three times: in the state to go back to, in that on its way to a file, and as its bytes.
+        let copies = self.parameters.saturating_mul(count).saturating_mul(3);
+        let host = Parts { parameters: self.host.parameters.saturating_add(copies), ..self.host };
+        let [fewer_units, fewer_rows, _] = self.remedies;
+        let remedies = [fewer_units, fewer_rows, "fewer --temperatures, or a smaller --hidden"];
+        Self { host, remedies, ..self.with_parameters(count) }
     }
 
     /// The same with room for [`Backend::moments`].
@@ -101,7 +110,7 @@ impl Footprint {
     /// Holds this against the room there is.
     fn check(&self, room: &Room, device: &str) -> Result<()> {
         let Shape { visible, hidden } = self.shape;
-        let [fewer_units, fewer_rows] = self.remedies;
+        let [fewer_units, fewer_rows, _] = self.remedies;
         let smaller_layers = if self.is_wide() { fewer_units } else { fewer_rows };
         for (what, bytes, remedy) in [
             (format!("the weights of {visible} × {hidden} units"), self.parameters, fewer_units),
@@ -139,14 +148,14 @@ impl Footprint {
         let needed = of(|parts| parts.sum());
         let Some(left) = room.memory.filter(|&left| needed > left) else { return Ok(()) };
         let Shape { visible, hidden } = self.shape;
-        let [fewer_units, fewer_rows] = self.remedies;
+        let [_, fewer_rows, fewer_parameters] = self.remedies;
         let (parameters, layers) = (of(|parts| parts.parameters), of(|parts| parts.layers));
         let (parameters, layers) =
             if self.is_wide() { (parameters.saturating_add(layers), 0) } else { (parameters, layers) };
         // Only what matters is told, and how much of it fits beside the rest.
         let (mut take, mut choose) = (Vec::new(), Vec::new());
         for (bytes, what, remedy, count) in [
-            (parameters, format!("{visible} × {hidden} units"), fewer_units, hidden),
+            (parameters, format!("{visible} × {hidden} units"), fewer_parameters, hidden),
             (layers, format!("{} cases or chains at once", self.rows), fewer_rows, self.rows),
             (of(|parts| parts.uniforms), "uniforms".into(), FEWER_UNIFORMS, 0),
         ] {

@@ -34,7 +34,7 @@ pub enum Stream {
     SampledVisible = 9,
     /// Whether two temperatures exchange their states.
     Exchange = 10,
-    /// Training by parallel tempering: whether replicas are swapped.
+    /// Training by parallel or by trajectory tempering: whether replicas are swapped.
     Swap = 11,
     /// Annealed importance sampling: the states of hidden units.
     AnnealedHidden = 12,

@@ -24,12 +24,14 @@ fn absurd_sizes_are_answered_with_figures() {
     let shifter = ["train", "--data", "shifter", "--device", "cpu", "--out", "new"];
     let pcd = [&shifter[..], &["--estimator", "pcd", "--chains"]].concat();
     let pt = [&shifter[..], &["--estimator", "pt", "--temperatures", "256", "--chains"]].concat();
-    let cases: [(&[&str], &[&str], &[&str]); 11] = [
+    let tt = [&shifter[..], &["--estimator", "tt", "--temperatures", "256", "--hidden"]].concat();
+    let cases: [(&[&str], &[&str], &[&str]); 12] = [
         (&shifter, &["--hidden", "100000000"], &["GB", "choose a smaller --hidden"]),
         (&shifter, &["--hidden", "18446744073709551615"], &["GB", "smaller --hidden"]),
         (&shifter, &["--hidden", "100000000", "--optimizer", "adam"], &["GB", "smaller --hidden"]),
         (&pcd, &["1000000000000"], &["GB", "fewer --chains"]),
         (&pt, &["50000000"], &["GB", "fewer --chains"]),
+        (&tt, &["1000000"], &["GB", "fewer --temperatures, or a smaller --hidden, at most about"]),
         (&["sample", "run", "--device", "cpu"], &["--chains", "16777216"], &["GB", "fewer --chains"]),
         (
             &["sample", "run", "--device", "cpu", "--tempered", "1000"],

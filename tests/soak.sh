@@ -10,7 +10,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 
-options=(--data bars-and-stripes:4 --hidden 12 --batch 4 --epochs 60 --checkpoint-every 0 --device "$device")
+options=(--data bars-and-stripes:4 --hidden 12 --batch 3 --epochs 60 --checkpoint-every 0 --device "$device")
 kinds=(
     "--cd 1"
     "--estimator pcd --centred on --average 0.4 --lr-schedule linear"

@@ -85,8 +85,8 @@ pub struct Swaps {
     pub inverse_temperatures: Vec<f32>,
     /// The steps before which, or about, the model was what its replicas are swapped with, the last first, without the model
     /// itself and the independent units at the other end; of trajectory tempering ([`super::trajectory`]).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub snapshots: Vec<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Vec<u32>>,
     /// For each pair of neighbours, the share of the swaps tried that was accepted.
     pub acceptance: Vec<f64>,
     /// Replicas that came from the highest temperature to 1.
@@ -305,12 +305,7 @@ impl Tempering {
         let pairs = self.rungs.len() - 1;
         let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
         let trips = backend.read_values(self.trips, self.chains)?;
-        let sum = |counts: &[f32]| counts.iter().map(|&count| f64::from(count)).sum::<f64>();
-        let acceptance = accepted
-            .chunks(self.chains)
-            .enumerate()
-            .map(|(pair, counts)| sum(counts) / (f64::from(self.tries[pair % 2].max(1)) * self.chains as f64))
-            .collect();
+        let acceptance = shares(&accepted, self.chains, self.tries);
         let (inverse_temperatures, round_trips) = (self.betas.clone(), sum(&trips) as u64);
         Ok(Swaps { inverse_temperatures, acceptance, round_trips, ..Swaps::default() })
     }
@@ -339,6 +334,19 @@ impl Tempering {
         self.reset_counts(backend);
         Ok(swaps)
     }
+}
+
+/// The sum of counts.
+pub(super) fn sum(counts: &[f32]) -> f64 {
+    counts.iter().map(|&count| f64::from(count)).sum()
+}
+
+/// The share of its swaps that each pair of neighbours accepted: `accepted` is pairs × chains, and `tries` says how often the
+/// even and the odd pairs were tried.
+pub(super) fn shares(accepted: &[f32], chains: usize, tries: [u32; 2]) -> Vec<f64> {
+    let share =
+        |(pair, counts): (usize, &[f32])| sum(counts) / (f64::from(tries[pair % 2].max(1)) * chains as f64);
+    accepted.chunks(chains).enumerate().map(share).collect()
 }
 
 /// Temperatures between which as many swaps will be rejected everywhere: the rejections between two temperatures add up

@@ -22,7 +22,7 @@
 
 use super::{
     Draws, Phases,
-    tempering::{Swaps, start_chains},
+    tempering::{Swaps, shares, start_chains, sum},
 };
 use crate::{
     backend::{Backend, Kept, Params, Units, Values},
@@ -205,11 +205,7 @@ impl Trajectory {
     fn acceptance(&self, backend: &mut dyn Backend) -> Result<Vec<f64>> {
         let pairs = self.ladder.len() - 1;
         let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
-        let share = |(pair, counts): (usize, &[f32])| {
-            let sum: f64 = counts.iter().map(|&count| f64::from(count)).sum();
-            sum / (f64::from(self.tries[pair % 2].max(1)) * self.chains as f64)
-        };
-        Ok(accepted.chunks(self.chains).enumerate().map(share).collect())
+        Ok(shares(&accepted, self.chains, self.tries))
     }
 
     fn reset_acceptance(&mut self, backend: &mut dyn Backend) {
@@ -257,8 +253,9 @@ impl Trajectory {
         Ok(())
     }
 
-    /// How well replicas have moved since the ladder was last another, where that is known well enough; then the counts
-    /// begin anew, and there may be a snapshot before the step `next`. Waits for the device.
+    /// How many swaps were accepted since the ladder was last another, where that is known well enough, and how many round
+    /// trips there were since this was last asked for; then the counts begin anew, and there may be another rung before the
+    /// step `next`. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -269,12 +266,12 @@ impl Trajectory {
         let acceptance = self.acceptance(backend)?;
         let trips = backend.read_values(self.trips, self.chains)?;
         backend.write_values(self.trips, &vec![0.0; self.chains]);
-        let round_trips = trips.iter().map(|&trips| f64::from(trips)).sum::<f64>() as u64;
+        let round_trips = sum(&trips) as u64;
         let snapshots = &self.ladder[1..self.ladder.len() - 1];
         let snapshots = snapshots.iter().map(|&rung| self.rungs[rung].taken).collect();
         self.reset_acceptance(backend);
         self.climb(backend, next, &acceptance)?;
-        Ok(Some(Swaps { snapshots, acceptance, round_trips, ..Swaps::default() }))
+        Ok(Some(Swaps { snapshots: Some(snapshots), acceptance, round_trips, ..Swaps::default() }))
     }
 
     /// The rungs in use and the steps before which their parameters were taken; and how often pairs were tried: what
@@ -297,8 +294,10 @@ impl Trajectory {
             || !sorted.iter().copied().eq(0..sorted.len())
         {
             return usage!(
-                "the state has a ladder of {} rungs that is none: expected each of the first of {} rungs once, from 0 to {BASE}",
+                "the state's ladder of {} rungs begins with {:?}: expected 0 first, {BASE} last, and 2, 3, … between them, \
+                 each once, at most {} in all",
                 ladder.len(),
+                &ladder[..ladder.len().min(4)],
                 self.rungs.len()
             );
         }

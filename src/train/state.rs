@@ -180,16 +180,13 @@ impl State {
     }
 
     /// Puts back what [`State::push_trajectory`] took.
-    fn write_trajectory(&self, backend: &mut dyn Backend, trajectory: &mut Trajectory) -> Result<()> {
-        let Position { tries, ladder, .. } = &self.position;
-        trajectory.set(ladder.as_deref().unwrap_or_default(), tries.unwrap_or_default())?;
+    fn write_trajectory(&self, backend: &mut dyn Backend, trajectory: &Trajectory) {
         for (name, visible) in trajectory.states() {
             self.write_units(backend, visible, &name);
         }
         for (name, values, _) in trajectory.counts() {
             backend.write_values(values, self.tensor(&name));
         }
-        Ok(())
     }
 
     fn write_units(&self, backend: &mut dyn Backend, units: Units, name: &str) {
@@ -323,6 +320,11 @@ impl Trainer {
             )));
         }
         let Position { epoch, steps, cases, cost_cases, seconds, tries, .. } = state.position;
+        if let Some(Replicas::Trajectory(trajectory)) = &mut self.replicas {
+            // Before anything else is another: a file may say anything of the ladder.
+            trajectory
+                .set(state.position.ladder.as_deref().unwrap_or_default(), tries.unwrap_or_default())?;
+        }
         let shape = self.params.shape();
         let backend = &mut *self.backend;
         backend.write_rbm(&state.rbm("", shape), &state.rbm("velocity_", shape));
@@ -334,7 +336,7 @@ impl Trainer {
             (Some(Replicas::Temperatures(tempering)), _) => {
                 state.write_replicas("", backend, tempering, tries.unwrap_or_default());
             }
-            (Some(Replicas::Trajectory(trajectory)), _) => state.write_trajectory(backend, trajectory)?,
+            (Some(Replicas::Trajectory(trajectory)), _) => state.write_trajectory(backend, trajectory),
             (None, Estimator::Pcd) => state.write_units(backend, self.phases.negative.1, "chains_hidden"),
             (None, _) => {}
         }
