@@ -47,7 +47,7 @@ const BASE: usize = 1;
 struct Rung {
     visible: Units,
     hidden: Units,
-    /// How much the free energy rises towards the next rung's, less the same here; and the marks of [`Backend::swap`].
+    /// U of the last pair that was tried with this rung, for each chain; and the marks of [`Backend::swap`].
     values: Values,
     /// The snapshot whose parameters it has; none for the model itself.
     snapshot: Option<usize>,
