@@ -6,6 +6,7 @@ mod activation;
 mod centring;
 mod codes;
 mod descent;
+mod level;
 mod lookup;
 mod math;
 pub(crate) mod matrix;
@@ -14,7 +15,6 @@ mod optimizer;
 mod strips;
 mod units;
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{
@@ -28,6 +28,7 @@ use activation::{Activation, Finish};
 use centring::Shifts;
 use codes::Codes;
 use descent::{Descent, step};
+pub use level::Level;
 use lookup::{Part, Term};
 use math::{long_dot, squared_distance, sum_of_softplus};
 use matrix::{Matrix, product};
@@ -39,8 +40,9 @@ use units::{Binarize, Kind, Units, WORD, copy_bits};
 const FEWEST: usize = 8;
 
 /// The kernels of the native CPU path.
+#[derive(Default)]
 pub struct Cpu {
-    arch: Arch,
+    level: Level,
     /// Binary states on their way through a product: of the positive and of the negative phase.
     codes: [Codes; 2],
     /// For updates that need the gradient as a whole; made when one comes.
@@ -49,20 +51,23 @@ pub struct Cpu {
     inputs: Vec<f32>,
 }
 
-impl Default for Cpu {
-    fn default() -> Self {
-        Self { arch: Arch::new(), codes: Default::default(), gradient: None, inputs: Vec::new() }
-    }
-}
-
 impl Cpu {
     /// The native CPU path, with room for a model of this shape.
     pub fn open(shape: Shape) -> Host<Self> {
-        Host::new(Self::default(), Self::info(), shape)
+        Self::with(Level::default(), shape)
+    }
+
+    /// The same with loops for another instruction set than the one chosen.
+    pub fn with(level: Level, shape: Shape) -> Host<Self> {
+        Host::new(Self { level, ..Self::default() }, Self::info_of(level), shape)
     }
 
     /// The processor, its instruction set and its threads.
     pub fn info() -> DeviceInfo {
+        Self::info_of(Level::default())
+    }
+
+    fn info_of(level: Level) -> DeviceInfo {
         let system = sysinfo::System::new().map(|mut system| {
             system.refresh_cpu_list(sysinfo::CpuRefreshKind::nothing());
             system
@@ -73,23 +78,7 @@ impl Cpu {
             name: brand.unwrap_or_else(|| std::env::consts::ARCH.into()),
             backend: "cpu".into(),
             kind: "cpu".into(),
-            driver: format!(
-                "{}, {} threads",
-                Self::default().instruction_set(),
-                rayon::current_num_threads()
-            ),
-        }
-    }
-
-    /// The instruction set that was found.
-    fn instruction_set(&self) -> String {
-        // pulp names x86-64's levels, and writes out what each consists of.
-        let name = format!("{:?}", self.arch);
-        match name.split('(').next() {
-            Some("V4") => "AVX-512".into(),
-            Some("V3") => "AVX2".into(),
-            Some("Scalar") | None => "baseline instructions".into(),
-            Some(other) => other.to_uppercase(),
+            driver: format!("{level}, {} threads", rayon::current_num_threads()),
         }
     }
 
@@ -119,35 +108,33 @@ impl Cpu {
         uniforms: Uniforms,
         output: &mut Units,
     ) {
-        let (rows, arch) = (params.rows as usize, self.arch);
+        let (rows, level) = (params.rows as usize, self.level);
         let activation = Activation::new(params, bias, uniforms, output);
-        let finish = |part: Part| arch.dispatch(Finish { activation: &activation, part });
+        let finish = |part: Part| level.dispatch(Finish { activation: &activation, part });
         self.multiply(rows, input, factor, finish);
     }
 
     /// The states of `input` × `factor`, handed to `finish` in parts.
     fn multiply(&mut self, rows: usize, input: &Units, factor: Matrix, finish: impl Fn(Part) + Sync) {
         if rows >= FEWEST && input.are_binary(rows) {
-            self.codes[0].pack(self.arch, &[(input, rows)], factor.columns);
-            lookup::sum(self.arch, &[Term { left: &self.codes[0], right: factor, scale: 1.0 }], finish);
+            self.codes[0].pack(self.level, &[(input, rows)], factor.columns);
+            lookup::sum(self.level, &[Term { left: &self.codes[0], right: factor, scale: 1.0 }], finish);
             return;
         }
-        let (states, share, columns) = (input.states(rows), share(rows), factor.columns);
+        let (states, share, columns, level) = (input.states(rows), share(rows), factor.columns, self.level);
         let parts = states.par_chunks(share * factor.rows).enumerate();
         parts.for_each_init(Vec::new, |sums, (part, cases)| {
             let rows = part * share..part * share + cases.len() / factor.rows;
             sums.resize(rows.len() * columns, 0.0);
-            product(sums, 0.0, 1.0, Matrix::new(cases, rows.len(), factor.rows), factor);
+            product(level, sums, 0.0, 1.0, Matrix::new(cases, rows.len(), factor.rows), factor);
             finish(Part { rows, columns: 0..columns, sums, stride: columns });
         });
     }
 }
 
-/// Runs loops compiled for the instruction set that was found. Mark the closure `#[inline(always)]`; it must come here
-/// as an `FnOnce`, since the call of another kind of closure through `FnOnce` is a function that may stay by itself,
-/// compiled for the baseline.
-fn vectorize<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
-    arch.dispatch(work)
+/// [`Level::dispatch`] of a closure, which is an `FnOnce` here.
+fn vectorize<R>(level: Level, work: impl FnOnce() -> R) -> R {
+    level.dispatch(work)
 }
 
 /// What [`rayon::join`] does, without another thread.
@@ -156,10 +143,10 @@ fn in_turn<A, B>(a: impl FnOnce() -> A, b: impl FnOnce() -> B) -> (A, B) {
 }
 
 /// Σ scale · the sum over its rows, for each unit of a layer: rows × units, and the scale.
-fn unit_gradient<const N: usize>(arch: Arch, phases: [(&[f32], f32); N], units: usize) -> Vec<f32> {
+fn unit_gradient<const N: usize>(level: Level, phases: [(&[f32], f32); N], units: usize) -> Vec<f32> {
     let mut gradient = vec![0.0; units];
     vectorize(
-        arch,
+        level,
         #[inline(always)]
         || {
             for (values, scale) in phases {
@@ -196,7 +183,7 @@ impl HostKernels for Cpu {
         uniforms: Uniforms,
         visible: &mut Units,
     ) {
-        let (rows, width, arch) = (params.rows as usize, layout.words(), self.arch);
+        let (rows, width, level) = (params.rows as usize, layout.words(), self.level);
         let order = &order[params.first_row as usize..][..rows];
         let packed = order.par_iter().map(|&case| &words[case as usize * width..][..width]).enumerate();
         // A bit that is drawn with its own value as the probability stays what it is.
@@ -207,7 +194,7 @@ impl HostKernels for Cpu {
         if kind == Kind::Real {
             packed.zip(visible.real.par_chunks_mut(units)).for_each(|((_, packed), states)| {
                 vectorize(
-                    arch,
+                    level,
                     #[inline(always)]
                     || layout.unpack(packed, states),
                 );
@@ -221,7 +208,7 @@ impl HostKernels for Cpu {
             packed.zip(visible.bits.par_chunks_mut(words)).for_each_init(
                 || [vec![0.0; units.next_multiple_of(WORD)], vec![0.0; units.next_multiple_of(WORD)]],
                 |scratch, ((row, packed), bits)| {
-                    arch.dispatch(Binarize { params, layout, packed, uniforms, row, scratch, bits });
+                    level.dispatch(Binarize { params, layout, packed, uniforms, row, scratch, bits });
                 },
             );
         }
@@ -250,16 +237,16 @@ impl HostKernels for Cpu {
             }
             return;
         }
-        let (arch, Shape { visible: m, hidden: n }) = (self.arch, rbm.shape);
+        let (level, Shape { visible: m, hidden: n }) = (self.level, rbm.shape);
         let [one, other] = minibatches;
-        self.codes[0].pack(arch, &[(one.visible, rows[0]), (other.visible, rows[1])], n);
+        self.codes[0].pack(level, &[(one.visible, rows[0]), (other.visible, rows[1])], n);
         let activations = [one, other].map(|HalfStep { params, uniforms, hidden, .. }| {
             Activation::new(params, &rbm.hidden_bias, uniforms, hidden)
         });
         let term = Term { left: &self.codes[0], right: Matrix::new(&rbm.weights, m, n), scale: 1.0 };
-        lookup::sum(arch, &[term], |part| {
+        lookup::sum(level, &[term], |part| {
             for (activation, part) in activations.iter().zip(part.split_at(rows[0])) {
-                arch.dispatch(Finish { activation, part });
+                level.dispatch(Finish { activation, part });
             }
         });
     }
@@ -287,7 +274,7 @@ impl HostKernels for Cpu {
         moments: &mut Moments,
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let arch = self.arch;
+        let level = self.level;
         let decay = params.learning_rate * params.weight_decay;
         let plain = optimizer::is_plain(params);
         let centred = params.has(Params::CENTRED);
@@ -319,11 +306,11 @@ impl HostKernels for Cpu {
                 if let Some([positive, negative]) = &states {
                     let [(_, positive_scale), (_, negative_scale)] = phases;
                     let phases = [(&**positive, positive_scale), (&**negative, negative_scale)];
-                    return unit_gradient(arch, phases, m);
+                    return unit_gradient(level, phases, m);
                 }
                 let mut gradient = vec![0.0; m];
                 for (codes, (phase, scale)) in codes.iter_mut().zip(phases) {
-                    codes.pack_transposed(arch, phase.visible, phase.rows, n);
+                    codes.pack_transposed(level, phase.visible, phase.rows, n);
                     for (gradient, count) in gradient.iter_mut().zip(codes.counts()) {
                         *gradient += scale * count as f32;
                     }
@@ -331,8 +318,8 @@ impl HostKernels for Cpu {
                 gradient
             },
             || {
-                let gradient = unit_gradient(arch, [(hidden[0], phases[0].1), (hidden[1], phases[1].1)], n);
-                let shifts = || Shifts::of_gradient(arch, phases, hidden, offsets);
+                let gradient = unit_gradient(level, [(hidden[0], phases[0].1), (hidden[1], phases[1].1)], n);
+                let shifts = || Shifts::of_gradient(level, phases, hidden, offsets);
                 (gradient, (centred && is_gradient).then(shifts))
             },
         );
@@ -348,7 +335,7 @@ impl HostKernels for Cpu {
         let velocities = Strips::new(&mut velocity.weights, n);
         let descend = |part: Part| {
             vectorize(
-                arch,
+                level,
                 #[inline(always)]
                 || {
                     for (unit, gradient) in part.rows() {
@@ -379,7 +366,7 @@ impl HostKernels for Cpu {
                         rows: rows.len(),
                         columns: means.rows,
                     };
-                    product(gradient, keep, scale, units, means);
+                    product(level, gradient, keep, scale, units, means);
                 }
                 descend(Part { rows, columns: 0..n, sums: gradient, stride: n });
             });
@@ -389,7 +376,7 @@ impl HostKernels for Cpu {
                 right: means[phase],
                 scale: scales[phase],
             });
-            lookup::sum(arch, &[positive, negative], descend);
+            lookup::sum(level, &[positive, negative], descend);
         }
         match moments {
             None => {
@@ -398,21 +385,21 @@ impl HostKernels for Cpu {
             }
             Some(moments) => {
                 (velocity.visible_bias, velocity.hidden_bias) = (visible_gradient, hidden_gradient);
-                optimizer::ascend(arch, params, velocity, rbm, moments);
+                optimizer::ascend(level, params, velocity, rbm, moments);
             }
         }
         if centred {
-            shifts.unwrap_or_else(|| Shifts::of_weights(arch, &velocity.weights, offsets)).follow(rbm);
+            shifts.unwrap_or_else(|| Shifts::of_weights(level, &velocity.weights, offsets)).follow(rbm);
         }
     }
 
     fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm) {
-        optimizer::limit_norms(self.arch, params, rbm);
+        optimizer::limit_norms(self.level, params, rbm);
     }
 
     fn track(&mut self, params: &Params, hidden: &Units, offsets: &mut [f32]) {
         let (rows, units) = (params.rows as usize, offsets.len());
-        let means = unit_gradient(self.arch, [(&hidden.means[..rows * units], 1.0 / rows as f32)], units);
+        let means = unit_gradient(self.level, [(&hidden.means[..rows * units], 1.0 / rows as f32)], units);
         for (offset, mean) in offsets.iter_mut().zip(means) {
             *offset += params.rate * (mean - *offset);
         }
@@ -432,7 +419,7 @@ impl HostKernels for Cpu {
     }
 
     fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
-        optimizer::fast_weights(self.arch, params, rbm, velocity, fast);
+        optimizer::fast_weights(self.level, params, rbm, velocity, fast);
     }
 
     fn squared_error(
@@ -442,13 +429,13 @@ impl HostKernels for Cpu {
         reconstruction: &Units,
         values: &mut [f32],
     ) {
-        let (units, arch) = (visible.width, self.arch);
+        let (units, level) = (visible.width, self.level);
         let rows = reconstruction.means.par_chunks(units).enumerate();
         values[..params.rows as usize].par_iter_mut().zip(rows).for_each_init(
             || vec![0.0; units],
             |scratch, (value, (row, p))| {
                 *value += vectorize(
-                    arch,
+                    level,
                     #[inline(always)]
                     || squared_distance(visible.row(row, scratch), p),
                 );
@@ -458,13 +445,13 @@ impl HostKernels for Cpu {
 
     fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &Units, values: &mut [f32]) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let (rows, arch) = (params.rows as usize, self.arch);
+        let (rows, level) = (params.rows as usize, self.level);
         let inputs = self.hidden_inputs(rows, rbm, visible);
         values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate().for_each_init(
             || vec![0.0; m],
             |scratch, (row, (value, inputs))| {
                 *value = vectorize(
-                    arch,
+                    level,
                     #[inline(always)]
                     || {
                         let v = visible.row(row, scratch);
@@ -484,14 +471,14 @@ impl HostKernels for Cpu {
 
     fn energy(&mut self, params: &Params, rbm: &Rbm, visible: &Units, hidden: &Units, values: &mut [f32]) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let arch = self.arch;
+        let level = self.level;
         let inputs = self.hidden_inputs(params.rows as usize, rbm, visible);
         let rows = values[..params.rows as usize].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
         rows.for_each_init(
             || (vec![0.0; m], vec![0.0; n]),
             |(v, h), (row, (value, inputs))| {
                 *value = vectorize(
-                    arch,
+                    level,
                     #[inline(always)]
                     || {
                         let (v, h) = (visible.row(row, v), hidden.row(row, h));
@@ -549,7 +536,7 @@ impl HostKernels for Cpu {
 
     fn multiply_add(&mut self, params: &Params, values: &mut [f32]) {
         let parts = values[..params.rows as usize].par_chunks_mut(1 << 12);
-        parts.for_each(|values| self.arch.dispatch(MultiplyAdd(values)));
+        parts.for_each(|values| self.level.dispatch(MultiplyAdd(values)));
     }
 
     fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]) {

@@ -3,7 +3,7 @@
 use crate::{
     backend::{Backend, DeviceInfo},
     config::DeviceChoice,
-    cpu::Cpu,
+    cpu::{Cpu, Level},
     data::RowLayout,
     error::{Error, Result, usage},
     gpu::{Context, Gpu, adapter, tile::Tiles},
@@ -286,8 +286,10 @@ impl Candidate {
 /// The devices of this machine that a choice means, the best first.
 ///
 /// # Errors
-/// [`Error::Usage`] lists the devices there are.
+/// [`Error::Usage`] lists the devices there are, or the instruction sets, where another was asked for.
 pub fn choose(choice: &DeviceChoice) -> Result<Vec<Candidate>> {
+    // Free energies, features and log Z are summed on the host whatever the device.
+    Level::chosen()?;
     // The paths without an adapter need no driver to be asked.
     match choice {
         DeviceChoice::Cpu => return Ok(vec![Candidate::Cpu]),

@@ -14,7 +14,10 @@ use argmin::{
 use rayon::prelude::*;
 
 use crate::{
-    cpu::matrix::{Matrix, product},
+    cpu::{
+        Level,
+        matrix::{Matrix, product},
+    },
     error::{Error, Result},
 };
 
@@ -99,7 +102,14 @@ fn scores(parameters: &[f32], values: &[f32], units: usize, classes: usize) -> V
     let count = values.len() / units;
     let (weights, intercepts) = parameters.split_at(units * classes);
     let mut scores = intercepts.repeat(count);
-    product(&mut scores, 1.0, 1.0, Matrix::new(values, count, units), Matrix::new(weights, units, classes));
+    product(
+        Level::default(),
+        &mut scores,
+        1.0,
+        1.0,
+        Matrix::new(values, count, units),
+        Matrix::new(weights, units, classes),
+    );
     scores
 }
 
@@ -158,7 +168,14 @@ impl Loss<'_> {
             let mut gradient = vec![0.0; (units + 1) * classes];
             let transposed = Matrix::new(values, labels.len(), units).transposed();
             let (of_weights, of_intercepts) = gradient.split_at_mut(units * classes);
-            product(of_weights, 0.0, 1.0, transposed, Matrix::new(&slopes, labels.len(), classes));
+            product(
+                Level::default(),
+                of_weights,
+                0.0,
+                1.0,
+                transposed,
+                Matrix::new(&slopes, labels.len(), classes),
+            );
             for slopes in slopes.chunks(classes) {
                 of_intercepts.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
             }

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use rbm_gpu::{Result, config::DeviceChoice, device::Candidate, gpu::adapter};
+use rbm_gpu::{Result, config::DeviceChoice, cpu::Level, device::Candidate, gpu::adapter};
 
 use super::print;
 
 pub fn run() -> Result<ExitCode> {
+    Level::chosen()?;
     let candidates = Candidate::all();
     let auto = candidates.iter().position(|candidate| candidate.is_chosen_by(&DeviceChoice::Auto));
     for (index, candidate) in candidates.iter().enumerate() {

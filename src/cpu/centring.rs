@@ -1,10 +1,11 @@
 //! What a centred update does to the biases beside their own gradients: the centred model's stay where they are when its
 //! weights change, so this one's follow by −ΔWλ and −μΔW (Melchior, Fischer and Wiskott 2016, algorithm 1).
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
+    level::Level,
     math::{TOGETHER, dot, total},
     units::{Kind, Units, WORD, states_of},
     vectorize,
@@ -24,22 +25,22 @@ impl Shifts {
     /// Where ΔW = Σ scale · (v − μ)(h − λ), summed over both phases, and nothing else: by way of (h − λ)·λ and (v − μ)·μ of
     /// each case, so that ΔW is not read again. The hidden units are those of the gradient.
     pub fn of_gradient(
-        arch: Arch,
+        level: Level,
         phases: [(Phase<Units>, f32); 2],
         hidden: [&[f32]; 2],
         offsets: &Offsets,
     ) -> Self {
-        arch.dispatch(OfGradient { phases, hidden, offsets })
+        level.dispatch(OfGradient { phases, hidden, offsets })
     }
 
     /// Of any ΔW, visible × hidden units.
-    pub fn of_weights(arch: Arch, change: &[f32], offsets: &Offsets) -> Self {
+    pub fn of_weights(level: Level, change: &[f32], offsets: &Offsets) -> Self {
         let Offsets { visible: mu, hidden: lambda } = offsets;
         let units = lambda.len();
         let rows = change.par_chunks(units).with_min_len(64);
         let visible = rows.map(|row| {
             vectorize(
-                arch,
+                level,
                 #[inline(always)]
                 || dot(row, lambda),
             )
@@ -48,7 +49,7 @@ impl Shifts {
         const STRIP: usize = 64;
         shifts.hidden.par_chunks_mut(STRIP).enumerate().for_each(|(strip, shifts)| {
             vectorize(
-                arch,
+                level,
                 #[inline(always)]
                 || {
                     let mut sums = [0.0; STRIP];

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{
+    level::Level,
     units::{Units, WORD},
     vectorize,
 };
@@ -98,11 +98,11 @@ impl Codes {
 
     /// Packs the states of the first cases of some minibatches, cases × units, one below the other, for a product with so
     /// many columns.
-    pub fn pack(&mut self, arch: Arch, minibatches: &[(&Units, usize)], columns: usize) {
+    pub fn pack(&mut self, level: Level, minibatches: &[(&Units, usize)], columns: usize) {
         let cases = minibatches.iter().map(|(_, cases)| cases).sum::<usize>();
         let chunk = cases.div_ceil(cases.div_ceil(64));
         self.fill(
-            arch,
+            level,
             (cases, minibatches[0].0.width),
             columns,
             chunk,
@@ -124,9 +124,9 @@ impl Codes {
     }
 
     /// The same for the transpose of cases × units: a row is a unit.
-    pub fn pack_transposed(&mut self, arch: Arch, units: &Units, cases: usize, columns: usize) {
+    pub fn pack_transposed(&mut self, level: Level, units: &Units, cases: usize, columns: usize) {
         self.fill(
-            arch,
+            level,
             (units.width, cases),
             columns,
             SQUARES * DEPTH,
@@ -167,7 +167,7 @@ impl Codes {
     /// Makes room, packs each chunk of so many rows, and sorts it.
     fn fill(
         &mut self,
-        arch: Arch,
+        level: Level,
         (rows, depth): (usize, usize),
         columns: usize,
         chunk: usize,
@@ -186,7 +186,7 @@ impl Codes {
         let chunks = chunks.into_par_iter().enumerate().with_min_len(FEWEST.div_ceil(blocks * chunk));
         chunks.for_each(|(index, (words, entries, order, ends))| {
             vectorize(
-                arch,
+                level,
                 #[inline(always)]
                 || {
                     let rows = index * chunk..rows.min((index + 1) * chunk);
@@ -199,7 +199,7 @@ impl Codes {
                         if columns < SORTED {
                             keep(words, groups, entries, order, ends);
                         } else {
-                            sort(arch, words, groups, entries, order, ends);
+                            sort(level, words, groups, entries, order, ends);
                         }
                     }
                 },
@@ -241,7 +241,7 @@ fn keep(words: &[u32], groups: usize, entries: &mut [[u8; GROUPS]], order: &mut 
 /// Sorts the rows of a chunk by how many of their codes, of so many groups, are not zero, and lists these.
 #[inline(always)]
 fn sort(
-    arch: Arch,
+    level: Level,
     words: &[u32],
     groups: usize,
     entries: &mut [[u8; GROUPS]],
@@ -264,7 +264,7 @@ fn sort(
         let slot = &mut slots[count];
         order[usize::from(*slot)] = row;
         let all = codes | GROUP_OF_BYTE;
-        let kept = if count == groups { all } else { compress(arch, all, (not_zero >> 7) * 0xff) };
+        let kept = if count == groups { all } else { compress(level, all, (not_zero >> 7) * 0xff) };
         entries[usize::from(*slot)] = kept.to_le_bytes();
         *slot += 1;
     }
@@ -274,13 +274,13 @@ fn sort(
 
 /// The bytes where `mask` is set, side by side from the lowest on.
 #[inline(always)]
-fn compress(arch: Arch, bytes: u64, mask: u64) -> u64 {
+fn compress(level: Level, bytes: u64, mask: u64) -> u64 {
     #[cfg(target_arch = "x86_64")]
-    if matches!(arch, Arch::V3(_) | Arch::V4(_)) {
-        // SAFETY: BMI2 is one of the features that these two stand for.
+    if level.has_bmi2() {
+        // SAFETY: the processor has BMI2.
         return unsafe { std::arch::x86_64::_pext_u64(bytes, mask) };
     }
-    let _ = arch;
+    let _ = level;
     let (mut kept, mut len) = (0, 0);
     for group in 0..GROUPS {
         let byte = mask >> (8 * group) & 0xff;

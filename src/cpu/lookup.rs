@@ -12,11 +12,12 @@ use std::{
 };
 
 use bytemuck::{Pod, Zeroable};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
     codes::{Codes, DEPTH, ENTRIES, GROUP},
+    level::Level,
     matrix::Matrix,
     units::WORD,
 };
@@ -75,7 +76,7 @@ impl Part<'_> {
 
 /// Adds up the terms, and hands each part of the sum to `finish` while it is in the cache. A number does not depend on
 /// how the work is cut: the terms and their depth are always added in one order.
-pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
+pub fn sum(level: Level, terms: &[Term], finish: impl Fn(Part) + Sync) {
     let ((rows, _), columns) = (terms[0].left.shape(), terms[0].right.columns);
     for Term { left, right, .. } in terms {
         assert_eq!((left.shape(), right.columns), ((rows, right.rows), columns));
@@ -83,7 +84,7 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
     let depth = terms.iter().map(|term| term.right.rows).sum();
     let threads = if is_small(rows, depth, columns) { 1 } else { rayon::current_num_threads() };
     // A strip begins with a word of states; random numbers come by fours.
-    let lanes = arch.dispatch(Lanes);
+    let lanes = level.dispatch(Lanes);
     let unit = WORD;
     let units = columns.div_ceil(unit);
     let strips = units.div_ceil(VECTORS * lanes / unit).next_multiple_of(threads).min(units);
@@ -103,7 +104,15 @@ pub fn sum(arch: Arch, terms: &[Term], finish: impl Fn(Part) + Sync) {
             scratch.sums.resize((rows.len() * stride).div_ceil(LANES), Line::zeroed());
             let Scratch { panel, table, sums } = scratch;
             for term in terms {
-                arch.dispatch(Strip { term, chunks: &chunks, columns: &columns, stride, panel, table, sums });
+                level.dispatch(Strip {
+                    term,
+                    chunks: &chunks,
+                    columns: &columns,
+                    stride,
+                    panel,
+                    table,
+                    sums,
+                });
             }
             finish(Part { rows, columns, sums: bytemuck::cast_slice(sums), stride });
         });

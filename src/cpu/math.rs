@@ -2,6 +2,8 @@
 
 use pulp::Simd;
 
+use super::level::multiply_add;
+
 /// Beyond this, e^x is taken as at it.
 const LARGEST: f32 = 87.0;
 /// 1.5 · 2^23: adding it leaves an integer in the lower bits.
@@ -41,26 +43,26 @@ pub fn sigmoid<S: Simd, const N: usize>(simd: S, x: &mut [S::f32s; N]) {
         *x = simd.min_f32s(simd.max_f32s(*x, least), largest);
     }
     for (shifted, x) in shifted.iter_mut().zip(&*x) {
-        *shifted = simd.mul_add_e_f32s(*x, log2_e, round);
+        *shifted = multiply_add(simd, *x, log2_e, round);
     }
     for (shifted, x) in shifted.iter().zip(&mut *x) {
         let n = simd.sub_f32s(*shifted, round);
-        *x = simd.mul_add_e_f32s(n, low, simd.mul_add_e_f32s(n, high, simd.sub_f32s(zero, *x)));
+        *x = multiply_add(simd, n, low, multiply_add(simd, n, high, simd.sub_f32s(zero, *x)));
     }
     let mut y = [simd.splat_f32s(POLYNOMIAL[0]); N];
     for coefficient in &POLYNOMIAL[1..] {
         let coefficient = simd.splat_f32s(*coefficient);
         for (y, r) in y.iter_mut().zip(&*x) {
-            *y = simd.mul_add_e_f32s(*y, *r, coefficient);
+            *y = multiply_add(simd, *y, *r, coefficient);
         }
     }
     for (y, r) in y.iter_mut().zip(&*x) {
-        *y = simd.mul_add_e_f32s(*y, simd.mul_f32s(*r, *r), simd.add_f32s(*r, one));
+        *y = multiply_add(simd, *y, simd.mul_f32s(*r, *r), simd.add_f32s(*r, one));
     }
     for ((x, y), shifted) in x.iter_mut().zip(y).zip(shifted) {
         let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
         let power = simd.transmute_f32s_u32s(simd.add_u32s(exponent, simd.splat_u32s(BIAS << 23)));
-        *x = simd.div_f32s(one, simd.mul_add_e_f32s(y, power, one));
+        *x = simd.div_f32s(one, multiply_add(simd, y, power, one));
     }
 }
 

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use gemm::Parallelism;
 
+use super::level::Level;
+
 /// A matrix somewhere in memory: element (i, j) is at `i * stride.0 + j * stride.1`.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
@@ -54,12 +56,23 @@ impl<'a> Matrix<'a> {
     }
 }
 
+/// Rows of the right matrix that stay in the first cache while all rows of the left one are multiplied by them.
+const DEPTH: usize = 32;
+/// Their columns.
+const COLUMNS: usize = 128;
+
 /// out = keep · out + scale · left × right, on this thread; `out` is row-major.
-pub fn product(out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) {
+pub fn product(level: Level, out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) {
     let (m, n, k) = (left.rows, right.columns, left.columns);
     let last = |matrix: &Matrix| (matrix.rows - 1) * matrix.stride.0 + (matrix.columns - 1) * matrix.stride.1;
     assert!(m > 0 && n > 0 && k > 0 && k == right.rows);
     assert!(out.len() == m * n && last(&left) < left.values.len() && last(&right) < right.values.len());
+    if level.is_baseline() {
+        return level.dispatch(
+            #[inline(always)]
+            || plain_product(out, keep, scale, left, right),
+        );
+    }
     // SAFETY: the assertions hold every element that is read or written within its slice.
     unsafe {
         gemm::gemm(
@@ -83,5 +96,36 @@ pub fn product(out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matr
             false,
             Parallelism::None,
         );
+    }
+}
+
+/// The same where the GEMM crate has no vectors. Also, it looks for AVX2 and AVX-512 by itself, whatever level was chosen.
+#[inline(always)]
+fn plain_product(out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) {
+    if keep == 0.0 {
+        out.fill(0.0);
+    } else {
+        out.iter_mut().for_each(|x| *x *= keep);
+    }
+    let mut packed = [0.0; DEPTH * COLUMNS];
+    for first in (0..right.rows).step_by(DEPTH) {
+        let depth = first..(first + DEPTH).min(right.rows);
+        for first in (0..right.columns).step_by(COLUMNS) {
+            let columns = first..(first + COLUMNS).min(right.columns);
+            let (block, width) = match right.block_of_rows(&depth, &columns) {
+                Some(rows) => rows,
+                None => {
+                    right.copy_block(depth.clone(), columns.clone(), &mut packed, COLUMNS);
+                    (&packed[..], COLUMNS)
+                }
+            };
+            for (row, out) in out.chunks_mut(right.columns).enumerate() {
+                let out = &mut out[columns.clone()];
+                for (k, right) in depth.clone().zip(block.chunks(width)) {
+                    let factor = scale * left.values[row * left.stride.0 + k * left.stride.1];
+                    out.iter_mut().zip(right).for_each(|(x, y)| *x += factor * y);
+                }
+            }
+        }
     }
 }

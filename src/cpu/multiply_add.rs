@@ -2,6 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::level::multiply_add;
 use crate::backend::MULTIPLY_ADDS;
 
 /// Vectors under way at a time: a multiplication and addition waits for the one before it.
@@ -23,14 +24,14 @@ impl WithSimd for MultiplyAdd<'_> {
             let mut x = *block;
             for _ in 0..MULTIPLY_ADDS {
                 for x in &mut x {
-                    *x = simd.mul_add_e_f32s(*x, factor, summand);
+                    *x = multiply_add(simd, *x, factor, summand);
                 }
             }
             *block = x;
         }
         for vector in vectors {
             for _ in 0..MULTIPLY_ADDS {
-                *vector = simd.mul_add_e_f32s(*vector, factor, summand);
+                *vector = multiply_add(simd, *vector, factor, summand);
             }
         }
         for x in rest {

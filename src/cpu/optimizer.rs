@@ -1,10 +1,9 @@
 //! Fast weights, and the updates that keep more than a velocity: the gradient comes first, as a whole, and then a pass over the parameters.
 //! The plain update, in `src/cpu/descent.rs`, needs no such pass.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{Units, vectorize};
+use super::{Units, level::Level, vectorize};
 use crate::{
     backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, FAST_SHARE, Params},
     host::{Fast, Moments, Offsets, Phase},
@@ -28,7 +27,7 @@ pub fn drawn_to_target(params: &Params, positive: Phase<Units>, offsets: &Offset
 }
 
 /// Takes a step by `gradient`, which is left with the step.
-pub fn ascend(arch: Arch, params: &Params, gradient: &mut Rbm, rbm: &mut Rbm, moments: &mut Moments) {
+pub fn ascend(level: Level, params: &Params, gradient: &mut Rbm, rbm: &mut Rbm, moments: &mut Moments) {
     const PART: usize = 1 << 13;
     let Moments { velocity, squares } = moments;
     let biases = Params { weight_decay: 0.0, l1: 0.0, ..*params };
@@ -53,7 +52,7 @@ pub fn ascend(arch: Arch, params: &Params, gradient: &mut Rbm, rbm: &mut Rbm, mo
         let moments = velocity.par_chunks_mut(PART).zip(squares.par_chunks_mut(PART));
         parts.zip(moments).for_each(|((gradient, theta), (velocity, squares))| {
             vectorize(
-                arch,
+                level,
                 #[inline(always)]
                 || {
                     if params.has(Params::ADAM) {
@@ -100,7 +99,7 @@ fn momentum(params: &Params, gradient: &mut [f32], theta: &mut [f32], velocity: 
 }
 
 /// Lets the fast weights follow the last update, and adds them to the parameters.
-pub fn fast_weights(arch: Arch, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
+pub fn fast_weights(level: Level, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
     const PART: usize = 1 << 13;
     let Fast { weights: fast, sum } = fast;
     for (fast, sum, theta, velocity) in [
@@ -112,7 +111,7 @@ pub fn fast_weights(arch: Arch, params: &Params, rbm: &Rbm, velocity: &Rbm, fast
         let read = theta.par_chunks(PART).zip(velocity.par_chunks(PART));
         written.zip(read).for_each(|((fast, sum), (theta, velocity))| {
             vectorize(
-                arch,
+                level,
                 #[inline(always)]
                 || {
                     let read = theta.iter().zip(velocity);
@@ -127,11 +126,11 @@ pub fn fast_weights(arch: Arch, params: &Params, rbm: &Rbm, velocity: &Rbm, fast
 }
 
 /// Scales the weights of each hidden unit down to the largest norm.
-pub fn limit_norms(arch: Arch, params: &Params, rbm: &mut Rbm) {
+pub fn limit_norms(level: Level, params: &Params, rbm: &mut Rbm) {
     let units = rbm.shape.hidden;
     let mut factors = vec![0.0_f64; units];
     vectorize(
-        arch,
+        level,
         #[inline(always)]
         || {
             for row in rbm.weights.chunks(units) {

@@ -5,7 +5,6 @@
 //! then 1 and a product of tables' entries: no exponential, no running sum that drifts, and for 32 states at a time only
 //! one multiplication and two for the product.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{
@@ -13,6 +12,7 @@ use super::{
     product::{LANES, LARGEST_EXPONENT, log_product, run},
 };
 use crate::{
+    cpu::Level,
     rbm::{Layer, Rbm},
     reference::softplus,
 };
@@ -109,9 +109,9 @@ pub fn log_partition_function(rbm: &Rbm, enumerated: Layer) -> f64 {
     inner.resize(width, 0.0);
 
     let blocks = 1_u64 << (sides.outer.len() - first.units);
-    let arch = Arch::new();
+    let level = Level::default();
     in_parts(blocks, |blocks| {
-        arch.dispatch(
+        level.dispatch(
             #[inline(always)]
             || {
                 let mut sum = LogSum::default();

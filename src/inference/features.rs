@@ -1,10 +1,10 @@
 //! p(h|v) on the native path, for good: with sums in 64 bits, as NumPy has them from an exported model. The kernels' sums
 //! are for learning, where 32 bits do; features are computed once.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{
+    cpu::Level,
     data::Rows,
     rbm::{Rbm, Shape},
     reference::sigmoid,
@@ -17,7 +17,7 @@ const BLOCK: usize = 16;
 pub(super) fn features(rbm: &Rbm, rows: &Rows) -> Vec<f32> {
     let Shape { visible, hidden } = rbm.shape;
     let mut features = vec![0.0; rows.len() * hidden];
-    let arch = Arch::new();
+    let level = Level::default();
     features.par_chunks_mut(BLOCK * hidden).enumerate().for_each(|(block, features)| {
         let cases = features.len() / hidden;
         let mut values = vec![0.0_f32; cases * visible];
@@ -26,7 +26,7 @@ pub(super) fn features(rbm: &Rbm, rows: &Rows) -> Vec<f32> {
         }
         let bias: Vec<f64> = rbm.hidden_bias.iter().map(|&c| f64::from(c)).collect();
         let mut sums = bias.repeat(cases);
-        arch.dispatch(
+        level.dispatch(
             #[inline(always)]
             || {
                 for (unit, weights) in rbm.weights.chunks(hidden).enumerate() {

@@ -1,9 +1,9 @@
 //! The pseudo-likelihood, over every unit of every case.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use crate::{
+    cpu::Level,
     data::Rows,
     exact::product::{LARGEST_EXPONENT, log_product, run},
     rbm::{Rbm, Shape},
@@ -30,7 +30,7 @@ pub fn pseudo_log_likelihood(rbm: &Rbm, rows: &Rows, cases: usize) -> f64 {
         |sign: f64| -> Vec<f64> { rbm.weights.iter().map(|&w| (sign * f64::from(w)).exp()).collect() };
     let [on, off] = [factors(1.0), factors(-1.0)];
     let numbers: Vec<usize> = (0..cases.min(rows.len())).collect();
-    let arch = Arch::new();
+    let level = Level::default();
     let sums: Vec<f64> = numbers
         .par_chunks(BLOCK)
         .map(|block| {
@@ -50,7 +50,7 @@ pub fn pseudo_log_likelihood(rbm: &Rbm, rows: &Rows, cases: usize) -> f64 {
                     let (sign, factors) = if v[unit] == 0.0 { (1.0, &on) } else { (-1.0, &off) };
                     let turned = if small {
                         let (a, b) = (&exponentials[case], &factors[of_unit.clone()]);
-                        arch.dispatch(
+                        level.dispatch(
                             #[inline(always)]
                             || log_product(a, b, run),
                         )

@@ -12,7 +12,7 @@ use std::{
 
 use rbm_gpu::{
     backend::{Backend, DeviceInfo},
-    cpu::Cpu,
+    cpu::{Cpu, Level},
     gpu::{Context, Gpu, adapter, tile::Tile},
     host::Host,
     rbm::Shape,
@@ -73,18 +73,20 @@ pub fn reference(shape: Shape) -> Host<Reference> {
     Host::new(Reference, DeviceInfo { name: word(), backend: word(), kind: word(), driver: word() }, shape)
 }
 
-fn cpu(shape: Shape) -> Named {
-    ("cpu".into(), Box::new(Cpu::open(shape)))
+/// The native path by each instruction set that this processor has.
+fn cpus(shape: Shape) -> impl Iterator<Item = Named> {
+    let cpu = move |level| -> Named { (format!("cpu, {level}"), Box::new(Cpu::with(level, shape))) };
+    Level::all().into_iter().map(cpu)
 }
 
 /// What is tested against the oracle: the native path, and the adapter.
 pub fn fast(test: &str, shape: Shape) -> Vec<Named> {
-    gpu(test, shape).into_iter().chain([cpu(shape)]).collect()
+    gpu(test, shape).into_iter().chain(cpus(shape)).collect()
 }
 
 /// The same for products: the native path, and each tile on the adapter.
 pub fn fast_products(test: &str, shape: Shape) -> Vec<Named> {
-    tiles(test, shape).into_iter().chain([cpu(shape)]).collect()
+    tiles(test, shape).into_iter().chain(cpus(shape)).collect()
 }
 
 /// Every backend there is.
