@@ -1,6 +1,8 @@
 //! How much memory there is, asked before anything large is allocated: what does not fit is an error with the figures, not
 //! an abort.
 
+mod limits;
+
 use sysinfo::{MemoryRefreshKind, System};
 
 use crate::error::{Result, usage};
@@ -8,14 +10,13 @@ use crate::error::{Result, usage};
 /// Less than this is never worth asking for.
 pub(crate) const SMALL: u64 = 64 << 20;
 
-/// What is left of the host's memory, or of what a container may take of it; `None` where that is not known.
+/// What is left of the host's memory, or of what this process may take of it; `None` where that is not known.
 pub fn left() -> Option<u64> {
-    let mut system = System::new().ok()?;
-    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-    // Not the container's own count of free memory: it takes cached files for memory in use.
-    let container =
-        system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
-    Some(system.available_memory().min(container)).filter(|&bytes| bytes > 0)
+    let of_host = System::new().ok().and_then(|mut system| {
+        system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+        Some(system.available_memory()).filter(|&bytes| bytes > 0)
+    });
+    of_host.into_iter().chain(limits::left()).min()
 }
 
 /// The product of some numbers, or the largest number there is: options and headers may say anything.

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Instant;
 
-use common::program::{refuse, succeed};
+use common::program::{refuse, succeed, text};
 use rbm_gpu::{
     config::{ByEpoch, Estimator, TrainConfig},
     data::Source,
@@ -53,6 +53,27 @@ fn absurd_sizes_are_answered_with_figures() {
         // Loading MNIST takes a second; writing to so much memory would take minutes.
         assert!(start.elapsed().as_secs() < 60, "{command:?} {size:?} took {:?}", start.elapsed());
     }
+}
+
+/// What a control group allows is tested in src/memory/limits.rs: making one needs root.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_shell_limits_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |hidden: &str| {
+        let limited = "ulimit -v 1000000; exec \"$0\" \"$@\"";
+        let options =
+            ["train", "--data", "shifter", "--device", "cpu", "--epochs", "1", "--out", "run", "--hidden"];
+        let mut shell = std::process::Command::new("sh");
+        shell.current_dir(folder.path()).args(["-c", limited, env!("CARGO_BIN_EXE_rbm-gpu")]).args(options);
+        shell.arg(hidden).output().unwrap()
+    };
+    // 304 MB of weights would fit, but not what learning keeps beside them.
+    let output = train("100000");
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("GB of memory are left") && message.contains("at most about"), "{message}");
+    assert!(train("1000").status.success());
 }
 
 /// The host's memory over 1000 epochs is `soak.sh`'s.
