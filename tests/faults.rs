@@ -14,7 +14,6 @@ use rbm_gpu::{
     doctor::{
         Finding,
         finding::{NAMES, sorted},
-        watch::Pace,
     },
     rbm::{Layer, Rbm, Shape},
     rng::{Philox, Stream, uniform_at},
@@ -412,7 +411,7 @@ fn findings(config: &TrainConfig, dataset: Dataset, fault: Fault) -> (Vec<Findin
     let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
     let backend = Faulty { inner: Box::new(Cpu::open(shape)), fault, started: false };
     let mut trainer = Trainer::with_backend(config, dataset, Box::new(backend), false).unwrap();
-    trainer.doctor().unwrap().set_pace(Pace::Epochs((config.epochs / 12).max(1)));
+    trainer.doctor().unwrap().look_every(config.epochs / 12);
     let outcome = (0..config.epochs).try_for_each(|_| trainer.epoch(|_| {}).map(|_| ()));
     let found = sorted(trainer.doctor().unwrap().take());
     for finding in &found {

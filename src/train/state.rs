@@ -296,7 +296,7 @@ impl Trainer {
     pub fn restore(&mut self, state: &State) -> Result<()> {
         self.go_back(state)?;
         if let (Some(watch), Some(memory)) = (&mut self.doctor, &state.position.doctor) {
-            watch.remember(memory, &state.position.findings);
+            watch.remember(memory, &state.position.findings, state.position.steps);
         }
         Ok(())
     }
