@@ -1,4 +1,4 @@
-// fast = 0.95 · fast + rate · velocity; sum = A + fast: fast weights follow the last update and forget it soon, and chains take
+// fast = FAST_SHARE · fast + rate · velocity; sum = A + fast: fast weights follow the last update and forget it soon, and chains take
 // the sum for the parameters (Tieleman and Hinton 2009). All are [W b; c 0], visible+1 × hidden+1, row-major.
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
@@ -13,7 +13,7 @@ fn fast_weights(
 ) {
     let end = (params.visible + 1u) * groups(params.hidden);
     for (var at = invocation.x; at < end; at += 64u * workgroups.x) {
-        let weights = 0.95 * fast[at] + params.rate * velocity[at];
+        let weights = FAST_SHARE * fast[at] + params.rate * velocity[at];
         fast[at] = weights;
         sum[at] = parameters[at] + weights;
     }

@@ -2,8 +2,6 @@
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> values: array<vec4<f32>>;
 
-// The same in src/backend.rs.
-const MULTIPLY_ADDS = 256u;
 // A multiplication and addition waits for the one before it: an invocation has eight vec4s under way.
 const CHAINS = 8u;
 

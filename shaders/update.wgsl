@@ -123,9 +123,9 @@ fn momentum(at: u32, gradient: vec4<f32>, decay: vec4<f32>) {
 
 // Kingma and Ba 2015, algorithm 1; the decay as in Loshchilov and Hutter 2019.
 fn adam(at: u32, gradient: vec4<f32>, decay: vec4<f32>) {
-    let mean = 0.9 * velocity[at] + 0.1 * gradient;
-    let square = 0.999 * velocity[at + size()] + 0.001 * gradient * gradient;
-    let ascent = mean * params.first_correction / (sqrt(square * params.second_correction) + 1e-8);
+    let mean = ADAM_FIRST * velocity[at] + (1.0 - ADAM_FIRST) * gradient;
+    let square = ADAM_SECOND * velocity[at + size()] + (1.0 - ADAM_SECOND) * gradient * gradient;
+    let ascent = mean * params.first_correction / (sqrt(square * params.second_correction) + ADAM_EPSILON);
     let step = params.learning_rate * (ascent - decay);
     velocity[at] = mean;
     velocity[at + size()] = square;

@@ -13,100 +13,133 @@ use crate::{
     rng::Stream,
 };
 
-/// What one kernel is told. The same 96 bytes as `struct Params` in `shaders/shared/params.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Params {
-    /// Cases or chains to compute.
-    pub rows: u32,
-    /// Visible units.
-    pub visible: u32,
-    /// Hidden units.
-    pub hidden: u32,
-    /// Where the minibatch begins in the order of the cases; where a swap's counts begin.
-    pub first_row: u32,
-    /// Inverse temperature: the energy is multiplied by it.
-    pub beta: f32,
-    /// The learning rate.
-    pub learning_rate: f32,
-    /// The share of the last update that is carried on.
-    pub momentum: f32,
-    /// L2 decay of the weights.
-    pub weight_decay: f32,
-    /// The seed's lower 32 bits.
-    pub seed_low: u32,
-    /// The seed's upper 32 bits.
-    pub seed_high: u32,
-    /// The counter's fourth word: the step.
-    pub step: u32,
-    /// The counter's third word: see [`Stream::draw`].
-    pub draw: u32,
-    /// [`Params::SAMPLE`], [`Params::HOST_UNIFORMS`], [`Params::BITS`].
-    pub flags: u32,
-    /// Where this kernel's uniforms begin, if they come from the host.
-    pub uniforms_at: u32,
-    /// The number of the first chain: the counter's second word is this plus the row.
-    pub first_chain: u32,
-    /// What a data byte is multiplied by.
-    pub data_scale: f32,
-    /// Chains of the negative phase.
-    pub chains: u32,
-    /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1. For
-    /// [`Backend::fast_weights`] the velocity's share, for [`Backend::temper_bias`] the base's, for [`Backend::swap`] what energies are multiplied by.
-    pub rate: f32,
-    /// L1 decay of the weights.
-    pub l1: f32,
-    /// The share of the cases in which a hidden unit should be on.
-    pub sparsity_target: f32,
-    /// How strongly it is drawn there.
-    pub sparsity_cost: f32,
-    /// The largest norm of a hidden unit's weights.
-    pub largest_norm: f32,
-    /// 1/(1 − 0.9^t) at Adam's step t, from 1.
-    pub first_correction: f32,
-    /// 1/(1 − 0.999^t).
-    pub second_correction: f32,
+/// A struct that kernels take as their uniform, in Rust and in WGSL: the names of the types are the same in both.
+macro_rules! uniform {
+    ($(#[$of_struct:meta])* pub struct $name:ident { $($(#[$of_field:meta])* pub $field:ident: $type:ident,)* }) => {
+        $(#[$of_struct])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct $name {
+            $($(#[$of_field])* pub $field: $type,)*
+        }
+
+        impl $name {
+            /// The same struct in WGSL.
+            pub(crate) const WGSL: &str = concat!(
+                "struct ", stringify!($name), " {\n",
+                $("    ", stringify!($field), ": ", stringify!($type), ",\n",)*
+                "}\n",
+            );
+        }
+    };
 }
 
-/// The share of the fast weights that stays at each step (Tieleman and Hinton 2009). The same in
-/// `shaders/fast_weights.wgsl`.
+/// Bits of [`Params::flags`], in Rust and in WGSL.
+macro_rules! flags {
+    ($($(#[$of_flag:meta])* $name:ident = $bit:expr;)*) => {
+        impl Params {
+            $($(#[$of_flag])* pub const $name: u32 = 1 << $bit;)*
+            /// Their names.
+            pub(crate) const FLAGS: &[(&str, u32)] = &[$((stringify!($name), Self::$name)),*];
+        }
+    };
+}
+
+uniform! {
+    /// What one kernel is told.
+    pub struct Params {
+        /// Cases or chains to compute.
+        pub rows: u32,
+        /// Visible units.
+        pub visible: u32,
+        /// Hidden units.
+        pub hidden: u32,
+        /// Where the minibatch begins in the order of the cases; where a swap's counts begin.
+        pub first_row: u32,
+        /// Inverse temperature: the energy is multiplied by it.
+        pub beta: f32,
+        /// The learning rate.
+        pub learning_rate: f32,
+        /// The share of the last update that is carried on.
+        pub momentum: f32,
+        /// L2 decay of the weights.
+        pub weight_decay: f32,
+        /// The seed's lower 32 bits.
+        pub seed_low: u32,
+        /// The seed's upper 32 bits.
+        pub seed_high: u32,
+        /// The counter's fourth word: the step.
+        pub step: u32,
+        /// The counter's third word: see [`Stream::draw`].
+        pub draw: u32,
+        /// [`Params::SAMPLE`], [`Params::HOST_UNIFORMS`], [`Params::BITS`].
+        pub flags: u32,
+        /// Where this kernel's uniforms begin, if they come from the host.
+        pub uniforms_at: u32,
+        /// The number of the first chain: the counter's second word is this plus the row.
+        pub first_chain: u32,
+        /// What a data byte is multiplied by.
+        pub data_scale: f32,
+        /// Chains of the negative phase.
+        pub chains: u32,
+        /// How far [`Backend::track`] and [`Backend::average`] move towards what they see: from 0, not at all, to 1. For
+        /// [`Backend::fast_weights`] the velocity's share, for [`Backend::temper_bias`] the base's, for [`Backend::swap`] what energies are multiplied by.
+        pub rate: f32,
+        /// L1 decay of the weights.
+        pub l1: f32,
+        /// The share of the cases in which a hidden unit should be on.
+        pub sparsity_target: f32,
+        /// How strongly it is drawn there.
+        pub sparsity_cost: f32,
+        /// The largest norm of a hidden unit's weights.
+        pub largest_norm: f32,
+        /// 1/(1 − 0.9^t) at Adam's step t, from 1.
+        pub first_correction: f32,
+        /// 1/(1 − 0.999^t).
+        pub second_correction: f32,
+    }
+}
+
+/// The share of the fast weights that stays at each step (Tieleman and Hinton 2009).
 pub const FAST_SHARE: f64 = 0.95;
-/// The share of the mean of the gradients that Adam carries on, β₁ (Kingma and Ba 2015). The same in `shaders/update.wgsl`,
-/// as the next two.
+/// The share of the mean of the gradients that Adam carries on, β₁ (Kingma and Ba 2015).
 pub const ADAM_FIRST: f64 = 0.9;
 /// The share of the mean of their squares, β₂.
 pub const ADAM_SECOND: f64 = 0.999;
 /// What keeps Adam from dividing by 0, ε.
 pub const ADAM_EPSILON: f64 = 1e-8;
 
-impl Params {
+flags! {
     /// Draw binary states; without it a state is its mean.
-    pub const SAMPLE: u32 = 1;
+    SAMPLE = 0;
     /// The uniforms lie in the buffer of [`Backend::write_uniforms`], row by row.
-    pub const HOST_UNIFORMS: u32 = 2;
+    HOST_UNIFORMS = 1;
     /// Data rows hold one bit a unit, not one byte.
-    pub const BITS: u32 = 4;
+    BITS = 2;
+    /// The update is centred at the offsets.
+    CENTRED = 3;
+    /// The update is Adam's.
+    ADAM = 4;
+    /// The update's momentum is Nesterov's.
+    NESTEROV = 5;
+    /// The update draws hidden units to a target: see [`Backend::update`].
+    SPARSE = 6;
+    /// A swap's colder replicas are the model's own.
+    COLDEST = 7;
+    /// A swap's hotter replicas are at the other end.
+    HOTTEST = 8;
+    /// Half steps take θ + fast weights for θ.
+    FAST = 9;
     /// Data rows hold 32-bit floating-point numbers.
-    pub const FLOATS: u32 = 1024;
+    FLOATS = 10;
     /// Nobody reads what the update makes of the weights' velocity before the next one, which has no momentum: what is
     /// left there does not matter.
-    pub const FORGET: u32 = 2048;
-    /// The update is centred at the offsets.
-    pub const CENTRED: u32 = 8;
-    /// The update is Adam's.
-    pub const ADAM: u32 = 16;
-    /// The update's momentum is Nesterov's.
-    pub const NESTEROV: u32 = 32;
-    /// The update draws hidden units to a target: see [`Backend::update`].
-    pub const SPARSE: u32 = 64;
-    /// A swap's colder replicas are the model's own.
-    pub const COLDEST: u32 = 128;
-    /// A swap's hotter replicas are at the other end.
-    pub const HOTTEST: u32 = 256;
-    /// Half steps take θ + fast weights for θ.
-    pub const FAST: u32 = 512;
+    FORGET = 11;
     /// A free energy is what the one that was there is taken from.
-    pub const LESS: u32 = 4096;
+    LESS = 12;
+}
+
+impl Params {
     /// The flags from this one on are a number: see [`Params::of_snapshot`].
     const SNAPSHOT: u32 = 1 << 16;
 
@@ -217,7 +250,7 @@ pub enum Kept {
     Snapshot(usize),
 }
 
-/// How often [`Backend::multiply_add`] multiplies and adds. The same in `shaders/multiply_add.wgsl`.
+/// How often [`Backend::multiply_add`] multiplies and adds.
 pub const MULTIPLY_ADDS: usize = 256;
 
 /// What a device is, for people and for reports.

@@ -10,6 +10,7 @@ pub mod kernels;
 mod memory;
 mod pace;
 pub mod tile;
+mod wgsl;
 
 pub use context::Context;
 
@@ -164,7 +165,7 @@ impl Gpu {
         if params.rows == 0 {
             return;
         }
-        let work = pace::work(kernel, params);
+        let work = kernel.work(params);
         if self.recorded.len() == SLOTS || self.pace.is_full(work) {
             self.flush();
         }

@@ -1,51 +1,13 @@
-//! The table of kernels: what each is made of, what it binds, and how many workgroups it takes. A new kernel is a WGSL
-//! file, a row here, a method of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`].
+//! The table of kernels: what each is made of, what it binds, how many workgroups it takes, and how much work it is. A new
+//! kernel is a WGSL file, a row here, a method of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`].
 
-use super::tile::{MOST_WORKGROUPS, Product, Tile};
-use crate::backend::Params;
+use super::{
+    tile::{MOST_WORKGROUPS, Product, Tile},
+    wgsl,
+};
+use crate::backend::{MULTIPLY_ADDS, Params};
 
-/// A WGSL kernel, one file in `shaders/`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kernel {
-    /// `gather.wgsl`
-    Gather,
-    /// `sample_hidden.wgsl`
-    SampleHidden,
-    /// `sample_visible.wgsl`
-    SampleVisible,
-    /// `update.wgsl`
-    Update,
-    /// `squared_error.wgsl`
-    SquaredError,
-    /// `free_energy.wgsl`
-    FreeEnergy,
-    /// `centre.wgsl`
-    Centre,
-    /// `limit_norms.wgsl`
-    LimitNorms,
-    /// `track.wgsl`
-    Track,
-    /// `average.wgsl`
-    Average,
-    /// `fast_weights.wgsl`
-    FastWeights,
-    /// `energy.wgsl`
-    Energy,
-    /// `temper_bias.wgsl`
-    TemperBias,
-    /// `swap.wgsl`
-    Swap,
-    /// `clamp_visible.wgsl`
-    ClampVisible,
-    /// `set_visible_bias.wgsl`
-    SetVisibleBias,
-    /// `multiply_add.wgsl`
-    MultiplyAdd,
-    /// `copy.wgsl`
-    Copy,
-}
-
-const PARAMS: &str = include_str!("../../shaders/shared/params.wgsl");
+const GEOMETRY: &str = include_str!("../../shaders/shared/geometry.wgsl");
 const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
 const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
@@ -54,28 +16,140 @@ const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
 const STREAMING: &str = include_str!("../../shaders/shared/product_streaming.wgsl");
 const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
+/// A storage binding that is only read,
+const R: bool = false;
+/// and one that is written.
+const W: bool = true;
+
+/// A row of the table.
+struct Row {
+    /// The name for debuggers and profilers: `rbm.` and that of the file, the entry point, the method and the twin.
+    label: &'static str,
+    /// The kernel's own file.
+    file: &'static str,
+    /// The shared parts it is composed with.
+    parts: &'static [&'static str],
+    /// Storage bindings 1, 2, …: whether each is written.
+    writes: &'static [bool],
+    grid: Grid,
+}
+
+/// How a kernel is cut into workgroups. Those that are no products stride over their grid, so it may be cut short.
+enum Grid {
+    /// By a tile that suits the product.
+    Product(fn(&Params) -> Product),
+    /// Invocations, 64 to a workgroup; and the work.
+    Invocations(fn(&Params) -> u64, Work),
+    /// Workgroups; and the work.
+    Workgroups(fn(&Params) -> u32, Work),
+}
+
+/// Multiply-adds, about: an upper bound for the kernels that take next to no time.
+type Work = fn(&Params) -> f64;
+
+/// One row makes a variant of [`Kernel`], its place in [`Kernel::ALL`], and all there is to say of it.
+macro_rules! kernels {
+    ($($kernel:ident $name:literal, $parts:expr, $writes:expr, $grid:expr;)*) => {
+        /// A WGSL kernel, one file in `shaders/`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kernel {
+            $(#[doc = concat!("`", $name, ".wgsl`")] $kernel,)*
+        }
+
+        impl Kernel {
+            /// All of them.
+            pub const ALL: [Self; ROWS.len()] = [$(Self::$kernel),*];
+        }
+
+        static ROWS: [Row; [$($name),*].len()] = [$(Row {
+            label: concat!("rbm.", $name),
+            file: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            parts: &$parts,
+            writes: &$writes,
+            grid: $grid,
+        }),*];
+    };
+}
+
+use Grid::{Invocations, Workgroups};
+
+#[rustfmt::skip]
+kernels! {
+    Gather "gather", [RANDOM], [R, R, R, W], Invocations(units_of_rows, once);
+    SampleHidden "sample_hidden", [ACCUMULATE, SAMPLE, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
+    SampleVisible "sample_visible", [ACCUMULATE, SAMPLE, RANDOM], [R, R, R, W, W], Grid::Product(to_visible);
+    Update "update", [ACCUMULATE], [R, R, R, R, R, R, W, W], Grid::Product(associations);
+    SquaredError "squared_error", [REDUCE], [R, R, W], Workgroups(|p| p.rows, once);
+    FreeEnergy "free_energy", [ACCUMULATE, REDUCE], [R, R, W], Workgroups(row_blocks, weights_for_rows);
+    Centre "centre", [REDUCE], [R, R, R, W], Workgroups(|p| p.visible.saturating_add(groups(p.hidden)), once);
+    LimitNorms "limit_norms", [REDUCE], [W], Workgroups(|p| groups(p.hidden), once);
+    Track "track", [REDUCE], [R, W], Workgroups(|p| groups(p.hidden), once);
+    Average "average", [], [R, W], Invocations(parameters, once);
+    FastWeights "fast_weights", [], [R, R, W, W], Invocations(parameters, once);
+    Energy "energy", [ACCUMULATE, REDUCE], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
+    TemperBias "temper_bias", [], [R, R, W], Invocations(|p| p.visible.into(), once);
+    Swap "swap", [RANDOM], [R, W, W, W, W, W, W], Workgroups(|p| p.rows, once);
+    ClampVisible "clamp_visible", [], [R, R, W], Invocations(units_of_rows, once);
+    SetVisibleBias "set_visible_bias", [], [R, W], Invocations(|p| p.visible.into(), once);
+    MultiplyAdd "multiply_add", [], [W], Invocations(|p| row_blocks(p).div_ceil(8).into(), multiply_adds);
+    Copy "copy", [], [R, W], Invocations(|p| row_blocks(p).into(), once);
+}
+
+// Grids.
+
+fn row_blocks(params: &Params) -> u32 {
+    params.rows.div_ceil(4)
+}
+
+/// Groups of visible units in each row.
+fn units_of_rows(params: &Params) -> u64 {
+    u64::from(params.rows) * u64::from(groups(params.visible))
+}
+
+/// Groups of parameters.
+fn parameters(params: &Params) -> u64 {
+    u64::from(params.visible + 1) * u64::from(groups(params.hidden))
+}
+
+fn to_hidden(params: &Params) -> Product {
+    Product { rows: row_blocks(params), columns: groups(params.hidden), depth: groups(params.visible) }
+}
+
+fn to_visible(params: &Params) -> Product {
+    Product { rows: row_blocks(params), columns: groups(params.visible), depth: groups(params.hidden) }
+}
+
+fn associations(params: &Params) -> Product {
+    let depth = row_blocks(params).saturating_add(params.chains.div_ceil(4));
+    Product { rows: groups(params.visible), columns: groups(params.hidden), depth }
+}
+
+// Work.
+
+/// Each number once.
+fn once(params: &Params) -> f64 {
+    let [rows, visible, hidden] = [params.rows, params.visible, params.hidden].map(f64::from);
+    rows + visible * hidden + visible + hidden
+}
+
+/// Each weight for each row.
+fn weights_for_rows(params: &Params) -> f64 {
+    f64::from(params.rows) * f64::from(params.visible) * f64::from(params.hidden)
+}
+
+fn multiply_adds(params: &Params) -> f64 {
+    f64::from(params.rows) * MULTIPLY_ADDS as f64
+}
+
+/// Blocks of four units, with the one that is always on: `groups` in `shaders/shared/geometry.wgsl`.
+fn groups(units: u32) -> u32 {
+    units / 4 + 1
+}
+
 impl Kernel {
-    /// All of them.
-    pub const ALL: [Self; 18] = [
-        Self::Gather,
-        Self::SampleHidden,
-        Self::SampleVisible,
-        Self::Update,
-        Self::SquaredError,
-        Self::FreeEnergy,
-        Self::Centre,
-        Self::LimitNorms,
-        Self::Track,
-        Self::Average,
-        Self::FastWeights,
-        Self::Energy,
-        Self::TemperBias,
-        Self::Swap,
-        Self::ClampVisible,
-        Self::SetVisibleBias,
-        Self::MultiplyAdd,
-        Self::Copy,
-    ];
+    fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
 
     /// The name of the file, the entry point, the method and the twin.
     pub fn name(self) -> &'static str {
@@ -84,89 +158,23 @@ impl Kernel {
 
     /// The name for debuggers and profilers.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Gather => "rbm.gather",
-            Self::SampleHidden => "rbm.sample_hidden",
-            Self::SampleVisible => "rbm.sample_visible",
-            Self::Update => "rbm.update",
-            Self::SquaredError => "rbm.squared_error",
-            Self::FreeEnergy => "rbm.free_energy",
-            Self::Centre => "rbm.centre",
-            Self::LimitNorms => "rbm.limit_norms",
-            Self::Track => "rbm.track",
-            Self::Average => "rbm.average",
-            Self::FastWeights => "rbm.fast_weights",
-            Self::Energy => "rbm.energy",
-            Self::TemperBias => "rbm.temper_bias",
-            Self::Swap => "rbm.swap",
-            Self::ClampVisible => "rbm.clamp_visible",
-            Self::SetVisibleBias => "rbm.set_visible_bias",
-            Self::MultiplyAdd => "rbm.multiply_add",
-            Self::Copy => "rbm.copy",
-        }
-    }
-
-    /// Whether it is built on the shared product, and so depends on the tile.
-    pub fn is_product(self) -> bool {
-        matches!(self, Self::SampleHidden | Self::SampleVisible | Self::Update)
-    }
-
-    /// The kernel's own file, and the shared parts it is composed with.
-    fn parts(self) -> (&'static str, &'static [&'static str]) {
-        match self {
-            Self::Gather => (include_str!("../../shaders/gather.wgsl"), &[RANDOM]),
-            Self::SampleHidden => {
-                (include_str!("../../shaders/sample_hidden.wgsl"), &[ACCUMULATE, SAMPLE, RANDOM])
-            }
-            Self::SampleVisible => {
-                (include_str!("../../shaders/sample_visible.wgsl"), &[ACCUMULATE, SAMPLE, RANDOM])
-            }
-            Self::Update => (include_str!("../../shaders/update.wgsl"), &[ACCUMULATE]),
-            Self::SquaredError => (include_str!("../../shaders/squared_error.wgsl"), &[REDUCE]),
-            Self::FreeEnergy => (include_str!("../../shaders/free_energy.wgsl"), &[ACCUMULATE, REDUCE]),
-            Self::Centre => (include_str!("../../shaders/centre.wgsl"), &[REDUCE]),
-            Self::LimitNorms => (include_str!("../../shaders/limit_norms.wgsl"), &[REDUCE]),
-            Self::Track => (include_str!("../../shaders/track.wgsl"), &[REDUCE]),
-            Self::Average => (include_str!("../../shaders/average.wgsl"), &[]),
-            Self::FastWeights => (include_str!("../../shaders/fast_weights.wgsl"), &[]),
-            Self::Energy => (include_str!("../../shaders/energy.wgsl"), &[ACCUMULATE, REDUCE]),
-            Self::TemperBias => (include_str!("../../shaders/temper_bias.wgsl"), &[]),
-            Self::Swap => (include_str!("../../shaders/swap.wgsl"), &[RANDOM]),
-            Self::ClampVisible => (include_str!("../../shaders/clamp_visible.wgsl"), &[]),
-            Self::SetVisibleBias => (include_str!("../../shaders/set_visible_bias.wgsl"), &[]),
-            Self::MultiplyAdd => (include_str!("../../shaders/multiply_add.wgsl"), &[]),
-            Self::Copy => (include_str!("../../shaders/copy.wgsl"), &[]),
-        }
+        self.row().label
     }
 
     /// Storage bindings 1, 2, …: whether each is written.
     pub fn writes(self) -> &'static [bool] {
-        match self {
-            Self::Gather => &[false, false, false, true],
-            Self::SampleHidden | Self::SampleVisible => &[false, false, false, true, true],
-            Self::Update => &[false, false, false, false, false, false, true, true],
-            Self::Centre => &[false, false, false, true],
-            Self::Track | Self::Average => &[false, true],
-            Self::ClampVisible | Self::SquaredError | Self::FreeEnergy | Self::TemperBias => {
-                &[false, false, true]
-            }
-            Self::FastWeights => &[false, false, true, true],
-            Self::Energy => &[false, false, false, true],
-            Self::Swap => &[false, true, true, true, true, true, true],
-            Self::LimitNorms | Self::MultiplyAdd => &[true],
-            Self::SetVisibleBias | Self::Copy => &[false, true],
-        }
+        self.row().writes
     }
 
     /// What it is compiled with: each tile, or none if it is no product.
     pub fn variants(self) -> Vec<Option<Tile>> {
-        if self.is_product() { Tile::all().map(Some).collect() } else { vec![None] }
+        if matches!(self.row().grid, Grid::Product(_)) { Tile::all().map(Some).collect() } else { vec![None] }
     }
 
     /// The whole WGSL module. The kernel's own file comes first, so that the lines of an error are its own.
     pub fn source(self, tile: Option<Tile>) -> String {
-        let (own, shared) = self.parts();
-        let mut source = [&[own, PARAMS], shared].concat().concat();
+        let Row { file, parts, .. } = self.row();
+        let mut source = [file, GEOMETRY].concat() + &parts.concat() + &wgsl::shared();
         if let Some(tile) = tile {
             source += PRODUCT;
             source += if tile.workgroup_memory { TILED } else { STREAMING };
@@ -177,41 +185,27 @@ impl Kernel {
 
     /// Its product, if it has one.
     pub(super) fn product(self, params: &Params) -> Option<Product> {
-        let (visible, hidden) = (groups(params.visible), groups(params.hidden));
-        let (cases, chains) = (params.rows.div_ceil(4), params.chains.div_ceil(4));
-        Some(match self {
-            Self::SampleHidden => Product { rows: cases, columns: hidden, depth: visible },
-            Self::SampleVisible => Product { rows: cases, columns: visible, depth: hidden },
-            Self::Update => Product { rows: visible, columns: hidden, depth: cases.saturating_add(chains) },
-            _ => return None,
-        })
+        match self.row().grid {
+            Grid::Product(product) => Some(product(params)),
+            Invocations(..) | Workgroups(..) => None,
+        }
     }
 
-    /// Workgroups along x of a kernel that is no product: they stride over the grid, so they can be cut short.
+    /// Workgroups along x of a kernel that is no product.
     pub(super) fn workgroups(self, params: &Params) -> u32 {
-        let row_blocks = params.rows.div_ceil(4);
-        let of_64 = |invocations: u64| invocations.div_ceil(64).min(u64::from(MOST_WORKGROUPS)) as u32;
-        let count = match self {
-            Self::Gather | Self::ClampVisible => {
-                of_64(u64::from(params.rows) * u64::from(groups(params.visible)))
-            }
-            Self::Average | Self::FastWeights => {
-                of_64(u64::from(params.visible + 1) * u64::from(groups(params.hidden)))
-            }
-            Self::SquaredError | Self::Swap => params.rows,
-            Self::FreeEnergy | Self::Energy => row_blocks,
-            Self::Centre => params.visible.saturating_add(groups(params.hidden)),
-            Self::LimitNorms | Self::Track => groups(params.hidden),
-            Self::SetVisibleBias | Self::TemperBias => params.visible.div_ceil(64),
-            Self::MultiplyAdd => row_blocks.div_ceil(64 * 8),
-            Self::Copy => row_blocks.div_ceil(64),
-            Self::SampleHidden | Self::SampleVisible | Self::Update => 1,
+        let count = match self.row().grid {
+            Grid::Product(_) => 1,
+            Invocations(count, _) => count(params).div_ceil(64),
+            Workgroups(count, _) => count(params).into(),
         };
-        count.clamp(1, MOST_WORKGROUPS)
+        count.clamp(1, MOST_WORKGROUPS.into()) as u32
     }
-}
 
-/// Blocks of four units, with the one that is always on: `groups` in `shaders/shared/params.wgsl`.
-fn groups(units: u32) -> u32 {
-    units / 4 + 1
+    /// Multiply-adds, about.
+    pub(super) fn work(self, params: &Params) -> f64 {
+        match self.row().grid {
+            Grid::Product(product) => product(params).multiply_adds(),
+            Invocations(_, work) | Workgroups(_, work) => work(params),
+        }
+    }
 }

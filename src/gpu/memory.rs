@@ -1,4 +1,4 @@
-//! How the model and its units lie in the device's memory: see `groups` in `shaders/shared/params.wgsl`. Each layer
+//! How the model and its units lie in the device's memory: see `groups` in `shaders/shared/geometry.wgsl`. Each layer
 //! has one more unit, always on, whose weights are the other layer's biases; rows end in zeros up to a whole vec4.
 
 use crate::rbm::{Rbm, Shape};

@@ -3,9 +3,6 @@
 
 use std::time::Instant;
 
-use super::kernels::Kernel;
-use crate::backend::Params;
-
 /// Seconds that a submission may take, about.
 const SECONDS: f64 = 0.25;
 /// Multiply-adds a second that any device can do, until more were seen.
@@ -53,19 +50,6 @@ impl Pace {
             self.rate = self.rate.max(self.sent / self.since.elapsed().as_secs_f64().max(1e-4));
             self.sent = 0.0;
         }
-    }
-}
-
-/// Multiply-adds of a dispatch, about: an upper bound for the kernels that take next to no time.
-pub fn work(kernel: Kernel, params: &Params) -> f64 {
-    let [rows, visible, hidden] = [params.rows, params.visible, params.hidden].map(f64::from);
-    match (kernel.product(params), kernel) {
-        (Some(product), _) => {
-            64.0 * f64::from(product.rows) * f64::from(product.columns) * f64::from(product.depth)
-        }
-        (None, Kernel::FreeEnergy | Kernel::Energy) => rows * visible * hidden,
-        (None, Kernel::MultiplyAdd) => rows * crate::backend::MULTIPLY_ADDS as f64,
-        (None, _) => rows + visible * hidden + visible + hidden,
     }
 }
 

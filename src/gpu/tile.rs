@@ -30,6 +30,13 @@ pub(super) struct Product {
     pub depth: u32,
 }
 
+impl Product {
+    /// Sums of four products each.
+    pub fn multiply_adds(self) -> f64 {
+        64.0 * f64::from(self.rows) * f64::from(self.columns) * f64::from(self.depth)
+    }
+}
+
 /// The tiles of a kind of adapter, and when to take which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiles {
