@@ -122,7 +122,16 @@ pub struct TrainConfig {
     pub no_doctor: bool,
     /// Folder for the results, new or empty [default: the first free runs/DATA-N]
     #[arg(long, value_name = "DIR")]
+    #[serde(serialize_with = "as_shown")]
     pub out: Option<PathBuf>,
+}
+
+/// A path as it is shown, for people alone: one that is no UTF-8 has no text that leads there.
+fn as_shown<S: serde::Serializer>(
+    path: &Option<PathBuf>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 impl Default for TrainConfig {
@@ -310,10 +319,8 @@ impl TrainConfig {
         if !(0.0..=1.0).contains(&self.average) {
             return usage!("--average must be from 0 to 1, found {}", self.average);
         }
-        for (option, path) in [("out", &self.out), ("init", &self.init)] {
-            if path.as_ref().is_some_and(|path| path.to_str().is_none()) {
-                return usage!("--{option} must be UTF-8, found {path:?}");
-            }
+        if let Some(path) = self.init.as_ref().filter(|path| path.to_str().is_none()) {
+            return usage!("--init must be UTF-8, found {path:?}");
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return usage!("--lr must be above 0 and finite, found {}", self.learning_rate);
