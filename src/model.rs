@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -25,6 +24,12 @@ const CONFIG: &str = "rbm_gpu_config";
 /// # Errors
 /// [`Error::Write`].
 pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
+    let bytes = to_bytes(path, rbm, config)?;
+    output::write_synced(path, |file| file.write_all(&bytes)).map_err(Error::write(path))
+}
+
+/// The bytes of a model's file, which will be at `path`.
+pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<Vec<u8>> {
     let Shape { visible, hidden } = rbm.shape;
     let model_error = |reason: String| Error::Model { path: path.into(), reason };
     let tensors = [
@@ -41,14 +46,8 @@ pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
         .map_err(|error| model_error(error.to_string()))?;
     let config =
         serde_json::to_string(&config.model_options()).map_err(|error| model_error(error.to_string()))?;
-    let bytes = safetensors::serialize(views, Some(HashMap::from([(CONFIG.to_string(), config)])))
-        .map_err(|error| model_error(error.to_string()))?;
-
-    let whole = path.with_extension("safetensors.new");
-    output::write_anew(&whole, &bytes).and_then(|()| fs::rename(&whole, path)).map_err(|source| {
-        let _ = fs::remove_file(&whole); // it may never have been made
-        Error::Write { path: path.into(), source }
-    })
+    safetensors::serialize(views, Some(HashMap::from([(CONFIG.to_string(), config)])))
+        .map_err(|error| model_error(error.to_string()))
 }
 
 /// Reads a model, and the options it was trained with if it was trained here.

@@ -1,14 +1,20 @@
 //! Files that a command writes: never over one that is there unless told to, and never half.
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
 use image::{GrayImage, ImageFormat};
+use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result, usage};
+
+/// What the names of temporary files begin with, and how many letters and digits follow.
+const TEMPORARY: &str = ".rbm-gpu-";
+const RANDOM: usize = 6;
 
 /// A file or a folder that will be written, known to be free and in a folder that can be written to.
 #[derive(Debug)]
@@ -30,13 +36,14 @@ impl Target {
                 path.display()
             );
         }
-        if path.exists() && !force {
+        // Also a link that leads nowhere.
+        if path.symlink_metadata().is_ok() && !force {
             return usage!(
                 "{}: is there already; name another file, or replace it with --force",
                 path.display()
             );
         }
-        if let Err(source) = target.temporary() {
+        if let Err(source) = temporary(folder(path)) {
             return usage!(
                 "{}: cannot be written ({source}); name a file in a folder that can",
                 path.display()
@@ -55,41 +62,14 @@ impl Target {
         self.path.extension().map_or(String::new(), |extension| extension.to_string_lossy().to_lowercase())
     }
 
-    fn folder(&self) -> &Path {
-        self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    }
-
-    fn builder<'a, 'b>(mode: u32) -> tempfile::Builder<'a, 'b> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".rbm-gpu-");
-        // As files and folders are made without further ado, rather than for the user alone.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
-        #[cfg(not(unix))]
-        let _ = mode;
-        builder
-    }
-
-    fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
-        Self::builder(0o666).tempfile_in(self.folder())
-    }
-
     /// Writes the file beside its place and renames it, so that it is there whole or not at all.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn write(&self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-        let write = || {
-            let mut file = self.temporary()?;
-            let mut buffer = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-            content(&mut buffer)?;
-            buffer.flush()?;
-            drop(buffer);
-            if self.force { file.persist(&self.path) } else { file.persist_noclobber(&self.path) }
-                .map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(Error::write(&self.path))
+        write_beside(&self.path, content)
+            .and_then(|file| put(file, &self.path, self.force))
+            .map_err(Error::write(&self.path))
     }
 
     /// Writes a picture as a PNG file.
@@ -106,12 +86,87 @@ impl Target {
     /// [`Error::Write`].
     pub fn write_folder(&self, content: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
         let write = || {
-            let folder = Self::builder(0o777).tempdir_in(self.folder())?;
+            let folder = builder(0o777).tempdir_in(folder(&self.path))?;
             content(folder.path())?;
             fs::rename(folder.path(), &self.path)
         };
         write().map_err(Error::write(&self.path))
     }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn builder<'a, 'b>(mode: u32) -> tempfile::Builder<'a, 'b> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY).rand_bytes(RANDOM);
+    // As files and folders are made without further ado, rather than for the user alone.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
+}
+
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    builder(0o666).tempfile_in(folder)
+}
+
+/// Whether a file has the name of a temporary one, which stays behind where the program is killed.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    let random = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
+    random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|x| x.is_ascii_alphanumeric()))
+}
+
+fn write_beside(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<NamedTempFile> {
+    let mut file = temporary(folder(path))?;
+    let mut buffer = BufWriter::with_capacity(1 << 20, file.as_file_mut());
+    content(&mut buffer)?;
+    buffer.flush()?;
+    drop(buffer);
+    Ok(file)
+}
+
+/// Gives a temporary file its name for good: after a power cut, too, it is there whole or not at all.
+fn put(file: NamedTempFile, path: &Path, replace: bool) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    if replace { file.persist(path) } else { file.persist_noclobber(path) }.map_err(|error| error.error)?;
+    match sync_folder(folder(path)) {
+        // A folder may be for writing alone. The file is in its place all the same.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Replaces a file, which is whole at any time. A power cut may lose it.
+pub(crate) fn write_whole(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    write_beside(path, content)?.persist(path).map(|_| ()).map_err(|error| error.error)
+}
+
+/// Replaces a file, which is whole at any time, also after a power cut.
+pub(crate) fn write_synced(
+    path: &Path,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    put(write_beside(path, content)?, path, true)
+}
+
+/// Waits until a file is on the disk.
+pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path)?.sync_all()
+}
+
+/// Waits until a folder's names are on the disk.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    // Elsewhere a folder can't be opened, and a renaming is written with the file.
+    if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 /// A picture as a PNG file.
@@ -148,8 +203,29 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         Target::new(&path, true).unwrap().write(|out| out.write_all(b"new")).unwrap();
         assert_eq!((fs::read(&path).unwrap(), entries()), (b"new".to_vec(), 1));
+        // A link that leads nowhere is refused before the work, and replaced if that is wanted.
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link.txt");
+            std::os::unix::fs::symlink("nowhere", &link).unwrap();
+            assert!(Target::new(&link, false).unwrap_err().to_string().contains("--force"));
+            Target::new(&link, true).unwrap().write(|out| out.write_all(b"new")).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_file());
+            assert!(!folder.path().join("nowhere").exists());
+        }
         for unusable in [folder.path(), Path::new("no/such/folder/file"), Path::new("")] {
             assert!(Target::new(unusable, true).is_err(), "{}", unusable.display());
+        }
+    }
+
+    #[test]
+    fn a_temporary_file_is_known_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = temporary(folder.path()).unwrap();
+        assert!(is_temporary(file.path().file_name().unwrap()));
+        for other in [".rbm-gpu-", ".rbm-gpu-notes", ".rbm-gpu-a.json", "rbm-gpu-abcdef", ".rbm-gpu-abcdefg"]
+        {
+            assert!(!is_temporary(OsStr::new(other)), "{other}");
         }
     }
 }

@@ -14,6 +14,13 @@ use crate::{
     train::state::State,
 };
 
+/// The folder's name in that of a run.
+pub const FOLDER: &str = "checkpoints";
+/// How the name of a checkpoint begins; its step follows.
+const STEP: &str = "step-";
+/// How the name of one ends that is being written.
+const BESIDE: &str = "new";
+
 /// What writing a checkpoint asks of the file system, one thing at a time: so that tests can let each of them fail.
 pub trait Files {
     /// Makes a folder, if there is none.
@@ -29,7 +36,7 @@ pub trait Files {
     }
     /// Waits until a file is on the disk.
     fn sync(&mut self, path: &Path) -> io::Result<()> {
-        fs::OpenOptions::new().write(true).open(path)?.sync_all()
+        output::sync_file(path)
     }
     /// Gives a file another name, in place of what had that.
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
@@ -37,8 +44,7 @@ pub trait Files {
     }
     /// Waits until a folder's names are on the disk.
     fn sync_folder(&mut self, path: &Path) -> io::Result<()> {
-        // Elsewhere a folder can't be opened, and a renaming is written with the file.
-        if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
+        output::sync_folder(path)
     }
     /// Takes a file away.
     fn remove(&mut self, path: &Path) -> io::Result<()> {
@@ -74,7 +80,7 @@ pub struct Newest {
 impl<F: Files> Checkpoints<F> {
     /// In the folder of a run; the newest `keep` are kept.
     pub fn new(run: &Path, keep: usize, files: F) -> Self {
-        Self { folder: run.join("checkpoints"), keep, files, broken: Vec::new() }
+        Self { folder: run.join(FOLDER), keep, files, broken: Vec::new() }
     }
 
     /// Writes a checkpoint, and removes those that are no longer kept. The ones before it are untouched if it fails.
@@ -88,7 +94,7 @@ impl<F: Files> Checkpoints<F> {
             return Err(Error::Usage(format!("{tensor}[{index}] is {value}, which no checkpoint may hold")));
         }
         let bytes = to_bytes(state).map_err(failed)?;
-        let beside = path.with_extension("new");
+        let beside = path.with_extension(BESIDE);
         let files = &mut self.files;
         let write = files
             .create_folder(&self.folder)
@@ -113,7 +119,7 @@ impl<F: Files> Checkpoints<F> {
         for (_, path) in kept.into_iter().skip(self.keep).chain(others) {
             let _ = self.files.remove(&path);
         }
-        for path in entries(&self.folder).filter(|path| path.extension().is_some_and(|end| end == "new")) {
+        for (_, path) in named(&self.folder, BESIDE) {
             let _ = self.files.remove(&path);
         }
     }
@@ -121,6 +127,7 @@ impl<F: Files> Checkpoints<F> {
     /// The newest one that is whole and that `fits`.
     pub fn newest(&mut self, fits: impl Fn(&State) -> std::result::Result<(), String>) -> Newest {
         let mut newest = Newest::default();
+        self.broken.clear();
         for (_, path) in self.steps() {
             let state = file::read_whole(&path).map_err(|error| error.to_string()).and_then(from_bytes);
             match state.and_then(|state| fits(&state).map(|()| state)) {
@@ -144,17 +151,23 @@ impl<F: Files> Checkpoints<F> {
 
     /// The files and their steps, the newest first.
     fn steps(&self) -> Vec<(usize, PathBuf)> {
-        let step = |path: &Path| -> Option<usize> {
-            path.file_name()?.to_str()?.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()
-        };
-        let mut steps: Vec<_> = entries(&self.folder).filter_map(|path| Some((step(&path)?, path))).collect();
+        let mut steps: Vec<_> = named(&self.folder, "safetensors").collect();
         steps.sort_by(|a, b| b.cmp(a));
         steps
     }
 }
 
+/// The files of steps with this extension, and their steps: whatever else is there is left alone.
+fn named(folder: &Path, extension: &str) -> impl Iterator<Item = (usize, PathBuf)> {
+    let step = move |path: &Path| -> Option<usize> {
+        let name = path.file_name()?.to_str()?.strip_prefix(STEP)?;
+        name.strip_suffix(extension)?.strip_suffix('.')?.parse().ok()
+    };
+    entries(folder).filter_map(move |path| Some((step(&path)?, path)))
+}
+
 fn name(step: usize) -> String {
-    format!("step-{step:010}.safetensors")
+    format!("{STEP}{step:010}.safetensors")
 }
 
 /// What is in a folder, if there is one.
