@@ -5,9 +5,12 @@
 //! `hidden_bias` are those of a model, and in the metadata where the run stands, as JSON, and the SHA-256 of the file with
 //! that sum itself taken as 64 zeros. [`store::Checkpoints`] is the folder that they lie in.
 
+mod origin;
 pub mod store;
 
 use std::{collections::HashMap, fmt, str::FromStr};
+
+pub use origin::Origin;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -202,8 +205,9 @@ mod tests {
             shape: shape.to_vec(),
             values: (0..shape.iter().product()).map(|i: usize| (i as f32).sin()).collect(),
         };
+        let origin = Some(Origin::new(&crate::config::TrainConfig::default(), "sum"));
         let position =
-            Position { epoch: 3, steps: 2, steps_an_epoch: 5, seconds: 0.1, ..Position::default() };
+            Position { epoch: 3, steps: 2, steps_an_epoch: 5, seconds: 0.1, origin, ..Position::default() };
         State { position, tensors: vec![tensor("weights", &[3, 2]), tensor("costs", &[4])] }
     }
 

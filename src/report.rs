@@ -25,7 +25,10 @@ use std::{
 pub(crate) use pictures::{Kind, small};
 pub use record::Record;
 
-use crate::{error::Result, output::Target};
+use crate::{
+    error::{Error, Result},
+    output,
+};
 
 /// The report's name in a run's folder.
 pub const FILE: &str = "report.html";
@@ -80,14 +83,18 @@ impl Keeper {
     /// Writes the report, whole, and gives its path.
     ///
     /// # Errors
-    /// Those of [`Record::read`] and [`report`], and [`crate::Error::Write`].
+    /// Those of [`Record::read`] and [`report`], and [`Error::Write`].
     pub fn write(&mut self) -> Result<PathBuf> {
         let start = Instant::now();
         let path = self.path.join(FILE);
-        let page = report(&[Record::read(&self.path)?])?.page;
-        Target::new(&path, true)?.write(|file| file.write_all(page.as_bytes()))?;
+        let report = Record::read(&self.path).and_then(|record| report(&[record]));
+        let written = report.and_then(|report| {
+            output::write_synced(&path, |file| file.write_all(report.page.as_bytes()))
+                .map_err(Error::write(&path))
+        });
+        // Also of one that cannot be written, which is tried again no sooner.
         self.last = start.elapsed();
         self.spent += self.last;
-        Ok(path)
+        written.map(|()| path)
     }
 }

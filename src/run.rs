@@ -1,6 +1,9 @@
 //! A run's folder: what it was told, what it measured, what it learnt, and pictures of that. Whoever writes there holds its
 //! lock, so two runs never mix.
 
+mod layout;
+pub mod lines;
+
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write},
@@ -9,7 +12,6 @@ use std::{
 
 use image::GrayImage;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 
 use crate::{
     config::TrainConfig,
@@ -19,42 +21,43 @@ use crate::{
     output::{self, Target},
     rbm::Rbm,
 };
-
-/// The file whose lock says that somebody writes into the folder: it is let go when the process ends, however that may be.
-const LOCK: &str = ".lock";
-/// The folders of pictures.
-const PICTURES: [&str; 3] = ["filters", "reconstructions", "chains"];
+use layout::{CONFIG, INITIAL, LOCK, METRICS, MODEL, PICTURES};
+use lines::Lines;
 
 /// A folder that a run writes its results into.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
     metrics: File,
+    /// Whether the model that is there is known to be on the disk.
+    is_model_synced: bool,
     _lock: File,
 }
 
 impl RunFolder {
-    /// Checks, before any work is done for it, that the folder that the options name can be taken.
+    /// Checks, before any work is done for it, that the folder that the options name can be taken. What a run left that was
+    /// stopped before it began does not stand in the way.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it holds anything, which nothing may overwrite.
+    /// [`Error::Usage`] if it holds anything else, which nothing may overwrite.
     pub fn check(config: &TrainConfig) -> Result<()> {
-        match &config.out {
-            Some(path) if path.is_dir() => {
-                let entries = fs::read_dir(path).map_err(Error::read(path))?;
-                if entries.flatten().any(|entry| entry.file_name() != LOCK) {
-                    return usage!(
-                        "--out {}: the folder is not empty, and a run never overwrites; name a new folder, go on with \
-                         the run that is there by --resume, or remove this one",
-                        path.display()
-                    );
-                }
-                Ok(())
+        let Some(path) = &config.out else { return Ok(()) };
+        let shown = path.display();
+        if path.is_dir() {
+            return match layout::leftovers(path).map_err(Error::read(path))? {
+                Some(_) => Ok(()),
+                None => usage!(
+                    "--out {shown}: the folder is not empty, and a run never overwrites; name a new folder, go on with \
+                     the run that is there by --resume, or remove this one"
+                ),
+            };
+        }
+        match fs::symlink_metadata(path) {
+            Ok(found) if found.is_symlink() => {
+                usage!("--out {shown}: expected a folder, found a link that leads to none; name a new folder")
             }
-            Some(path) if path.exists() => {
-                usage!("--out {}: expected a folder, found a file", path.display())
-            }
-            _ => Ok(()),
+            Ok(_) => usage!("--out {shown}: expected a folder, found a file"),
+            Err(_) => Ok(()),
         }
     }
 
@@ -93,38 +96,32 @@ impl RunFolder {
             other => other,
         })?;
         Self::check(&TrainConfig { out: Some(path.clone()), ..config.clone() })?;
-        for folder in PICTURES {
-            fs::create_dir(path.join(folder)).map_err(|source| unusable(&path, source))?;
-        }
-        let metrics = open_metrics(&path).map_err(|source| unusable(&path, source))?;
-        Ok(Self { path, metrics, _lock: lock })
+        let _ = fs::remove_file(path.join(INITIAL)); // there is one only if a run before it never began
+        Self::take(path.clone(), lock).map_err(|source| unusable(&path, source))
     }
 
     /// Takes the folder of a run that was begun before.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is none, or somebody else writes into it; [`Error::Write`] if it cannot be written.
+    /// [`Error::Usage`] if there is none, if somebody else writes into it, or if it would lead the run to write elsewhere;
+    /// [`Error::Write`] if it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
-        if !path.join("config.json").is_file() {
-            let found = if path.is_dir() {
-                "a folder without config.json"
-            } else if path.exists() {
-                "a file"
-            } else {
-                "nothing there"
-            };
-            return usage!(
-                "--resume {}: expected a run's folder, as rbm-gpu train writes them, found {found}",
-                path.display()
-            );
+        if !path.join(CONFIG).is_file() {
+            return Err(no_run(path));
         }
+        layout::check(path)?;
         let lock = lock(path)?;
-        plain(&path.join("metrics.jsonl"))?;
+        Self::take(path.into(), lock).map_err(Error::write(path))
+    }
+
+    /// Makes what is missing in a folder that is locked, and removes what killed runs left.
+    fn take(path: PathBuf, lock: File) -> io::Result<Self> {
+        layout::remove_temporaries(&path);
         for folder in PICTURES {
-            fs::create_dir_all(path.join(folder)).map_err(Error::write(path))?;
+            fs::create_dir_all(path.join(folder))?;
         }
-        let metrics = open_metrics(path).map_err(Error::write(&path.join("metrics.jsonl")))?;
-        Ok(Self { path: path.into(), metrics, _lock: lock })
+        let metrics = open_metrics(&path)?;
+        Ok(Self { path, metrics, is_model_synced: true, _lock: lock })
     }
 
     /// The folder.
@@ -134,12 +131,12 @@ impl RunFolder {
 
     /// The model's file.
     pub fn model(&self) -> PathBuf {
-        self.path.join("model.safetensors")
+        self.path.join(MODEL)
     }
 
     /// A copy of the model that the run began with, where it was given one.
     pub fn initial(&self) -> PathBuf {
-        self.path.join("initial.safetensors")
+        self.path.join(INITIAL)
     }
 
     /// Writes `config.json`, whole or not at all: a folder that has one is a run that can be gone on with.
@@ -147,7 +144,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Write`].
     pub fn write_config(&self, config: &impl Serialize) -> Result<()> {
-        let path = self.path.join("config.json");
+        let path = self.path.join(CONFIG);
         let text = serde_json::to_string_pretty(config).map_err(|error| Error::write(&path)(error.into()))?;
         Target::new(&path, true)?.write(|file| writeln!(file, "{text}"))
     }
@@ -157,7 +154,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Read`], or [`Error::Data`] if it is not what a run writes.
     pub fn read_config<T: DeserializeOwned>(&self) -> Result<T> {
-        let path = self.path.join("config.json");
+        let path = self.path.join(CONFIG);
         serde_json::from_slice(&file::read_whole(&path)?).map_err(|error| {
             Error::Data(format!(
                 "{}: expected the options of a run, as rbm-gpu train writes them: {}",
@@ -172,45 +169,58 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Write`].
     pub fn add_metrics(&mut self, metrics: &impl Serialize) -> Result<()> {
-        let path = self.path.join("metrics.jsonl");
+        let path = self.path.join(METRICS);
         let mut line = serde_json::to_string(metrics)
             .map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;
         line.push('\n');
         self.metrics.write_all(line.as_bytes()).map_err(Error::write(&path))
     }
 
-    /// Waits until the lines are on the disk.
+    /// Waits until the lines and the model are on the disk.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn sync_metrics(&self) -> Result<()> {
-        self.metrics.sync_all().map_err(Error::write(&self.path.join("metrics.jsonl")))
+    pub fn sync(&mut self) -> Result<()> {
+        self.metrics.sync_all().map_err(Error::write(&self.path.join(METRICS)))?;
+        if !self.is_model_synced {
+            let path = self.model();
+            let synced = output::sync_file(&path).and_then(|()| output::sync_folder(&self.path));
+            synced.map_err(Error::write(&path))?;
+            self.is_model_synced = true;
+        }
+        Ok(())
     }
 
-    /// Epochs that `metrics.jsonl` has a whole line of, from the first on, and the bytes that those of the first `most` take.
-    fn epochs(&self, most: usize) -> Result<(usize, u64)> {
-        Ok(epochs(&file::read_whole(&self.path.join("metrics.jsonl"))?, most))
-    }
-
-    /// Epochs that are measured, saved and said: each has its line, which is written last.
+    /// The lines of `metrics.jsonl`: an epoch that has one is measured and saved, as its line is written last.
     ///
     /// # Errors
     /// [`Error::Read`].
-    pub fn epochs_done(&self) -> Result<usize> {
-        Ok(self.epochs(usize::MAX)?.0)
+    pub fn lines(&self) -> Result<Lines> {
+        Ok(Lines::of(&file::read_whole(&self.path.join(METRICS))?))
     }
 
     /// Goes back to the end of an epoch: cuts what comes after its line off `metrics.jsonl`, and removes later pictures. The
-    /// model stays until there is another.
+    /// model stays until there is another. Damaged lines up to there are left out, or filled in where the errors of all these
+    /// epochs are known.
     ///
     /// # Errors
     /// [`Error::Read`] and [`Error::Write`].
-    pub fn go_back(&mut self, epoch: usize) -> Result<()> {
-        let (_, bytes) = self.epochs(epoch)?;
-        let path = self.path.join("metrics.jsonl");
-        // Not every system lets a file be cut that was opened for adding to it.
-        let cut = OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(bytes));
-        cut.map_err(Error::write(&path))?;
+    pub fn go_back(&mut self, epoch: usize, errors: &[f64]) -> Result<()> {
+        let path = self.path.join(METRICS);
+        let text = file::read_whole(&path)?;
+        match lines::beginning(&text, epoch) {
+            // Not every system lets a file be cut that was opened for adding to it.
+            Some(bytes) => {
+                OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(bytes as u64))
+            }
+            None => {
+                let mended = Lines::of(&text).mended(epoch, errors);
+                output::write_synced(&path, |file| file.write_all(&mended))
+                    .and_then(|()| open_metrics(&self.path))
+                    .map(|metrics| self.metrics = metrics)
+            }
+        }
+        .map_err(Error::write(&path))?;
         for folder in PICTURES.map(|kind| self.path.join(kind)) {
             for entry in fs::read_dir(&folder).map_err(Error::read(&folder))?.flatten() {
                 let name = entry.file_name();
@@ -223,12 +233,16 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Replaces the model.
+    /// Replaces the model, which is whole at any time, but on the disk only after [`RunFolder::sync`].
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn save_model(&self, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
-        model::save(&self.model(), rbm, config)
+    pub fn save_model(&mut self, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
+        let path = self.model();
+        let bytes = model::to_bytes(&path, rbm, config)?;
+        // Syncing takes longer than many an epoch: see [`RunFolder::sync`].
+        self.is_model_synced = false;
+        output::write_whole(&path, |file| file.write_all(&bytes)).map_err(Error::write(&path))
     }
 
     /// Keeps the model that the run began with.
@@ -245,32 +259,35 @@ impl RunFolder {
     /// [`Error::Write`].
     pub fn add_picture(&self, kind: &str, epoch: usize, picture: &GrayImage) -> Result<()> {
         let path = self.path.join(kind).join(format!("epoch-{epoch:04}.png"));
-        output::png(picture).and_then(|bytes| output::write_anew(&path, &bytes)).map_err(Error::write(&path))
+        output::png(picture)
+            .and_then(|bytes| output::write_whole(&path, |file| file.write_all(&bytes)))
+            .map_err(Error::write(&path))
     }
 }
 
-/// The same of a file's bytes.
-pub(crate) fn epochs(text: &[u8], most: usize) -> (usize, u64) {
-    let (mut epochs, mut bytes) = (0, 0);
-    for line in text.split_inclusive(|&byte| byte == b'\n').take(most) {
-        let value: Option<Value> =
-            line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok());
-        // What is said of an epoch that failed is no line of an epoch.
-        let is_next =
-            |value: Value| value["epoch"] == epochs + 1 && value["reconstruction_error"].is_number();
-        if !value.is_some_and(is_next) {
-            break;
+/// Why there is no run to go on with.
+fn no_run(path: &Path) -> Error {
+    let found = match layout::leftovers(path) {
+        Ok(Some(1..)) => {
+            return Error::Usage(format!(
+                "--resume {}: the run was stopped before it began, so there is nothing to go on with; give the command that \
+                 was to begin it once more",
+                path.display()
+            ));
         }
-        epochs += 1;
-        bytes += line.len() as u64;
-    }
-    (epochs, bytes)
+        _ if path.is_dir() => "a folder without config.json",
+        _ if path.exists() => "a file",
+        _ => "nothing there",
+    };
+    Error::Usage(format!(
+        "--resume {}: expected a run's folder, as rbm-gpu train writes them, found {found}",
+        path.display()
+    ))
 }
 
 /// Takes a folder for this process.
 fn lock(path: &Path) -> Result<File> {
     let at = path.join(LOCK);
-    plain(&at)?;
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(&at).map_err(Error::write(&at))?;
     match file.try_lock() {
@@ -287,18 +304,7 @@ fn lock(path: &Path) -> Result<File> {
 
 /// Lines are added at the end, wherever that is.
 fn open_metrics(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path.join("metrics.jsonl"))
-}
-
-/// A run's folder may be a stranger's: what is written into is a file there, and no link to one elsewhere.
-fn plain(path: &Path) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() => usage!(
-            "{}: expected a file, or nothing there; found a link, a folder or a pipe: remove it, or name another folder",
-            path.display()
-        ),
-        _ => Ok(()),
-    }
+    OpenOptions::new().create(true).append(true).open(path.join(METRICS))
 }
 
 #[cfg(test)]
@@ -310,6 +316,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = TrainConfig { out: Some(folder.path().join("run")), ..TrainConfig::default() };
         let mut run = RunFolder::create(&config).unwrap();
+        let done = |run: &RunFolder| run.lines().unwrap().last();
         let line = |epoch: usize| serde_json::json!({ "epoch": epoch, "reconstruction_error": 1.5 });
         let path = run.path().join("metrics.jsonl");
         (1..=4).for_each(|epoch| run.add_metrics(&line(epoch)).unwrap());
@@ -317,20 +324,20 @@ mod tests {
         let ends: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] == b'\n').map(|at| at + 1).collect();
         for len in 0..=whole.len() {
             fs::write(&path, &whole[..len]).unwrap();
-            let done = ends.iter().filter(|&&end| end <= len).count();
-            assert_eq!(run.epochs_done().unwrap(), done, "cut to {len} bytes");
-            for back in 0..=done {
+            let whole_lines = ends.iter().filter(|&&end| end <= len).count();
+            assert_eq!(done(&run), whole_lines, "cut to {len} bytes");
+            for back in 0..=whole_lines {
                 fs::write(&path, &whole[..len]).unwrap();
-                run.go_back(back).unwrap();
+                run.go_back(back, &[]).unwrap();
                 assert_eq!(fs::metadata(&path).unwrap().len() as usize, [&[0], &ends[..]].concat()[back]);
                 (back + 1..=4).for_each(|epoch| run.add_metrics(&line(epoch)).unwrap());
                 assert_eq!(fs::read(&path).unwrap(), whole, "cut to {len} bytes, back to epoch {back}");
             }
         }
         // What is said of an epoch that failed goes, too.
-        run.go_back(2).unwrap();
+        run.go_back(2, &[]).unwrap();
         run.add_metrics(&serde_json::json!({ "epoch": 3, "findings": [] })).unwrap();
-        assert_eq!(run.epochs_done().unwrap(), 2);
+        assert_eq!(done(&run), 2);
     }
 
     #[test]

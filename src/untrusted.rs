@@ -19,7 +19,7 @@ use crate::{
     model,
     rbm::Rbm,
     report::{self, Record},
-    run as run_folder,
+    run::lines::{self, Lines},
 };
 
 /// A parser: its name, which is that of its target and of the folder of its examples, and what it does.
@@ -163,8 +163,10 @@ fn log(bytes: &[u8]) -> Result<()> {
 fn metrics(bytes: &[u8]) -> Result<()> {
     let text = String::from_utf8_lossy(bytes);
     let _ = doctor::log::parse(&text, Some("reconstruction_error"));
-    let (epochs, whole) = run_folder::epochs(bytes, usize::MAX);
-    assert!(epochs as u64 <= whole && whole <= bytes.len() as u64);
+    let epochs = Lines::of(bytes);
+    let last = epochs.last().min(1 << 16);
+    assert!(epochs.reach(last) == epochs.missing(last).is_empty());
+    assert!(lines::beginning(bytes, last).is_none_or(|whole| whole <= bytes.len() && epochs.reach(last)));
     match text.lines().flat_map(run::recorded).count() {
         0 => usage!("no findings"),
         _ => Ok(()),

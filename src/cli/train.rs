@@ -64,6 +64,8 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         }
     };
     let Some(mut trainer) = trainer else {
+        // As where it was killed before it had one.
+        let report = session.write_report();
         let run = session.folder.path();
         let epochs = session.config.epochs;
         let what = format!(
@@ -72,7 +74,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
             2 * epochs
         );
         display.finish(&what, run);
-        return Ok(ExitCode::SUCCESS);
+        return report.map(|_| ExitCode::SUCCESS);
     };
 
     let cases = trainer.dataset().train.rows.len();
@@ -113,18 +115,21 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         }
     };
     if let Some(code) = session.stop.exit_code().filter(|_| trainer.epochs_done() < session.config.epochs) {
-        session.report.write()?;
+        if let Err(error) = session.write_report() {
+            display.say(&format!("{error}\n"));
+        }
         display.finish(&session.how_to_go_on(&trainer), session.folder.path());
         return Ok(ExitCode::from(code));
     }
 
-    let report = session.report.write()?;
+    let report = session.write_report();
+    let shown = report.as_ref().map_or("not written".into(), |path| path.display().to_string());
     let path = session.folder.path().display();
     let epoch = session.config.epochs;
     let before_what = if steps == 0 { "before" } else { "when it went on" };
     let what = format!(
         "\ndone in {:.1} s; reconstruction error {before:.2} {before_what}, {:.3} after {epoch} epochs, on {}\n  \
-         report           {}\n  \
+         report           {shown}\n  \
          model            {}\n  \
          metrics          {path}/metrics.jsonl\n  \
          configuration    {path}/config.json\n  \
@@ -133,11 +138,10 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         display.seconds(),
         last.map_or(before, |metrics| metrics.reconstruction_error),
         trainer.dataset().held_out_name(),
-        report.display(),
         session.folder.model().display(),
     );
     display.finish(&what, session.folder.path());
-    Ok(ExitCode::SUCCESS)
+    report.map(|_| ExitCode::SUCCESS)
 }
 
 impl Options {
@@ -158,11 +162,13 @@ fn epochs(
     display: &mut Display,
 ) -> Result<Option<EpochMetrics>> {
     let epochs = session.config.epochs;
-    let image = trainer.dataset().image;
     let pictured = trainer.dataset().held_out().pictured(PICTURED);
-    let originals: Vec<f32> =
-        pictured.iter().flat_map(|&case| trainer.dataset().held_out().rows.values(case)).collect();
     session.findings.extend(warnings(trainer, display));
+    if trainer.epochs_done() == epochs {
+        // A run that was killed at its end may lack any of it.
+        keep(session, trainer, display, &pictured)?;
+        session.folder.sync()?;
+    }
     let mut last = None;
     while trainer.epochs_done() < epochs {
         trainer.pause_at(session.fault.map(|fault| fault.step));
@@ -176,28 +182,13 @@ fn epochs(
         match advance {
             Ok(Advance::Paused) => {}
             Ok(Advance::Epoch(metrics)) => {
-                let folder = &mut session.folder;
-                let rbm = trainer.rbm()?;
-                folder.save_model(&rbm, &session.config)?;
-                display.weights(&rbm, image);
-                let is_pictured = is_pictured(metrics.epoch, epochs);
-                if is_pictured {
-                    folder.add_picture("filters", metrics.epoch, &picture::filters(&rbm, image))?;
-                    let reconstructed = trainer.reconstruct(&pictured)?;
-                    let picture = picture::reconstructions(&originals, &reconstructed, image);
-                    folder.add_picture("reconstructions", metrics.epoch, &picture)?;
-                }
-                // Persistent chains are there to be seen; others are made for it.
-                let has_chains = session.config.estimator != Estimator::Cd;
-                if is_pictured && (has_chains || metrics.epoch.is_power_of_two() || metrics.epoch == epochs) {
-                    let fantasies = trainer.fantasies(&pictured)?;
-                    let picture = picture::cases(&fantasies, image, CHAIN_COLUMNS);
-                    folder.add_picture("chains", metrics.epoch, &picture)?;
-                }
-                folder.add_metrics(&MetricsLine { metrics: &metrics, findings: &session.findings })?;
+                keep(session, trainer, display, &pictured)?;
+                session
+                    .folder
+                    .add_metrics(&MetricsLine { metrics: &metrics, findings: &session.findings })?;
                 session.findings.clear();
                 display.epoch(&metrics);
-                session.report.refresh()?;
+                session.refresh_report(display);
                 last = Some(metrics);
             }
             Err(error) => return Err(error),
@@ -214,6 +205,36 @@ fn epochs(
         }
     }
     Ok(last)
+}
+
+/// Keeps what an epoch has learnt: the model, and pictures of it.
+fn keep(
+    session: &mut Session,
+    trainer: &mut Trainer,
+    display: &mut Display,
+    pictured: &[usize],
+) -> Result<()> {
+    let folder = &mut session.folder;
+    let image = trainer.dataset().image;
+    let (epoch, epochs) = (trainer.epochs_done(), session.config.epochs);
+    let rbm = trainer.rbm()?;
+    folder.save_model(&rbm, &session.config)?;
+    display.weights(&rbm, image);
+    if !is_pictured(epoch, epochs) {
+        return Ok(());
+    }
+    folder.add_picture("filters", epoch, &picture::filters(&rbm, image))?;
+    let cases = &trainer.dataset().held_out().rows;
+    let originals: Vec<f32> = pictured.iter().flat_map(|&case| cases.values(case)).collect();
+    let reconstructed = trainer.reconstruct(pictured)?;
+    let picture = picture::reconstructions(&originals, &reconstructed, image);
+    folder.add_picture("reconstructions", epoch, &picture)?;
+    // Persistent chains are there to be seen; others are made for it.
+    if session.config.estimator != Estimator::Cd || epoch.is_power_of_two() || epoch == epochs {
+        let fantasies = trainer.fantasies(pictured)?;
+        folder.add_picture("chains", epoch, &picture::cases(&fantasies, image, CHAIN_COLUMNS))?;
+    }
+    Ok(())
 }
 
 /// What the doctor found since it was asked last; shown, too.

@@ -65,6 +65,12 @@ pub struct Memory {
     largest_shift: f64,
 }
 
+impl Memory {
+    pub(crate) fn errors(&self) -> &[f64] {
+        &self.errors
+    }
+}
+
 /// The doctor's eyes on a run.
 pub struct Watch {
     look: Look,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Sums, Trainer, keeps_moments, uses_offsets};
 use crate::{
     backend::{Backend, Kept, Units},
+    checkpoint::Origin,
     config::Estimator,
     doctor::{Finding, watch},
     error::{Error, Result},
@@ -58,12 +59,20 @@ pub struct Position {
     /// What was found and is in no line of `metrics.jsonl` yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// The run, where the state is in a run's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 impl Position {
     /// Steps done since training began.
     pub fn step(&self) -> usize {
         self.epoch * self.steps_an_epoch + self.steps
+    }
+
+    /// The reconstruction error after each epoch, where the doctor has watched all of them.
+    pub fn errors(&self) -> &[f64] {
+        self.doctor.as_ref().map_or(&[], watch::Memory::errors)
     }
 
     /// Checks what can be checked by itself: a file may say anything.
@@ -257,6 +266,7 @@ impl Trainer {
             log_z: None,
             doctor: self.doctor.as_ref().map(|doctor| doctor.memory()),
             findings: self.doctor.as_ref().map_or(Vec::new(), |doctor| doctor.untaken().to_vec()),
+            origin: None,
         };
         let mut state = State { position, tensors: Vec::new() };
         state.push_rbm("", rbm);

@@ -11,15 +11,19 @@ use rbm_gpu::{
     Error, Result,
     backend::DeviceInfo,
     checkpoint::{
-        self, OnDeviceLoss, Policy,
-        store::{Checkpoints, Disk},
+        self, OnDeviceLoss, Origin, Policy,
+        store::{Checkpoints, Disk, Newest},
     },
     config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
     data::ImageSize,
     doctor::Finding,
+    model,
     report::Keeper,
     run::RunFolder,
-    train::{Trainer, state::State},
+    train::{
+        Trainer,
+        state::{Position, State},
+    },
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -45,10 +49,20 @@ struct RunConfig<'a> {
     data_sha256: &'a str,
 }
 
+/// What a run lacks whose epochs are done.
+struct Lacks {
+    /// In words, if anything.
+    what: Option<&'static str>,
+    /// Whether there is a checkpoint to complete it from.
+    can_be_completed: bool,
+}
+
 /// A run that is under way, but for its trainer.
 pub struct Session {
     pub folder: RunFolder,
-    pub report: Keeper,
+    report: Keeper,
+    /// Whether it was said that the report cannot be written.
+    is_report_missed: bool,
     pub config: TrainConfig,
     policy: Policy,
     checkpoints: Checkpoints,
@@ -71,6 +85,7 @@ impl Session {
         Ok(Self {
             checkpoints: Checkpoints::new(folder.path(), policy.keep, Disk),
             report: Keeper::new(folder.path()),
+            is_report_missed: false,
             folder,
             config,
             policy,
@@ -106,6 +121,9 @@ impl Session {
             folder.save_initial(&trainer.rbm()?, &config)?;
         }
         let session = Self::new(folder, config, policy, data_sum(&trainer))?;
+        if let Some(fault) = session.fault.filter(|fault| fault.step == 0) {
+            fault.strike(&mut trainer);
+        }
         session.write_config(&trainer)?;
         Ok((session, trainer))
     }
@@ -119,7 +137,7 @@ impl Session {
         refuse_conflicts(run, options, &config)?;
         let given = |option: &str| options.given.iter().any(|given| given == option);
         let begun = config.clone();
-        config.no_doctor = options.config.no_doctor;
+        config.no_doctor = options.config.no_doctor || written["no_doctor"] == true;
         if given("epochs") {
             config.epochs = options.config.epochs;
         }
@@ -138,7 +156,7 @@ impl Session {
         config.out = Some(run.into());
         config.check()?;
         policy.check()?;
-        let done = folder.epochs_done()?;
+        let done = folder.lines()?.last();
         if done > config.epochs {
             return Err(Error::Usage(format!(
                 "--epochs {}: {} has {done} epochs already; choose more",
@@ -149,7 +167,18 @@ impl Session {
         let data = written["data_sha256"].as_str().unwrap_or_default().to_string();
         let mut session = Self::new(folder, config, policy, data)?;
         if done == session.config.epochs {
-            return Ok((session, None));
+            let lacks = session.lacks()?;
+            if let Some(what) = lacks.what {
+                let then = if lacks.can_be_completed {
+                    "it is completed"
+                } else {
+                    "there is no checkpoint to take it from"
+                };
+                display.say(&format!("{}: all {done} epochs are done, but {what}; {then}\n", run.display()));
+            }
+            if lacks.what.is_none() || !lacks.can_be_completed {
+                return Ok((session, None));
+            }
         }
         let mut trainer = session.open()?;
         if session.data != data_sum(&trainer) {
@@ -202,14 +231,12 @@ impl Session {
 
     /// Brings a trainer that is at the beginning to the last checkpoint, and the folder with it.
     fn go_back(&mut self, trainer: &mut Trainer, display: &Display) -> Result<()> {
-        let done = self.folder.epochs_done()?;
-        let newest = self.checkpoints.newest(|state: &State| match state.position.epoch {
-            epoch if epoch <= done => Ok(()),
-            epoch => Err(format!("it is of epoch {epoch}, and metrics.jsonl has {done} epochs")),
-        });
+        let newest = self.newest()?;
+        let mut errors = Vec::new();
         newest.broken.iter().for_each(|broken| display.say(&format!("{broken}\n")));
         match newest.found {
             Some((path, state)) => {
+                self.check_origin(&path, &state, display)?;
                 trainer.restore(&state)?;
                 display.say(&format!(
                     "going on from {}: {} of {} epochs, {} steps\n",
@@ -218,6 +245,8 @@ impl Session {
                     self.config.epochs,
                     trainer.steps_done()
                 ));
+                errors = state.position.errors().to_vec();
+                self.tell_of_lost_lines(&state.position, display)?;
             }
             None => display.say(&format!(
                 "{}: there is no checkpoint to go on from, so the run begins again\n",
@@ -226,7 +255,96 @@ impl Session {
         }
         self.findings.clear();
         self.last = Instant::now();
-        self.folder.go_back(trainer.epochs_done())
+        self.folder.go_back(trainer.epochs_done(), &errors)
+    }
+
+    /// The newest checkpoint whose epochs all have their lines; where there is none, the newest.
+    fn newest(&mut self) -> Result<Newest> {
+        let lines = self.folder.lines()?;
+        let newest = self.checkpoints.newest(|state: &State| match state.position.epoch {
+            epoch if lines.reach(epoch) => Ok(()),
+            epoch => Err(format!("it is of epoch {epoch}, and metrics.jsonl lacks lines up to there")),
+        });
+        // What was learnt counts for more than what was said of it.
+        Ok(if newest.found.is_some() { newest } else { self.checkpoints.newest(|_| Ok(())) })
+    }
+
+    /// Refuses a checkpoint of another run.
+    fn check_origin(&self, path: &Path, state: &State, display: &Display) -> Result<()> {
+        let path = path.display();
+        let Some(origin) = &state.position.origin else {
+            display.say(&format!(
+                "{path}: does not say which run it is of, as those of earlier versions: taken on trust\n"
+            ));
+            return Ok(());
+        };
+        match origin.differs_from(&self.origin()) {
+            None => Ok(()),
+            Some(difference) => Err(Error::Usage(format!(
+                "{path}: is of another run than {}: {difference}; put that back as it was, or move the checkpoint away, or \
+                 begin a new run there with --init {path}",
+                self.folder.path().display()
+            ))),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::new(&self.config, &self.data)
+    }
+
+    fn tell_of_lost_lines(&self, position: &Position, display: &Display) -> Result<()> {
+        let missing = self.folder.lines()?.missing(position.epoch);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mended = if position.errors().len() == position.epoch {
+            "they are written again from the checkpoint, which knows their errors alone"
+        } else {
+            "they are left out"
+        };
+        let epochs: Vec<_> = missing.iter().map(usize::to_string).collect();
+        display.say(&format!(
+            "{}: metrics.jsonl has no readable line of epoch {}; {mended}\n",
+            self.folder.path().display(),
+            epochs.join(", ")
+        ));
+        Ok(())
+    }
+
+    /// What a run lacks whose epochs are done.
+    fn lacks(&mut self) -> Result<Lacks> {
+        let newest = self.newest()?.found.map(|(_, state)| state.position.epoch);
+        let epochs = self.config.epochs;
+        let what = if !self.policy.is_off() && newest.is_some_and(|epoch| epoch < epochs) {
+            Some("its last checkpoint is missing")
+        } else if !self.folder.lines()?.reach(epochs) {
+            Some("lines of metrics.jsonl are missing or damaged")
+        } else if model::load(&self.folder.model()).is_err() {
+            Some("its model is missing or damaged")
+        } else {
+            None
+        };
+        Ok(Lacks { what, can_be_completed: newest.is_some() })
+    }
+
+    /// Brings the report up to date if that is due. A run does not end for its report: it is said once that it has none.
+    pub fn refresh_report(&mut self, display: &Display) {
+        if let Err(error) = self.report.refresh()
+            && !std::mem::replace(&mut self.is_report_missed, true)
+        {
+            display.say(&format!("the report is left out for now: {error}\n"));
+        }
+    }
+
+    /// Writes the report of a run that has ended.
+    pub fn write_report(&mut self) -> Result<PathBuf> {
+        self.report.write().map_err(|cause| {
+            let run = self.folder.path().display();
+            let advice = format!(
+                "the run has all but its report; see to it that this can be written, and `rbm-gpu report {run}` makes it"
+            );
+            Error::Stopped { cause: Box::new(cause), advice }
+        })
     }
 
     /// Whether it is time for a checkpoint.
@@ -234,15 +352,16 @@ impl Session {
         self.policy.is_due(self.last.elapsed().as_secs_f64(), self.cost)
     }
 
-    /// Writes a checkpoint, unless there are to be none.
+    /// Sees to it that all is on the disk, and writes a checkpoint, unless there are to be none.
     pub fn save(&mut self, trainer: &mut Trainer) -> Result<()> {
+        let start = Instant::now();
+        // It must not know of more epochs than the lines and the model do, whatever the disk still has.
+        self.folder.sync()?;
         if self.policy.is_off() {
             return Ok(());
         }
-        let start = Instant::now();
-        // It must not know of more epochs than the lines do, whatever the disk still has.
-        self.folder.sync_metrics()?;
         let mut state = trainer.state()?;
+        state.position.origin = Some(self.origin());
         state.position.findings.splice(0..0, self.findings.iter().cloned());
         self.checkpoints.save(&state)?;
         self.cost = start.elapsed().as_secs_f64();
