@@ -11,7 +11,7 @@ use std::{
 };
 
 use common::program::{command, files, refuse, succeed, text};
-use rbm_gpu::{model, rbm::Rbm};
+use rbm_gpu::{checkpoint, model, rbm::Rbm};
 use serde_json::Value;
 
 /// 32 cases in minibatches of 4: 8 steps an epoch, 48 steps, with everything that a good density takes.
@@ -80,9 +80,9 @@ fn a_run_killed_at_any_step_ends_as_if_it_had_not_been() {
         let expected = results(&folder.path().join(whole));
         // A driver takes its time to start.
         let steps: &[&str] = if device == "cpu" {
-            &["1", "2", "7", "8", "9", "16", "23", "30", "40", "47"]
+            &["1", "2", "7", "8", "9", "16", "23", "30", "40", "47", "48"]
         } else {
-            &["5", "24"]
+            &["5", "24", "48"]
         };
         for step in steps {
             let out = format!("{step} on {device}");
@@ -93,7 +93,10 @@ fn a_run_killed_at_any_step_ends_as_if_it_had_not_been() {
                 printed.contains(if *step == "1" { "begins again" } else { "going on from" }),
                 "{printed}"
             );
-            assert!(results(&folder.path().join(&out)) == expected, "killed after step {step} on {device}");
+            let run = folder.path().join(&out);
+            assert!(results(&run) == expected, "killed after step {step} on {device}");
+            assert!(run.join("report.html").is_file(), "killed after step {step} on {device}");
+            assert!(run.join("checkpoints/step-0000000048.safetensors").is_file());
             assert!(succeed(folder.path(), &["train", "--resume", &out]).contains("all 6 epochs are done"));
         }
     }
@@ -136,6 +139,211 @@ fn wherever_the_metrics_are_cut_no_epoch_is_missing() {
         succeed(folder.path(), &["train", "--resume", "cut"]);
         assert!(results(&folder.path().join("cut")) == expected, "cut to {len} bytes");
     }
+}
+
+/// A line that is damaged, or gone with those after it, costs what it said, and neither the run nor another line.
+#[test]
+fn damaged_metrics_cost_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |out: &str, more: &[&str]| {
+        succeed(folder.path(), &run("cpu", out, more));
+        (folder.path().join(out).join("metrics.jsonl"), results(&folder.path().join(out)))
+    };
+    let (path, expected) = train("watched", &[]);
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let damaged = |from: usize, to: usize| {
+        let line = |(at, line): (usize, &&str)| {
+            if (from..to).contains(&at) { "torn{".into() } else { line.to_string() }
+        };
+        lines.iter().enumerate().map(line).collect::<Vec<_>>().join("\n") + "\n"
+    };
+    for (text, lost) in [
+        (damaged(2, 3), "epoch 3;"),
+        (damaged(0, 6), "epochs 1, 2, 3, 4, 5, 6;"),
+        (String::new(), "epochs 1, 2"),
+    ] {
+        fs::write(&path, &text).unwrap();
+        let printed = succeed(folder.path(), &["train", "--resume", "watched"]);
+        assert!(printed.contains(lost) && printed.contains("going on from"), "{printed}");
+        // The doctor remembers the errors.
+        assert!(results(&folder.path().join("watched")) == expected, "{lost}");
+        assert!(succeed(folder.path(), &["train", "--resume", "watched"]).contains("all 6 epochs are done"));
+    }
+    // Without a doctor nobody does.
+    let (path, mut expected) = train("alone", &["--no-doctor"]);
+    let whole = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    fs::write(&path, whole.replace(lines[2], "torn{")).unwrap();
+    let printed = succeed(folder.path(), &["train", "--resume", "alone"]);
+    assert!(printed.contains("epoch 3; left out"), "{printed}");
+    expected.1.remove(2);
+    assert!(results(&folder.path().join("alone")) == expected);
+    assert_eq!(fs::read_to_string(&path).unwrap(), whole.replace(&format!("{}\n", lines[2]), ""));
+    // With no checkpoint to go on from, a run whose epochs are done is left as it is.
+    fs::remove_dir_all(folder.path().join("alone/checkpoints")).unwrap();
+    let printed = succeed(folder.path(), &["train", "--resume", "alone"]);
+    assert!(printed.contains("there is no checkpoint"), "{printed}");
+    assert!(results(&folder.path().join("alone")) == expected);
+}
+
+/// What is left of a run that was killed before it had a config.json is no run, and no hindrance to one.
+#[test]
+fn a_run_killed_before_it_began_is_begun_by_the_same_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    succeed(folder.path(), &run("cpu", "whole", &["--seed", "2"]));
+    let command = run("cpu", "run", &["--init", "whole"]);
+    let killed = with_fault(folder.path(), "kill@0", &command);
+    assert!(!killed.status.success() && !path.join("config.json").exists(), "{killed:?}");
+    fs::write(path.join(".rbm-gpu-abc123"), "{").unwrap();
+    let left = files(&path);
+    assert_eq!(left.len(), 7, "{left:?}");
+    refuse(folder.path(), &["train", "--resume", "run"], &["before it began", "once more"]);
+    assert_eq!(files(&path), left);
+    // Anything that such a run does not leave is somebody's.
+    for other in ["notes.txt", "filters/epoch-0001.png"] {
+        fs::write(path.join(other), "mine").unwrap();
+        refuse(folder.path(), &command, &["not empty"]);
+        fs::remove_file(path.join(other)).unwrap();
+    }
+    fs::write(path.join("metrics.jsonl"), "{}\n").unwrap();
+    refuse(folder.path(), &command, &["not empty"]);
+    fs::write(path.join("metrics.jsonl"), "").unwrap();
+    fs::create_dir(folder.path().join("models")).unwrap();
+    fs::write(folder.path().join("models/initial.safetensors"), "mine").unwrap();
+    refuse(folder.path(), &run("cpu", "models", &[]), &["not empty"]);
+    // Another command may take the folder, too: nothing of the first one is in its way.
+    succeed(folder.path(), &run("cpu", "run", &["--seed", "2"]));
+    assert!(results(&path) == results(&folder.path().join("whole")));
+    assert!(!path.join("initial.safetensors").exists() && !path.join(".rbm-gpu-abc123").exists());
+}
+
+/// Whatever a run left in files of its own is gone when the next takes the folder; a file by another name stays.
+#[test]
+fn temporary_files_of_a_killed_run_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &run("cpu", "run", &[]));
+    let inside = ["", "filters", "reconstructions", "chains", "checkpoints"];
+    let inside = inside.map(|name| folder.path().join("run").join(name));
+    for place in &inside {
+        fs::write(place.join(".rbm-gpu-Ab1c2D"), "half").unwrap();
+        fs::write(place.join(".rbm-gpu-notes"), "mine").unwrap();
+    }
+    succeed(folder.path(), &["train", "--resume", "run"]);
+    for place in &inside {
+        assert!(!place.join(".rbm-gpu-Ab1c2D").exists(), "{}", place.display());
+        assert_eq!(fs::read(place.join(".rbm-gpu-notes")).unwrap(), b"mine");
+    }
+}
+
+#[test]
+fn what_an_ended_run_lacks_is_made_from_its_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &run("cpu", "run", &[]));
+    let path = folder.path().join("run");
+    let expected = results(&path);
+    fs::write(path.join("model.safetensors"), "").unwrap();
+    fs::remove_file(path.join("filters/epoch-0006.png")).unwrap();
+    fs::remove_file(path.join("report.html")).unwrap();
+    let printed = succeed(folder.path(), &["train", "--resume", "run"]);
+    assert!(printed.contains("its model is missing or damaged; it is completed"), "{printed}");
+    assert!(results(&path) == expected && path.join("report.html").is_file());
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    with_fault(folder.path(), "kill@30", &run("cpu", "run", &[]));
+    with_fault(folder.path(), "kill@35", &run("cpu", "other", &["--seed", "2"]));
+    let path = folder.path().join("run");
+    let before = (files(&path.join("checkpoints")), fs::read(path.join("metrics.jsonl")).unwrap());
+    let unchanged =
+        || (files(&path.join("checkpoints")), fs::read(path.join("metrics.jsonl")).unwrap()) == before;
+    // An edited config.json.
+    let config = fs::read_to_string(path.join("config.json")).unwrap();
+    for (from, to, expected) in [
+        ("\"seed\": 1", "\"seed\": 7", "its seed is 1, and config.json says 7"),
+        (
+            "\"learning_rate\": 0.1",
+            "\"learning_rate\": 0.2",
+            "its learning_rate is 0.1, and config.json says 0.2",
+        ),
+        ("\"centred\": \"on\"", "\"centred\": \"off\"", "its centred is \"on\""),
+    ] {
+        assert!(config.contains(from), "{config}");
+        fs::write(path.join("config.json"), config.replace(from, to)).unwrap();
+        refuse(folder.path(), &["train", "--resume", "run"], &["of another run", expected]);
+        assert!(unchanged(), "{expected}");
+    }
+    fs::write(path.join("config.json"), &config).unwrap();
+    // Another run's checkpoint.
+    let foreign = files(&folder.path().join("other/checkpoints")).pop().unwrap();
+    let among = path.join("checkpoints").join(foreign.file_name().unwrap());
+    fs::copy(&foreign, &among).unwrap();
+    refuse(folder.path(), &["train", "--resume", "run"], &["of another run", "its seed is 2"]);
+    fs::remove_file(&among).unwrap();
+    assert!(unchanged());
+    // One that does not say whose it is, as those of earlier versions.
+    let last = files(&path.join("checkpoints")).pop().unwrap();
+    let mut state = checkpoint::from_bytes(fs::read(&last).unwrap()).unwrap();
+    assert!(state.position.origin.take().is_some());
+    fs::write(&last, checkpoint::to_bytes(&state).unwrap()).unwrap();
+    let printed = succeed(folder.path(), &["train", "--resume", "run", "--epochs", "7", "--keep", "3"]);
+    assert!(printed.contains("taken on trust") && printed.contains("going on from"), "{printed}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_ends_no_training() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &run("cpu", "whole", &[]));
+    with_fault(folder.path(), "kill@30", &run("cpu", "run", &[]));
+    fs::create_dir(folder.path().join("run/report.html")).unwrap();
+    for _ in ["to its end", "with all epochs done"] {
+        let output = command(folder.path(), &["train", "--resume", "run"]).output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains("cannot write") && message.contains("rbm-gpu report run"), "{message}");
+        assert!(results(&folder.path().join("run")) == results(&folder.path().join("whole")));
+    }
+    fs::remove_dir(folder.path().join("run/report.html")).unwrap();
+    succeed(folder.path(), &["report", "run"]);
+}
+
+#[test]
+fn a_run_that_goes_on_has_no_doctor_if_it_began_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let has_doctor = |more: &[&str]| {
+        succeed(folder.path(), &[&["train", "--resume", "run"], more].concat());
+        let config = fs::read(folder.path().join("run/config.json")).unwrap();
+        serde_json::from_slice::<Value>(&config).unwrap()["no_doctor"] == false
+    };
+    succeed(folder.path(), &run("cpu", "run", &[]));
+    assert!(has_doctor(&["--epochs", "7"]));
+    assert!(!has_doctor(&["--epochs", "8", "--no-doctor"]));
+    assert!(!has_doctor(&["--epochs", "9"]));
+}
+
+/// Other systems have no such names.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_may_have_any_name() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let folder = tempfile::tempdir().unwrap();
+    let name = OsStr::from_bytes(b"run \xff");
+    let train = |arguments: &[&str], end: &str| {
+        let mut command = command(folder.path(), &arguments[..arguments.len() - 1]);
+        command.arg(name).env("RBM_GPU_TEST_FAULT", end).output().unwrap()
+    };
+    let killed = train(&run("cpu", "", &[]), "kill@30");
+    assert!(!killed.status.success() && folder.path().join(name).join("config.json").is_file());
+    let output = train(&["train", "--resume", ""], "");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    succeed(folder.path(), &run("cpu", "whole", &[]));
+    assert!(results(&folder.path().join(name)) == results(&folder.path().join("whole")));
+    // A link that leads nowhere is no folder, which is said before the work.
+    std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+    refuse(folder.path(), &run("cpu", "link", &[]), &["--out link", "a link that leads to none"]);
 }
 
 #[test]

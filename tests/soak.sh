@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Kills each of many runs at random moments and goes on until it is done: each must end with the same bytes. Then 1000 epochs
-# in a row, whose memory must stay as it is. Not part of the tests, as it takes minutes.
+# Kills each of many runs at random moments and goes on until it is done: each must end with the same bytes, its report, and no
+# temporary file. Then 1000 epochs in a row, whose memory must stay as it is. Not part of the tests, as it takes minutes.
 #
 #   cargo build --release && bash tests/soak.sh [RUNS] [DEVICE]       200 runs on cpu
 set -euo pipefail
@@ -45,18 +45,19 @@ for run in $(seq "$runs"); do
         wait $process 2>/dev/null || code=$?
         [ $code -eq 137 ] && kills=$((kills + 1))
         [ $code -eq 0 ] && { [ $killed -eq 1 ] || [ "$attempt" -ge 20 ]; } && break
-        # Killed before it had begun, there is nothing to go on with; done before it was killed, it shows nothing.
-        if [ $code -ne 0 ] && [ -f "run-$run/config.json" ]; then
-            killed=1
-            command=("$program" train --resume "run-$run")
-        else
+        # Done before it was killed, it shows nothing; killed before it had begun, the same command begins it.
+        if [ $code -eq 0 ]; then
             rm -rf "run-$run"
             command=("${anew[@]}")
+        elif [ -f "run-$run/config.json" ]; then
+            killed=1
+            command=("$program" train --resume "run-$run")
         fi
     done
     if ! cmp -s "run-$run/model.safetensors" "whole-$kind/model.safetensors" ||
-        ! diff -q <(epochs "run-$run") <(epochs "whole-$kind") >/dev/null; then
-        echo "run $run (${kinds[$kind]}) ended with other bytes" >&2
+        ! diff -q <(epochs "run-$run") <(epochs "whole-$kind") >/dev/null ||
+        ! [ -f "run-$run/report.html" ] || [ -n "$(find "run-$run" -name '.rbm-gpu-*')" ]; then
+        echo "run $run (${kinds[$kind]}) ended otherwise" >&2
         different=$((different + 1))
     fi
     hit=$((hit + killed))

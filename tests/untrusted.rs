@@ -17,7 +17,7 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 use guard::granted;
-use program::{refuse, succeed};
+use program::{files, refuse, succeed};
 use rand::{Rng, RngExt, seq::IndexedRandom};
 use rbm_gpu::{
     rng::{Philox, Stream},
@@ -369,20 +369,51 @@ fn a_run_is_not_written_through_links() {
     fs::write(&mine, "mine").unwrap();
     train(folder);
     let metrics = fs::read(folder.join("run/metrics.jsonl")).unwrap();
-    for name in ["metrics.jsonl", ".lock"] {
-        let path = folder.join("run").join(name);
-        let _ = fs::remove_file(&path); // whether the lock is left behind is no matter
-        symlink(&mine, &path).unwrap();
-        refuse(folder, &["train", "--resume", "run", "--epochs", "4"], &[name, "expected a file", "a link"]);
+    let resume = ["train", "--resume", "run", "--epochs", "4"];
+    let run = folder.join("run");
+    fs::copy(run.join("model.safetensors"), run.join("initial.safetensors")).unwrap();
+    for name in
+        ["metrics.jsonl", ".lock", "config.json", "model.safetensors", "initial.safetensors", "report.html"]
+    {
+        let (path, aside) = (run.join(name), folder.join("aside"));
+        // Where it leads to is a file that could be gone on with.
+        fs::rename(&path, &aside).unwrap();
+        symlink(&aside, &path).unwrap();
+        refuse(folder, &resume, &[name, "expected a file", "a link"]);
         fs::remove_file(&path).unwrap();
-        fs::write(&path, if name == ".lock" { &[] } else { &metrics[..] }).unwrap();
+        fs::rename(&aside, &path).unwrap();
     }
+    for name in ["filters", "reconstructions", "chains", "checkpoints"] {
+        let (path, aside) = (run.join(name), folder.join("aside"));
+        fs::rename(&path, &aside).unwrap();
+        for precious in ["thesis.new", "step-7.safetensors", "epoch-0099.png", ".rbm-gpu-abc123"] {
+            fs::write(aside.join(precious), "precious").unwrap();
+        }
+        let before = files(&aside);
+        symlink(&aside, &path).unwrap();
+        refuse(folder, &resume, &[name, "expected a folder", "a link"]);
+        assert_eq!(files(&aside), before);
+        fs::remove_file(&path).unwrap();
+        // Nor is it waited for a pipe, or a file replaced.
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        refuse(folder, &resume, &[name, "expected a folder", "a pipe"]);
+        fs::remove_file(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+    }
+    assert_eq!(fs::read(run.join("metrics.jsonl")).unwrap(), metrics);
     for name in ["model.safetensors.new", "filters/epoch-0004.png", "reconstructions/epoch-0004.png"] {
         symlink(&mine, folder.join("run").join(name)).unwrap();
     }
     symlink(&mine, folder.join("run/checkpoints/step-0000000008.new")).unwrap();
-    succeed(folder, &["train", "--resume", "run", "--epochs", "4", "--quiet"]);
+    symlink(&mine, folder.join("run/.rbm-gpu-abcdef")).unwrap();
+    // The user's own word for where the run is may be a link.
+    symlink("run", folder.join("link")).unwrap();
+    succeed(folder, &["train", "--resume", "link", "--epochs", "4", "--quiet"]);
     assert_eq!(fs::read(&mine).unwrap(), b"mine");
+    // Of a folder of its own, a run removes its own files alone.
+    assert!(
+        run.join("checkpoints/thesis.new").is_file() && !run.join("checkpoints/.rbm-gpu-abc123").exists()
+    );
     assert!(fs::symlink_metadata(folder.join("run/filters/epoch-0004.png")).unwrap().is_file());
 }
 

@@ -125,12 +125,15 @@ impl<F: Files> Checkpoints<F> {
     }
 
     /// The newest one that is whole and that `fits`.
-    pub fn newest(&mut self, fits: impl Fn(&State) -> std::result::Result<(), String>) -> Newest {
+    pub fn newest(
+        &mut self,
+        mut fits: impl FnMut(&Path, &State) -> std::result::Result<(), String>,
+    ) -> Newest {
         let mut newest = Newest::default();
         self.broken.clear();
         for (_, path) in self.steps() {
             let state = file::read_whole(&path).map_err(|error| error.to_string()).and_then(from_bytes);
-            match state.and_then(|state| fits(&state).map(|()| state)) {
+            match state.and_then(|state| fits(&path, &state).map(|()| state)) {
                 Ok(state) => {
                     newest.found = Some((path, state));
                     break;
@@ -224,7 +227,7 @@ mod tests {
     }
 
     fn newest<F: Files>(checkpoints: &mut Checkpoints<F>) -> (Option<usize>, usize) {
-        let newest = checkpoints.newest(|_| Ok(()));
+        let newest = checkpoints.newest(|_, _| Ok(()));
         (newest.found.map(|(_, state)| state.position.step()), newest.broken.len())
     }
 

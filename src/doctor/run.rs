@@ -59,7 +59,7 @@ pub(super) fn run(
     let saved = folder.join(MODEL);
     let newest = match saved.is_file() {
         true => None,
-        false => Checkpoints::new(folder, 1, Disk).newest(|_| Ok(())).found,
+        false => Checkpoints::new(folder, 1, Disk).newest(|_, _| Ok(())).found,
     };
     if let Some((_, state)) = &newest {
         findings.extend(state.position.findings.iter().cloned());

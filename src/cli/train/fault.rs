@@ -1,5 +1,5 @@
 //! A fault on demand, for tests: `RBM_GPU_TEST_FAULT=WHAT@STEP`, where WHAT is `kill` (as by SIGKILL), `lose` (the device, each
-//! time that the step is reached) or `lose-once`.
+//! time that the step is reached) or `lose-once`. Step 0 is before there is a config.json.
 
 use std::env;
 

@@ -20,10 +20,7 @@ use rbm_gpu::{
     model,
     report::Keeper,
     run::RunFolder,
-    train::{
-        Trainer,
-        state::{Position, State},
-    },
+    train::{Trainer, state::Position},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -236,7 +233,12 @@ impl Session {
         newest.broken.iter().for_each(|broken| display.say(&format!("{broken}\n")));
         match newest.found {
             Some((path, state)) => {
-                self.check_origin(&path, &state, display)?;
+                if state.position.origin.is_none() {
+                    display.say(&format!(
+                        "{}: does not say which run it is of, as those of earlier versions: taken on trust\n",
+                        path.display()
+                    ));
+                }
                 trainer.restore(&state)?;
                 display.say(&format!(
                     "going on from {}: {} of {} epochs, {} steps\n",
@@ -258,31 +260,38 @@ impl Session {
         self.folder.go_back(trainer.epochs_done(), &errors)
     }
 
-    /// The newest checkpoint whose epochs all have their lines; where there is none, the newest.
+    /// The newest checkpoint whose epochs all have their lines; where there is none, the newest. Another run's is refused: it
+    /// is not ours to remove, and may be ours if config.json was changed.
     fn newest(&mut self) -> Result<Newest> {
-        let lines = self.folder.lines()?;
-        let newest = self.checkpoints.newest(|state: &State| match state.position.epoch {
-            epoch if lines.reach(epoch) => Ok(()),
-            epoch => Err(format!("it is of epoch {epoch}, and metrics.jsonl lacks lines up to there")),
-        });
-        // What was learnt counts for more than what was said of it.
-        Ok(if newest.found.is_some() { newest } else { self.checkpoints.newest(|_| Ok(())) })
-    }
-
-    /// Refuses a checkpoint of another run.
-    fn check_origin(&self, path: &Path, state: &State, display: &Display) -> Result<()> {
-        let path = path.display();
-        let Some(origin) = &state.position.origin else {
-            display.say(&format!(
-                "{path}: does not say which run it is of, as those of earlier versions: taken on trust\n"
-            ));
-            return Ok(());
+        let (lines, origin) = (self.folder.lines()?, self.origin());
+        let mut others = None;
+        let mut find = |needs_lines: bool| {
+            self.checkpoints.newest(|path, state| {
+                let epoch = state.position.epoch;
+                let difference = state.position.origin.as_ref().and_then(|found| found.differs_from(&origin));
+                match difference {
+                    Some(difference) => {
+                        others.get_or_insert((path.to_path_buf(), difference.clone()));
+                        Err(difference)
+                    }
+                    None if needs_lines && !lines.reach(epoch) => {
+                        Err(format!("it is of epoch {epoch}, and metrics.jsonl lacks lines up to there"))
+                    }
+                    None => Ok(()),
+                }
+            })
         };
-        match origin.differs_from(&self.origin()) {
-            None => Ok(()),
-            Some(difference) => Err(Error::Usage(format!(
-                "{path}: is of another run than {}: {difference}; put that back as it was, or move the checkpoint away, or \
-                 begin a new run there with --init {path}",
+        let mut newest = find(true);
+        if newest.found.is_none() {
+            // What was learnt counts for more than what was said of it.
+            newest = find(false);
+        }
+        match others {
+            None => Ok(newest),
+            Some((path, difference)) => Err(Error::Usage(format!(
+                "{0}: is of another run than {1}: {difference}; put that back as it was, or move the checkpoint away, or \
+                 begin a new run there with --init {0}",
+                path.display(),
                 self.folder.path().display()
             ))),
         }
@@ -298,14 +307,15 @@ impl Session {
             return Ok(());
         }
         let mended = if position.errors().len() == position.epoch {
-            "they are written again from the checkpoint, which knows their errors alone"
+            "written again from the checkpoint, which knows the errors alone"
         } else {
-            "they are left out"
+            "left out"
         };
         let epochs: Vec<_> = missing.iter().map(usize::to_string).collect();
         display.say(&format!(
-            "{}: metrics.jsonl has no readable line of epoch {}; {mended}\n",
+            "{}: metrics.jsonl has no readable line of {} {}; {mended}\n",
             self.folder.path().display(),
+            if epochs.len() == 1 { "epoch" } else { "epochs" },
             epochs.join(", ")
         ));
         Ok(())
