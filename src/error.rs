@@ -55,7 +55,7 @@ pub enum Error {
         /// Its value.
         value: f32,
     },
-    /// A run ended before its time, and can be gone on with.
+    /// A run ended before its time, or without its report, and can be gone on with.
     #[error("{cause}\n{advice}")]
     Stopped {
         /// Why.

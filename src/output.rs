@@ -94,7 +94,8 @@ impl Target {
     }
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that a file or a folder is in.
+pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

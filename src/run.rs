@@ -91,12 +91,15 @@ impl RunFolder {
                 }
             }
         };
+        layout::check(&path)?;
         let lock = lock(&path).map_err(|error| match error {
             Error::Write { source, .. } => unusable(&path, source),
             other => other,
         })?;
         Self::check(&TrainConfig { out: Some(path.clone()), ..config.clone() })?;
         let _ = fs::remove_file(path.join(INITIAL)); // there is one only if a run before it never began
+        // The folder itself must outlast a power cut, too. Where it cannot be synced, the run is none the worse.
+        let _ = output::sync_folder(output::folder(&path));
         Self::take(path.clone(), lock).map_err(|source| unusable(&path, source))
     }
 
