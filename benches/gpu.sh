@@ -19,7 +19,7 @@ $rbm_gpu bench --device "$device" --batch 8192 --hidden 4096
 
 echo "== a sweep"
 mkdir -p runs
-$rbm_gpu bench --device "$device" --sweep --plot runs/sweep.svg
+$rbm_gpu bench --device "$device" --sweep --plot runs/sweep.svg --force
 echo "runs/sweep.svg"
 
 if command -v nvidia-smi > /dev/null; then

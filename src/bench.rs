@@ -62,6 +62,9 @@ pub struct BenchOptions {
     /// Draw the sweep, as an SVG file
     #[arg(long, value_name = "FILE", requires = "sweep")]
     pub plot: Option<PathBuf>,
+    /// Replace the file that is there
+    #[arg(long, requires = "plot")]
+    pub force: bool,
     /// One JSON object instead of a table
     #[arg(long)]
     pub json: bool,

@@ -8,7 +8,7 @@ mod legend;
 mod picture;
 mod ticks;
 
-use std::{fmt::Display, fs, ops::Range, path::Path};
+use std::{fmt::Display, ops::Range};
 
 use image::GrayImage;
 
@@ -27,7 +27,10 @@ use picture::embedded;
 pub(crate) use ticks::number;
 use ticks::{Ticks, ticks};
 
-use crate::error::{Error, Result as Done};
+use crate::{
+    error::{Error, Result as Done},
+    output::Target,
+};
 
 /// The colours of curves: apart from each other also for who sees fewer of them (after Okabe and Ito 2008).
 pub(crate) const PALETTE: [RGBColor; 8] = [
@@ -196,10 +199,11 @@ pub(crate) fn page(size: (u32, u32), charts: &[Chart]) -> Result<String, String>
 ///
 /// # Errors
 /// [`Error::Write`].
-pub(crate) fn write(path: &Path, size: (u32, u32), charts: &[Chart]) -> Done<()> {
-    let svg = page(size, charts)
-        .map_err(|reason| Error::Usage(format!("{} could not be drawn: {reason}", path.display())))?;
-    fs::write(path, svg).map_err(Error::write(path))
+pub(crate) fn write(target: &Target, size: (u32, u32), charts: &[Chart]) -> Done<()> {
+    let svg = page(size, charts).map_err(|reason| {
+        Error::Usage(format!("{} could not be drawn: {reason}", target.path().display()))
+    })?;
+    target.write(|file| file.write_all(svg.as_bytes()))
 }
 
 /// Letters, so many pixels high.

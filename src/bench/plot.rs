@@ -1,13 +1,12 @@
 //! The plot of a sweep.
 
-use std::path::Path;
-
 use plotters::prelude::*;
 
 use super::sweep::SweepReport;
 use crate::{
     chart::{self, Axis, Chart, Curve, Scale},
     error::Result,
+    output::Target,
 };
 
 /// Writes an SVG file: floating-point operations a second over the cases in a minibatch, a line for each number of
@@ -15,8 +14,8 @@ use crate::{
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn plot(report: &SweepReport, path: &Path) -> Result<()> {
-    chart::write(path, (820, 480), &[sweep(report)])
+pub fn plot(report: &SweepReport, target: &Target) -> Result<()> {
+    chart::write(target, (820, 480), &[sweep(report)])
 }
 
 fn sweep(report: &SweepReport) -> Chart {

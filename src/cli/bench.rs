@@ -6,6 +6,7 @@ use rbm_gpu::{
     Result,
     bench::{BenchOptions, BenchReport, SweepReport, Times, plot, run as measure, sweep},
     check,
+    output::Target,
 };
 
 use super::print;
@@ -97,6 +98,7 @@ fn table(report: &BenchReport) -> String {
 }
 
 fn run_sweep(options: &BenchOptions) -> Result<ExitCode> {
+    let target = options.plot.as_ref().map(|path| Target::new(path, options.force)).transpose()?;
     if !options.json {
         print(&format!(
             "{:>8}{:>8}{:>14}{:>10}{:>14}{:>10}\n",
@@ -116,8 +118,8 @@ fn run_sweep(options: &BenchOptions) -> Result<ExitCode> {
             ));
         }
     })?;
-    if let Some(path) = &options.plot {
-        plot(&report, path)?;
+    if let Some(target) = &target {
+        plot(&report, target)?;
     }
     print(&if options.json { format!("{}\n", serde_json::json!(report)) } else { verdict(&report) });
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     chart::{self, Axis, Chart, Curve, INK, PALETTE, Scale, histogram},
     error::{Error, Result, usage},
+    output::Target,
     rbm::Rbm,
 };
 
@@ -48,14 +49,14 @@ impl Plots {
     }
 
     /// The first free name.
-    fn path(&mut self, name: &str) -> PathBuf {
+    fn target(&mut self, name: &str) -> Result<Target> {
         let named = |n: usize| match n {
             1 => self.folder.join(format!("{name}.svg")),
             n => self.folder.join(format!("{name}-{n}.svg")),
         };
         let path = (1..).map(named).find(|path| !self.written.contains(path)).unwrap_or_default();
         self.written.push(path.clone());
-        path
+        Target::new(&path, false)
     }
 
     /// The costs, and the levels that they may stand at: those that are summed or averaged as the costs are. Nothing
@@ -65,7 +66,7 @@ impl Plots {
     /// [`Error::Write`]; so for the others.
     pub fn costs(&mut self, log: &Log, levels: Option<&Levels>) -> Result<()> {
         let Some(chart) = costs(log, levels) else { return Ok(()) };
-        chart::write(&self.path("cost"), SIZE, &[chart])
+        chart::write(&self.target("cost")?, SIZE, &[chart])
     }
 
     /// The parameters of a model, or of an update.
@@ -86,7 +87,7 @@ impl Plots {
         if charts.is_empty() {
             return Ok(());
         }
-        chart::write(&self.path(name), SIZE, &charts)
+        chart::write(&self.target(name)?, SIZE, &charts)
     }
 
     /// p(h=1|v), black for 0 and white for 1: a row for each case, from the top, a column for each hidden unit.
@@ -113,7 +114,7 @@ impl Plots {
         };
         // Cells of whole pixels, but for the axes.
         let cells = |count: usize, least: usize| (least.div_ceil(count.max(1)) * count) as u32;
-        chart::write(&self.path("activity"), (cells(units, 500) + 90, cells(cases, 400) + 80), &[chart])
+        chart::write(&self.target("activity")?, (cells(units, 500) + 90, cells(cases, 400) + 80), &[chart])
     }
 }
 
