@@ -5,6 +5,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::data::{Binarize, Switch};
 use crate::{
     data::{Selection, Source},
     error::{Error, Result, excerpt, usage},
@@ -377,15 +378,6 @@ pub enum Estimator {
     Tt,
 }
 
-/// Something that is on or off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "they say it all")]
-pub enum Switch {
-    On,
-    Off,
-}
-
 /// How the learning rate changes during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -481,18 +473,6 @@ impl<T: fmt::Display> fmt::Display for ByEpoch<T> {
             }
         }
     }
-}
-
-/// How grey pixels become binary ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Binarize {
-    /// On above 0.5.
-    Threshold,
-    /// On with the pixel's value as its probability, drawn anew for every minibatch.
-    Sample,
-    /// Not at all: a grey pixel counts as a probability.
-    None,
 }
 
 /// What the visible units show in the negative phase.

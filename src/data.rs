@@ -6,6 +6,7 @@
 //!
 //! [`Source`] says where the data come from, [`Selection`] which part of them is taken and what it means.
 
+mod binarize;
 pub(crate) mod csv;
 pub(crate) mod file;
 mod generated;
@@ -19,16 +20,14 @@ mod selection;
 mod source;
 mod summary;
 
+pub use binarize::Binarize;
 pub use rows::{Packing, RowLayout, Rows};
 pub(crate) use selection::spread_out;
-pub use selection::{DataOptions, ImageSize, Selection};
+pub use selection::{ImageSize, Selection, Switch};
 pub use source::Source;
 pub use summary::Summary;
 
-use crate::{
-    config::Binarize,
-    rng::{Philox, Stream},
-};
+use crate::rng::{Philox, Stream};
 
 /// Training cases, and test and validation cases where there are any.
 #[derive(Clone, Debug)]

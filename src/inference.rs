@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use crate::{
     backend::{Backend, DeviceInfo, Params, Units},
     config::{Binarize, DeviceChoice, TrainConfig},
-    data::{DataOptions, Dataset, ImageSize, Rows, Source},
+    data::{Dataset, ImageSize, Rows, Source},
     device::{self, Footprint},
     error::Result,
-    model,
+    model::{self, DataOptions},
     rbm::{Layer, Rbm, Shape},
 };
 

@@ -26,10 +26,11 @@ use crate::{
     ais::{Ais, AisOptions, Annealer, Base, Tracked, Tracker, WIDEST},
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
     config::{Binarize, DeviceChoice},
-    data::{DataOptions, Dataset, Packing, Rows},
+    data::{Dataset, Packing, Rows},
     device::{self, Footprint},
     error::{Result, usage},
-    exact, memory, model,
+    exact, memory,
+    model::{self, DataOptions},
     rbm::{Layer, Rbm, Shape},
 };
 

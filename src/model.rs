@@ -1,6 +1,10 @@
 //! A model's file: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32, and the
 //! options it was trained with in the metadata.
 
+mod data;
+
+pub use data::DataOptions;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},

@@ -1,14 +1,20 @@
 //! Which part of a data set is taken, and what its numbers mean: the options of every command that takes data.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Cases, Dataset, Source};
-use crate::{
-    config::{Switch, TrainConfig},
-    error::{Error, Result, bad_data, usage},
-};
+use crate::error::{Error, Result, bad_data, usage};
+
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "they say it all")]
+pub enum Switch {
+    On,
+    Off,
+}
 
 /// Which part of a data set is taken, and what its numbers mean.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
@@ -176,60 +182,6 @@ pub fn spread_out(count: usize, most: usize) -> Vec<usize> {
     let at = |part: usize| (part as u128 * count as u128 / taken as u128) as usize;
     let place = |part: usize, len: usize| ((part as f64 * GOLDEN).fract() * len as f64) as usize;
     (0..taken).map(|part| at(part) + place(part, at(part + 1) - at(part))).collect()
-}
-
-/// The data of a command that has a model.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct DataOptions {
-    /// Data set, as for train [default: the one that the model was trained on]
-    #[arg(long, value_name = "D")]
-    pub data: Option<Source>,
-    /// Which part of it [default: as the model was trained, if it is that one]
-    #[command(flatten)]
-    pub selection: Selection,
-}
-
-impl DataOptions {
-    /// What is taken of the data: as was asked for, and for the rest as the model was trained, if on the same data. Data
-    /// are turned around for a model that learnt from such.
-    pub fn selection(&self, config: Option<&TrainConfig>) -> Selection {
-        match config.map(|config| &config.selection) {
-            Some(trained) if self.data.is_none() => self.selection.or(trained),
-            Some(trained) => {
-                Selection { invert: self.selection.invert.or(trained.invert), ..self.selection.clone() }
-            }
-            None => self.selection.clone(),
-        }
-    }
-
-    /// The data that were named, or those in the metadata of the model at `path`, which has so many visible units.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if there are neither, or if they don't go with the model; those of [`Selection::load`].
-    pub fn load(
-        &self,
-        path: &Path,
-        visible: usize,
-        config: Option<&TrainConfig>,
-    ) -> Result<(Source, Dataset)> {
-        let Some(source) = self.data.clone().or_else(|| config.map(|config| config.data.clone())) else {
-            return usage!(
-                "{}: expected the name of its data in the model's metadata, found none; \
-                 name the data with --data",
-                path.display()
-            );
-        };
-        let dataset = self.selection(config).load(&source)?;
-        let units = dataset.train.rows.layout().units;
-        if units != visible {
-            return usage!(
-                "{}: expected data of {visible} units, as the model has visible ones, found {units} in {source}; \
-                 name the model's own data with --data",
-                path.display()
-            );
-        }
-        Ok((source, dataset))
-    }
 }
 
 /// Height and width of an image.

@@ -3,7 +3,7 @@
 use clap::{ArgAction, Args, Command};
 use serde_json::{Map, Value};
 
-use super::record::Record;
+use super::record::{Record, text};
 use crate::{checkpoint::Policy, config::TrainConfig};
 
 /// Where the results went, which a second run cannot use again.
@@ -52,17 +52,6 @@ pub fn command(record: &Record) -> String {
     }
     // Only a NUL cannot be quoted, and no argument of a program has one.
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
-}
-
-/// A value of `config.json` as the command line has it.
-pub fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Bool(on) => if *on { "on" } else { "off" }.into(),
-        Value::String(text) => text.clone(),
-        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
 }
 
 fn options() -> impl Iterator<Item = clap::Arg> {

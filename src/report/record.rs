@@ -9,7 +9,6 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::command;
 use crate::{
     data::file,
     error::{Error, Result, excerpt, usage},
@@ -183,7 +182,7 @@ impl Record {
 
     /// An option as text; empty where there is none.
     pub(super) fn option(&self, name: &str) -> String {
-        self.config.get(name).map_or(String::new(), command::text)
+        self.config.get(name).map_or(String::new(), text)
     }
 
     /// What the run computed on.
@@ -241,6 +240,17 @@ impl Record {
         }
         let run = self.folder.display().to_string();
         shlex::try_join(["rbm-gpu", "train", "--resume", &run]).ok()
+    }
+}
+
+/// A value of `config.json` as the command line has it.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(on) => if *on { "on" } else { "off" }.into(),
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
 }
 
