@@ -123,6 +123,7 @@ pub struct Report {
     /// The worst first.
     pub findings: Vec<Finding>,
     /// Pictures that were written.
+    #[serde(serialize_with = "crate::output::lossy::paths")]
     pub plots: Vec<PathBuf>,
 }
 

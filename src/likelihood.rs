@@ -199,6 +199,7 @@ pub struct EvalReport {
     /// The version that gave it.
     pub version: &'static str,
     /// The model's file.
+    #[serde(serialize_with = "crate::output::lossy::path")]
     pub model: PathBuf,
     /// The data set.
     pub data: String,

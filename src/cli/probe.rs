@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         print(&format!(
             "{}\n",
             json!({
-                "model": found.path, "data": source.to_string(), "classes": dataset.classes.len(),
+                "model": found.path.to_string_lossy(), "data": source.to_string(), "classes": dataset.classes.len(),
                 "train_cases": dataset.train.rows.len(), "test_cases": test.rows.len(),
                 "features_train_error": of_features.train, "features_test_error": of_features.test,
                 "values_train_error": of_values.train, "values_test_error": of_values.test,
