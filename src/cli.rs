@@ -17,20 +17,22 @@ mod report;
 mod sample;
 mod screen;
 mod sparkline;
+pub mod terminal;
 mod train;
 mod transform;
 mod verify;
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind, parser::ValueSource};
 use rbm_gpu::{
     Result, bench::BenchOptions, doctor::DoctorOptions, likelihood::EvalOptions, verify::VerifyOptions,
 };
+use terminal::{Text, print, print_json};
 
 /// Trains Restricted Boltzmann Machines on any vendor's GPU, or on none
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, bin_name = "rbm-gpu", arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -165,10 +167,11 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line; a preset and an optimizer that it names set what was not given.
-    pub fn read() -> Self {
-        let matches = Self::command().get_matches();
-        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    /// Reads the command line; a preset and an optimizer that it names set what was not given. Without a command to run, what
+    /// there is to say instead has been said, and this is the exit code.
+    pub fn read() -> std::result::Result<Self, ExitCode> {
+        let matches = Self::command().try_get_matches().map_err(answer)?;
+        let mut cli = Self::from_arg_matches(&matches).map_err(answer)?;
         if let (Command::Train(train), Some(options)) =
             (&mut cli.command, matches.subcommand_matches("train"))
         {
@@ -181,8 +184,25 @@ impl Cli {
             let ids = options.ids().map(|id| id.as_str()).filter(|id| given(id));
             train.given = ids.map(str::to_string).collect();
         }
-        cli
+        Ok(cli)
     }
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments; gives the exit code.
+fn answer(error: clap::Error) -> ExitCode {
+    let message = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(Text::own(message.ansi().to_string())),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            terminal::note(Text::own(message.ansi().to_string()));
+        }
+        // It repeats the arguments, so its colours are left out.
+        _ => {
+            let message = message.to_string();
+            terminal::error(message.strip_prefix("error: ").unwrap_or(&message).trim_end());
+        }
+    }
+    ExitCode::from(error.exit_code() as u8)
 }
 
 /// Runs what was asked for.
@@ -207,10 +227,4 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Verify(options) => verify::run(&options),
         Command::Bench(options) => bench::run(&options),
     }
-}
-
-/// Prints to standard output, without colours where that is no terminal or NO_COLOR is set. A reader that has gone away,
-/// as `head` does, is no error of ours.
-fn print(text: &str) {
-    let _ = anstream::stdout().lock().write_all(text.as_bytes());
 }

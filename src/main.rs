@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 mod cli;
 
+use cli::terminal;
+
 fn main() -> ExitCode {
     // Without a desktop, Mesa's layer that puts the desktop's GPU first prints errors that are none. We rank the
     // devices ourselves and don't need it.
@@ -11,14 +13,13 @@ fn main() -> ExitCode {
         // SAFETY: no other thread has been started yet.
         unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
-    let cli = cli::Cli::read();
-    // On a thread of the pool, which then shares its work with the others without being woken up each time.
-    match rayon::scope(|_| cli::run(cli)) {
-        Ok(code) => code,
-        Err(error) => {
-            let style = anstyle::AnsiColor::Red.on_default().bold();
-            anstream::eprintln!("{style}error:{style:#} {error}");
+    let code = match cli::Cli::read() {
+        // On a thread of the pool, which then shares its work with the others without being woken up each time.
+        Ok(cli) => rayon::scope(|_| cli::run(cli)).unwrap_or_else(|error| {
+            terminal::error(&error);
             ExitCode::from(error.exit_code())
-        }
-    }
+        }),
+        Err(code) => code,
+    };
+    terminal::finish(code)
 }

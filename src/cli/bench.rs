@@ -9,7 +9,7 @@ use rbm_gpu::{
     output::Target,
 };
 
-use super::print;
+use super::{print, print_json, terminal};
 
 pub fn run(options: &BenchOptions) -> Result<ExitCode> {
     if options.sweep {
@@ -17,16 +17,16 @@ pub fn run(options: &BenchOptions) -> Result<ExitCode> {
     }
     let report = measure(options)?;
     if options.json {
-        print(&format!("{}\n", serde_json::json!(report)));
+        print_json(&report);
     } else {
-        print(&table(&report));
+        print(table(&report));
     }
     if !report.check.passes() {
-        eprintln!(
-            "error: the step differs from the reference by more than {:e}, or a state from its own draw: \
+        terminal::error(format!(
+            "the step differs from the reference by more than {:e}, or a state from its own draw: \
              the figures above are of wrong results; please report this device and its driver",
             check::TOLERANCE
-        );
+        ));
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
@@ -100,14 +100,14 @@ fn table(report: &BenchReport) -> String {
 fn run_sweep(options: &BenchOptions) -> Result<ExitCode> {
     let target = options.plot.as_ref().map(|path| Target::new(path, options.force)).transpose()?;
     if !options.json {
-        print(&format!(
+        print(format!(
             "{:>8}{:>8}{:>14}{:>10}{:>14}{:>10}\n",
             "hidden", "batch", "step", "GFLOP/s", "samples/s", "spread"
         ));
     }
     let report = sweep(options, |point| {
         if !options.json {
-            print(&format!(
+            print(format!(
                 "{:>8}{:>8}{:>11.3} ms{:>10.1}{:>14.0}{:>8.1} %\n",
                 point.hidden,
                 point.batch,
@@ -121,7 +121,11 @@ fn run_sweep(options: &BenchOptions) -> Result<ExitCode> {
     if let Some(target) = &target {
         plot(&report, target)?;
     }
-    print(&if options.json { format!("{}\n", serde_json::json!(report)) } else { verdict(&report) });
+    if options.json {
+        print_json(&report);
+    } else {
+        print(verdict(&report));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,7 @@ use rbm_gpu::{
     picture,
 };
 
-use super::print;
+use super::{print, print_json};
 
 /// Cases in a picture, and in the terminal.
 const PICTURED: usize = 100;
@@ -43,15 +43,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         target.write_png(&picture::cases(&cases, dataset.image, 10))?;
     }
     if options.json {
-        print(&format!("{}\n", serde_json::json!(summary)));
+        print_json(&summary);
         return Ok(ExitCode::SUCCESS);
     }
-    print(&text(&options.data, &summary));
+    print(text(&options.data, &summary));
     match target {
-        Some(target) => print(&format!("  picture        {}\n", target.path().display())),
+        Some(target) => print(format!("  picture        {}\n", target.path().display())),
         None => {
             let shown = SHOWN.min(LINE / (dataset.image.1 + 1)).max(1);
-            print(&format!("\n{}", picture::blocks(&values(&dataset, shown), dataset.image)));
+            print(format!("\n{}", picture::blocks(&values(&dataset, shown), dataset.image)));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -13,11 +13,11 @@ pub fn run() -> Result<ExitCode> {
     for (index, candidate) in candidates.iter().enumerate() {
         let info = candidate.info();
         let mark = if auto == Some(index) { "  <- auto takes this one" } else { "" };
-        print(&format!("{}{mark}\n  type     {}\n", info.name, info.kind));
-        print(&format!("  backend  {}\n  driver   {}\n", info.backend, info.driver));
+        print(format!("{}{mark}\n  type     {}\n", info.name, info.kind));
+        print(format!("  backend  {}\n  driver   {}\n", info.backend, info.driver));
         if let Candidate::Adapter(adapter) = candidate {
             let limits = adapter.limits();
-            print(&format!(
+            print(format!(
                 "  limits   buffer {:.2} GB, storage binding {:.2} GB, {} invocations and {} KiB a workgroup, \
                  {} workgroups a dimension\n",
                 limits.max_buffer_size as f64 * 1e-9,

@@ -8,43 +8,45 @@ use rbm_gpu::{
     doctor::{DoctorOptions, Finding, Report, Severity, examine},
 };
 
-use super::print;
+use super::{print, print_json, terminal::Text};
 
 /// Characters in a line of text.
 const WIDTH: usize = 100;
 
 pub fn run(options: &DoctorOptions) -> Result<ExitCode> {
     let report = examine(options)?;
-    print(&if options.json {
-        format!("{}\n", serde_json::json!(report))
+    if options.json {
+        print_json(&report);
     } else {
-        text(&report, options.plots.is_some())
-    });
+        print(text(&report, options.plots.is_some()));
+    }
     Ok(if report.healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn text(report: &Report, pictured: bool) -> String {
-    let mut text = String::new();
+fn text(report: &Report, pictured: bool) -> Text {
+    let mut text = Text::default();
     for subject in &report.subjects {
-        text += &format!("{} {}: {}\n", subject.kind, subject.name, subject.about);
+        text += format!("{} {}: {}\n", subject.kind, subject.name, subject.about);
     }
     for one in &report.findings {
-        text += &format!("\n{}", finding(one));
+        text += "\n";
+        text += finding(one);
     }
     if pictured {
-        text.push('\n');
+        text += "\n";
     }
     if pictured && report.plots.is_empty() {
         text += "no pictures: they are of logs, runs and models, and of numbers that are finite\n";
     }
     for plot in &report.plots {
-        text += &format!("wrote {}\n", plot.display());
+        text += format!("wrote {}\n", plot.display());
     }
     let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
         let count = report.findings.iter().filter(|finding| finding.severity == severity).count();
         format!("{count} {severity}{}", if count == 1 { "" } else { "s" })
     });
-    text + &format!("\n{}: {}\n", if report.healthy { "healthy" } else { "not healthy" }, counts.join(", "))
+    text += format!("\n{}: {}\n", if report.healthy { "healthy" } else { "not healthy" }, counts.join(", "));
+    text
 }
 
 /// How bad it is, as a colour.
@@ -57,11 +59,12 @@ pub fn style(severity: Severity) -> Style {
 }
 
 /// One finding as a paragraph.
-pub fn finding(finding: &Finding) -> String {
+pub fn finding(finding: &Finding) -> Text {
     let parts = [("seen", &finding.seen), ("why", &finding.why), ("fix", &finding.fix)];
     let parts = parts.map(|(what, words)| wrapped(&format!("  {what:6}"), words));
-    let style = style(finding.severity);
-    format!("{style}{}{style:#}: {}\n{}", finding.severity, finding.name, parts.concat())
+    let mut text = Text::styled(style(finding.severity), &finding.severity.to_string());
+    text += format!(": {}\n{}", finding.name, parts.concat());
+    text
 }
 
 /// Words in lines that begin at the same place, the first with `head`.

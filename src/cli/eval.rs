@@ -8,11 +8,15 @@ use rbm_gpu::{
     likelihood::{EvalOptions, EvalReport, evaluate},
 };
 
-use super::print;
+use super::{print, print_json};
 
 pub fn run(options: &EvalOptions) -> Result<ExitCode> {
     let report = evaluate(options)?;
-    print(&if options.json { format!("{}\n", serde_json::json!(report)) } else { table(&report) });
+    if options.json {
+        print_json(&report);
+    } else {
+        print(table(&report));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

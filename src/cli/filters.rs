@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         )));
     }
     target.write_png(&picture::filters(&found.rbm, image))?;
-    print(&format!(
+    print(format!(
         "{}: the weights of {} hidden units, each as {}×{} pixels\n  {}\n",
         found.path.display(),
         found.rbm.shape.hidden,

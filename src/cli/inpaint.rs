@@ -74,7 +74,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let error = squared_error(&values, &filled, &unknown);
     let of_mean = squared_error(&values, &mean.repeat(count), &unknown);
-    print(&format!(
+    print(format!(
         "{}: {} of {units} values unknown, in {count} {name} of {source}, {} chains of {} Gibbs steps each, on {}\n\
          squared error of the unknown values {error:.3}; of the mean image {of_mean:.3}: {:.1} % {}\n  {}\n",
         found.path.display(),

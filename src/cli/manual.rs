@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use rbm_gpu::{Result, output::Target};
 
-use super::{Cli, print};
+use super::{Cli, print, terminal::Text};
 
 #[derive(clap::Args)]
 pub struct CompletionOptions {
@@ -18,7 +18,7 @@ pub struct CompletionOptions {
 pub fn completions(options: &CompletionOptions) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Cli::command(), "rbm-gpu", &mut script);
-    print(&String::from_utf8_lossy(&script));
+    print(Text::own(String::from_utf8_lossy(&script).into_owned()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -33,12 +33,12 @@ pub fn man(options: &ManOptions) -> Result<ExitCode> {
     let Some(out) = &options.out else {
         let mut page = Vec::new();
         let _ = clap_mangen::Man::new(Cli::command()).render(&mut page); // memory takes it all
-        print(&String::from_utf8_lossy(&page));
+        print(Text::own(String::from_utf8_lossy(&page).into_owned()));
         return Ok(ExitCode::SUCCESS);
     };
     let target = Target::new(out, false)?;
     target.write_folder(|folder| clap_mangen::generate_to(Cli::command(), folder))?;
     let pages = fs::read_dir(out).map_or(0, Iterator::count);
-    print(&format!("{}: {pages} pages; man -l {}\n", out.display(), out.join("rbm-gpu.1").display()));
+    print(format!("{}: {pages} pages; man -l {}\n", out.display(), out.join("rbm-gpu.1").display()));
     Ok(ExitCode::SUCCESS)
 }

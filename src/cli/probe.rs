@@ -11,7 +11,7 @@ use rbm_gpu::{
 };
 use serde_json::json;
 
-use super::print;
+use super::{print, print_json};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -68,18 +68,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         dataset.classes.len(),
     )?;
     if options.json {
-        print(&format!(
-            "{}\n",
-            json!({
-                "model": found.path.to_string_lossy(), "data": source.to_string(), "classes": dataset.classes.len(),
-                "train_cases": dataset.train.rows.len(), "test_cases": test.rows.len(),
-                "features_train_error": of_features.train, "features_test_error": of_features.test,
-                "values_train_error": of_values.train, "values_test_error": of_values.test,
-            })
-        ));
+        print_json(&json!({
+            "model": found.path.to_string_lossy(), "data": source.to_string(), "classes": dataset.classes.len(),
+            "train_cases": dataset.train.rows.len(), "test_cases": test.rows.len(),
+            "features_train_error": of_features.train, "features_test_error": of_features.test,
+            "values_train_error": of_values.train, "values_test_error": of_values.test,
+        }));
         return Ok(ExitCode::SUCCESS);
     }
-    print(&format!(
+    print(format!(
         "{}: logistic regression of {} classes of {source}: {} training and {} test cases, on {}\n\n{:24}{:>12}{:>12}\n",
         found.path.display(),
         dataset.classes.len(),
@@ -95,7 +92,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         (format!("{} features, p(h|v)", shape.hidden), of_features),
         (format!("{} values", shape.visible), of_values),
     ] {
-        print(&format!(
+        print(format!(
             "{what:24}{:>10.2} %{:>10.2} %   {:.1} s\n",
             1e2 * errors.train,
             1e2 * errors.test,

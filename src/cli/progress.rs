@@ -21,6 +21,7 @@ use super::{
     doctor, print,
     screen::{Screen, View, Weights},
     sparkline::sparkline,
+    terminal::{self, Text},
 };
 
 /// Characters of a sparkline.
@@ -91,6 +92,7 @@ impl Display {
         if let Ok(style) = ProgressStyle::with_template("epoch {prefix} {bar:24} {percent:>3} %  {msg}") {
             self.bar.set_style(style);
         }
+        terminal::set_bar(Some(self.bar.clone()));
         if self.show.tui {
             match Screen::open() {
                 Ok(screen) => {
@@ -117,7 +119,7 @@ impl Display {
     /// Goes on in lines if the screen was left, beginning with those that were not printed meanwhile.
     fn look_for_leaving(&mut self) {
         if let Some(screen) = self.screen.take_if(|screen| !screen.is_open()) {
-            print(&screen.close());
+            print(screen.close());
             self.show_bar();
         }
     }
@@ -200,7 +202,7 @@ impl Display {
 
     /// What the doctor found.
     pub fn finding(&self, finding: &Finding) {
-        self.say(&doctor::finding(finding));
+        self.tell(doctor::finding(finding));
     }
 
     /// The end: what the run came to and what it wrote; or, if quiet, its folder alone.
@@ -208,22 +210,26 @@ impl Display {
         self.leave();
         self.say(what);
         if self.show.quiet {
-            print(&format!("{}\n", folder.display()));
+            print(format!("{}\n", folder.display()));
         }
     }
 
-    /// Prints above the bar, or later if there is a screen, unless quiet.
+    /// Prints, or keeps for later if there is a screen, unless quiet.
     pub fn say(&self, text: &str) {
+        self.tell(text.into());
+    }
+
+    fn tell(&self, text: Text) {
         match &self.screen {
             _ if self.show.quiet => {}
             Some(screen) => screen.view().lines += text,
-            None => self.bar.suspend(|| print(text)),
+            None => print(text),
         }
     }
 
     fn leave(&mut self) {
         if let Some(screen) = self.screen.take() {
-            print(&screen.close());
+            print(screen.close());
         }
     }
 }
@@ -231,6 +237,7 @@ impl Display {
 impl Drop for Display {
     fn drop(&mut self) {
         self.leave();
+        terminal::set_bar(None);
         self.bar.finish_and_clear();
     }
 }

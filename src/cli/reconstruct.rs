@@ -45,7 +45,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         };
         target.write_png(&picture::reconstructions(&of(&values), &of(&means), dataset.image))?;
     }
-    print(&format!(
+    print(format!(
         "{}: reconstruction error {:.3}, of {} {} of {source}, on {}\n  {}\n",
         found.path.display(),
         squared_error(&values, &means, &vec![true; units]),

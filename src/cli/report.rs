@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let records = options.runs.iter().map(|run| Record::read(run)).collect::<Result<Vec<_>>>()?;
     let report = report::report(&records)?;
     target.write(|file| file.write_all(report.page.as_bytes()))?;
-    report.remarks.iter().for_each(|remark| print(&format!("{remark}\n")));
-    print(&format!("  {}\n", target.path().display()));
+    report.remarks.iter().for_each(|remark| print(format!("{remark}\n")));
+    print(format!("  {}\n", target.path().display()));
     Ok(ExitCode::SUCCESS)
 }

@@ -135,7 +135,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         strip.write_png(&picture::cases(&cases, image, frames))?;
     }
 
-    print(&format!(
+    print(format!(
         "{}: {} chains, {} Gibbs steps, on {device}\n",
         found.path.display(),
         options.chains,
@@ -143,7 +143,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     ));
     let rates = sampler.exchange_rates()?;
     if let Some(least) = rates.iter().copied().reduce(f64::min) {
-        print(&format!(
+        print(format!(
             "{} temperatures; neighbours exchange their states in {:.0} % of tries, the least willing in {:.1} %{}\n",
             options.tempered,
             1e2 * rates.iter().sum::<f64>() / rates.len() as f64,
@@ -152,7 +152,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ));
     }
     for target in targets.iter().chain(&strip) {
-        print(&format!("  {}\n", target.path().display()));
+        print(format!("  {}\n", target.path().display()));
     }
     Ok(ExitCode::SUCCESS)
 }

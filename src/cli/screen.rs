@@ -23,6 +23,8 @@ use signal_hook::{
     flag, low_level,
 };
 
+use super::terminal::Text;
+
 /// Time between two pictures of the run.
 const EVERY: Duration = Duration::from_millis(250);
 
@@ -30,7 +32,7 @@ const EVERY: Duration = Duration::from_millis(250);
 #[derive(Clone, Default)]
 pub struct View {
     /// What the run is, in a line.
-    pub about: String,
+    pub about: Text,
     /// Its epochs, and its cases in all of them: how many are done, and of how many.
     pub epochs: usize,
     pub epoch: usize,
@@ -44,7 +46,7 @@ pub struct View {
     pub errors: Vec<(f64, f64)>,
     pub weights: Weights,
     /// What would have been printed.
-    pub lines: String,
+    pub lines: Text,
 }
 
 /// Weights of some hidden units, each as an image.
@@ -112,7 +114,7 @@ impl Screen {
     }
 
     /// Gives the terminal back, with the lines that were not printed meanwhile.
-    pub fn close(mut self) -> String {
+    pub fn close(mut self) -> Text {
         self.end();
         std::mem::take(&mut self.view().lines)
     }

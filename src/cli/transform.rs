@@ -80,7 +80,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         shapes.push(format!("{:?}", features.shape));
         target.write(|out| write_array(out, &features))?;
     }
-    print(&format!(
+    print(format!(
         "{}: p(h|v) of {source}, on {}: {}\n  {}\n",
         found.path.display(),
         inference.device(),

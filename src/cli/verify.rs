@@ -7,19 +7,19 @@ use rbm_gpu::{
     verify::{Check, VerifyOptions, verify},
 };
 
-use super::print;
+use super::{print, print_json};
 
 pub fn run(options: &VerifyOptions) -> Result<ExitCode> {
     if !options.json {
-        print(&format!("{:22}{:>9}{:>12}{:>12}\n", "", "cases", "error", "tolerance"));
+        print(format!("{:22}{:>9}{:>12}{:>12}\n", "", "cases", "error", "tolerance"));
     }
     let report = verify(options, |check| {
         if !options.json {
-            print(&line(check));
+            print(line(check));
         }
     })?;
-    print(&if options.json {
-        format!("{}\n", serde_json::json!(report))
+    if options.json {
+        print_json(&report);
     } else {
         let verdict = match report.passed {
             true => "passed: this device computes what the mathematics says",
@@ -28,8 +28,8 @@ pub fn run(options: &VerifyOptions) -> Result<ExitCode> {
                  this one"
             }
         };
-        format!("\n{}, {:.1} s\n{verdict}\n", report.device, report.seconds)
-    });
+        print(format!("\n{}, {:.1} s\n{verdict}\n", report.device, report.seconds));
+    }
     Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -1,6 +1,5 @@
 //! How a run looks on the whole screen.
 
-use anstream::adapter::strip_str;
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -30,7 +29,7 @@ pub fn draw(frame: &mut Frame, view: &View, load: Option<f32>, colors: bool) {
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    frame.render_widget(Line::from(view.about.trim_end().to_string()).bold(), head);
+    frame.render_widget(Line::from(view.about.plain().trim_end().to_string()).bold(), head);
 
     let gauge = |title: String, label: String, share: f64, with: Color| {
         Gauge::default()
@@ -67,7 +66,7 @@ pub fn draw(frame: &mut Frame, view: &View, load: Option<f32>, colors: bool) {
     // As many of the last lines as there is room for.
     let room = usize::from(lines.height.saturating_sub(2));
     // The colours of a line are for a terminal that shows lines.
-    let plain = strip_str(&view.lines).to_string();
+    let plain = view.lines.plain();
     let said: Vec<&str> = plain.lines().filter(|line| !line.is_empty()).collect();
     let last = &said[said.len().saturating_sub(room)..];
     let said = Paragraph::new(last.iter().map(|line| marked(line, colors)).collect::<Vec<_>>());
