@@ -1,12 +1,17 @@
 //! Parse, run, print the error; nothing else.
 
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::sync::{Arc, atomic::AtomicBool};
 
 mod cli;
 
 use cli::terminal;
 
 fn main() -> ExitCode {
+    // A file that grows beyond the shell's limit (ulimit -f) is an error to be told, as on a full disk, and no death.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)));
     // Without a desktop, Mesa's layer that puts the desktop's GPU first prints errors that are none. We rank the
     // devices ourselves and don't need it.
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
