@@ -5,8 +5,9 @@ mod common;
 
 use std::{
     fs,
+    io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Child, Command, Output},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -481,6 +482,16 @@ fn a_lost_device_is_opened_again_or_done_without() {
     );
 }
 
+/// Waits until a file is there.
+#[cfg(unix)]
+fn until_there(path: &Path) {
+    let start = Instant::now();
+    while !path.exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{} is not there", path.display());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Waits until a run has done so many epochs.
 fn until(run: &Path, epochs: usize) {
     let start = Instant::now();
@@ -491,6 +502,83 @@ fn until(run: &Path, epochs: usize) {
 }
 
 #[cfg(unix)]
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Waits until a process is gone, for so many seconds.
+#[cfg(unix)]
+fn ended_within(child: &mut Child, seconds: u64) -> Option<ExitStatus> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(seconds) {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    None
+}
+
+#[cfg(unix)]
+#[test]
+fn a_long_step_is_waited_for_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        ["train", "--data", "bars-and-stripes:4", "--hidden", "1000", "--k", "1000000", "--batch", "32"];
+    for (name, show) in [("told", &[][..]), ("quiet", &["--quiet"])] {
+        let arguments = [&options[..], &["--no-doctor", "--device", "cpu", "--out", name], show].concat();
+        let mut started = command(folder.path(), &arguments);
+        let mut child = started.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        if name == "told" {
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert!(lines.any(|line| line.unwrap().starts_with("before training")));
+        } else {
+            until_there(&folder.path().join(name).join("config.json"));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        // A terminal's end is told twice; the run is to end with a checkpoint all the same.
+        signal(&child, "HUP");
+        signal(&child, "HUP");
+        signal(&child, "TERM");
+        assert_eq!(ended_within(&mut child, 1), None, "{name}: the step is not done");
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut told = String::new();
+        if name == "told" {
+            errors.read_line(&mut told).unwrap();
+            assert!(told.contains("Ctrl-C again ends the run at once"), "{told}");
+        }
+        signal(&child, "TERM");
+        let status = ended_within(&mut child, 10).expect("the second signal ends it at once");
+        assert_eq!(status.code(), Some(143));
+        told.clear();
+        errors.read_to_string(&mut told).unwrap();
+        assert_eq!(told, "", "{name}");
+        assert!(!folder.path().join(name).join("checkpoints").exists());
+    }
+}
+
+/// As under nohup.
+#[cfg(unix)]
+#[test]
+fn a_lost_terminal_is_nothing_to_a_run_that_ignores_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut arguments = run("cpu", "run", &[]);
+    let epochs = arguments.iter().position(|argument| *argument == "--epochs").unwrap();
+    arguments[epochs + 1] = "300";
+    let child = Command::new("sh")
+        .current_dir(folder.path())
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rbm-gpu")])
+        .args(&arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until(&folder.path().join("run"), 2);
+    signal(&child, "HUP");
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && text(&output.stdout).contains("after 300 epochs"), "{output:?}");
+}
+
+#[cfg(unix)]
 #[test]
 fn a_signal_ends_a_run_between_two_steps() {
     let folder = tempfile::tempdir().unwrap();
@@ -498,12 +586,9 @@ fn a_signal_ends_a_run_between_two_steps() {
         let options = ["train", "--data", "bars-and-stripes:4", "--hidden", "6", "--epochs", "1000000"];
         [&options[..], &["--batch", "4", "--device", "cpu", "--out", out]].concat()
     };
-    let signal = |child: &Child, name: &str| {
-        assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
-    };
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
-        let child =
-            command(folder.path(), &endless(name)).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        let mut started = command(folder.path(), &endless(name));
+        let child = started.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         until(&folder.path().join(name), 2);
         // While it runs, nobody else may write there.
         let other = command(folder.path(), &["train", "--resume", name]).output().unwrap();
@@ -514,6 +599,8 @@ fn a_signal_ends_a_run_between_two_steps() {
         let printed = text(&output.stdout);
         assert_eq!(output.status.code(), Some(code), "{printed}");
         assert!(printed.contains(&format!("rbm-gpu train --resume {name}")), "{printed}");
+        let told = text(&output.stderr);
+        assert!(told.starts_with("stopping when this step is done") && told.lines().count() == 1, "{told:?}");
         let done =
             fs::read_to_string(folder.path().join(name).join("metrics.jsonl")).unwrap().lines().count();
         let more = (done + 2).to_string();

@@ -1,4 +1,5 @@
-//! What reaches people: nothing that a terminal obeys out of strangers' files, and no answer that is lost without a word.
+//! What reaches people: nothing that a terminal obeys out of strangers' files, no answer that is lost without a word, and a
+//! terminal that is given back whatever happens.
 
 mod common;
 
@@ -299,5 +300,244 @@ fn an_answer_that_cannot_be_written_is_an_error() {
             let status = command(folder, arguments).stdout(Stdio::null()).stderr(errors).status().unwrap();
             assert_eq!(status.code(), Some(code), "{arguments:?}");
         }
+    }
+}
+
+/// `train --tui` in a terminal of the test's own.
+#[cfg(unix)]
+mod screen {
+    use std::{
+        ffi::CStr,
+        fs::File,
+        io::{Read, Write},
+        os::{
+            fd::AsRawFd,
+            unix::{
+                fs::OpenOptionsExt,
+                process::{CommandExt, ExitStatusExt},
+            },
+        },
+        path::Path,
+        process::{Child, ExitStatus, Stdio},
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicBool, Ordering},
+        },
+        thread::{self, JoinHandle},
+        time::{Duration, Instant},
+    };
+
+    use libc::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, c_int};
+
+    use super::common::program::{command, files, text};
+
+    const ENTER: &str = "\u{1b}[?1049h";
+    const LEAVE: &str = "\u{1b}[?1049l";
+    const HIDE: &str = "\u{1b}[?25l";
+    const SHOW: &str = "\u{1b}[?25h";
+
+    /// Until something is so.
+    fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The two ends of a terminal, which no other child gets hold of.
+    fn pair() -> (File, File) {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _one = ONE_AT_A_TIME.lock();
+        let open = |path: &str| {
+            File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(path).unwrap()
+        };
+        let keys = open("/dev/ptmx");
+        let size = libc::winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: the number is that of an open terminal; its name is copied before anybody asks for another.
+        let name = unsafe {
+            assert_eq!((libc::grantpt(keys.as_raw_fd()), libc::unlockpt(keys.as_raw_fd())), (0, 0));
+            CStr::from_ptr(libc::ptsname(keys.as_raw_fd())).to_str().unwrap().to_string()
+        };
+        let other_end = open(&name);
+        // SAFETY: the call reads the size, of the kind that it expects.
+        assert_eq!(unsafe { libc::ioctl(other_end.as_raw_fd(), libc::TIOCSWINSZ, &size) }, 0);
+        (keys, other_end)
+    }
+
+    struct Terminal {
+        keys: File,
+        other_end: File,
+        child: Child,
+        shown: Arc<Mutex<Vec<u8>>>,
+        reader: JoinHandle<()>,
+        /// That nobody reads any more.
+        gone: Arc<AtomicBool>,
+    }
+
+    impl Terminal {
+        /// A run on the whole screen, and what happens to it after so many steps.
+        fn run(folder: &Path, options: &[&str], fault: &str) -> Self {
+            let (keys, other_end) = pair();
+            let end = || Stdio::from(other_end.try_clone().unwrap());
+            let train = ["train", "--data", "bars-and-stripes:4", "--batch", "4", "--epochs", "1000000"];
+            let more = ["--device", "cpu", "--out", "run", "--tui"];
+            let mut started = command(folder, &[&train[..], &more, options].concat());
+            started.stdin(end()).stdout(end()).stderr(end()).env("RBM_GPU_TEST_FAULT", fault);
+            // SAFETY: both are system calls, which a process between fork and exec may make.
+            unsafe {
+                started.pre_exec(|| {
+                    libc::setsid();
+                    libc::ioctl(0, libc::TIOCSCTTY as _, 0);
+                    Ok(())
+                });
+            }
+            let child = started.spawn().unwrap();
+            let shown = Arc::new(Mutex::new(Vec::new()));
+            let gone = Arc::new(AtomicBool::new(false));
+            let (mut screen, seen, ends) = (keys.try_clone().unwrap(), shown.clone(), gone.clone());
+            let reader = thread::spawn(move || {
+                let mut bytes = [0; 4096];
+                // The end of it is an error to some systems.
+                while let Ok(count @ 1..) = screen.read(&mut bytes) {
+                    seen.lock().unwrap().extend(&bytes[..count]);
+                    if ends.load(Ordering::SeqCst) {
+                        break;
+                    }
+                }
+            });
+            let terminal = Self { keys, other_end, child, shown, reader, gone };
+            wait_for("the screen", || terminal.count("held-out") > 0);
+            terminal
+        }
+
+        fn shown(&self) -> String {
+            text(&self.shown.lock().unwrap())
+        }
+
+        fn count(&self, what: &str) -> usize {
+            self.shown().matches(what).count()
+        }
+
+        fn signal(&self, signal: c_int) {
+            // SAFETY: the process is our child, and not waited for yet.
+            assert_eq!(unsafe { libc::kill(self.child.id() as c_int, signal) }, 0);
+        }
+
+        /// Whether keys are shown and Ctrl-C is a signal.
+        fn is_usual(&self) -> bool {
+            // SAFETY: zeroes are such a structure, and the call fills it.
+            unsafe {
+                let mut found: libc::termios = std::mem::zeroed();
+                assert_eq!(libc::tcgetattr(self.other_end.as_raw_fd(), &mut found), 0);
+                let wanted = libc::ECHO | libc::ICANON | libc::ISIG;
+                found.c_lflag & wanted == wanted
+            }
+        }
+
+        /// How the run ended, with everything that was shown; the terminal is as it was.
+        fn end(mut self) -> (ExitStatus, String) {
+            let status = self.child.wait().unwrap();
+            assert!(self.is_usual(), "raw after {status}");
+            drop(self.other_end);
+            self.reader.join().unwrap();
+            let shown = text(&self.shown.lock().unwrap());
+            let [entered, left] = [ENTER, LEAVE].map(|what| shown.matches(what).count());
+            assert!(
+                entered > 0 && entered == left,
+                "{status}: entered {entered} times, left {left}: {shown:?}"
+            );
+            assert!(shown.rfind(SHOW) > shown.rfind(HIDE), "{status}: no cursor: {shown:?}");
+            (status, shown)
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_given_back_whatever_ends_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let folder = folder.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            folder
+        };
+        for (signal, name, code) in [(SIGINT, "int", 130), (SIGTERM, "term", 143), (SIGHUP, "hup", 129)] {
+            let folder = folder(name);
+            let terminal = Terminal::run(&folder, &[], "");
+            terminal.signal(signal);
+            let (status, shown) = terminal.end();
+            assert_eq!(status.code(), Some(code), "{shown:?}");
+            let lines = shown.rsplit_once(LEAVE).unwrap().1;
+            assert!(
+                lines.contains("stopping when this step is done") && lines.contains("--resume run"),
+                "{lines}"
+            );
+            assert_eq!(files(&folder.join("run/checkpoints")).len(), 1, "{name}");
+        }
+
+        let terminal = Terminal::run(&folder("quit"), &[], "");
+        terminal.signal(SIGQUIT);
+        assert_eq!(terminal.end().0.signal(), Some(SIGQUIT));
+
+        let mut terminal = Terminal::run(&folder("key"), &[], "");
+        terminal.keys.write_all(b"\x03").unwrap();
+        assert_eq!(terminal.end().0.code(), Some(130));
+
+        // A step that is not done soon.
+        let long = ["--k", "1000000", "--hidden", "4000", "--no-doctor"];
+        let terminal = Terminal::run(&folder("twice"), &long, "");
+        terminal.signal(SIGTERM);
+        wait_for("an answer", || terminal.count("stopping when this step is done") > 0);
+        assert!(terminal.is_usual());
+        terminal.signal(SIGTERM);
+        assert_eq!(terminal.end().0.code(), Some(143));
+        let terminal = Terminal::run(&folder("at-once"), &long, "");
+        terminal.signal(SIGTERM);
+        thread::sleep(Duration::from_millis(50));
+        terminal.signal(SIGTERM);
+        assert_eq!(terminal.end().0.code(), Some(143));
+
+        let (status, shown) = Terminal::run(&folder("panic"), &[], "panic@8000").end();
+        assert_eq!(status.code(), Some(101));
+        assert!(shown.rsplit_once(LEAVE).unwrap().1.contains("panicked"), "{shown:?}");
+    }
+
+    #[test]
+    fn a_stopped_run_lends_the_terminal() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut terminal = Terminal::run(folder.path(), &[], "");
+        for times in 1..=2 {
+            // The signal, and the key.
+            if times == 1 {
+                terminal.signal(SIGTSTP)
+            } else {
+                terminal.keys.write_all(b"\x1a").unwrap()
+            }
+            let mut status = 0;
+            // SAFETY: the process is our child; that it stopped does not end it.
+            let stopped =
+                unsafe { libc::waitpid(terminal.child.id() as c_int, &mut status, libc::WUNTRACED) };
+            assert!(stopped > 0 && libc::WIFSTOPPED(status));
+            assert!(terminal.is_usual());
+            wait_for("the screen before", || terminal.count(LEAVE) == times);
+            terminal.signal(SIGCONT);
+            wait_for("the screen again", || terminal.count(ENTER) == times + 1);
+        }
+        terminal.keys.write_all(b"q").unwrap();
+        wait_for("lines", || terminal.count(LEAVE) == 3);
+        wait_for("lines", || terminal.is_usual());
+        terminal.signal(SIGTERM);
+        assert_eq!(terminal.end().0.code(), Some(143));
+    }
+
+    /// The window is closed, or the network gone: nothing can be written any more, and the run ends with a checkpoint.
+    #[test]
+    fn a_terminal_that_is_gone_ends_the_run_with_a_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let Terminal { keys, other_end, mut child, reader, gone, .. } = Terminal::run(folder.path(), &[], "");
+        gone.store(true, Ordering::SeqCst);
+        reader.join().unwrap();
+        drop((keys, other_end));
+        assert_eq!(child.wait().unwrap().code(), Some(129));
+        assert_eq!(files(&folder.path().join("run/checkpoints")).len(), 1);
     }
 }

@@ -227,6 +227,11 @@ impl Display {
         }
     }
 
+    /// Whether nothing is said but errors and the run's folder.
+    pub fn is_quiet(&self) -> bool {
+        self.show.quiet
+    }
+
     fn leave(&mut self) {
         if let Some(screen) = self.screen.take() {
             print(screen.close());

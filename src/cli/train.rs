@@ -94,6 +94,9 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         trainer.device()
     );
     display.begin(config.epochs, cases, &about);
+    if !display.is_quiet() {
+        session.stop.speak();
+    }
     let before = trainer.reconstruction_error()?;
     let steps = trainer.steps_done();
     display.before(before, trainer.epochs_done(), steps == 0);
@@ -115,6 +118,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         }
     };
     if let Some(code) = session.stop.exit_code().filter(|_| trainer.epochs_done() < session.config.epochs) {
+        session.stop.answer();
         if let Err(error) = session.write_report() {
             display.say(&format!("{error}\n"));
         }

@@ -1,5 +1,5 @@
-//! A fault on demand, for tests: `RBM_GPU_TEST_FAULT=WHAT@STEP`, where WHAT is `kill` (as by SIGKILL), `lose` (the device, each
-//! time that the step is reached) or `lose-once`. Step 0 is before there is a config.json.
+//! A fault on demand, for tests: `RBM_GPU_TEST_FAULT=WHAT@STEP`, where WHAT is `kill` (as by SIGKILL), `panic`, `lose` (the
+//! device, each time that the step is reached) or `lose-once`. Step 0 is before there is a config.json.
 
 use std::env;
 
@@ -15,6 +15,7 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum What {
     Kill,
+    Panic,
     Lose,
     LoseOnce,
 }
@@ -26,6 +27,7 @@ impl Fault {
         let (what, step) = text.split_once('@')?;
         let what = match what {
             "kill" => What::Kill,
+            "panic" => What::Panic,
             "lose" => What::Lose,
             "lose-once" => What::LoseOnce,
             _ => return None,
@@ -41,6 +43,7 @@ impl Fault {
                 let _ = signal_hook::low_level::raise(signal_hook::consts::SIGKILL);
                 std::process::abort()
             }
+            What::Panic => panic!("RBM_GPU_TEST_FAULT asks for a panic"),
             What::Lose | What::LoseOnce => trainer.lose_device(),
         }
         (self.what == What::Lose).then_some(self)

@@ -1,42 +1,132 @@
-//! Ctrl-C and SIGTERM: the first asks for an end between two steps, the second is one.
+//! Ctrl-C, SIGTERM and the loss of the terminal (SIGHUP): the first asks for an end between two steps, a second Ctrl-C or
+//! SIGTERM is one. A step may take an hour, so they are answered by a thread of their own.
 
 use std::{
+    ffi::c_int,
     io,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
-    flag,
+    flag, low_level,
 };
 
+use crate::cli::{screen, terminal};
+
+/// Time between two looks for signals.
+const EVERY: Duration = Duration::from_millis(50);
+
 /// Whether somebody wants the run to end.
-pub struct Stop {
+pub struct Stop(Arc<Asked>);
+
+#[derive(Default)]
+struct Asked {
+    /// The last signal, once there was one.
     signal: Arc<AtomicUsize>,
+    /// How many of Ctrl-C and SIGTERM there were. The loss of a terminal does not count: the shell tells of it, and then the
+    /// system does.
+    requests: Arc<AtomicUsize>,
+    speaks: AtomicBool,
+    answered: Mutex<bool>,
 }
 
 impl Stop {
     /// Listens from now on.
     pub fn listen() -> io::Result<Self> {
-        let signal = Arc::new(AtomicUsize::new(0));
-        let asked = Arc::new(AtomicBool::new(false));
+        let asked = Arc::new(Asked::default());
         for number in [SIGINT, SIGTERM] {
-            // In this order: the flag is not yet set when the first one comes.
-            flag::register_conditional_shutdown(number, 128 + number, asked.clone())?;
-            flag::register(number, asked.clone())?;
-            flag::register_usize(number, signal.clone(), number as usize)?;
+            flag::register_usize(number, asked.signal.clone(), number as usize)?;
+            count(number, &asked.requests)?;
         }
-        Ok(Self { signal })
+        #[cfg(unix)]
+        if !hang_up::is_ignored() {
+            flag::register_usize(hang_up::SIGHUP, asked.signal.clone(), hang_up::SIGHUP as usize)?;
+        }
+        let its = asked.clone();
+        thread::Builder::new().name("signals".into()).spawn(move || its.watch())?;
+        Ok(Self(asked))
+    }
+
+    /// Tells, from now on, that a signal was heard.
+    pub fn speak(&self) {
+        self.0.speaks.store(true, Ordering::SeqCst);
     }
 
     /// The exit code of a program that this signal ended, once there was one.
     pub fn exit_code(&self) -> Option<u8> {
-        match self.signal.load(Ordering::Relaxed) {
+        self.0.code().map(|code| code as u8)
+    }
+
+    /// Returns once it has been told that the run ends, if it is to be.
+    pub fn answer(&self) {
+        self.0.answer();
+    }
+}
+
+impl Asked {
+    fn code(&self) -> Option<c_int> {
+        match self.signal.load(Ordering::SeqCst) {
             0 => None,
-            number => Some(128 + number as u8),
+            number => Some(128 + number as c_int),
+        }
+    }
+
+    fn watch(self: Arc<Self>) {
+        let mut answers = false;
+        loop {
+            thread::sleep(EVERY);
+            let Some(code) = self.code() else { continue };
+            if self.requests.load(Ordering::SeqCst) > 1 {
+                screen::give_back();
+                low_level::exit(code);
+            }
+            if !answers && self.speaks.load(Ordering::SeqCst) {
+                answers = true;
+                let its = self.clone();
+                // Whoever reads it may keep it waiting, and the second signal does not wait.
+                let _ = thread::Builder::new().spawn(move || its.answer());
+            }
+        }
+    }
+
+    fn answer(&self) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*answered && self.speaks.load(Ordering::SeqCst) {
+            *answered = true;
+            screen::give_back();
+            terminal::note(
+                "stopping when this step is done; Ctrl-C again ends the run at once, without what it did since its last \
+                 checkpoint\n",
+            );
+        }
+    }
+}
+
+fn count(signal: c_int, count: &Arc<AtomicUsize>) -> io::Result<()> {
+    let count = count.clone();
+    let action = move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    };
+    // SAFETY: all that the action does is to add to an atomic number.
+    unsafe { low_level::register(signal, action) }.map(|_| ())
+}
+
+#[cfg(unix)]
+mod hang_up {
+    pub use signal_hook::consts::SIGHUP;
+
+    /// Whether whoever started the program had SIGHUP ignored, as nohup does: then it stays so.
+    pub fn is_ignored() -> bool {
+        // SAFETY: zeroes are an action, and without a new one the call writes nothing but the one there is.
+        unsafe {
+            let mut found: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(SIGHUP, std::ptr::null(), &mut found) == 0 && found.sa_sigaction == libc::SIG_IGN
         }
     }
 }
