@@ -150,7 +150,7 @@ fn checked(options: &BenchOptions) -> Result<()> {
     let &BenchOptions { batch, visible, hidden, cd, rows, .. } = options;
     for (option, value) in [("batch", batch), ("visible", visible), ("hidden", hidden), ("rows", rows)] {
         if value == 0 {
-            return usage!("--{option} must be at least 1, found 0");
+            return usage!("‹{option}› must be at least 1, found 0");
         }
     }
     check_sweeps("cd", cd)
@@ -176,19 +176,19 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     memory::check(
         &format!("{visible} × {hidden} units"),
         parameters,
-        "choose a smaller --hidden or --visible",
+        "choose a smaller ‹hidden› or ‹visible›",
     )?;
     let (candidate, mut backend) = device::open(&options.device, &footprint)?;
     let backend = &mut *backend;
     // Whole minibatches, so that every step is of one size.
     let most = loaded.as_ref().map_or(usize::MAX, Rows::len);
     if batch > most {
-        return usage!("--batch {batch} is larger than the data: there are {most} training cases");
+        return usage!("‹batch› {batch} is larger than the data: there are {most} training cases");
     }
     let count = (options.rows.min(most) / batch).max(1) * batch;
     let layout = RowLayout { units: visible, packing: Packing::Bits, scale: 1.0 };
     if !candidate.holds(layout, count, &footprint) {
-        return usage!("there is no room for {count} rows of {visible} units; choose fewer --rows");
+        return usage!("there is no room for {count} rows of {visible} units; choose fewer ‹rows›");
     }
 
     let row_work = 5 * visible.saturating_mul(hidden);

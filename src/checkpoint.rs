@@ -61,7 +61,7 @@ impl Policy {
     /// [`Error::Usage`] names the option, its range and the value found.
     pub fn check(&self) -> Result<()> {
         if self.keep == 0 {
-            return usage!("--keep must be at least 1, found 0; for no checkpoints, --checkpoint-every off");
+            return usage!("‹keep› must be at least 1, found 0; for no checkpoints, ‹checkpoint-every=off›");
         }
         Ok(())
     }

@@ -279,7 +279,7 @@ impl TrainConfig {
             ("eval-every", self.eval_every.unwrap_or(1)),
         ] {
             if value == 0 {
-                return usage!("--{option} must be at least 1, found 0");
+                return usage!("‹{option}› must be at least 1, found 0");
             }
         }
         self.selection.check()?;
@@ -288,25 +288,25 @@ impl TrainConfig {
         sweeps.values().try_for_each(|k| check_sweeps(option, k))?;
         if self.estimator == Estimator::Cd && self.chains.is_some() {
             return usage!(
-                "--chains are for --estimator pcd, pt or tt: contrastive divergence has one for each case"
+                "‹chains› are for ‹estimator=pcd›, pt or tt: contrastive divergence has one for each case"
             );
         }
         if let Some(rate) = self.fast_weights {
             if !(rate >= 0.0 && rate.is_finite()) {
-                return usage!("--fast-weights must be at least 0 and finite, found {rate}");
+                return usage!("‹fast-weights› must be at least 0 and finite, found {rate}");
             }
             let plain =
                 self.optimizer == Optimizer::Sgd && self.momentum.values().all(|momentum| momentum == 0.0);
             if self.estimator != Estimator::Pcd || !plain || self.nesterov || self.centred == Switch::On {
                 return usage!(
-                    "--fast-weights need --estimator pcd, --momentum 0, and neither --optimizer adam nor --nesterov \
-                     nor --centred on: they follow the plain gradient"
+                    "‹fast-weights› need ‹estimator=pcd›, ‹momentum=0›, and neither ‹optimizer=adam› nor ‹nesterov› \
+                     nor ‹centred=on›: they follow the plain gradient"
                 );
             }
         }
         if !(2..=MOST_TEMPERATURES).contains(&self.temperatures) {
             return usage!(
-                "--temperatures must be from 2 to {MOST_TEMPERATURES}, found {}",
+                "‹temperatures› must be from 2 to {MOST_TEMPERATURES}, found {}",
                 self.temperatures
             );
         }
@@ -314,36 +314,36 @@ impl TrainConfig {
             && self.visible_states == VisibleStates::Mean
         {
             return usage!(
-                "--visible-states mean is not for --estimator pt or tt: only states have energies to swap by"
+                "‹visible-states=mean› is not for ‹estimator=pt› or tt: only states have energies to swap by"
             );
         }
         if !(0.0..=1.0).contains(&self.average) {
-            return usage!("--average must be from 0 to 1, found {}", self.average);
+            return usage!("‹average› must be from 0 to 1, found {}", self.average);
         }
         if let Some(path) = self.init.as_ref().filter(|path| path.to_str().is_none()) {
-            return usage!("--init must be UTF-8, found {path:?}");
+            return usage!("‹init› must be UTF-8, found {path:?}");
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return usage!("--lr must be above 0 and finite, found {}", self.learning_rate);
+            return usage!("‹lr› must be above 0 and finite, found {}", self.learning_rate);
         }
         if let Some(momentum) = self.momentum.values().find(|momentum| !(0.0..1.0).contains(momentum)) {
-            return usage!("--momentum must be at least 0 and below 1, found {momentum}");
+            return usage!("‹momentum› must be at least 0 and below 1, found {momentum}");
         }
         if self.nesterov && self.optimizer == Optimizer::Adam {
-            return usage!("--nesterov is for --optimizer sgd: adam has a momentum of its own");
+            return usage!("‹nesterov› is for ‹optimizer=sgd›: adam has a momentum of its own");
         }
         for (option, value) in
             [("weight-decay", self.weight_decay), ("l1", self.l1), ("sparsity-cost", self.sparsity_cost)]
         {
             if !(value >= 0.0 && value.is_finite()) {
-                return usage!("--{option} must be at least 0 and finite, found {value}");
+                return usage!("‹{option}› must be at least 0 and finite, found {value}");
             }
         }
         if let Some(norm) = self.max_norm.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
-            return usage!("--max-norm must be above 0 and finite, found {norm}");
+            return usage!("‹max-norm› must be above 0 and finite, found {norm}");
         }
         if let Some(target) = self.sparsity.filter(|target| !(*target > 0.0 && *target < 1.0)) {
-            return usage!("--sparsity must be above 0 and below 1, found {target}");
+            return usage!("‹sparsity› must be above 0 and below 1, found {target}");
         }
         Ok(())
     }
@@ -355,8 +355,8 @@ const MOST_TEMPERATURES: usize = 256;
 /// Checks the number of Gibbs steps: a sweep has 28 bits of the random numbers' counter, and a step must end some day.
 pub(crate) fn check_sweeps(option: &str, k: u32) -> Result<()> {
     match k {
-        0 => usage!("--{option} must be at least 1, found 0"),
-        0x10_0000.. => usage!("--{option} must be below 1048576, found {k}"),
+        0 => usage!("‹{option}› must be at least 1, found 0"),
+        0x10_0000.. => usage!("‹{option}› must be below 1048576, found {k}"),
         _ => Ok(()),
     }
 }

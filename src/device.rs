@@ -69,14 +69,14 @@ impl Footprint {
         let device = Parts { parameters: twice, layers, uniforms };
         let streamed = uniforms.saturating_mul(RING as u64 + 1);
         let host = Parts { parameters: twice.saturating_mul(2), layers: 0, uniforms: streamed };
-        let fewer_units = "a smaller --hidden";
-        let remedies = [fewer_units, "a smaller --batch, or fewer --chains", fewer_units];
+        let fewer_units = "a smaller ‹hidden›";
+        let remedies = [fewer_units, "a smaller ‹batch›, or fewer ‹chains›", fewer_units];
         Self { shape, rows, parameters, moments: parameters, layer, uniforms, device, host, remedies }
     }
 
     /// The same for a command that does not choose the model, and whose rows are chains.
     pub fn of_model(self) -> Self {
-        Self { remedies: ["a smaller model", "fewer --chains", "a smaller model"], ..self }
+        Self { remedies: ["a smaller model", "fewer ‹chains›", "a smaller model"], ..self }
     }
 
     fn with_parameters(self, times: u64) -> Self {
@@ -98,7 +98,7 @@ impl Footprint {
         let copies = self.parameters.saturating_mul(count).saturating_mul(3);
         let host = Parts { parameters: self.host.parameters.saturating_add(copies), ..self.host };
         let [fewer_units, fewer_rows, _] = self.remedies;
-        let remedies = [fewer_units, fewer_rows, "fewer --temperatures, or a smaller --hidden"];
+        let remedies = [fewer_units, fewer_rows, "fewer ‹temperatures›, or a smaller ‹hidden›"];
         Self { host, remedies, ..self.with_parameters(count) }
     }
 
@@ -114,13 +114,13 @@ impl Footprint {
         let smaller_layers = if self.is_wide() { fewer_units } else { fewer_rows };
         for (what, bytes, remedy) in [
             (format!("the weights of {visible} × {hidden} units"), self.parameters, fewer_units),
-            ("what the optimizer keeps".into(), self.moments, "a smaller --hidden or --optimizer sgd"),
+            ("what the optimizer keeps".into(), self.moments, "a smaller ‹hidden› or ‹optimizer=sgd›"),
             (format!("{} cases or chains at once", self.rows), self.layer, smaller_layers),
             ("the uniforms of a minibatch".into(), self.uniforms, FEWER_UNIFORMS),
         ] {
             if bytes > room.largest_buffer {
                 return usage!(
-                    "{what} take {}, but one buffer of {device} holds at most {}; choose {remedy}, or another --device",
+                    "{what} take {}, but one buffer of {device} holds at most {}; choose {remedy}, or another ‹device›",
                     gb(bytes),
                     gb(room.largest_buffer)
                 );
@@ -133,7 +133,7 @@ impl Footprint {
             if count > most {
                 return usage!(
                     "{count} {what} are more than the kernels take on {device}: at most {most}; \
-                     choose fewer, or --device cpu"
+                     choose fewer, or ‹device=cpu›"
                 );
             }
         }
@@ -184,7 +184,7 @@ impl Footprint {
 }
 
 /// How to need fewer uniforms from the host.
-const FEWER_UNIFORMS: &str = "a smaller --batch or --uniforms device";
+const FEWER_UNIFORMS: &str = "a smaller ‹batch› or ‹uniforms=device›";
 
 /// The room that a device has.
 struct Room {
@@ -300,7 +300,7 @@ pub fn choose(choice: &DeviceChoice) -> Result<Vec<Candidate>> {
         Candidate::all().into_iter().partition(|candidate| candidate.is_chosen_by(choice));
     if chosen.is_empty() {
         let list: Vec<_> = others.iter().map(|candidate| format!("\n  {}", candidate.info())).collect();
-        return usage!("--device {choice}: there is no such device here; there are{}", list.concat());
+        return usage!("‹device› {choice}: there is no such device here; there are{}", list.concat());
     }
     Ok(chosen)
 }
@@ -318,5 +318,5 @@ pub fn open(choice: &DeviceChoice, footprint: &Footprint) -> Result<(Candidate, 
             Err(error) => return Err(error),
         }
     }
-    Err(failure.unwrap_or_else(|| Error::Usage(format!("--device {choice}: no device could be opened"))))
+    Err(failure.unwrap_or_else(|| Error::Usage(format!("‹device› {choice}: no device could be opened"))))
 }

@@ -198,7 +198,7 @@ impl Examination {
 /// [`Error::Device`]; and [`Error::Write`] for plots.
 pub fn examine(options: &DoctorOptions) -> Result<Report> {
     if let Some(scale) = options.scale.filter(|scale| !(*scale > 0.0 && scale.is_finite())) {
-        return usage!("--scale must be above 0 and finite, found {scale}");
+        return usage!("‹scale› must be above 0 and finite, found {scale}");
     }
     let (mut source, mut others) = (None, Vec::new());
     for subject in &options.subjects {
@@ -215,7 +215,7 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
         }
     }
     if source.is_none() && (options.rows.is_some() || options.scale.is_some()) {
-        return usage!("--rows and --scale are about a data set: name one, as in rbm-gpu doctor mnist LOG");
+        return usage!("‹rows› and ‹scale› are about a data set: name one, as in rbm-gpu doctor mnist LOG");
     }
 
     let plots = options.plots.clone().map(plots::Plots::new).transpose()?;
@@ -285,14 +285,14 @@ fn is_total_of(levels: &Levels, figures: &LogFigures) -> bool {
 fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a>> {
     let rows = &dataset.train.rows;
     if options.scale.is_some() && rows.layout().packing != Packing::Bytes {
-        return usage!("--scale is for data of bytes; these are 0 and 1, or numbers between grey levels");
+        return usage!("‹scale› is for data of bytes; these are 0 and 1, or numbers between grey levels");
     }
     let values = Values::new(rows).divided_by(options.scale);
     match options.rows {
         None => Ok(values),
         Some(RowRange { first, last }) if last <= rows.len() => Ok(values.range(first, last)),
         Some(RowRange { first, last }) => {
-            usage!("--rows {first}..{last}: there are {} training cases; choose among them", rows.len())
+            usage!("‹rows› {first}..{last}: there are {} training cases; choose among them", rows.len())
         }
     }
 }
@@ -347,7 +347,7 @@ pub(crate) fn parse_log(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<
         Some(log) if !text.contains('\0') => Ok(log),
         _ => crate::error::bad_data!(
             "{}: found no costs; expected lines such as `cost = 12.5`, JSON lines with such a key, or columns of numbers \
-             (looked for: {looked_for}); name the key with --key",
+             (looked for: {looked_for}); name the key with ‹key›",
             path.display()
         ),
     }

@@ -1,6 +1,12 @@
 //! What can go wrong, in words that say what was expected, what was found, and what to do.
+//!
+//! What to do is often to set an option, which each front has in its own way: `--batch` on the command line, `batch=` in a
+//! script. A message names it as `‹batch›`, or with a value as `‹device=cpu›`, and [`Error::message`] lets the front write it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -9,13 +15,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An option's value makes no sense, or not with these data or this device.
-    #[error("{0}")]
     Usage(String),
     /// A data set could not be found or is not what it should be.
-    #[error("{0}")]
     Data(String),
     /// A file of the user's could not be read.
-    #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -23,7 +26,6 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A result could not be written.
-    #[error("cannot write {}: {source}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -31,7 +33,6 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A model file is not one, or not one of ours.
-    #[error("{}: {reason}", path.display())]
     Model {
         /// The file.
         path: PathBuf,
@@ -39,10 +40,6 @@ pub enum Error {
         reason: String,
     },
     /// A parameter is no longer a finite number.
-    #[error(
-        "training diverged in epoch {epoch}{}: {tensor}[{index}] is {value}; lower --lr, or --momentum",
-        step.map_or(String::new(), |step| format!(", at step {step}"))
-    )]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
@@ -56,7 +53,6 @@ pub enum Error {
         value: f32,
     },
     /// A run ended before its time, or without its report, and can be gone on with.
-    #[error("{cause}\n{advice}")]
     Stopped {
         /// Why.
         cause: Box<Error>,
@@ -64,7 +60,6 @@ pub enum Error {
         advice: String,
     },
     /// The device failed while it worked.
-    #[error("the device {device} failed: {reason}; try another --device (`rbm-gpu devices` lists them)")]
     Device {
         /// Its name.
         device: String,
@@ -73,7 +68,63 @@ pub enum Error {
     },
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.message(|name, value| match value {
+            Some(value) => format!("{name} {value}"),
+            None => name.to_string(),
+        }))
+    }
+}
+
 impl Error {
+    /// The message, in which options are written by `option`: from a name and, where one is meant, a value.
+    pub fn message(&self, option: impl Fn(&str, Option<&str>) -> String) -> String {
+        let marked = self.marked();
+        let is_option = |text: &str| {
+            text.chars()
+                .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-=".contains(letter))
+        };
+        let (mut message, mut rest) = (String::with_capacity(marked.len()), marked.as_str());
+        while let Some((before, after)) = rest.split_once('‹') {
+            message += before;
+            // Names of files may have such marks, too.
+            rest = match after.split_once('›') {
+                Some((named, after)) if is_option(named) => {
+                    let (name, value) =
+                        named.split_once('=').map_or((named, None), |(name, value)| (name, Some(value)));
+                    message += &option(name, value);
+                    after
+                }
+                _ => {
+                    message.push('‹');
+                    after
+                }
+            };
+        }
+        message + rest
+    }
+
+    /// The message, in which options are marked.
+    fn marked(&self) -> String {
+        match self {
+            Self::Usage(message) | Self::Data(message) => message.clone(),
+            Self::Read { path, source } => format!("cannot read {}: {source}", path.display()),
+            Self::Write { path, source } => format!("cannot write {}: {source}", path.display()),
+            Self::Model { path, reason } => format!("{}: {reason}", path.display()),
+            Self::Diverged { epoch, step, tensor, index, value } => {
+                let step = step.map_or(String::new(), |step| format!(", at step {step}"));
+                format!(
+                    "training diverged in epoch {epoch}{step}: {tensor}[{index}] is {value}; lower ‹lr›, or ‹momentum›"
+                )
+            }
+            Self::Stopped { cause, advice } => format!("{}\n{advice}", cause.marked()),
+            Self::Device { device, reason } => format!(
+                "the device {device} failed: {reason}; try another ‹device› (`rbm-gpu devices` lists them)"
+            ),
+        }
+    }
+
     /// The process's exit code: 2 for input that can't be used, 1 for work that failed.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -123,3 +174,18 @@ macro_rules! bad_data {
 }
 
 pub(crate) use {bad_data, usage};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_front_writes_options_in_its_own_way() {
+        let error = Error::Usage("a smaller ‹batch›, or ‹device=cpu›; 3 ‹ 4, ‹A›".into());
+        assert_eq!(error.to_string(), "a smaller batch, or device cpu; 3 ‹ 4, ‹A›");
+        let flags = |name: &str, value: Option<&str>| {
+            format!("--{name}{}", value.map_or(String::new(), |v| format!(" {v}")))
+        };
+        assert_eq!(error.message(flags), "a smaller --batch, or --device cpu; 3 ‹ 4, ‹A›");
+    }
+}

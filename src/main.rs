@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let code = match cli::Cli::read() {
         // On a thread of the pool, which then shares its work with the others without being woken up each time.
         Ok(cli) => rayon::scope(|_| cli::run(cli)).unwrap_or_else(|error| {
-            terminal::error(&error);
+            terminal::error(terminal::words(&error));
             ExitCode::from(error.exit_code())
         }),
         Err(code) => code,

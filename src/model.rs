@@ -117,7 +117,7 @@ pub fn open(path: &Path) -> Result<(PathBuf, Rbm, Option<TrainConfig>)> {
     if let Some((tensor, index, value)) = rbm.non_finite() {
         return Err(bad(format!(
             "expected finite parameters, found {tensor}[{index}] = {value}; \
-             train again, with a lower --lr if training diverged"
+             train again, with a lower ‹lr› if training diverged"
         )));
     }
     Ok((path, rbm, config))

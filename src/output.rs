@@ -39,7 +39,7 @@ impl Target {
         // Also a link that leads nowhere.
         if path.symlink_metadata().is_ok() && !force {
             return usage!(
-                "{}: is there already; name another file, or replace it with --force",
+                "{}: is there already; name another file, or replace it with ‹force›",
                 path.display()
             );
         }
@@ -217,7 +217,7 @@ mod tests {
         assert!(failed.is_err() && entries() == 0, "nothing is left behind");
         target.write(|out| out.write_all(b"whole")).unwrap();
         assert!(target.write(|_| Ok(())).is_err(), "what came in between is left alone");
-        assert!(Target::new(&path, false).unwrap_err().to_string().contains("--force"));
+        assert!(Target::new(&path, false).unwrap_err().to_string().contains("force"));
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         Target::new(&path, true).unwrap().write(|out| out.write_all(b"new")).unwrap();
         assert_eq!((fs::read(&path).unwrap(), entries()), (b"new".to_vec(), 1));
@@ -226,7 +226,7 @@ mod tests {
         {
             let link = folder.path().join("link.txt");
             std::os::unix::fs::symlink("nowhere", &link).unwrap();
-            assert!(Target::new(&link, false).unwrap_err().to_string().contains("--force"));
+            assert!(Target::new(&link, false).unwrap_err().to_string().contains("force"));
             Target::new(&link, true).unwrap().write(|out| out.write_all(b"new")).unwrap();
             assert!(fs::symlink_metadata(&link).unwrap().is_file());
             assert!(!folder.path().join("nowhere").exists());

@@ -47,16 +47,16 @@ impl RunFolder {
             return match layout::leftovers(path).map_err(Error::read(path))? {
                 Some(_) => Ok(()),
                 None => usage!(
-                    "--out {shown}: the folder is not empty, and a run never overwrites; name a new folder, go on with \
-                     the run that is there by --resume, or remove this one"
+                    "‹out› {shown}: the folder is not empty, and a run never overwrites; name a new folder, go on with \
+                     the run that is there by ‹resume›, or remove this one"
                 ),
             };
         }
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_symlink() => {
-                usage!("--out {shown}: expected a folder, found a link that leads to none; name a new folder")
+                usage!("‹out› {shown}: expected a folder, found a link that leads to none; name a new folder")
             }
-            Ok(_) => usage!("--out {shown}: expected a folder, found a file"),
+            Ok(_) => usage!("‹out› {shown}: expected a folder, found a file"),
             Err(_) => Ok(()),
         }
     }
@@ -69,7 +69,7 @@ impl RunFolder {
         let unusable = |path: &Path, source: io::Error| {
             let path = path.display();
             Error::Usage(format!(
-                "--out {path}: cannot be used ({source}); name a new folder that can be written"
+                "‹out› {path}: cannot be used ({source}); name a new folder that can be written"
             ))
         };
         let path = match &config.out {
@@ -273,7 +273,7 @@ fn no_run(path: &Path) -> Error {
     let found = match layout::leftovers(path) {
         Ok(Some(1..)) => {
             return Error::Usage(format!(
-                "--resume {}: the run was stopped before it began, so there is nothing to go on with; give the command that \
+                "‹resume› {}: the run was stopped before it began, so there is nothing to go on with; give the command that \
                  was to begin it once more",
                 path.display()
             ));
@@ -283,7 +283,7 @@ fn no_run(path: &Path) -> Error {
         _ => "nothing there",
     };
     Error::Usage(format!(
-        "--resume {}: expected a run's folder, as rbm-gpu train writes them, found {found}",
+        "‹resume› {}: expected a run's folder, as rbm-gpu train writes them, found {found}",
         path.display()
     ))
 }

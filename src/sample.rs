@@ -63,7 +63,7 @@ impl Sampler {
             return usage!("sampling needs at least 1 chain, found 0");
         }
         if !(1..=1000).contains(&temperatures) {
-            return usage!("--tempered must be from 1 to 1000 temperatures, found {temperatures}");
+            return usage!("‹tempered› must be from 1 to 1000 temperatures, found {temperatures}");
         }
         let params = inference.params.minibatch(0, chains);
         let backend = &mut *inference.backend;

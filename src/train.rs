@@ -538,7 +538,7 @@ fn check(config: &TrainConfig, dataset: &Dataset) -> Result<()> {
     let cases = dataset.train.rows.len();
     if config.batch > cases {
         return usage!(
-            "--batch {} is larger than the data: {} has {cases} training cases; choose at most {cases}",
+            "‹batch› {} is larger than the data: {} has {cases} training cases; choose at most {cases}",
             config.batch,
             config.data
         );
@@ -546,7 +546,7 @@ fn check(config: &TrainConfig, dataset: &Dataset) -> Result<()> {
     let steps = cases.div_ceil(config.batch) as u64;
     if steps.saturating_mul(config.epochs as u64) >= 1 << 32 {
         return usage!(
-            "{} epochs of {steps} steps are more than 2^32 steps; choose fewer --epochs or a larger --batch",
+            "{} epochs of {steps} steps are more than 2^32 steps; choose fewer ‹epochs› or a larger ‹batch›",
             config.epochs
         );
     }
@@ -559,7 +559,7 @@ fn initial(config: &TrainConfig, shape: Shape, density: &[f64]) -> Result<Rbm> {
     let (path, rbm, _) = model::open(path)?;
     if rbm.shape != shape {
         return usage!(
-            "--init {}: expected a model of {} × {} units, as the data and --hidden are, found {} × {}",
+            "‹init› {}: expected a model of {} × {} units, as the data and ‹hidden› are, found {} × {}",
             path.display(),
             shape.visible,
             shape.hidden,

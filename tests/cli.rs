@@ -441,3 +441,34 @@ fn help_and_no_arguments_are_answered() {
     assert!(succeed(folder.path(), &["train", "--help"]).contains("[default: mnist]"));
     assert_eq!(rbm_gpu(folder.path(), &[]).status.code(), Some(2));
 }
+
+/// The core names options as `‹batch›`, and knows nothing of the command line.
+#[test]
+fn options_that_messages_name_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    succeed(folder.path(), &["man", "-o", "man"]);
+    let manual: String = files(&folder.path().join("man"))
+        .iter()
+        .map(|page| fs::read_to_string(page).unwrap().replace("\\-", "-"))
+        .collect();
+    let mut named = 0;
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for path in files(&folder) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(&path).unwrap_or_default();
+            let marks = source.split('‹').skip(1).filter_map(|rest| rest.split_once('›'));
+            let names = marks.map(|(mark, _)| mark.split('=').next().unwrap_or_default());
+            for name in names
+                .filter(|name| !name.contains(|letter: char| !letter.is_ascii_lowercase() && letter != '-'))
+            {
+                assert!(manual.contains(&format!("--{name}")), "{}: there is no --{name}", path.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 50, "{named}");
+}

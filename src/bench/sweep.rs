@@ -68,7 +68,7 @@ pub struct SweepReport {
 pub fn sweep(options: &BenchOptions, mut report: impl FnMut(&SweepPoint)) -> Result<SweepReport> {
     checked(options)?;
     if options.data.is_some() {
-        return usage!("--sweep takes random rows: leave out --data");
+        return usage!("‹sweep› takes random rows: leave out ‹data›");
     }
     let powers = |[first, last]: [usize; 2]| {
         std::iter::successors(Some(first), |x| Some(2 * x)).take_while(move |&x| x <= last)

@@ -112,6 +112,14 @@ pub fn note(text: impl Into<Text>) {
     });
 }
 
+/// An error's message, with options as the command line has them.
+pub fn words(error: &rbm_gpu::Error) -> String {
+    error.message(|name, value| match value {
+        Some(value) => format!("--{name} {value}"),
+        None => format!("--{name}"),
+    })
+}
+
 /// Tells an error.
 pub fn error(error: impl Display) {
     let mut text = Text::styled(AnsiColor::Red.on_default().bold(), "error:");

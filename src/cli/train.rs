@@ -17,7 +17,10 @@ use rbm_gpu::{
 };
 use serde::Serialize;
 
-use super::progress::{Display, Show};
+use super::{
+    progress::{Display, Show},
+    terminal::words,
+};
 use session::Session;
 
 /// Test cases in a picture of reconstructions.
@@ -120,7 +123,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
     if let Some(code) = session.stop.exit_code().filter(|_| trainer.epochs_done() < session.config.epochs) {
         session.stop.answer();
         if let Err(error) = session.write_report() {
-            display.say(&format!("{error}\n"));
+            display.say(&format!("{}\n", words(&error)));
         }
         display.finish(&session.how_to_go_on(&trainer), session.folder.path());
         return Ok(ExitCode::from(code));

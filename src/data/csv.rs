@@ -116,7 +116,7 @@ pub fn load(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Da
             let Ok(value) = field.trim().parse() else {
                 return bad_data!(
                     "{name}: line {line}, column {}: expected a number, found {:?}; \
-                     a column of classes is named by --label-column",
+                     a column of classes is named by ‹label-column›",
                     column + 1,
                     excerpt(field)
                 );
@@ -157,7 +157,7 @@ impl Columns {
                 (None, Ok(number)) if (1..=count).contains(&number) => Some(number - 1),
                 _ => {
                     return usage!(
-                        "--label-column {wanted}: expected a name of the first line of {name}, or a number from 1 to \
+                        "‹label-column› {wanted}: expected a name of the first line of {name}, or a number from 1 to \
                          {count}; the first line begins with {}",
                         list(first.iter().take(4))
                     );

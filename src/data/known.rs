@@ -148,7 +148,7 @@ impl Known {
         if digest != expected {
             return bad_data!(
                 "{}: this is not {title}'s file: expected SHA-256 {expected}, found {digest} in {} bytes; \
-                 restore the file, or give another data set by its folder: --data {}",
+                 restore the file, or give another data set by its folder: ‹data› {}",
                 path.display(),
                 bytes.len(),
                 path.parent().unwrap_or(path).display()

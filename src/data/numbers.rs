@@ -120,7 +120,7 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
         None if whole => {
             return bad_data!(
                 "{name}: whole numbers up to {high}: expected 0 and 1, or grey levels up to 255; \
-                 say what stands for 1, as in --divide-by {high} or --divide-by 255"
+                 say what stands for 1, as in ‹divide-by› {high} or ‹divide-by› 255"
             );
         }
         None => f32::INFINITY,
@@ -129,7 +129,7 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
     for table in tables {
         if let Some(at) = (0..table.values.len()).find(|&at| table.values.get(at) > most) {
             return bad_data!(
-                "{}: expected numbers from 0 to {most}, found {}; give what stands for 1 by --divide-by, \
+                "{}: expected numbers from 0 to {most}, found {}; give what stands for 1 by ‹divide-by›, \
                  or scale the data before",
                 (table.place)(at),
                 table.values.get(at)

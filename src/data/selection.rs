@@ -70,13 +70,13 @@ impl Selection {
     /// [`Error::Usage`] names the option, its range and the value found.
     pub fn check(&self) -> Result<()> {
         if self.limit == Some(0) {
-            return usage!("--limit must be at least 1, found 0");
+            return usage!("‹limit› must be at least 1, found 0");
         }
         if let Some(share) = self.validation.filter(|share| !(0.0..1.0).contains(share)) {
-            return usage!("--validation must be at least 0 and below 1, found {share}");
+            return usage!("‹validation› must be at least 0 and below 1, found {share}");
         }
         if let Some(x) = self.divide_by.filter(|x| !(*x > 0.0 && x.is_finite())) {
-            return usage!("--divide-by must be above 0 and finite, found {x}");
+            return usage!("‹divide-by› must be above 0 and finite, found {x}");
         }
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Selection {
         if let Some(ImageSize(height, width)) = self.image {
             let units = dataset.train.rows.layout().units;
             if height * width != units {
-                return usage!("--image {height}x{width}: the cases of {source} have {units} values");
+                return usage!("‹image› {height}x{width}: the cases of {source} have {units} values");
             }
             dataset.image = (height, width);
         }
@@ -139,7 +139,7 @@ impl Selection {
                 [Some(&dataset.train), dataset.validation.as_ref()].map(|c| c.map_or(0, |c| c.rows.len()));
             if train == 0 || validation == 0 {
                 return usage!(
-                    "--validation {share} of {} training cases would leave {train} to learn from and {validation} to \
+                    "‹validation› {share} of {} training cases would leave {train} to learn from and {validation} to \
                      watch it by; each needs at least 1",
                     train + validation
                 );
@@ -154,11 +154,11 @@ fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u8> {
         Some(index) => Ok(index as u8),
         None if classes.is_empty() => {
             usage!(
-                "--classes {class}: {source} has no classes; those of a CSV file are named by --label-column"
+                "‹classes› {class}: {source} has no classes; those of a CSV file are named by ‹label-column›"
             )
         }
         None => {
-            usage!("--classes {class}: there is no such class in {source}; there are {}", classes.join(", "))
+            usage!("‹classes› {class}: there is no such class in {source}; there are {}", classes.join(", "))
         }
     }
 }

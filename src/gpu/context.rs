@@ -127,7 +127,7 @@ impl Context {
         match errors.into_iter().flatten().next() {
             None => Ok(buffer),
             Some(error) => usage!(
-                "{} has no room for {label} of {:.1} MB ({error}); choose a smaller --batch or --hidden",
+                "{} has no room for {label} of {:.1} MB ({error}); choose a smaller ‹batch› or ‹hidden›",
                 self.info.name,
                 words as f64 * 4e-6
             ),

@@ -87,7 +87,7 @@ impl Mask {
             Self::File(path) => of_file(path, &file::read_whole(path)?, image)?,
         };
         if !unknown.contains(&true) {
-            return usage!("--mask: nothing is unknown, so there is nothing to fill in");
+            return usage!("‹mask›: nothing is unknown, so there is nothing to fill in");
         }
         Ok(unknown)
     }
@@ -100,7 +100,7 @@ pub(crate) fn of_file(path: &Path, bytes: &[u8], image: (usize, usize)) -> Resul
         let array = npy::read_array(&path.display().to_string(), bytes)?;
         if array.values.len() != height * width {
             return usage!(
-                "--mask {}: expected {} values, as a case has, found an array of shape {}",
+                "‹mask› {}: expected {} values, as a case has, found an array of shape {}",
                 path.display(),
                 height * width,
                 excerpt(&format!("{:?}", array.shape))
@@ -111,7 +111,7 @@ pub(crate) fn of_file(path: &Path, bytes: &[u8], image: (usize, usize)) -> Resul
     let (size, pixels) = images::decode(path, bytes)?;
     if size != image {
         return usage!(
-            "--mask {}: expected {height}×{width} pixels, as a case has, found {}×{}",
+            "‹mask› {}: expected {height}×{width} pixels, as a case has, found {}×{}",
             path.display(),
             size.0,
             size.1

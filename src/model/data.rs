@@ -45,7 +45,7 @@ impl DataOptions {
         let Some(source) = self.data.clone().or_else(|| config.map(|config| config.data.clone())) else {
             return usage!(
                 "{}: expected the name of its data in the model's metadata, found none; \
-                 name the data with --data",
+                 name the data with ‹data›",
                 path.display()
             );
         };
@@ -54,7 +54,7 @@ impl DataOptions {
         if units != visible {
             return usage!(
                 "{}: expected data of {visible} units, as the model has visible ones, found {units} in {source}; \
-                 name the model's own data with --data",
+                 name the model's own data with ‹data›",
                 path.display()
             );
         }

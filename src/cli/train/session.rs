@@ -26,7 +26,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Options, fault::Fault, stop::Stop};
-use crate::cli::progress::Display;
+use crate::cli::{progress::Display, terminal::words};
 
 /// What may be given anew to a run that goes on.
 const FREE: [&str; 3] = ["epochs", "device", "no_doctor"];
@@ -342,7 +342,7 @@ impl Session {
         if let Err(error) = self.report.refresh()
             && !std::mem::replace(&mut self.is_report_missed, true)
         {
-            display.say(&format!("the report is left out for now: {error}\n"));
+            display.say(&format!("the report is left out for now: {}\n", words(&error)));
         }
     }
 
@@ -386,7 +386,7 @@ impl Session {
         let mut error = error;
         if on_loss != OnDeviceLoss::Stop && self.retried.as_ref() != Some(&here) {
             self.retried = Some(here);
-            display.say(&format!("{error}\nopening the device again\n"));
+            display.say(&format!("{}\nopening the device again\n", words(&error)));
             match self.open().and_then(|mut trainer| self.go_back(&mut trainer, display).map(|()| trainer)) {
                 Ok(trainer) => return Ok(trainer),
                 Err(again) => error = again,
@@ -394,7 +394,8 @@ impl Session {
         }
         if on_loss == OnDeviceLoss::Cpu && self.config.device != DeviceChoice::Cpu {
             display.say(&format!(
-                "{error}\ngoing on on the native path, where numbers are rounded in other ways\n"
+                "{}\ngoing on on the native path, where numbers are rounded in other ways\n",
+                words(&error)
             ));
             self.config.device = DeviceChoice::Cpu;
             let mut trainer = self.open()?;
@@ -409,7 +410,7 @@ impl Session {
     pub fn stopped(&mut self, cause: Error) -> Error {
         // The error says as much, if these cannot be written.
         if let Error::Diverged { epoch, .. } = cause {
-            let error = cause.to_string();
+            let error = words(&cause);
             let line = serde_json::json!({ "epoch": epoch, "findings": self.findings, "error": error });
             let _ = self.folder.add_metrics(&line);
         }
