@@ -31,16 +31,25 @@
 //! Carlo"). Both ways, where weights have become uneven, chains are drawn anew by them: this keeps w's mean, and needs far
 //! fewer chains. There are still more of them than of those with replicas: a chain that is annealed enters a mode once, or not.
 //!
-//! What none of this can know of is mass that neither data nor the base lead to.
+//! **Doubt.** Figures that contradict each other are no answer (`doubt.rs`). Chains annealed from elsewhere ([`Search`]) say where
+//! there is mass that replicas may have missed. What none of this can know of is mass that neither data nor any chain lead to.
 
 mod annealed;
 mod base;
+mod cells;
+mod doubt;
 mod population;
+mod progress;
 mod replicas;
+mod search;
 mod tempered;
 mod tracker;
 
 pub use base::Base;
+pub use cells::Share;
+pub(crate) use doubt::halves as halves_that_disagree;
+pub use progress::Progress;
+pub use search::{Part, Search};
 pub use tempered::Measured;
 pub use tracker::{Tracked, Tracker};
 
@@ -53,7 +62,8 @@ use crate::{
     estimator::tempering::Swaps,
     rbm::{Layer, Shape},
 };
-use annealed::{Annealed, Path};
+use annealed::{Annealed, Path, Run};
+use cells::{Cells, Visits};
 use replicas::Replicas;
 
 /// The widest bracket that counts as an answer, in nats.
@@ -63,6 +73,8 @@ pub const WIDEST: f64 = 1.0;
 pub const FEWEST: f64 = 3.0;
 /// The fewest round trips of its replicas that a chain must have made, on average.
 pub const TRIPS: f64 = 1.0;
+/// Times that it is looked where replicas at β = 1 are.
+const LOOKS: usize = 100;
 /// Temperatures are moved after every so many rounds of those that do not count.
 const ADAPT_EVERY: usize = 100;
 /// Weights of a small model: some tens of hidden units and an image.
@@ -101,6 +113,14 @@ impl AisOptions {
         if shape.visible * shape.hidden <= SMALL { 5 * rounds } else { rounds }
     }
 
+    /// Gibbs steps of chains that an estimate takes, but for the search, which takes few.
+    pub fn steps(&self) -> u64 {
+        let [chains, replicas, rounds, annealed, temperatures] =
+            [self.chains, self.replicas, self.rounds, self.annealed, self.temperatures]
+                .map(|count| count as u64);
+        chains * replicas * (rounds + rounds / 2) + annealed * (2 * temperatures - 1)
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
@@ -114,13 +134,13 @@ impl AisOptions {
             ("temperatures", self.temperatures, 10, 10_000_000),
         ] {
             if !(least..=most).contains(&value) {
-                return usage!("--{option} must be from {least} to {most}, found {value}");
+                return usage!("‹{option}› must be from {least} to {most}, found {value}");
             }
         }
         let energies = self.chains as u64 * self.replicas as u64 * self.rounds as u64;
         if energies > MOST_ENERGIES {
             return usage!(
-                "--chains × --replicas × --rounds must be at most {MOST_ENERGIES}, 4 bytes each, found {energies}"
+                "‹chains› × ‹replicas› × ‹rounds› must be at most {MOST_ENERGIES}, 4 bytes each, found {energies}"
             );
         }
         Ok(())
@@ -153,6 +173,8 @@ pub struct Tempered {
     pub chains: usize,
     /// Rounds that count.
     pub rounds: usize,
+    /// Chains none of whose replicas made a round trip.
+    pub idle_chains: usize,
     /// How well replicas moved.
     #[serde(flatten)]
     pub swaps: Swaps,
@@ -194,6 +216,8 @@ pub struct Ais {
     pub forward: Estimate,
     /// Annealed, back from where the replicas arrived: high on average.
     pub reverse: Estimate,
+    /// Annealed from elsewhere: of what replicas may have missed.
+    pub search: Search,
     /// Annealed chains each way.
     pub chains: usize,
     /// Temperatures each way.
@@ -203,7 +227,12 @@ pub struct Ais {
 }
 
 impl Ais {
-    fn new(tempered: Tempered, [forward, reverse]: [Estimate; 2], options: AisOptions) -> Self {
+    fn new(
+        tempered: Tempered,
+        [forward, reverse]: [Estimate; 2],
+        search: Search,
+        options: AisOptions,
+    ) -> Self {
         let Measured { log_z, .. } = tempered.all;
         let (mut low, mut high) = tempered.bracket();
         // Replicas measure log Z best, if they have found all mass; what the annealed chains say is held against it.
@@ -218,6 +247,7 @@ impl Ais {
             tempered,
             forward,
             reverse,
+            search,
             chains: options.annealed,
             temperatures: options.temperatures,
             doubt: None,
@@ -225,39 +255,11 @@ impl Ais {
         let is_finite = [forward, reverse].iter().all(|way| (way.log_z + way.standard_error).is_finite())
             && ais.tempered.is_finite();
         ais.doubt = if is_finite {
-            ais.find_doubt()
+            doubt::find(&ais)
         } else {
             Some("a chain's weight is not a finite number: the parameters are too large".into())
         };
         ais
-    }
-
-    fn find_doubt(&self) -> Option<String> {
-        let Self { tempered, forward, reverse, log_z_low, log_z_high, .. } = self;
-        let mut doubts = Vec::new();
-        let width = log_z_high - log_z_low;
-        if width > WIDEST {
-            doubts.push(format!(
-                "the bracket is {width:.2} nats wide, and {WIDEST} is the most: annealed forwards log Z is {:.2}, backwards \
-                 {:.2}; tempered from the base {:.2}, from data {:.2}",
-                forward.log_z, reverse.log_z, tempered.from_base.log_z, tempered.from_data.log_z
-            ));
-        }
-        for (direction, estimate) in [("forwards", forward), ("backwards", reverse)] {
-            let worth = estimate.effective_chains;
-            if worth < FEWEST {
-                doubts
-                    .push(format!("the chains {direction} are worth {worth:.1}, and {FEWEST} is the least"));
-            }
-        }
-        let trips = tempered.swaps.round_trips as f64 / tempered.chains as f64;
-        if trips < TRIPS {
-            doubts.push(format!(
-                "replicas made {trips:.2} round trips a chain between β = 0 and 1, and {TRIPS} is the least"
-            ));
-        }
-        let advice = "; try more --rounds, --replicas, --chains, --annealed or --temperatures";
-        (!doubts.is_empty()).then(|| doubts.join("; ") + advice)
     }
 }
 
@@ -265,6 +267,8 @@ impl Ais {
 pub struct Annealer {
     replicas: Replicas,
     annealed: Annealed,
+    search: Annealed,
+    params: Params,
     options: AisOptions,
 }
 
@@ -280,8 +284,16 @@ impl Annealer {
         Ok(Self {
             replicas: Replicas::new(backend, Params::new(shape, chains, seed), coldest, replicas)?,
             annealed: Annealed::new(backend, Params::new(shape, annealed, seed))?,
+            search: Annealed::new(backend, Params::new(shape, search::CHAINS, seed))?,
+            params: Params::new(shape, search::CHAINS, seed),
             options,
         })
+    }
+
+    /// From now on, `progress` is told of Gibbs steps: [`AisOptions::steps`] in all.
+    pub fn set_progress(&mut self, progress: Progress) {
+        self.replicas.progress = progress.clone();
+        self.annealed.progress = progress;
     }
 
     /// log Z of the model on the device, whose visible biases are `bias`; they are the same again afterwards. `data` are
@@ -297,7 +309,7 @@ impl Annealer {
     }
 
     fn all(&mut self, backend: &mut dyn Backend, path: Path, data: &Rows) -> Result<Ais> {
-        let AisOptions { rounds, annealed, temperatures, .. } = self.options;
+        let AisOptions { chains, rounds, temperatures, .. } = self.options;
         self.replicas.start(backend, path.base, data)?;
         let warm_up = rounds / 2;
         for done in (0..warm_up).step_by(ADAPT_EVERY) {
@@ -306,11 +318,39 @@ impl Annealer {
             }
             self.replicas.advance(backend, ADAPT_EVERY.min(warm_up - done))?;
         }
-        let (tempered, samples) = self.replicas.measure(backend, path.base, (rounds, 1), annealed)?;
+        let inverse_temperatures = self.replicas.tempering().inverse_temperatures().to_vec();
+        let found = search::search(&self.search, backend, path, data, &inverse_temperatures, self.params)?;
+        self.annealed.set_bias(backend, path.bias);
+        let (tempered, samples, visits) = self.measure(backend, path.base, found.cells())?;
         let temperatures = annealed::temperatures(&tempered.swaps.inverse_temperatures, temperatures);
         let (annealed, log_base) = (&self.annealed, path.base.log_z);
-        let forward = annealed.forward(backend, path, &temperatures)?.estimate(log_base, 1.0);
+        let forward = annealed.forward(backend, path, &temperatures, Run::FORWARD)?.estimate(log_base, 1.0);
         let reverse = annealed.reverse(backend, path, &temperatures, &samples)?.estimate(log_base, -1.0);
-        Ok(Ais::new(tempered, [forward, reverse], self.options))
+        Ok(Ais::new(tempered, [forward, reverse], found.beside(&visits, chains), self.options))
+    }
+
+    /// log Z by the replicas; as many visible states at β = 1 as there are annealed chains, of rounds as far apart as can be;
+    /// and how often chains were in each cell.
+    fn measure(
+        &mut self,
+        backend: &mut dyn Backend,
+        base: &Base,
+        cells: &Cells,
+    ) -> Result<(Tempered, Vec<f32>, Visits)> {
+        let AisOptions { chains, rounds, annealed, .. } = self.options;
+        let kept = annealed.div_ceil(chains).min(rounds);
+        let between = (LOOKS / kept).clamp(1, rounds / kept);
+        let (mut visits, mut states, mut look) = (Visits::new(chains, cells), Vec::with_capacity(kept), 0);
+        let tempered = self.replicas.measure(backend, base, (rounds, 1), kept * between, |now| {
+            visits.count(cells, &now);
+            look += 1;
+            if look % between == 0 {
+                states.push(now);
+            }
+        })?;
+        let rows: Vec<_> = states.iter().flat_map(|states| states.chunks(base.density.len())).collect();
+        let samples =
+            (0..annealed).flat_map(|sample| rows[sample * rows.len() / annealed]).copied().collect();
+        Ok((tempered, samples, visits))
     }
 }

@@ -18,18 +18,19 @@ mod pseudo;
 pub use monitor::{Look, Monitor};
 pub use pseudo::pseudo_log_likelihood;
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::HashSet, path::PathBuf, time::Instant};
 
 use serde::Serialize;
 
 use crate::{
-    ais::{Ais, AisOptions, Annealer, Base, Tracked, Tracker, WIDEST},
+    ais::{self, Ais, AisOptions, Annealer, Base, Progress, Tracked, Tracker, WIDEST},
     backend::{Backend, Data, DeviceInfo, Params, Units, Values},
     config::{Binarize, DeviceChoice},
     data::{Dataset, Packing, Rows},
     device::{self, Footprint},
     error::{Result, usage},
-    exact, memory,
+    exact::{self, LogSum},
+    memory,
     model::{self, DataOptions},
     rbm::{Layer, Rbm, Shape},
 };
@@ -38,6 +39,9 @@ use crate::{
 const PART: usize = 512;
 /// Products that the pseudo-likelihood may take: seconds on two cores. Fewer cases are taken where a model is large.
 const PSEUDO_WORK: usize = 8_000_000_000;
+
+/// The relative error of a free energy.
+const ROUNDING: f64 = 1e-6;
 
 /// The options of an evaluation.
 #[derive(Clone, Debug, clap::Args)]
@@ -105,6 +109,8 @@ pub struct LogZ {
     pub reliable: bool,
     /// Why not.
     pub reason: Option<String>,
+    /// log Σ e^(−F) over the distinct training and test cases, which log Z is never below.
+    pub log_mass_of_cases: f64,
     /// The estimates, if they are estimates.
     pub ais: Option<Ais>,
     /// The estimates by parallel tempering, if there are no others.
@@ -112,8 +118,9 @@ pub struct LogZ {
 }
 
 impl LogZ {
-    fn exact(log_z: f64) -> Self {
+    fn exact(log_z: f64, log_mass_of_cases: f64) -> Self {
         Self {
+            log_mass_of_cases,
             log_z,
             log_z_low: log_z,
             log_z_high: log_z,
@@ -125,20 +132,22 @@ impl LogZ {
         }
     }
 
-    fn estimated(ais: Ais) -> Self {
-        Self {
+    fn estimated(ais: Ais, log_mass_of_cases: f64) -> Self {
+        let estimated = Self {
             log_z: ais.log_z,
             log_z_low: ais.log_z_low,
             log_z_high: ais.log_z_high,
             log_z_method: "ais",
             reliable: ais.doubt.is_none(),
             reason: ais.doubt.clone(),
+            log_mass_of_cases,
             ais: Some(ais),
             tempering: None,
-        }
+        };
+        estimated.above_the_cases()
     }
 
-    fn tracked(tracked: Tracked) -> Self {
+    fn tracked(tracked: Tracked, log_mass_of_cases: f64) -> Self {
         let (log_z_low, log_z_high) = tracked.bracket();
         let tempered = &tracked.tempered;
         let width = log_z_high - log_z_low;
@@ -147,18 +156,40 @@ impl LogZ {
         } else if width > WIDEST {
             Some(format!("the bracket is {width:.2} nats wide, and {WIDEST} is the most; see rbm-gpu eval"))
         } else {
-            None
+            ais::halves_that_disagree(tempered)
         };
-        Self {
+        let estimated = Self {
             log_z: tempered.all.log_z,
             log_z_low,
             log_z_high,
             log_z_method: "tempering",
             reliable: reason.is_none(),
             reason,
+            log_mass_of_cases,
             ais: None,
             tempering: Some(tracked),
+        };
+        estimated.above_the_cases()
+    }
+
+    /// The same with no figure below what the cases come to; where all were, chains have missed what the cases show.
+    fn above_the_cases(mut self) -> Self {
+        // Free energies are sums of f32.
+        let least = self.log_mass_of_cases - ROUNDING * self.log_mass_of_cases.abs();
+        if least > self.log_z_high && self.reliable {
+            self.reliable = false;
+            self.reason = Some(format!(
+                "the distinct cases alone have a log mass of {least:.3}, above all estimates: chains did not find them; \
+                 try more --rounds, --replicas or --chains"
+            ));
         }
+        for figure in [&mut self.log_z, &mut self.log_z_low, &mut self.log_z_high] {
+            // NaN stays.
+            if *figure < least {
+                *figure = least;
+            }
+        }
+        self
     }
 }
 
@@ -224,12 +255,13 @@ pub struct EvalReport {
     pub seconds: f64,
 }
 
-/// Reads and checks a model and its data, and computes everything there is to know.
+/// Reads and checks a model and its data, and computes everything there is to know. `begin` gets the number of Gibbs steps that
+/// log Z will take, 0 where it is found by enumeration, and gives who is told of them.
 ///
 /// # Errors
 /// [`crate::Error::Usage`], [`crate::Error::Data`], [`crate::Error::Read`] and [`crate::Error::Model`] for input that cannot
 /// be used; [`crate::Error::Device`].
-pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
+pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> Result<EvalReport> {
     let (path, rbm, config) = model::open(&options.model)?;
     let shape = rbm.shape;
     let ais = AisOptions {
@@ -243,7 +275,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     ais.check()?;
     if options.log_z == Method::Enumeration && !exact::is_enumerable(shape) {
         return usage!(
-            "--log-z enumeration: one layer must have at most {} units, found {} × {}; choose --log-z ais",
+            "‹log-z=enumeration›: one layer must have at most {} units, found {} × {}; choose ‹log-z=ais›",
             exact::LARGEST_LAYER,
             shape.visible,
             shape.hidden
@@ -253,8 +285,8 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     let dataset = dataset.judging();
     if options.binarize == Binarize::None && !dataset.is_binary() {
         return usage!(
-            "--binarize none: a likelihood needs binary data, found grey pixels in {source}; \
-             choose --binarize threshold or --binarize sample"
+            "‹binarize=none›: a likelihood needs binary data, found grey pixels in {source}; \
+             choose ‹binarize=threshold› or ‹binarize=sample›"
         );
     }
     let dataset = match options.binarize {
@@ -278,7 +310,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     if !exact {
         // Where they start, and what is read back of them.
         let bytes = memory::product(&[ais.annealed, shape.visible.max(shape.hidden), 12]);
-        memory::check("the states of annealed chains", bytes, "choose fewer: --annealed")?;
+        memory::check("the states of annealed chains", bytes, "choose fewer: ‹annealed›")?;
     }
     let (chains, states) = if exact {
         (0, 0)
@@ -291,6 +323,7 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     let (_, mut backend) = device::open(&options.device, &footprint)?;
     backend.write_rbm(&rbm, &Rbm::zeros(shape));
     let mut evaluator = Evaluator::new(&mut *backend, shape, if exact { None } else { Some(ais) })?;
+    evaluator.set_progress(begin(if exact { 0 } else { ais.steps() }));
     let likelihood = evaluator.run(&mut *backend, &rbm, &dataset)?;
     Ok(EvalReport {
         version: env!("CARGO_PKG_VERSION"),
@@ -308,11 +341,26 @@ pub fn evaluate(options: &EvalOptions) -> Result<EvalReport> {
     })
 }
 
+/// log Σ e^(−F) over cases, each of which counts once.
+#[derive(Default)]
+struct DistinctCases<'a> {
+    seen: HashSet<&'a [u32]>,
+    mass: LogSum,
+}
+
+impl<'a> DistinctCases<'a> {
+    fn add(&mut self, case: &'a [u32], free_energy: f64) {
+        if self.seen.insert(case) {
+            self.mass.add(-free_energy);
+        }
+    }
+}
+
 /// What finds log Z.
 enum Finder {
     Enumeration,
-    Annealer(Annealer),
-    Tracker(Tracker),
+    Annealer(Box<Annealer>),
+    Tracker(Box<Tracker>),
 }
 
 /// Buffers on a device that holds a model, to be used as often as one likes, also while it is being trained.
@@ -337,7 +385,7 @@ impl Evaluator {
     pub fn new(backend: &mut dyn Backend, shape: Shape, ais: Option<AisOptions>) -> Result<Self> {
         let finder = match ais {
             None => Finder::Enumeration,
-            Some(options) => Finder::Annealer(Annealer::new(backend, shape, options)?),
+            Some(options) => Finder::Annealer(Box::new(Annealer::new(backend, shape, options)?)),
         };
         Self::with(backend, shape, finder)
     }
@@ -347,7 +395,7 @@ impl Evaluator {
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
     pub fn tracking(backend: &mut dyn Backend, shape: Shape, data: &Rows) -> Result<Self> {
-        let finder = Finder::Tracker(Tracker::new(backend, shape, data)?);
+        let finder = Finder::Tracker(Box::new(Tracker::new(backend, shape, data)?));
         Self::with(backend, shape, finder)
     }
 
@@ -368,6 +416,13 @@ impl Evaluator {
         })
     }
 
+    /// From now on, `progress` is told of the Gibbs steps of annealed importance sampling and of its replicas.
+    pub fn set_progress(&mut self, progress: Progress) {
+        if let Finder::Annealer(annealer) = &mut self.finder {
+            annealer.set_progress(progress);
+        }
+    }
+
     /// Everything about `rbm`, which is the model on the device, and about data whose values are all 0 or 1, one bit each
     /// ([`Dataset::threshold`], [`Dataset::sample`]).
     ///
@@ -379,8 +434,10 @@ impl Evaluator {
         if !is_packed(train) || !test.is_none_or(is_packed) {
             return usage!("a likelihood needs binary data; make them so by a threshold, or draw them");
         }
-        let train_energy = self.free_energy(backend, train)?;
-        let test_energy = test.map(|test| self.free_energy(backend, test)).transpose()?;
+        let mut cases = DistinctCases::default();
+        let train_energy = self.free_energy(backend, train, &mut cases)?;
+        let test_energy = test.map(|test| self.free_energy(backend, test, &mut cases)).transpose()?;
+        let mass = cases.mass.value();
         let held_out = &dataset.held_out().rows;
         let reconstruction_error = self.reconstruction_error(backend, held_out)?;
         let Shape { visible, hidden } = rbm.shape;
@@ -389,11 +446,11 @@ impl Evaluator {
 
         let base = || Base::new(rbm.shape, &train.density());
         let mut log_z = match &mut self.finder {
-            Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?),
+            Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?, mass),
             Finder::Annealer(annealer) => {
-                LogZ::estimated(annealer.run(backend, &rbm.visible_bias, &base(), train)?)
+                LogZ::estimated(annealer.run(backend, &rbm.visible_bias, &base(), train)?, mass)
             }
-            Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, self.look)?),
+            Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, self.look)?, mass),
         };
         let figures = [train_energy, test_energy.unwrap_or(0.0), pseudo_log_likelihood, reconstruction_error];
         if log_z.reliable && figures.iter().any(|figure| !figure.is_finite()) {
@@ -434,13 +491,22 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The mean of F(v).
-    fn free_energy(&self, backend: &mut dyn Backend, rows: &Rows) -> Result<f64> {
-        let mut sum = 0.0;
+    /// The mean of F(v); adds to the mass of all distinct cases.
+    fn free_energy<'a>(
+        &self,
+        backend: &mut dyn Backend,
+        rows: &'a Rows,
+        cases: &mut DistinctCases<'a>,
+    ) -> Result<f64> {
+        let (mut sum, mut row) = (0.0, 0);
         self.parts(backend, rows, |backend, params| {
             backend.free_energy(params, self.visible, self.values);
             let energies = backend.read_values(self.values, params.rows as usize)?;
-            sum += energies.into_iter().map(f64::from).sum::<f64>();
+            for energy in energies.into_iter().map(f64::from) {
+                sum += energy;
+                cases.add(rows.row(row), energy);
+                row += 1;
+            }
             Ok(())
         })?;
         Ok(sum / rows.len() as f64)
@@ -456,5 +522,38 @@ impl Evaluator {
         })?;
         let errors = backend.read_values(self.values, PART)?;
         Ok(errors.into_iter().map(f64::from).sum::<f64>() / rows.len() as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_that_are_met_again_count_once() {
+        let rows = [[1, 2], [1, 3], [1, 2]];
+        let mut cases = DistinctCases::default();
+        for (case, free_energy) in rows.iter().zip([-3.0, -2.0, -3.0]) {
+            cases.add(case, free_energy);
+        }
+        let expected = (3f64.exp() + 2f64.exp()).ln();
+        assert!((cases.mass.value() - expected).abs() < 1e-12, "{}", cases.mass.value());
+    }
+
+    #[test]
+    fn log_z_is_not_below_what_the_cases_have() {
+        let estimated = |log_mass_of_cases| {
+            let mut log_z = LogZ::exact(10.0, log_mass_of_cases);
+            (log_z.log_z_low, log_z.log_z_high) = (9.5, 10.5);
+            log_z.above_the_cases()
+        };
+        let bounds = |log_z: &LogZ| [log_z.log_z_low, log_z.log_z, log_z.log_z_high];
+        let below = estimated(7.0);
+        assert!(below.reliable && bounds(&below) == [9.5, 10.0, 10.5], "{below:?}");
+        let within = estimated(9.8);
+        assert!(within.reliable && (within.log_z_low - 9.8).abs() < 1e-4, "{within:?}");
+        let above = estimated(11.0);
+        assert!(!above.reliable && above.reason.as_ref().unwrap().contains("cases alone"), "{above:?}");
+        assert!(bounds(&above).iter().all(|bound| (bound - 11.0).abs() < 1e-4), "{above:?}");
     }
 }

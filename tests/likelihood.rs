@@ -11,9 +11,9 @@ use std::{
 };
 
 use rbm_gpu::{
-    ais::{Ais, AisOptions, Annealer, Base},
+    ais::{Ais, AisOptions, Annealer, Base, Progress},
     backend::Backend,
-    check::random_rbm,
+    check::{random_rbm, random_states},
     config::{Binarize, DeviceChoice, Estimator, TrainConfig},
     cpu::Cpu,
     data::{Dataset, Rows, Source},
@@ -155,6 +155,29 @@ fn another_seed_is_another_estimate() {
     assert_ne!(with(1), with(2));
 }
 
+#[test]
+fn progress_adds_up_to_the_steps_that_are_expected() {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+    let rbm = random_rbm(Shape { visible: 20, hidden: 12 }, 0.5, 2);
+    let options =
+        AisOptions { chains: 10, replicas: 4, rounds: 215, annealed: 20, temperatures: 30, seed: 1 };
+    let mut backend = Cpu::open(rbm.shape);
+    backend.write_rbm(&rbm, &rbm);
+    let mut annealer = Annealer::new(&mut backend, rbm.shape, options).unwrap();
+    let done = Arc::new(AtomicU64::new(0));
+    let told = done.clone();
+    annealer.set_progress(Progress::new(move |steps| {
+        told.fetch_add(steps, Ordering::Relaxed);
+    }));
+    let rows = some_rows(20, 50);
+    let base = Base::new(rbm.shape, &rows.density());
+    annealer.run(&mut backend, &rbm.visible_bias, &base, &rows).unwrap();
+    assert_eq!(done.load(Ordering::Relaxed), options.steps());
+}
+
 /// Two phases with a wide gap between them: almost all of the mass is at v = 1, and a base of rare units never sees it.
 #[test]
 fn mass_that_the_forward_chains_miss_is_cause_for_doubt() {
@@ -171,6 +194,54 @@ fn mass_that_the_forward_chains_miss_is_cause_for_doubt() {
     let ais = anneal(&mut Cpu::open(shape), &rbm, &base, &all_on, options);
     assert!(ais.doubt.as_ref().is_some_and(|doubt| doubt.contains("bracket")), "{ais:?}");
     assert!(ais.log_z_low <= exact && exact <= ais.log_z_high + 0.5, "exact {exact}, {ais:?}");
+}
+
+/// A mode around each pattern, of these shares of the mass, a hidden unit each.
+fn modes(patterns: &[Vec<bool>], strength: f32, shares: &[f64]) -> Rbm {
+    let shape = Shape { visible: patterns[0].len(), hidden: patterns.len() };
+    let mut rbm = Rbm::zeros(shape);
+    for (unit, (pattern, share)) in patterns.iter().zip(shares).enumerate() {
+        let on = pattern.iter().filter(|&&on| on).count() as f64;
+        for (i, &on) in pattern.iter().enumerate() {
+            rbm.weights[i * shape.hidden + unit] = if on { strength } else { -strength };
+        }
+        // Without any bias: Π (1 + e^±w) over the units.
+        let softplus = |x: f64| x.exp().ln_1p();
+        let strength = f64::from(strength);
+        let mass = on * softplus(strength) + (pattern.len() as f64 - on) * softplus(-strength);
+        rbm.hidden_bias[unit] = (60.0 + share.ln() - mass) as f32;
+    }
+    rbm
+}
+
+/// Cases near a pattern: one unit of each is turned around.
+fn near(pattern: &[bool], cases: usize) -> Vec<bool> {
+    (0..cases)
+        .flat_map(|case| pattern.iter().enumerate().map(move |(unit, &on)| on ^ (unit == case % 60)))
+        .collect()
+}
+
+/// Modes far apart: what one half of the chains, or all of them, miss shows in where the data are, or in where chains come to
+/// that begin elsewhere.
+#[test]
+fn modes_that_replicas_miss_are_cause_for_doubt() {
+    let patterns = [1, 2].map(|seed| random_states(1, 60, seed).iter().map(|&x| x > 0.5).collect::<Vec<_>>());
+    let exactly = |rbm: &Rbm| exact::log_partition_function(rbm).unwrap();
+    let expect = |name: &str, rbm: &Rbm, bits: &[bool]| {
+        let ais = estimate(rbm, &Rows::from_bits(60, bits), AisOptions { rounds: 1200, ..SHORT });
+        assert!(ais.doubt.is_some(), "{name}: exact {}, {ais:?}", exactly(rbm));
+        assert!(ais.log_z_high < exactly(rbm), "{name}: no chain misses anything: {ais:?}");
+        ais
+    };
+    // No data are where 95 % of the mass is, and all estimates from the base rates of the data agree.
+    let rbm = modes(&patterns, 3.0, &[0.05, 0.95]);
+    let ais = expect("no data in the heavy mode", &rbm, &near(&patterns[0], 300));
+    assert!((ais.search.cells.log_z - exactly(&rbm)).abs() < 0.5, "{:?}", ais.search);
+    // Few cases are in a narrow mode of 3 %. Chains start from every sixth, which is none of these, and do not find it.
+    let rbm = modes(&patterns, 6.0, &[0.97, 0.03]);
+    let bits = [near(&patterns[0], 1), near(&patterns[1], 5), near(&patterns[0], 294)].concat();
+    let ais = expect("a narrow mode", &rbm, &bits);
+    assert!((ais.search.cells.log_z - exactly(&rbm)).abs() < 0.1, "{:?}", ais.search);
 }
 
 #[test]

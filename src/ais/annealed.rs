@@ -1,6 +1,6 @@
 //! Annealed importance sampling between the base and a model, either way, by chains of which the light ones are replaced.
 
-use super::{Base, population::Population};
+use super::{Base, Progress, population::Population};
 use crate::{
     backend::{Backend, Params, Units, Values},
     error::Result,
@@ -10,9 +10,26 @@ use crate::{
 
 /// What a draw is for, in the place of the Gibbs sweep: runs of one seed share no random number.
 #[derive(Clone, Copy)]
-enum Run {
-    Forward = 0,
-    Reverse = 1,
+pub struct Run {
+    number: u32,
+    /// Whether light chains are replaced. Those that are to find as many modes as they can are not, however light a mode.
+    resamples: bool,
+}
+
+impl Run {
+    /// From the data's base rates to the model.
+    pub const FORWARD: Self = Self { number: 0, resamples: true };
+    const REVERSE: Self = Self { number: 1, resamples: true };
+    /// To the model, wherever chains get to.
+    pub const SCATTERED: Self = Self { number: 2, resamples: false };
+
+    /// In the model, from given hidden states.
+    const FROM_HIDDEN: Self = Self { number: 3, resamples: false };
+
+    /// From the centre of a cell to the model.
+    pub fn of_cell(cell: usize) -> Self {
+        Self { number: 4 + cell as u32, resamples: true }
+    }
 }
 
 /// Annealed chains on their way: their weights, and F at the temperature where they were last.
@@ -44,6 +61,7 @@ pub struct Annealed {
     after: Values,
     bias: Values,
     params: Params,
+    pub progress: Progress,
 }
 
 impl Annealed {
@@ -57,23 +75,30 @@ impl Annealed {
             after: backend.values(chains)?,
             bias: backend.values(params.visible as usize)?,
             params,
+            progress: Progress::default(),
         })
     }
 
     /// Annealed from the base to the model.
-    pub fn forward(&self, backend: &mut dyn Backend, path: Path, temperatures: &[f32]) -> Result<Population> {
+    pub fn forward(
+        &self,
+        backend: &mut dyn Backend,
+        path: Path,
+        temperatures: &[f32],
+        run: Run,
+    ) -> Result<Population> {
         // Hidden units that are off leave the visible ones to their biases.
         let zeros = vec![0.0; self.params.chains as usize * self.params.shape().hidden];
         backend.write_units(self.hidden, &zeros, &zeros);
         self.set_bias(backend, &path.base.bias);
-        let params = self.params.sample(Stream::AnnealedVisible, Run::Forward as u32);
+        let params = self.params.sample(Stream::AnnealedVisible, run.number);
         backend.sample_visible(&params, self.hidden, self.visible);
         let energies = self.base_energies(backend, path.base)?;
         let mut chains = Chains { population: Population::new(energies.len()), energies };
         for (step, &beta) in (1..).zip(temperatures) {
             // At β = 1 the last weights are taken, and there is no need to move on.
             let moves = step as usize != temperatures.len();
-            self.visit(backend, path, (beta, step), Run::Forward, moves, &mut chains)?;
+            self.visit(backend, path, (beta, step), run, moves, &mut chains)?;
         }
         Ok(chains.population)
     }
@@ -93,10 +118,30 @@ impl Annealed {
         let mut chains = Chains { population: Population::new(energies.len()), energies };
         for step in (1..temperatures.len()).rev() {
             let place = (temperatures[step - 1], step as u32);
-            self.visit(backend, path, place, Run::Reverse, true, &mut chains)?;
+            self.visit(backend, path, place, Run::REVERSE, true, &mut chains)?;
         }
         chains.weigh(&self.base_energies(backend, path.base)?);
         Ok(chains.population)
+    }
+
+    /// The visible states that some Gibbs steps in the model lead to from hidden states, row by row.
+    pub fn visible_after(
+        &self,
+        backend: &mut dyn Backend,
+        path: Path,
+        states: &[f32],
+        steps: u32,
+    ) -> Result<Vec<f32>> {
+        self.set_bias(backend, path.bias);
+        backend.write_units(self.hidden, states, states);
+        for step in 0..steps {
+            let params = Params { step, ..self.params };
+            let draw = |stream| params.sample(stream, Run::FROM_HIDDEN.number);
+            backend.sample_visible(&draw(Stream::AnnealedVisible), self.hidden, self.visible);
+            backend.sample_hidden(&draw(Stream::AnnealedHidden), self.visible, self.hidden);
+            backend.submit()?;
+        }
+        self.states(backend)
     }
 
     /// Goes on to another temperature: weighs the chains where they are, draws them anew if that is due, lets them move.
@@ -113,22 +158,25 @@ impl Annealed {
         let params = Params { beta, step, ..self.params };
         backend.free_energy(&params, self.visible, self.before);
         chains.weigh(&self.read(backend, self.before)?);
+        self.progress.add(params.chains.into());
         if !moves {
             return Ok(());
         }
-        let draw = Stream::AnnealedHidden.draw(run as u32);
+        let draw = Stream::AnnealedHidden.draw(run.number);
         // One number for all chains, in the place of a chain that there is not.
         let uniform = uniform_at(params.seed(), step, draw, u32::MAX, 0);
-        if let Some(drawn) = chains.population.resample(uniform.into()) {
+        if run.resamples
+            && let Some(drawn) = chains.population.resample(uniform.into())
+        {
             let width = params.visible as usize;
-            let (_, states) = backend.read_units(self.visible, self.params.chains as usize)?;
+            let states = self.states(backend)?;
             let states: Vec<f32> =
                 drawn.iter().flat_map(|chain| &states[chain * width..][..width]).copied().collect();
             backend.write_units(self.visible, &states, &states);
         }
-        backend.sample_hidden(&params.sample(Stream::AnnealedHidden, run as u32), self.visible, self.hidden);
+        backend.sample_hidden(&params.sample(Stream::AnnealedHidden, run.number), self.visible, self.hidden);
         backend.sample_visible(
-            &params.sample(Stream::AnnealedVisible, run as u32),
+            &params.sample(Stream::AnnealedVisible, run.number),
             self.hidden,
             self.visible,
         );
@@ -142,10 +190,15 @@ impl Annealed {
         backend.set_visible_bias(&self.params, self.bias);
     }
 
+    /// The visible states of the chains, row by row.
+    pub fn states(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
+        Ok(backend.read_units(self.visible, self.params.chains as usize)?.1)
+    }
+
     /// −log f_0 where the chains are.
     fn base_energies(&self, backend: &mut dyn Backend, base: &Base) -> Result<Vec<f64>> {
         let shape = self.params.shape();
-        let (_, states) = backend.read_units(self.visible, self.params.chains as usize)?;
+        let states = self.states(backend)?;
         Ok(states.chunks(shape.visible).map(|visible| -base.log_density(shape, visible)).collect())
     }
 

@@ -62,13 +62,24 @@ impl Population {
     /// log Z where the chains are done; `sign` is −1 where w estimates 1/Z. Chains that descend from one are not independent:
     /// the variance is that of the weights of families (Chan and Lai 2013; Lee and Whiteley 2018).
     pub fn estimate(&self, log_base: f64, sign: f64) -> Estimate {
+        self.estimate_where(log_base, sign, |_| true)
+    }
+
+    /// The same with weights of 0 for the chains that do not count: with those that do where they ended in some part of the
+    /// states, this part's share of Z.
+    pub fn estimate_where(&self, log_base: f64, sign: f64, counts: impl Fn(usize) -> bool) -> Estimate {
         let count = self.log_weights.len() as f64;
         let (shares, log_mean) = self.shares();
         let mut families = vec![0.0; shares.len()];
-        self.ancestors.iter().zip(shares).for_each(|(&ancestor, share)| families[ancestor] += share);
-        let squares: f64 = families.iter().map(|share| share * share).sum();
+        for (chain, (&ancestor, share)) in self.ancestors.iter().zip(shares).enumerate() {
+            if counts(chain) {
+                families[ancestor] += share;
+            }
+        }
+        let sum: f64 = families.iter().sum();
+        let squares = families.iter().map(|share| share * share).sum::<f64>() / (sum * sum);
         Estimate {
-            log_z: log_base + sign * log_mean,
+            log_z: log_base + sign * (log_mean + sum.ln()),
             // That of a logarithm of a mean: the mean's, relative.
             standard_error: ((squares - 1.0 / count).max(0.0) * count / (count - 1.0)).sqrt(),
             effective_chains: 1.0 / squares,
@@ -92,6 +103,12 @@ mod tests {
         // Three of one family and one of another: 1/4² + 3/4² of all weight squared.
         assert!((after.effective_chains - 1.6).abs() < 1e-12, "{after:?}");
         assert_eq!(population.resample(0.5), None, "chains of equal weights stay");
+        // The first alone weighed 1 of 5 and is 1 of 4 now; chance has it.
+        let part = population.estimate_where(1.0, 1.0, |chain| chain == 0);
+        assert!((part.log_z - (before.log_z - 4f64.ln())).abs() < 1e-12, "{part:?}");
+        assert!((part.effective_chains - 1.0).abs() < 1e-12, "{part:?}");
+        let nothing = population.estimate_where(1.0, 1.0, |_| false);
+        assert_eq!(nothing.log_z, f64::NEG_INFINITY, "{nothing:?}");
         assert!((population.estimate(1.0, -1.0).log_z - (2.0 - before.log_z)).abs() < 1e-12);
     }
 }

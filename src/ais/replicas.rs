@@ -1,6 +1,6 @@
 //! Chains with replicas at all temperatures between the base and a model, and what they say of log Z.
 
-use super::{Base, Tempered, tempered::Energies};
+use super::{Base, Progress, Tempered, tempered::Energies};
 use crate::{
     backend::{Backend, Params, Units},
     data::Rows,
@@ -16,6 +16,7 @@ pub struct Replicas {
     tempering: Tempering,
     /// Its step is the number of the round.
     params: Params,
+    pub progress: Progress,
 }
 
 impl Replicas {
@@ -27,11 +28,16 @@ impl Replicas {
         temperatures: usize,
     ) -> Result<Self> {
         let tempering = Tempering::new(backend, params, coldest, temperatures, Streams::SAMPLING)?;
-        Ok(Self { tempering, params })
+        Ok(Self { tempering, params, progress: Progress::default() })
     }
 
     fn chains(&self) -> usize {
         self.params.chains as usize
+    }
+
+    /// Gibbs steps of a round.
+    fn steps(&self) -> u64 {
+        (self.chains() * self.tempering.inverse_temperatures().len()) as u64
     }
 
     /// Starts all chains at evenly spread temperatures: one half from the base, the other from cases from all over the
@@ -50,6 +56,7 @@ impl Replicas {
         for _ in 0..rounds {
             self.tempering.advance(backend, self.params, &mut Draws { host: None }, 1);
             backend.submit()?;
+            self.progress.add(self.steps());
             self.params.step = self.params.step.wrapping_add(1);
         }
         Ok(())
@@ -70,39 +77,37 @@ impl Replicas {
         self.params.step = round as u32;
     }
 
-    /// log Z from so many rounds, each the last of `apart`; and so many visible states at β = 1, row by row, of all chains
-    /// and, where those are fewer, of rounds as far apart as can be.
+    /// log Z from so many rounds, each the last of `apart`. After `looks` of them, as far apart as can be, `look` gets the
+    /// visible states at β = 1, row by row.
     pub fn measure(
         &mut self,
         backend: &mut dyn Backend,
         base: &Base,
         (rounds, apart): (usize, usize),
-        samples: usize,
-    ) -> Result<(Tempered, Vec<f32>)> {
+        looks: usize,
+        mut look: impl FnMut(Vec<f32>),
+    ) -> Result<Tempered> {
         let chains = self.chains();
-        let looks = samples.div_ceil(chains).min(rounds);
-        let mut states = Vec::with_capacity(looks);
         self.tempering.reset_counts(backend);
         let inverse_temperatures = self.tempering.inverse_temperatures().to_vec();
         let mut energies = Energies { inverse_temperatures, chains, rounds: Vec::with_capacity(rounds) };
         for round in 0..rounds {
             self.advance(backend, apart - 1)?;
             energies.rounds.push(self.tempering.observe(backend, self.params)?);
+            self.progress.add(self.steps());
             self.params.step = self.params.step.wrapping_add(1);
             if round * looks / rounds < (round + 1) * looks / rounds {
-                states.push(backend.read_units(self.tempering.coldest().0, chains)?.1);
+                look(backend.read_units(self.tempering.coldest().0, chains)?.1);
             }
         }
-        let tempered = Tempered {
+        Ok(Tempered {
             all: energies.log_z(base.log_z, 0..chains),
             from_base: energies.log_z(base.log_z, 0..chains / 2),
             from_data: energies.log_z(base.log_z, chains / 2..chains),
             chains,
             rounds,
+            idle_chains: self.tempering.round_trips(backend)?.iter().filter(|&&trips| trips == 0.0).count(),
             swaps: self.tempering.swaps(backend)?,
-        };
-        let rows: Vec<_> = states.iter().flat_map(|states| states.chunks(base.density.len())).collect();
-        let samples = (0..samples).flat_map(|sample| rows[sample * rows.len() / samples]).copied().collect();
-        Ok((tempered, samples))
+        })
     }
 }

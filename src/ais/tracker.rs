@@ -102,7 +102,7 @@ impl Tracker {
         let mut earlier: Vec<_> = self.last.map(|log_z| (LAST, f64::from(log_z))).into_iter().collect();
         let mut rounds = FIRST;
         loop {
-            let (tempered, _) = self.replicas.measure(backend, &self.base, (rounds, APART), 0)?;
+            let tempered = self.replicas.measure(backend, &self.base, (rounds, APART), 0, drop)?;
             self.replicas.adapt(backend)?;
             let (log_z, count) = (tempered.all.log_z, rounds as f64);
             let behind = |&(fewer, before): &(f64, f64)| (log_z - before).abs() * fewer / (count - fewer);

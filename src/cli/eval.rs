@@ -1,23 +1,45 @@
 //! `rbm-gpu eval`
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use rbm_gpu::{
     Result,
+    ais::Progress,
     config::Binarize,
     likelihood::{EvalOptions, EvalReport, evaluate},
 };
 
-use super::{print, print_json};
+use super::{print, print_json, terminal};
 
 pub fn run(options: &EvalOptions) -> Result<ExitCode> {
-    let report = evaluate(options)?;
+    let bar = ProgressBar::new_spinner();
+    terminal::set_bar(Some(bar.clone()));
+    let report = evaluate(options, |steps| show(&bar, steps));
+    terminal::set_bar(None);
+    bar.finish_and_clear();
+    let report = report?;
     if options.json {
         print_json(&report);
     } else {
         print(table(&report));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows on standard error, where that is a terminal, that something is being done, and how much of it is left.
+fn show(bar: &ProgressBar, steps: u64) -> Progress {
+    let template = match steps {
+        0 => "{spinner} {elapsed} log Z by enumeration",
+        _ => "{spinner} {elapsed} log Z by annealing and tempering {bar:24} {percent:>3} %  {eta} to go",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_length(steps);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = bar.clone();
+    Progress::new(move |steps| bar.inc(steps))
 }
 
 fn table(report: &EvalReport) -> String {

@@ -304,10 +304,18 @@ impl Tempering {
     pub fn swaps(&self, backend: &mut dyn Backend) -> Result<Swaps> {
         let pairs = self.rungs.len() - 1;
         let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
-        let trips = backend.read_values(self.trips, self.chains)?;
+        let trips = self.round_trips(backend)?;
         let acceptance = shares(&accepted, self.chains, self.tries);
         let (inverse_temperatures, round_trips) = (self.betas.clone(), sum(&trips) as u64);
         Ok(Swaps { inverse_temperatures, acceptance, round_trips, ..Swaps::default() })
+    }
+
+    /// The replicas of each chain that came from the highest temperature to 1 since the counts began. Waits for the device.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn round_trips(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
+        backend.read_values(self.trips, self.chains)
     }
 
     /// How well replicas have moved since the counts began, where that is known well enough; then they begin anew, and

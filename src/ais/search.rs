@@ -1,0 +1,155 @@
+//! A search for mass that chains on the way from the data's base rates miss: chains annealed to the model from elsewhere.
+//!
+//! From visible units that are on as often as not, chains come to modes that no data are in; and so do Gibbs steps from hidden
+//! units each of which is on by itself. From the rates of one group of cases, or of what those chains came to, chains come to
+//! the mode that the group is in, however far it is from all others. Of chains from one centre those count that end nearest to
+//! it: with w from [`super::annealed`],
+//!
+//! ```text
+//! E[w · 1(v in the cell)] = Z_cell         Σ_cells Z_cell = Z
+//! ```
+//!
+//! Like all annealed estimates these are hardly ever high, so what they find is there. If replicas missed it, their log Z is
+//! too low, and the share of the time that they were in the cell is less than Z_cell / Z.
+
+use serde::Serialize;
+
+use super::{
+    Base, Estimate, Measured,
+    annealed::{self, Annealed, Path, Run},
+    cells::{Cells, Share, Visits},
+};
+use crate::{
+    backend::{Backend, Params},
+    data::Rows,
+    error::Result,
+    rng::{self, Stream, uniform_at},
+};
+
+/// Chains from each place.
+pub const CHAINS: usize = 40;
+/// Groups of cases, of what chains came to that began with even odds, and that began with hidden units.
+const GROUPS: [usize; 3] = [16, 6, 12];
+/// Gibbs steps from hidden units.
+const STEPS: u32 = 20;
+/// Numbers of all cases that are put into groups, at most: a fraction of a second's work.
+const MOST_NUMBERS: usize = 1 << 21;
+/// Temperatures from even odds, and from each centre.
+const TEMPERATURES: [usize; 2] = [1000, 400];
+
+/// What chains found that were annealed from elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Search {
+    /// log Z from visible units that are on as often as not.
+    pub even: Estimate,
+    /// log Z as the sum over all cells.
+    pub cells: Measured,
+    /// The parts of the states that are nearest to the mean of a group of cases, or of what chains came to.
+    pub parts: Vec<Part>,
+}
+
+/// A part of all states.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Part {
+    /// Its log mass, by chains annealed from its centre.
+    pub annealed: Measured,
+    /// The share of the time that replicas at β = 1 were there, of chains that started at the base.
+    pub from_base: Share,
+    /// The same of chains that started at data.
+    pub from_data: Share,
+}
+
+/// What there is before the replicas are looked at.
+pub struct Found {
+    even: Estimate,
+    cells: Cells,
+    masses: Vec<Measured>,
+}
+
+/// Searches with `annealed`, which has room for [`CHAINS`] chains; the model's visible biases are others afterwards.
+pub fn search(
+    annealed: &Annealed,
+    backend: &mut dyn Backend,
+    path: Path,
+    data: &Rows,
+    inverse_temperatures: &[f32],
+    params: Params,
+) -> Result<Found> {
+    let shape = params.shape();
+    let [many, few] = TEMPERATURES.map(|count| annealed::temperatures(inverse_temperatures, count));
+    let even = Base::new(shape, &vec![0.5; shape.visible]);
+    let from_even = annealed.forward(backend, Path { base: &even, ..path }, &many, Run::SCATTERED)?;
+
+    let mut cells = Cells::new(shape.visible);
+    let some = data.some((MOST_NUMBERS / shape.visible).max(GROUPS[0]));
+    let cases: Vec<f32> = (0..some.len()).flat_map(|case| some.values(case)).collect();
+    let scattered = annealed.states(backend)?;
+    let visible_after = annealed.visible_after(backend, path, &hidden_states(params), STEPS)?;
+    for (states, (number, groups)) in [cases, scattered, visible_after].iter().zip((0..).zip(GROUPS)) {
+        // Numbers of a chain that there is not.
+        let uniform = |at: usize| {
+            uniform_at(params.seed(), at as u32, Stream::AnnealedHidden.draw(number), u32::MAX - 1, 0)
+        };
+        cells.add_groups(states, groups, uniform);
+    }
+    let mut masses = Vec::with_capacity(cells.centres().len());
+    for (cell, centre) in cells.centres().enumerate() {
+        let density: Vec<f64> = centre.iter().copied().map(f64::from).collect();
+        let base = Base::new(shape, &density);
+        let population = annealed.forward(backend, Path { base: &base, ..path }, &few, Run::of_cell(cell))?;
+        let states = annealed.states(backend)?;
+        let stayed: Vec<bool> =
+            states.chunks(shape.visible).map(|state| cells.nearest(state) == cell).collect();
+        let Estimate { log_z, standard_error, .. } =
+            population.estimate_where(base.log_z, 1.0, |chain| stayed[chain]);
+        masses.push(Measured { log_z, standard_error });
+    }
+    Ok(Found { even: from_even.estimate(even.log_z, 1.0), cells, masses })
+}
+
+/// Hidden units each of which is on in a chain where all others are off, or as many of them as there are chains; and, where
+/// there are more chains, states in which each is on as often as not.
+fn hidden_states(params: Params) -> Vec<f32> {
+    let hidden = params.shape().hidden;
+    let alone = hidden.min(CHAINS);
+    let mut states = vec![0.0; CHAINS * hidden];
+    for (chain, states) in states.chunks_mut(hidden).enumerate() {
+        if chain < alone {
+            states[chain * hidden / alone] = 1.0;
+        } else {
+            rng::fill(params.seed(), 0, Stream::AnnealedHidden.draw(0), chain as u32, 0, states);
+            states.iter_mut().for_each(|state| *state = f32::from(*state < 0.5));
+        }
+    }
+    states
+}
+
+impl Found {
+    /// The cells, to count visits by.
+    pub fn cells(&self) -> &Cells {
+        &self.cells
+    }
+
+    /// With what replicas visited.
+    pub fn beside(self, visits: &Visits, chains: usize) -> Search {
+        let parts = self.masses.iter().enumerate().map(|(cell, &annealed)| Part {
+            annealed,
+            from_base: visits.share(cell, 0..chains / 2),
+            from_data: visits.share(cell, chains / 2..chains),
+        });
+        Search { even: self.even, cells: sum(&self.masses), parts: parts.collect() }
+    }
+}
+
+/// The logarithm of a sum of numbers whose logarithms these are. Those of nothing, −∞ with no error, add nothing.
+fn sum(logarithms: &[Measured]) -> Measured {
+    let largest = logarithms.iter().map(|part| part.log_z).fold(f64::NEG_INFINITY, f64::max);
+    let (mut sum, mut variance) = (0.0, 0.0);
+    for Measured { log_z, standard_error } in logarithms.iter().filter(|part| part.log_z > f64::NEG_INFINITY)
+    {
+        let mass = (log_z - largest).exp();
+        sum += mass;
+        variance += (mass * standard_error).powi(2);
+    }
+    Measured { log_z: largest + sum.ln(), standard_error: variance.sqrt() / sum }
+}
