@@ -4,6 +4,9 @@ use super::{Ais, Estimate, FEWEST, Measured, TRIPS, Tempered, WIDEST, search::Pa
 
 /// Standard errors by which two figures of one quantity may differ, for the normal distribution.
 const APART: f64 = 3.0;
+/// An error that is added to those of the halves, in nats: chance seldom makes them disagree by more than three of their own, but
+/// modes that one half has missed make it more than this.
+const SMALL: f64 = 0.01;
 /// The share of all mass that chains may miss wherever the bracket ends: log Z is then too low by 0.005 nat.
 const MISSED: f64 = 0.005;
 /// By how much the shares of the time may differ that either half of the chains was in a part of the states, where each half
@@ -71,7 +74,7 @@ pub fn halves(tempered: &Tempered) -> Option<String> {
     let Tempered { from_base, from_data, chains, .. } = tempered;
     let apart = (from_base.log_z - from_data.log_z).abs();
     let error = from_base.standard_error.hypot(from_data.standard_error);
-    (apart > limit(*chains) * error).then(|| {
+    (apart > limit(*chains) * error.hypot(SMALL)).then(|| {
         format!(
             "the halves of the chains disagree by {:.1} standard errors: tempered from the base log Z is {:.3}, from data \
              {:.3}",
@@ -103,13 +106,14 @@ fn annealed(ais: &Ais) -> Option<String> {
     })
 }
 
-/// More than replicas found, by chains that were annealed from elsewhere.
+/// More than replicas found, by chains that were annealed from elsewhere, which are few.
 fn elsewhere(ais: &Ais) -> Option<String> {
     let Estimate { log_z, standard_error, .. } = ais.search.even;
     let from =
         [("from even odds", Measured { log_z, standard_error }), ("from groups of cases", ais.search.cells)];
-    let (where_from, more) =
-        from.into_iter().find(|(_, found)| found.log_z - APART * found.standard_error > ais.log_z_high)?;
+    let (where_from, more) = from
+        .into_iter()
+        .find(|(_, found)| found.log_z - (APART + 1.0) * found.standard_error > ais.log_z_high)?;
     Some(format!(
         "chains annealed {where_from} find log Z of {:.3} ± {:.3}, above what replicas found",
         more.log_z, more.standard_error

@@ -29,13 +29,13 @@ use crate::{
 /// Chains from each place.
 pub const CHAINS: usize = 40;
 /// Groups of cases, of what chains came to that began with even odds, and that began with hidden units.
-const GROUPS: [usize; 3] = [16, 6, 12];
+const GROUPS: [usize; 3] = [16, 4, 10];
 /// Gibbs steps from hidden units.
 const STEPS: u32 = 20;
 /// Numbers of all cases that are put into groups, at most: a fraction of a second's work.
 const MOST_NUMBERS: usize = 1 << 21;
 /// Temperatures from even odds, and from each centre.
-const TEMPERATURES: [usize; 2] = [1000, 400];
+const TEMPERATURES: [usize; 2] = [500, 250];
 
 /// What chains found that were annealed from elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -35,7 +35,7 @@ impl DataOptions {
     /// The data that were named, or those in the metadata of the model at `path`, which has so many visible units.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there are neither, or if they don't go with the model; those of [`Selection::load`].
+    /// [`crate::Error::Usage`] if there are neither, or if they don't go with the model; those of [`Selection::load`].
     pub fn load(
         &self,
         path: &Path,
