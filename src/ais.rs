@@ -49,6 +49,7 @@ pub use base::Base;
 pub use cells::Share;
 pub(crate) use doubt::halves as halves_that_disagree;
 pub use progress::Progress;
+pub(crate) use search::CHAINS as SEARCHERS;
 pub use search::{Part, Search};
 pub use tempered::Measured;
 pub use tracker::{Tracked, Tracker};

@@ -316,7 +316,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         (0, 0)
     } else {
         let replicas = (ais.chains as u64).saturating_mul(ais.replicas as u64);
-        (ais.chains.max(ais.annealed), replicas.saturating_add(ais.annealed as u64))
+        (ais.chains.max(ais.annealed), replicas.saturating_add((ais.annealed + ais::SEARCHERS) as u64))
     };
     let pairs = 4 + states.div_ceil(PART as u64);
     let footprint = Footprint::new(shape, PART.max(chains), pairs, 0).of_model();

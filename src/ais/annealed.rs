@@ -125,7 +125,7 @@ impl Annealed {
     }
 
     /// The visible states that some Gibbs steps in the model lead to from hidden states, row by row.
-    pub fn visible_after(
+    pub fn settle(
         &self,
         backend: &mut dyn Backend,
         path: Path,

@@ -84,8 +84,8 @@ pub fn search(
     let some = data.some((MOST_NUMBERS / shape.visible).max(GROUPS[0]));
     let cases: Vec<f32> = (0..some.len()).flat_map(|case| some.values(case)).collect();
     let scattered = annealed.states(backend)?;
-    let visible_after = annealed.visible_after(backend, path, &hidden_states(params), STEPS)?;
-    for (states, (number, groups)) in [cases, scattered, visible_after].iter().zip((0..).zip(GROUPS)) {
+    let settled = annealed.settle(backend, path, &hidden_states(params), STEPS)?;
+    for (states, (number, groups)) in [cases, scattered, settled].iter().zip((0..).zip(GROUPS)) {
         // Numbers of a chain that there is not.
         let uniform = |at: usize| {
             uniform_at(params.seed(), at as u32, Stream::AnnealedHidden.draw(number), u32::MAX - 1, 0)
