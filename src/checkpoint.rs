@@ -14,9 +14,9 @@ pub use origin::Origin;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{
+    digest::sha256,
     error::{Error, Result, usage},
     train::state::{Position, State, Tensor},
 };
@@ -145,7 +145,7 @@ pub fn to_bytes(state: &State) -> std::result::Result<Vec<u8>, String> {
 pub(crate) fn summed(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let at = sum_at(&bytes)?;
     bytes[at..at + SUM_LEN].fill(b'0');
-    let sum = sum(&bytes);
+    let sum = sha256(&bytes);
     bytes[at..at + SUM_LEN].copy_from_slice(sum.as_bytes());
     Some(bytes)
 }
@@ -158,7 +158,7 @@ pub fn from_bytes(mut bytes: Vec<u8>) -> std::result::Result<State, String> {
     let at = sum_at(&bytes).ok_or("it has no sum, so it is not a whole checkpoint")?;
     let expected = bytes[at..at + SUM_LEN].to_vec();
     bytes[at..at + SUM_LEN].fill(b'0');
-    if sum(&bytes).as_bytes() != expected {
+    if sha256(&bytes).as_bytes() != expected {
         return Err("its SHA-256 is another than it says, so it is not what was written".into());
     }
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| error.to_string())?;
@@ -180,11 +180,6 @@ pub fn from_bytes(mut bytes: Vec<u8>) -> std::result::Result<State, String> {
         None => Ok(state),
         Some((tensor, index, value)) => Err(format!("{tensor}[{index}] is {value}")),
     }
-}
-
-/// The SHA-256 of some bytes, in hexadecimal digits.
-pub fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where the sum is, in the header, whose length the file begins with.

@@ -64,6 +64,7 @@ pub mod config;
 pub mod cpu;
 pub mod data;
 pub mod device;
+pub mod digest;
 pub mod doctor;
 pub mod error;
 pub mod estimator;

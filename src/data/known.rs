@@ -7,10 +7,12 @@ use std::{
 };
 
 use rayon::join;
-use sha2::{Digest, Sha256};
 
 use super::{Cases, Dataset, file, idx};
-use crate::error::{Error, Result, bad_data};
+use crate::{
+    digest::sha256,
+    error::{Error, Result, bad_data},
+};
 
 /// The variable that names a folder with data sets, or with the files of the one that is wanted.
 pub const FOLDER_VARIABLE: &str = "RBM_GPU_DATA";
@@ -142,8 +144,7 @@ impl Known {
         let mut bytes = Vec::new();
         // One byte more than the largest of the four has: enough to tell that a file is another.
         file::open(path)?.take(47_040_017).read_to_end(&mut bytes).map_err(Error::read(path))?;
-        let (digest, parsed) = join(|| Sha256::digest(&bytes), || parse(path, &bytes));
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (digest, parsed) = join(|| sha256(&bytes), || parse(path, &bytes));
         let (title, expected) = (self.title, self.sums[file]);
         if digest != expected {
             return bad_data!(

@@ -11,11 +11,12 @@ use rbm_gpu::{
     Error, Result,
     backend::DeviceInfo,
     checkpoint::{
-        self, OnDeviceLoss, Origin, Policy,
+        OnDeviceLoss, Origin, Policy,
         store::{Checkpoints, Disk, Newest},
     },
     config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
     data::ImageSize,
+    digest::sha256,
     doctor::Finding,
     model,
     report::Keeper,
@@ -454,7 +455,7 @@ impl Session {
 
 /// The SHA-256 of the training cases as they are learnt from.
 fn data_sum(trainer: &Trainer) -> String {
-    checkpoint::sum(bytemuck::cast_slice(trainer.dataset().train.rows.words()))
+    sha256(bytemuck::cast_slice(trainer.dataset().train.rows.words()))
 }
 
 /// Refuses options that are others than the run was begun with.
