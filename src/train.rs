@@ -1,6 +1,7 @@
 //! The trainer: from a data set to a model, one epoch at a time. The step itself is Hinton's: show the data, run the
 //! chains, update (Hinton 2010, sections 2 and 3).
 
+mod averaging;
 mod evaluation;
 mod replay;
 pub mod state;
@@ -9,6 +10,8 @@ mod step;
 pub use evaluation::FANTASY_STEPS;
 
 use std::time::{Duration, Instant};
+
+use averaging::Averaging;
 
 use crate::{
     backend::{Backend, Data, DeviceInfo, Kept, Params, Values},
@@ -305,7 +308,12 @@ impl Trainer {
 
     /// Whether the model is an average by now.
     fn is_average(&self) -> bool {
-        self.averages((self.epoch * self.steps_an_epoch) as u32) > Some(0)
+        let steps = (self.epoch * self.steps_an_epoch) as u32;
+        self.averaging().is_some_and(|averaging| averaging.count(steps) > 0)
+    }
+
+    fn averaging(&self) -> Option<Averaging> {
+        Averaging::new(&self.config, self.steps_an_epoch)
     }
 
     /// Does some work while the device holds the model as [`Trainer::rbm`] gives it.

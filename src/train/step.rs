@@ -13,8 +13,6 @@ use crate::{
 
 /// The cost is taken from every so many minibatches: it is for watching, and takes no part in learning.
 const COST_EVERY: usize = 8;
-/// The parameters are averaged at every so many steps: more often would cost time and change nothing.
-const AVERAGE_EVERY: u32 = 8;
 /// The offsets of hidden units follow their means at this rate, and as fast as a mean of all so far at first.
 const TRACK: f32 = 0.01;
 
@@ -52,7 +50,7 @@ impl Trainer {
                 | flag(self.forgets(minibatch.step), Params::FORGET),
             ..self.params.minibatch(minibatch.first_row, minibatch.rows)
         };
-        let averages = self.averages(minibatch.step).filter(|_| minibatch.step.is_multiple_of(AVERAGE_EVERY));
+        let average = self.averaging().and_then(|averaging| averaging.rate(minibatch.step));
         let host = (self.config.uniforms == Some(Uniforms::Host)).then_some(minibatch.uniforms_at);
         let mut draws = Draws { host };
         let backend = &mut *self.backend;
@@ -102,8 +100,8 @@ impl Trainer {
         if let Some(fast) = self.config.fast_weights {
             backend.fast_weights(&Params { rate: fast / params.learning_rate, ..params });
         }
-        if let Some(count) = averages {
-            backend.average(&Params { rate: 1.0 / (count as f32 + 1.0), ..params });
+        if let Some(rate) = average {
+            backend.average(&Params { rate, ..params });
         }
         if self.takes_cost(minibatch) {
             self.backend.squared_error(&params, positive.0, negative.0, self.costs);
@@ -127,13 +125,5 @@ impl Trainer {
     pub(super) fn takes_cost(&self, minibatch: &Minibatch) -> bool {
         let steps = self.steps_an_epoch;
         self.config.estimator == Estimator::Cd && (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
-    }
-
-    /// How many times the parameters were averaged before this step, if it is one of those at the end of the run.
-    pub(super) fn averages(&self, step: u32) -> Option<u32> {
-        let steps = (self.config.epochs * self.steps_an_epoch) as f64;
-        let first = (steps * (1.0 - self.config.average)).floor() as u32;
-        (self.config.average > 0.0 && step >= first)
-            .then(|| step.div_ceil(AVERAGE_EVERY) - first.div_ceil(AVERAGE_EVERY))
     }
 }
