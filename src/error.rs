@@ -105,8 +105,8 @@ impl Error {
         message + rest
     }
 
-    /// The message, in which options are marked.
-    fn marked(&self) -> String {
+    /// The message, in which options are marked: for an error that has it in its own.
+    pub(crate) fn marked(&self) -> String {
         match self {
             Self::Usage(message) | Self::Data(message) => message.clone(),
             Self::Read { path, source } => format!("cannot read {}: {source}", path.display()),

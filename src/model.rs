@@ -98,7 +98,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
     let config = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG));
     let config = config.map(|text| TrainConfig::parse(text)).transpose();
-    Ok((rbm, config.map_err(|reason| bad(format!("its metadata: {reason}")))?))
+    Ok((rbm, config.map_err(|error| bad(format!("its metadata: {}", error.marked())))?))
 }
 
 /// Finds, reads and checks a model: its file, its parameters and, where it has them, the options it was trained with.

@@ -96,7 +96,7 @@ fn text(path: &Path) -> Result<Option<String>> {
 fn options(folder: &Path) -> Result<Option<TrainConfig>> {
     let path = folder.join("config.json");
     let parsed = text(&path)?.map(|text| TrainConfig::parse(&text));
-    parsed.transpose().map_err(|error| Error::Data(format!("{}: {error}", path.display())))
+    parsed.transpose().map_err(|error| Error::Data(format!("{}: {}", path.display(), error.marked())))
 }
 
 /// What the doctor said during the run.
