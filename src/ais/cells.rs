@@ -66,7 +66,7 @@ impl Cells {
         moved
     }
 
-    /// The number of the nearest centre, of which there must be one.
+    /// The index of the nearest centre. There must be at least one centre.
     pub fn nearest(&self, state: &[f32]) -> usize {
         let mut nearest = (0, f32::INFINITY);
         for (number, (centre, half)) in self.centres.iter().enumerate() {

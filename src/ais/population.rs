@@ -65,8 +65,8 @@ impl Population {
         self.estimate_where(log_base, sign, |_| true)
     }
 
-    /// The same with weights of 0 for the chains that do not count: with those that do where they ended in some part of the
-    /// states, this part's share of Z.
+    /// log Z from the chains that count; all others have weight 0. If chains count that ended in one part of the states, this is
+    /// the log mass of that part.
     pub fn estimate_where(&self, log_base: f64, sign: f64, counts: impl Fn(usize) -> bool) -> Estimate {
         let count = self.log_weights.len() as f64;
         let (shares, log_mean) = self.shares();

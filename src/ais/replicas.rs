@@ -77,8 +77,8 @@ impl Replicas {
         self.params.step = round as u32;
     }
 
-    /// log Z from so many rounds, each the last of `apart`. After `looks` of them, as far apart as can be, `look` gets the
-    /// visible states at β = 1, row by row.
+    /// log Z from `rounds` measurements, `apart` rounds from one to the next. `look` gets the visible states at β = 1, row by row,
+    /// after `looks` evenly spaced measurements.
     pub fn measure(
         &mut self,
         backend: &mut dyn Backend,

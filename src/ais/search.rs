@@ -55,7 +55,7 @@ pub struct Part {
     pub annealed: Measured,
     /// The share of the time that replicas at β = 1 were there, of chains that started at the base.
     pub from_base: Share,
-    /// The same of chains that started at data.
+    /// The share of the time that replicas at β = 1 were there, of chains that started at data.
     pub from_data: Share,
 }
 
@@ -107,8 +107,8 @@ pub fn search(
     Ok(Found { even: from_even.estimate(even.log_z, 1.0), cells, masses })
 }
 
-/// Hidden units each of which is on in a chain where all others are off, or as many of them as there are chains; and, where
-/// there are more chains, states in which each is on as often as not.
+/// Hidden states, one row a chain. Chain j has hidden unit j on and all others off. Chains beyond the last hidden unit have each
+/// unit on with probability 1/2.
 fn hidden_states(params: Params) -> Vec<f32> {
     let hidden = params.shape().hidden;
     let alone = hidden.min(CHAINS);
