@@ -1,7 +1,7 @@
 //! How good a model is, exactly and by annealed importance sampling: `cargo run --release --example likelihood`
 
 use rbm_gpu::{
-    ais::AisOptions, backend::Backend, config::TrainConfig, cpu::Cpu, data::Source, exact,
+    ais::AisOptions, backend::BackendExt, config::TrainConfig, cpu::Cpu, data::Source, exact,
     likelihood::Evaluator, train::Trainer,
 };
 
@@ -20,10 +20,10 @@ pub fn main() -> rbm_gpu::Result<()> {
     }
     let rbm = trainer.rbm()?;
     let mut backend = Cpu::open(rbm.shape);
-    backend.write_rbm(&rbm, &rbm);
+    let model = backend.model_of(&rbm)?;
     let options = AisOptions { replicas: 10, rounds: 200, temperatures: 1000, ..AisOptions::default() };
-    let mut evaluator = Evaluator::new(&mut backend, rbm.shape, Some(options))?;
-    let estimate = evaluator.run(&mut backend, &rbm, &dataset)?;
+    let mut evaluator = Evaluator::new(&mut backend, Some(options))?;
+    let estimate = evaluator.run(&mut backend, model, &rbm, &dataset)?;
     let exact = exact::log_likelihood(&rbm, &dataset.train.rows)?;
     let (low, high) = (estimate.train_log_likelihood_low, estimate.train_log_likelihood_high);
     println!("exact {exact:.4} nats a case; estimated between {low:.4} and {high:.4}");

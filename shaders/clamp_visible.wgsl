@@ -1,6 +1,6 @@
 // v_i = x_i where the mask is not 0: what is known of a case stays what it is.
 // known and states are rows × visible units, row-major; the mask has one number a visible unit.
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: ClampVisible;
 @group(0) @binding(1) var<storage, read> known: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> mask: array<f32>;
 @group(0) @binding(3) var<storage, read_write> states: array<vec4<f32>>;

@@ -1,5 +1,5 @@
-// copies_r = values_r: traffic and nothing else, which shows what the memory can reach; and how a model is kept.
-@group(0) @binding(0) var<uniform> params: Params;
+// copies_r = values_r: traffic and nothing else, which shows what the memory can reach.
+@group(0) @binding(0) var<uniform> params: Copy;
 @group(0) @binding(1) var<storage, read> values: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> copies: array<vec4<f32>>;
 

@@ -1,10 +1,12 @@
-// E(v,h) = −vᵀWh − bᵀv − cᵀh, equation (1): −vᵀAh with the units that are always on.
-// visible and hidden are rows × units, row-major; parameters is A = [W b; c 0], visible+1 × hidden+1.
-@group(0) @binding(0) var<uniform> params: Params;
+// U(v,h) = −vᵀWh − (b − b0)ᵀv − cᵀh: −vᵀAh with the units that are always on, equation (1), and b0ᵀv, b0 being the biases of
+// independent units on the way to the model.
+// visible and hidden are rows × units, row-major; base (b0) has a number for each visible unit; parameters is A = [W b; c 0], visible+1 × hidden+1.
+@group(0) @binding(0) var<uniform> params: Energy;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> visible: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> hidden: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> values: array<f32>;
+@group(0) @binding(4) var<storage, read> base: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> values: array<f32>;
 
 // A workgroup takes four cases; its invocations share the hidden units.
 @compute @workgroup_size(64)
@@ -17,7 +19,7 @@ fn energy(
     for (var block = workgroup.x; 4u * block < params.rows; block += workgroups.x) {
         let row = min(vec4(4u * block) + vec4(0u, 1u, 2u, 3u), vec4(params.rows - 1u));
         let cases = row * groups(params.visible);
-        var sum = vec4(0.0);
+        var sum = of_base(index, cases);
         for (var group = index; group < stride; group += 64u) {
             var inputs = mat4x4<f32>();
             for (var k = 0u; k < groups(params.visible); k++) {

@@ -1,10 +1,11 @@
-// F(v) = −β bᵀv − Σ_j softplus(β (c_j + Σ_i v_i W_ij)); bᵀv is the product's column for the unit that is always on. With
-// LESS, the number that was there is taken off it.
-// visible (states) is rows × visible units, row-major; parameters is A = [W b; c 0], visible+1 × hidden+1.
-@group(0) @binding(0) var<uniform> params: Params;
+// F(v) = −(β b + (1−β) b0)ᵀv − Σ_j softplus(β (c_j + Σ_i v_i W_ij)), less `less` times the number that was there; bᵀv is the
+// product's column for the unit that is always on, and b0 are the biases of independent units on the way to the model.
+// visible (states) is rows × visible units, row-major; base (b0) has a number for each visible unit; parameters is A = [W b; c 0], visible+1 × hidden+1.
+@group(0) @binding(0) var<uniform> params: FreeEnergy;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> visible: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> values: array<f32>;
+@group(0) @binding(3) var<storage, read> base: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> values: array<f32>;
 
 // A workgroup takes four cases; its invocations share the hidden units.
 @compute @workgroup_size(64)
@@ -17,7 +18,7 @@ fn free_energy(
     for (var block = workgroup.x; 4u * block < params.rows; block += workgroups.x) {
         let row = min(vec4(4u * block) + vec4(0u, 1u, 2u, 3u), vec4(params.rows - 1u));
         let cases = row * groups(params.visible);
-        var energy = vec4(0.0);
+        var energy = (params.beta - 1.0) * of_base(index, cases);
         for (var group = index; group < stride; group += 64u) {
             var sums = mat4x4<f32>();
             for (var k = 0u; k < groups(params.visible); k++) {
@@ -39,7 +40,11 @@ fn free_energy(
         if index == 0u {
             for (var i = 0u; i < 4u && 4u * block + i < params.rows; i++) {
                 let at = 4u * block + i;
-                values[at] = total[i] - select(0.0, values[at], has(LESS));
+                var before = 0.0;
+                if params.less != 0.0 {
+                    before = params.less * values[at];
+                }
+                values[at] = total[i] - before;
             }
         }
     }

@@ -1,6 +1,6 @@
-// v = the rows of a minibatch, unpacked from bits, bytes or floats; with SAMPLE, v_i = u_i < value.
+// v = the rows of a minibatch, unpacked from bits, bytes or floats; drawn, v_i = u_i < value.
 // data is packed rows, order the cases in the order of the epoch, states rows × visible units, row-major.
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: Gather;
 @group(0) @binding(1) var<storage, read> data: array<u32>;
 @group(0) @binding(2) var<storage, read> order: array<u32>;
 @group(0) @binding(3) var<storage, read> uniforms: array<f32>;
@@ -17,7 +17,7 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
         if any(units) {
             value = unpack(order[params.first_row + row], group);
         }
-        if has(SAMPLE) {
+        if params.draw.source != MEANS {
             value = select(vec4(0.0), vec4(1.0), uniforms_for(row, group, params.visible) < value);
         }
         states[at] = select(constant(group, params.visible), value, units);
@@ -26,11 +26,11 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
 
 // Four values of a case.
 fn unpack(case_index: u32, group: u32) -> vec4<f32> {
-    if has(BITS) {
+    if params.packing == BITS {
         let word = data[case_index * ((params.visible + 31u) / 32u) + group / 8u];
         return vec4<f32>((vec4(word) >> (vec4(0u, 1u, 2u, 3u) + vec4(4u * (group % 8u)))) & vec4(1u));
     }
-    if has(FLOATS) {
+    if params.packing == FLOATS {
         // The last group may reach past the data: what it finds there belongs to no unit.
         let first = case_index * params.visible + 4u * group;
         let last = arrayLength(&data) - 1u;
@@ -40,5 +40,5 @@ fn unpack(case_index: u32, group: u32) -> vec4<f32> {
         ));
     }
     let word = data[case_index * ((params.visible + 3u) / 4u) + group];
-    return vec4<f32>((vec4(word) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u)) * params.data_scale;
+    return vec4<f32>((vec4(word) >> vec4(0u, 8u, 16u, 24u)) & vec4(255u)) * params.scale;
 }

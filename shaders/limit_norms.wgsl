@@ -1,6 +1,6 @@
-// W_·j ·= min(1, largest_norm / ‖W_·j‖): the weights of no hidden unit are longer (Hinton et al. 2012). Biases stay.
+// W_·j ·= min(1, largest / ‖W_·j‖): the weights of no hidden unit are longer (Hinton et al. 2012). Biases stay.
 // parameters is A = [W b; c 0], visible+1 × hidden+1, row-major; a workgroup takes four hidden units.
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: LimitNorms;
 @group(0) @binding(1) var<storage, read_write> parameters: array<vec4<f32>>;
 
 var<workgroup> factors: vec4<f32>;
@@ -21,8 +21,8 @@ fn limit_norms(
         let squares = sum_of_workgroup(index, sum);
         if index == 0u {
             let norms = sqrt(squares);
-            let is_long = is_unit(group, params.hidden) & (norms > vec4(params.largest_norm));
-            factors = select(vec4(1.0), params.largest_norm / norms, is_long);
+            let is_long = is_unit(group, params.hidden) & (norms > vec4(params.largest));
+            factors = select(vec4(1.0), params.largest / norms, is_long);
         }
         workgroupBarrier();
         for (var row = index; row < params.visible; row += 64u) {

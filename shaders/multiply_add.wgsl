@@ -1,5 +1,5 @@
 // values_r ← x_r·(1 − 2⁻¹⁰) + 2⁻¹⁰, MULTIPLY_ADDS times over: arithmetic and nothing else, which shows what it can reach.
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: MultiplyAdd;
 @group(0) @binding(1) var<storage, read_write> values: array<vec4<f32>>;
 
 // A multiplication and addition waits for the one before it: an invocation has eight vec4s under way.

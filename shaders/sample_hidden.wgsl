@@ -1,6 +1,6 @@
 // p(h_j = 1 | v) = σ(β (c_j + Σ_i v_i W_ij)), equation (18); h_j = u_j < p.
 // visible, means and states are rows × units, row-major; parameters is A = [W b; c 0], visible+1 × hidden+1.
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: HalfStep;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> visible: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> uniforms: array<f32>;
@@ -36,7 +36,7 @@ fn right(k: u32, c: u32) -> mat4x4<f32> {
 fn finish(r: u32, c: u32, sums: mat4x4<f32>) {
     if c < groups(params.hidden) {
         for (var i = 0u; i < 4u && 4u * r + i < params.rows; i++) {
-            write_units(4u * r + i, c, params.hidden, sums[i]);
+            write_units(4u * r + i, c, params.hidden, params.beta * sums[i]);
         }
     }
 }

@@ -1,11 +1,13 @@
-// p(v_i = 1 | h) = σ(β (b_i + Σ_j W_ij h_j)), equation (8); v_i = u_i < p.
-// hidden, means and states are rows × units, row-major; parameters is A = [W b; c 0], visible+1 × hidden+1.
-@group(0) @binding(0) var<uniform> params: Params;
+// p(v_i = 1 | h) = σ(β (b_i + Σ_j W_ij h_j) + (1−β) b0_i), equation (8) on the way from independent units with the biases b0;
+// v_i = u_i < p.
+// hidden, means and states are rows × units, row-major; base (b0) has a number for each visible unit; parameters is A = [W b; c 0], visible+1 × hidden+1.
+@group(0) @binding(0) var<uniform> params: HalfStep;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> hidden: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> uniforms: array<f32>;
-@group(0) @binding(4) var<storage, read_write> means: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> states: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> base: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> means: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> states: array<vec4<f32>>;
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y, SLICES)
 fn sample_visible(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) invocation: vec3<u32>) {
@@ -37,8 +39,9 @@ fn right(k: u32, c: u32) -> mat4x4<f32> {
 
 fn finish(r: u32, c: u32, sums: mat4x4<f32>) {
     if c < groups(params.visible) {
+        let of_base = (1.0 - params.beta) * base[c];
         for (var i = 0u; i < 4u && 4u * r + i < params.rows; i++) {
-            write_units(4u * r + i, c, params.visible, sums[i]);
+            write_units(4u * r + i, c, params.visible, params.beta * sums[i] + of_base);
         }
     }
 }

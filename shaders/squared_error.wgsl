@@ -1,6 +1,6 @@
 // values_r += Σ_i (x_ri − p_ri)², the squared reconstruction error of each case; the unit that is always on adds 0.
 // visible (states) and reconstruction (means) are rows × visible units, row-major.
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: SquaredError;
 @group(0) @binding(1) var<storage, read> visible: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> reconstruction: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> values: array<f32>;

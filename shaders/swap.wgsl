@@ -1,9 +1,9 @@
-// Exchanges the units of a chain in two neighbouring replicas if u < e^(rate · (E_cold − E_hot)), where rate is the difference
-// of their inverse temperatures, or 1 where the energies are differences of the two's own (Metropolis; Geyer 1991).
-// cold and hot (states) are rows × units, row-major, of either layer: params.hidden says how many units. Their values are the
+// Exchanges the units of a chain in two neighbouring replicas if u < e^(factor · (E_cold − E_hot)), where factor is the
+// difference of their inverse temperatures, or 1 where the energies are differences of the two models' own (Metropolis; Geyer 1991).
+// cold and hot (states) are rows × units, row-major, of either layer. Their values are the
 // rows' energies, and then the rows' marks, which go with the states: 1 where they were at the hottest end since they were
 // last the model's own. A workgroup takes a row.
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: Swap;
 @group(0) @binding(1) var<storage, read> uniforms: array<f32>;
 @group(0) @binding(2) var<storage, read_write> cold: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> hot: array<vec4<f32>>;
@@ -18,10 +18,10 @@ fn swap(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) index: u32,
 ) {
-    let stride = groups(params.hidden);
+    let stride = groups(params.units);
     for (var row = workgroup.x; row < params.rows; row += workgroups.x) {
         let surplus = cold_values[row] - hot_values[row];
-        let exchange = uniforms_for(row, 0u, 1u).x < exp(min(params.rate * surplus, 0.0));
+        let exchange = uniforms_for(row, 0u, 1u).x < exp(min(params.factor * surplus, 0.0));
         if exchange {
             for (var at = row * stride + index; at < (row + 1u) * stride; at += 64u) {
                 let states = cold[at];
@@ -32,16 +32,16 @@ fn swap(
         if index == 0u {
             let mark = params.rows + row;
             if exchange {
-                accepted[params.first_row + row] += 1.0;
+                accepted[params.counts_at + row] += 1.0;
                 let other = cold_values[mark];
                 cold_values[mark] = hot_values[mark];
                 hot_values[mark] = other;
             }
-            if has(COLDEST) {
+            if params.coldest == 1u {
                 trips[row] += cold_values[mark];
                 cold_values[mark] = 0.0;
             }
-            if has(HOTTEST) {
+            if params.hottest == 1u {
                 hot_values[mark] = 1.0;
             }
         }

@@ -1,8 +1,8 @@
-// λ_j += rate · (⟨h_j⟩ − λ_j): the offsets of the hidden units follow their means over the rows.
+// means_j += rate · (⟨h_j⟩ − means_j): running means of the hidden units, over the rows of every minibatch.
 // hidden (means) is rows × hidden units, row-major; a workgroup takes four units.
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: Track;
 @group(0) @binding(1) var<storage, read> hidden: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> offsets: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> tracked: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn track(
@@ -18,8 +18,8 @@ fn track(
         }
         let mean = sum_of_workgroup(index, sum) / f32(params.rows);
         if index == 0u {
-            let step = params.rate * (mean - offsets[group]);
-            offsets[group] += select(vec4(0.0), step, is_unit(group, params.hidden));
+            let step = params.rate * (mean - tracked[group]);
+            tracked[group] += select(vec4(0.0), step, is_unit(group, params.hidden));
         }
     }
 }

@@ -9,8 +9,7 @@
 //! log Z_0 = n log 2 + Σ_i softplus(b0_i)                                  b0_i = logit of unit i's mean in the data
 //! ```
 //!
-//! f_β is the free energy at the inverse temperature β of the same model with the visible biases b + (1/β − 1) b0, so the
-//! kernels of the Gibbs step need no change.
+//! They are the [`crate::backend::Path`] from the base to the model.
 //!
 //! **Tempered.** Chains with replicas at all temperatures ([`crate::estimator::tempering`]) run until they have forgotten where
 //! they started; then log Z is the sum over neighbouring temperatures of Bennett's (1976) ratios ([`Measured`]). A chain gets
@@ -57,13 +56,13 @@ pub use tracker::{Tracked, Tracker};
 use serde::Serialize;
 
 use crate::{
-    backend::{Backend, Params},
+    backend::{Backend, BackendExt, Model},
     data::Rows,
     error::{Result, usage},
     estimator::tempering::Swaps,
-    rbm::{Layer, Shape},
+    rbm::Shape,
 };
-use annealed::{Annealed, Path, Run};
+use annealed::{Annealed, Run, Way};
 use cells::{Cells, Visits};
 use replicas::Replicas;
 
@@ -269,24 +268,22 @@ pub struct Annealer {
     replicas: Replicas,
     annealed: Annealed,
     search: Annealed,
-    params: Params,
     options: AisOptions,
 }
 
 impl Annealer {
-    /// Makes room on a device that holds, or will hold, a model of this shape.
+    /// Makes room on a device.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for options out of range, [`crate::Error::Device`] when there is no room.
-    pub fn new(backend: &mut dyn Backend, shape: Shape, options: AisOptions) -> Result<Self> {
+    /// [`crate::Error::Usage`] for options out of range, or when there is no room.
+    pub fn new(backend: &mut dyn Backend, options: AisOptions) -> Result<Self> {
         options.check()?;
         let AisOptions { chains, annealed, replicas, seed, .. } = options;
-        let coldest = (backend.units(Layer::Visible, chains)?, backend.units(Layer::Hidden, chains)?);
+        let coldest = backend.pair(chains)?;
         Ok(Self {
-            replicas: Replicas::new(backend, Params::new(shape, chains, seed), coldest, replicas)?,
-            annealed: Annealed::new(backend, Params::new(shape, annealed, seed))?,
-            search: Annealed::new(backend, Params::new(shape, search::CHAINS, seed))?,
-            params: Params::new(shape, search::CHAINS, seed),
+            replicas: Replicas::new(backend, coldest, chains, replicas, seed)?,
+            annealed: Annealed::new(backend, annealed, seed)?,
+            search: Annealed::new(backend, search::CHAINS, seed)?,
             options,
         })
     }
@@ -297,36 +294,28 @@ impl Annealer {
         self.annealed.progress = progress;
     }
 
-    /// log Z of the model on the device, whose visible biases are `bias`; they are the same again afterwards. `data` are
-    /// binary, and half of the chains start from them.
+    /// log Z of a model on the device. `data` are binary, and half of the chains start from them.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn run(&mut self, backend: &mut dyn Backend, bias: &[f32], base: &Base, data: &Rows) -> Result<Ais> {
-        let outcome = self.all(backend, Path { base, bias }, data);
-        self.annealed.set_bias(backend, bias);
-        backend.submit()?;
-        outcome
-    }
-
-    fn all(&mut self, backend: &mut dyn Backend, path: Path, data: &Rows) -> Result<Ais> {
+    pub fn run(&mut self, backend: &mut dyn Backend, model: Model, base: &Base, data: &Rows) -> Result<Ais> {
+        let way = Way { base, model };
         let AisOptions { chains, rounds, temperatures, .. } = self.options;
-        self.replicas.start(backend, path.base, data)?;
+        self.replicas.start(backend, model, base, data)?;
         let warm_up = rounds / 2;
         for done in (0..warm_up).step_by(ADAPT_EVERY) {
             if done > 0 {
                 self.replicas.adapt(backend)?;
             }
-            self.replicas.advance(backend, ADAPT_EVERY.min(warm_up - done))?;
+            self.replicas.advance(backend, model, ADAPT_EVERY.min(warm_up - done))?;
         }
         let inverse_temperatures = self.replicas.tempering().inverse_temperatures().to_vec();
-        let found = search::search(&self.search, backend, path, data, &inverse_temperatures, self.params)?;
-        self.annealed.set_bias(backend, path.bias);
-        let (tempered, samples, visits) = self.measure(backend, path.base, found.cells())?;
+        let found = search::search(&self.search, backend, way, data, &inverse_temperatures)?;
+        let (tempered, samples, visits) = self.measure(backend, way, found.cells())?;
         let temperatures = annealed::temperatures(&tempered.swaps.inverse_temperatures, temperatures);
-        let (annealed, log_base) = (&self.annealed, path.base.log_z);
-        let forward = annealed.forward(backend, path, &temperatures, Run::FORWARD)?.estimate(log_base, 1.0);
-        let reverse = annealed.reverse(backend, path, &temperatures, &samples)?.estimate(log_base, -1.0);
+        let (annealed, log_base) = (&self.annealed, base.log_z);
+        let forward = annealed.forward(backend, way, &temperatures, Run::FORWARD)?.estimate(log_base, 1.0);
+        let reverse = annealed.reverse(backend, way, &temperatures, &samples)?.estimate(log_base, -1.0);
         Ok(Ais::new(tempered, [forward, reverse], found.beside(&visits, chains), self.options))
     }
 
@@ -335,21 +324,21 @@ impl Annealer {
     fn measure(
         &mut self,
         backend: &mut dyn Backend,
-        base: &Base,
+        way: Way,
         cells: &Cells,
     ) -> Result<(Tempered, Vec<f32>, Visits)> {
         let AisOptions { chains, rounds, annealed, .. } = self.options;
         let kept = annealed.div_ceil(chains).min(rounds);
         let between = (LOOKS / kept).clamp(1, rounds / kept);
         let (mut visits, mut states, mut look) = (Visits::new(chains, cells), Vec::with_capacity(kept), 0);
-        let tempered = self.replicas.measure(backend, base, (rounds, 1), kept * between, |now| {
+        let tempered = self.replicas.measure(backend, way, (rounds, 1), kept * between, |now| {
             visits.count(cells, &now);
             look += 1;
             if look % between == 0 {
                 states.push(now);
             }
         })?;
-        let rows: Vec<_> = states.iter().flat_map(|states| states.chunks(base.density.len())).collect();
+        let rows: Vec<_> = states.iter().flat_map(|states| states.chunks(way.base.density.len())).collect();
         let samples =
             (0..annealed).flat_map(|sample| rows[sample * rows.len() / annealed]).copied().collect();
         Ok((tempered, samples, visits))

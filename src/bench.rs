@@ -7,7 +7,7 @@ mod sweep;
 mod timing;
 mod workload;
 
-pub use ceilings::{Ceilings, Work};
+pub use ceilings::Ceilings;
 pub use plot::plot;
 pub use sweep::{Cliff, SweepPoint, SweepReport, sweep};
 pub use timing::Times;
@@ -18,7 +18,11 @@ use serde::Serialize;
 
 use crate::{
     backend::DeviceInfo,
-    check::{self, StepCheck},
+    check::{
+        self, StepCheck,
+        cases::{CASES, Work},
+        stage::Size,
+    },
     config::{DeviceChoice, check_sweeps},
     data::{Packing, RowLayout, Rows, Selection, Source},
     device::{self, Footprint},
@@ -192,7 +196,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     }
 
     let row_work = 5 * visible.saturating_mul(hidden);
-    let check = check::step(backend, shape, batch.min((CHECK_WORK / row_work).max(1)), 1)?;
+    let check = check::step(backend, batch.min((CHECK_WORK / row_work).max(1)), 1)?;
     let ceilings = Ceilings::measure(backend)?;
 
     let rows = match loaded {
@@ -218,10 +222,14 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     let ratios: Vec<f64> =
         epochs.iter().zip(in_order).map(|(epoch, step)| epoch / steps as f64 / step).collect();
     let step_seconds = Times::of(epochs).divided_by(steps);
-    let work = Work::of_kernels(shape, batch, workload.row_bytes());
+    // The work of each kernel as a step uses it is that of its first case.
+    let work = |kernel: &str| {
+        let case = CASES.iter().find(|case| case.kernel == kernel);
+        case.map_or(Work::default(), |case| (case.work)(Size { rows: batch, shape }))
+    };
     let kernels: Vec<KernelTimes> = (0..KERNELS.len())
         .map(|kernel| {
-            let (seconds, work) = (Times::of(&by_themselves[kernel]), work[kernel]);
+            let (seconds, work) = (Times::of(&by_themselves[kernel]), work(KERNELS[kernel]));
             KernelTimes {
                 name: KERNELS[kernel],
                 calls_a_step: calls[kernel],

@@ -1,15 +1,18 @@
 //! One whole CD-k step of a device, held against the oracle half step by half step: the reference gets the device's own
 //! inputs each time, so that a state which fell the other way for a rounding error does not look like a wrong kernel.
 
+pub mod cases;
+pub mod stage;
+
 use serde::Serialize;
 
 use crate::{
-    backend::{Backend, Params, Units},
+    backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Pair, Units, Update},
     error::Result,
     host::Host,
     rbm::{Layer, Rbm, Shape},
     reference::Reference,
-    rng::{Philox, Stream, uniform_at},
+    rng::{Address, Philox, Stream, uniform_at},
 };
 
 /// How far a device may be from the reference: absolute, for means and for parameters.
@@ -39,7 +42,7 @@ impl StepCheck {
 pub fn random_states(rows: usize, units: usize, seed: u64) -> Vec<f32> {
     let mut states = vec![0.0; rows * units];
     for (row, states) in states.chunks_mut(units).enumerate() {
-        crate::rng::fill(seed, 0, Stream::Synthetic.draw(0), row as u32, 0, states);
+        crate::rng::fill(seed, Address::new(Stream::Synthetic, 0), row as u32, 0, states);
         states.iter_mut().for_each(|u| *u = f32::from(*u < 0.5));
     }
     states
@@ -81,20 +84,17 @@ pub fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 
 /// The largest absolute difference of two models' parameters.
 pub fn largest_rbm_difference(a: &Rbm, b: &Rbm) -> f32 {
-    [(&a.weights, &b.weights), (&a.visible_bias, &b.visible_bias), (&a.hidden_bias, &b.hidden_bias)]
-        .into_iter()
-        .map(|(a, b)| largest_difference(a, b))
-        .fold(0.0, f32::max)
+    let tensors = a.tensors().into_iter().zip(b.tensors());
+    tensors.map(|(a, b)| largest_difference(a, b)).fold(0.0, f32::max)
 }
 
-/// States that are not exactly what `params` draws from the means that stand beside them.
-pub fn wrong_states(params: &Params, units: usize, means: &[f32], states: &[f32]) -> usize {
+/// States that are not exactly what a draw makes of the means that stand beside them.
+pub fn wrong_states(draw: &Draw, units: usize, means: &[f32], states: &[f32]) -> usize {
     let rows = means.chunks(units).zip(states.chunks(units)).enumerate();
     let wrong = rows.flat_map(|(row, (means, states))| {
         means.iter().zip(states).enumerate().filter(move |&(unit, (&mean, &state))| {
-            let chain = params.first_chain.wrapping_add(row as u32);
-            let drawn = || uniform_at(params.seed(), params.step, params.draw, chain, unit as u32) < mean;
-            state != if params.has(Params::SAMPLE) { f32::from(drawn()) } else { mean }
+            let u = || uniform_at(draw.seed(), draw.address(), draw.chain(row), unit as u32);
+            state != if draw.is_drawn() { f32::from(u() < mean) } else { mean }
         })
     });
     wrong.count()
@@ -104,56 +104,54 @@ pub fn wrong_states(params: &Params, units: usize, means: &[f32], states: &[f32]
 ///
 /// # Errors
 /// [`crate::Error::Device`] if the device failed.
-pub fn step(backend: &mut dyn Backend, shape: Shape, rows: usize, seed: u64) -> Result<StepCheck> {
+pub fn step(backend: &mut dyn Backend, rows: usize, seed: u64) -> Result<StepCheck> {
+    let shape = backend.shape();
     let rbm = random_rbm(shape, (1.0 / shape.visible.max(shape.hidden) as f32).sqrt(), seed);
     let velocity = random_rbm(shape, 1e-3, seed + 1);
     let data = random_states(rows, shape.visible, seed);
 
     let mut reference = Host::new(Reference, backend.info().clone(), shape);
-    let mut sides: [(&mut dyn Backend, Vec<Units>); 2] = [(backend, vec![]), (&mut reference, vec![])];
-    for (side, units) in &mut sides {
-        side.write_rbm(&rbm, &velocity);
-        for layer in [Layer::Visible, Layer::Hidden, Layer::Visible, Layer::Hidden] {
-            units.push(side.units(layer, rows)?);
-        }
-        side.write_units(units[0], &data, &data);
+    let mut sides: [&mut dyn Backend; 2] = [backend, &mut reference];
+    let mut models = Vec::new();
+    let mut units: Vec<[Units; 4]> = Vec::new();
+    for side in &mut sides {
+        models.push([side.model_of(&rbm)?, side.model_of(&velocity)?]);
+        let (positive, negative) = (side.pair(rows)?, side.pair(rows)?);
+        side.write_units(positive.visible, &data, &data);
+        units.push([positive.visible, positive.hidden, negative.visible, negative.hidden]);
     }
 
-    let params = Params {
-        step: 3,
-        learning_rate: 0.1,
-        momentum: 0.5,
-        weight_decay: 0.01,
-        ..Params::new(shape, rows, seed)
-    };
     let mut check = StepCheck { rows, mean_error: 0.0, wrong_states: 0, parameter_error: 0.0 };
     // From which units to which, and how they are drawn.
     let passes = [
-        (0, 1, Layer::Hidden, params.sample(Stream::Hidden, 0)),
-        (1, 2, Layer::Visible, params.sample(Stream::Visible, 0)),
-        (2, 3, Layer::Hidden, params),
+        (0, 1, Draw::of(seed, Stream::Train, Layer::Hidden, 3)),
+        (1, 2, Draw::of(seed, Stream::Train, Layer::Visible, 3)),
+        (2, 3, Draw::none()),
     ];
-    for (from, to, layer, params) in passes {
+    for (from, to, draw) in passes {
         let mut outputs = Vec::new();
-        for (side, units) in &mut sides {
-            match layer {
-                Layer::Hidden => side.sample_hidden(&params, units[from], units[to]),
-                Layer::Visible => side.sample_visible(&params, units[from], units[to]),
-            }
+        for ((side, models), units) in sides.iter_mut().zip(&models).zip(&units) {
+            side.sample(&HalfStep::new(rows, draw), models[0].into(), units[from], units[to]);
             outputs.push(side.read_units(units[to], rows)?);
         }
         let (means, states) = &outputs[0];
         check.mean_error = check.mean_error.max(largest_difference(means, &outputs[1].0));
-        check.wrong_states += wrong_states(&params, shape.units(layer), means, states);
-        let (side, units) = &mut sides[1];
-        side.write_units(units[to], means, states); // the reference goes on from the device's units
+        let width = shape.units(units[0][to].layer);
+        check.wrong_states += wrong_states(&draw, width, means, states);
+        // The reference goes on from the device's units.
+        sides[1].write_units(units[1][to], means, states);
     }
+    let ascent = Ascent { momentum: 0.5, weight_decay: 0.01, ..Ascent::new(0.1) };
+    let op = Update::new(Contrast::new(rows, rows), ascent);
     let mut updated = Vec::new();
-    for (side, units) in &mut sides {
-        side.update(&params, (units[0], units[1]), (units[2], units[3]));
-        updated.push(side.read_rbm()?);
+    for ((side, &[model, velocity]), units) in sides.iter_mut().zip(&models).zip(&units) {
+        let [positive, negative] =
+            [0, 2].map(|first| Pair { visible: units[first], hidden: units[first + 1] });
+        side.update(&op, positive, negative, None, model, Some(velocity));
+        updated.push([side.read_model(model)?, side.read_model(velocity)?]);
     }
-    check.parameter_error = largest_rbm_difference(&updated[0].0, &updated[1].0)
-        .max(largest_rbm_difference(&updated[0].1, &updated[1].1));
+    let errors =
+        updated[0].iter().zip(&updated[1]).map(|(found, expected)| largest_rbm_difference(found, expected));
+    check.parameter_error = errors.fold(0.0, f32::max);
     Ok(check)
 }

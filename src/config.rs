@@ -9,6 +9,7 @@ pub use crate::data::{Binarize, Switch};
 use crate::{
     data::{Selection, Source},
     error::{Error, Result, excerpt, usage},
+    rng::Address,
 };
 
 /// The options of a training run.
@@ -310,12 +311,20 @@ impl TrainConfig {
                 self.temperatures
             );
         }
-        if matches!(self.estimator, Estimator::Pt | Estimator::Tt)
-            && self.visible_states == VisibleStates::Mean
-        {
-            return usage!(
-                "‹visible-states=mean› is not for ‹estimator=pt› or tt: only states have energies to swap by"
-            );
+        if matches!(self.estimator, Estimator::Pt | Estimator::Tt) {
+            if self.visible_states == VisibleStates::Mean {
+                return usage!(
+                    "‹visible-states=mean› is not for ‹estimator=pt› or tt: only states have energies to swap by"
+                );
+            }
+            // Each replica's sweep has an address of its own.
+            let most = u64::from(Address::SWEEPS) / self.temperatures as u64;
+            if let Some(k) = sweeps.values().find(|&k| u64::from(k) >= most) {
+                return usage!(
+                    "‹{option}› must be below {most} with {} ‹temperatures›, found {k}",
+                    self.temperatures
+                );
+            }
         }
         if !(0.0..=1.0).contains(&self.average) {
             return usage!("‹average› must be from 0 to 1, found {}", self.average);
@@ -349,10 +358,10 @@ impl TrainConfig {
     }
 }
 
-/// Temperatures of a chain, at most: with the number of Gibbs steps they fit the random numbers' counter.
+/// Temperatures of a chain, at most.
 const MOST_TEMPERATURES: usize = 256;
 
-/// Checks the number of Gibbs steps: a sweep has 28 bits of the random numbers' counter, and a step must end some day.
+/// Checks the number of Gibbs steps: sweeps have addresses ([`Address::SWEEPS`]), and a step must end some day.
 pub(crate) fn check_sweeps(option: &str, k: u32) -> Result<()> {
     match k {
         0 => usage!("‹{option}› must be at least 1, found 0"),

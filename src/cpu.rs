@@ -5,6 +5,7 @@
 mod activation;
 mod centring;
 mod codes;
+mod contrast;
 mod descent;
 mod level;
 mod lookup;
@@ -15,24 +16,29 @@ mod optimizer;
 mod strips;
 mod units;
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use crate::{
-    backend::{DeviceInfo, Params},
+    backend::{
+        Ascent, ClampVisible, Combine, Contrast, Copy, DeviceInfo, Energy, FreeEnergy, Gather, LimitNorms,
+        MultiplyAdd, SquaredError, Swap, Track, Update,
+    },
     data::{Packing, RowLayout},
-    host::{Fast, HalfStep, Host, HostKernels, Moments, Offsets, Phase, Uniforms},
-    rbm::{Rbm, Shape},
-    reference::{self, Reference},
+    host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
+    rbm::{Layer, Rbm, Shape},
+    reference,
 };
 use activation::{Activation, Finish};
 use centring::Shifts;
 use codes::Codes;
-use descent::{Descent, step};
+use contrast::{Difference, unit_gradient};
+use descent::{Centring, Descent};
 pub use level::Level;
 use lookup::{Part, Term};
 use math::{long_dot, squared_distance, sum_of_softplus};
 use matrix::{Matrix, product};
-use multiply_add::MultiplyAdd;
 use strips::Strips;
 use units::{Binarize, Kind, Units, WORD, copy_bits};
 
@@ -45,8 +51,8 @@ pub struct Cpu {
     level: Level,
     /// Binary states on their way through a product: of the positive and of the negative phase.
     codes: [Codes; 2],
-    /// For updates that need the gradient as a whole; made when one comes.
-    gradient: Option<Rbm>,
+    /// For steps that nobody keeps but that biases follow; made when one comes.
+    step: Option<Rbm>,
     /// What comes into the hidden units, for free energies.
     inputs: Vec<f32>,
 }
@@ -97,23 +103,6 @@ impl Cpu {
         inputs
     }
 
-    /// means = σ(β(bias + input × factor)) and their states, for one layer: each part is finished, product, sigmoid
-    /// and draw, while it is in the cache.
-    fn sample(
-        &mut self,
-        params: &Params,
-        input: &Units,
-        factor: Matrix,
-        bias: &[f32],
-        uniforms: Uniforms,
-        output: &mut Units,
-    ) {
-        let (rows, level) = (params.rows as usize, self.level);
-        let activation = Activation::new(params, bias, uniforms, output);
-        let finish = |part: Part| level.dispatch(Finish { activation: &activation, part });
-        self.multiply(rows, input, factor, finish);
-    }
-
     /// The states of `input` × `factor`, handed to `finish` in parts.
     fn multiply(&mut self, rows: usize, input: &Units, factor: Matrix, finish: impl Fn(Part) + Sync) {
         if rows >= FEWEST && input.are_binary(rows) {
@@ -142,23 +131,29 @@ fn in_turn<A, B>(a: impl FnOnce() -> A, b: impl FnOnce() -> B) -> (A, B) {
     (a(), b())
 }
 
-/// Σ scale · the sum over its rows, for each unit of a layer: rows × units, and the scale.
-fn unit_gradient<const N: usize>(level: Level, phases: [(&[f32], f32); N], units: usize) -> Vec<f32> {
-    let mut gradient = vec![0.0; units];
-    vectorize(
-        level,
-        #[inline(always)]
-        || {
-            for (values, scale) in phases {
-                for row in values.chunks(units) {
-                    for (sum, x) in gradient.iter_mut().zip(row) {
-                        *sum += scale * x;
-                    }
-                }
-            }
-        },
-    );
-    gradient
+/// W as it is multiplied on the way to a layer.
+fn factor(to: Layer, rbm: &Rbm) -> Matrix<'_> {
+    let weights = Matrix::new(&rbm.weights, rbm.shape.visible, rbm.shape.hidden);
+    match to {
+        Layer::Hidden => weights,
+        Layer::Visible => weights.transposed(),
+    }
+}
+
+/// What is added to β times the sums on the way to a layer: β c, or β b + (1−β) b0.
+fn biases<'a>(to: Layer, HostPath { rbm, base }: HostPath<'a>, beta: f32) -> Cow<'a, [f32]> {
+    let bias = match to {
+        Layer::Hidden => &rbm.hidden_bias,
+        Layer::Visible => &rbm.visible_bias,
+    };
+    if beta == 1.0 {
+        return Cow::Borrowed(bias);
+    }
+    let mut biases: Vec<f32> = bias.iter().map(|bias| beta * bias).collect();
+    if to == Layer::Visible {
+        biases.iter_mut().zip(base).for_each(|(bias, base)| *bias += (1.0 - beta) * base);
+    }
+    Cow::Owned(biases)
 }
 
 /// Rows of each part of the work: equal parts, an even number of them, so that a few threads end together; larger ones
@@ -176,19 +171,19 @@ impl HostKernels for Cpu {
 
     fn gather(
         &mut self,
-        params: &Params,
+        op: &Gather,
         layout: RowLayout,
         words: &[u32],
         order: &[u32],
         uniforms: Uniforms,
         visible: &mut Units,
     ) {
-        let (rows, width, level) = (params.rows as usize, layout.words(), self.level);
-        let order = &order[params.first_row as usize..][..rows];
+        let (rows, width, level) = (op.rows as usize, layout.words(), self.level);
+        let order = &order[op.first_row as usize..][..rows];
         let packed = order.par_iter().map(|&case| &words[case as usize * width..][..width]).enumerate();
         // A bit that is drawn with its own value as the probability stays what it is.
         let is_bits = layout.packing == Packing::Bits;
-        let kind = if is_bits || params.has(Params::SAMPLE) { Kind::Binary } else { Kind::Real };
+        let kind = if is_bits || uniforms.are_drawn() { Kind::Binary } else { Kind::Real };
         let (units, words) = (visible.width, visible.words());
         visible.kinds[..rows].fill(kind);
         if kind == Kind::Real {
@@ -208,42 +203,39 @@ impl HostKernels for Cpu {
             packed.zip(visible.bits.par_chunks_mut(words)).for_each_init(
                 || [vec![0.0; units.next_multiple_of(WORD)], vec![0.0; units.next_multiple_of(WORD)]],
                 |scratch, ((row, packed), bits)| {
-                    level.dispatch(Binarize { params, layout, packed, uniforms, row, scratch, bits });
+                    level.dispatch(Binarize { layout, packed, uniforms, row, scratch, bits });
                 },
             );
         }
     }
 
-    fn sample_hidden(
-        &mut self,
-        params: &Params,
-        rbm: &Rbm,
-        visible: &Units,
-        uniforms: Uniforms,
-        hidden: &mut Units,
-    ) {
-        let Shape { visible: m, hidden: n } = rbm.shape;
-        let weights = Matrix::new(&rbm.weights, m, n);
-        self.sample(params, visible, weights, &rbm.hidden_bias, uniforms, hidden);
+    /// Each part is finished, product, sigmoid and draw, while it is in the cache.
+    fn sample(&mut self, to: Layer, path: HostPath, half: Half<Units>) {
+        let Half { op, from, uniforms, to: out } = half;
+        let (rows, level) = (op.rows as usize, self.level);
+        let biases = biases(to, path, op.beta);
+        let activation = Activation::new(op, &biases, uniforms, out);
+        let finish = |part: Part| level.dispatch(Finish { activation: &activation, part });
+        self.multiply(rows, from, factor(to, path.rbm), finish);
     }
 
     /// Where both are binary, one product has the rows of both: the sums of weights are made once.
-    fn sample_hidden_twice(&mut self, rbm: &Rbm, minibatches: [HalfStep<Units>; 2]) {
-        let rows = minibatches.each_ref().map(|half_step| half_step.params.rows as usize);
-        let mut visible = minibatches.iter().map(|half_step| half_step.visible).zip(rows);
-        if !visible.all(|(visible, rows)| rows >= FEWEST && visible.are_binary(rows)) {
-            for HalfStep { params, visible, uniforms, hidden } in minibatches {
-                self.sample_hidden(params, rbm, visible, uniforms, hidden);
-            }
+    fn sample_twice(&mut self, to: Layer, rbm: &Rbm, halves: [Half<Units>; 2]) {
+        let path = HostPath { rbm, base: &[] };
+        let rows = halves.each_ref().map(|half| half.op.rows as usize);
+        let mut inputs = halves.iter().map(|half| half.from).zip(rows);
+        if !inputs.all(|(from, rows)| rows >= FEWEST && from.are_binary(rows)) {
+            halves.into_iter().for_each(|half| self.sample(to, path, half));
             return;
         }
-        let (level, Shape { visible: m, hidden: n }) = (self.level, rbm.shape);
-        let [one, other] = minibatches;
-        self.codes[0].pack(level, &[(one.visible, rows[0]), (other.visible, rows[1])], n);
-        let activations = [one, other].map(|HalfStep { params, uniforms, hidden, .. }| {
-            Activation::new(params, &rbm.hidden_bias, uniforms, hidden)
-        });
-        let term = Term { left: &self.codes[0], right: Matrix::new(&rbm.weights, m, n), scale: 1.0 };
+        let (level, factor) = (self.level, factor(to, rbm));
+        let [one, other] = halves;
+        self.codes[0].pack(level, &[(one.from, rows[0]), (other.from, rows[1])], factor.columns);
+        let all_biases = [one.op, other.op].map(|op| biases(to, path, op.beta));
+        let [first, second] = &all_biases;
+        let activations = [(one, first), (other, second)]
+            .map(|(Half { op, uniforms, to, .. }, biases)| Activation::new(op, biases, uniforms, to));
+        let term = Term { left: &self.codes[0], right: factor, scale: 1.0 };
         lookup::sum(level, &[term], |part| {
             for (activation, part) in activations.iter().zip(part.split_at(rows[0])) {
                 level.dispatch(Finish { activation, part });
@@ -251,187 +243,135 @@ impl HostKernels for Cpu {
         });
     }
 
-    fn sample_visible(
-        &mut self,
-        params: &Params,
-        rbm: &Rbm,
-        hidden: &Units,
-        uniforms: Uniforms,
-        visible: &mut Units,
-    ) {
-        let Shape { visible: m, hidden: n } = rbm.shape;
-        let transposed = Matrix::new(&rbm.weights, m, n).transposed();
-        self.sample(params, hidden, transposed, &rbm.visible_bias, uniforms, visible);
-    }
-
-    fn update(
-        &mut self,
-        params: &Params,
-        positive: Phase<Units>,
-        negative: Phase<Units>,
-        offsets: &Offsets,
-        rbm: &mut Rbm,
-        moments: &mut Moments,
-    ) {
-        let Shape { visible: m, hidden: n } = rbm.shape;
-        let level = self.level;
-        let decay = params.learning_rate * params.weight_decay;
-        let plain = optimizer::is_plain(params);
-        let centred = params.has(Params::CENTRED);
-        let rate = if plain { params.learning_rate } else { 1.0 };
-        let phases =
-            [(positive, 1.0), (negative, -1.0)].map(|(phase, sign)| (phase, sign * rate / phase.rows as f32));
-        let drawn = params.has(Params::SPARSE).then(|| optimizer::drawn_to_target(params, positive, offsets));
-        let mut hidden = phases.map(|(phase, _)| &phase.hidden.means[..phase.rows * n]);
-        if let Some(drawn) = &drawn {
-            hidden[0] = drawn;
-        }
-        // Where the update is another, the gradient takes the velocity's place, and the moments follow.
-        let (velocity, moments) = if plain {
-            (&mut moments.velocity, None)
-        } else {
-            (self.gradient.get_or_insert_with(|| Rbm::zeros(rbm.shape)), Some(moments))
-        };
-        let binary =
-            phases.iter().all(|(phase, _)| phase.rows >= FEWEST && phase.visible.are_binary(phase.rows));
-        let states = (!binary).then(|| phases.map(|(phase, _)| phase.visible.states(phase.rows)));
-        let codes = &mut self.codes;
-        // ΔW is no more than this gradient, so its products need no second look at it.
-        let is_gradient = plain && params.momentum == 0.0 && decay == 0.0;
-        let forgets = params.has(Params::FORGET) && plain && (is_gradient || !centred);
-        let both =
-            if lookup::is_small(m, phases[0].0.rows + phases[1].0.rows, n) { in_turn } else { rayon::join };
-        let (visible_gradient, (hidden_gradient, shifts)) = both(
-            || {
-                if let Some([positive, negative]) = &states {
-                    let [(_, positive_scale), (_, negative_scale)] = phases;
-                    let phases = [(&**positive, positive_scale), (&**negative, negative_scale)];
-                    return unit_gradient(level, phases, m);
-                }
-                let mut gradient = vec![0.0; m];
-                for (codes, (phase, scale)) in codes.iter_mut().zip(phases) {
-                    codes.pack_transposed(level, phase.visible, phase.rows, n);
-                    for (gradient, count) in gradient.iter_mut().zip(codes.counts()) {
-                        *gradient += scale * count as f32;
-                    }
-                }
-                gradient
-            },
-            || {
-                let gradient = unit_gradient(level, [(hidden[0], phases[0].1), (hidden[1], phases[1].1)], n);
-                let shifts = || Shifts::of_gradient(level, phases, hidden, offsets);
-                (gradient, (centred && is_gradient).then(shifts))
-            },
-        );
-        let descent = Descent {
-            params,
-            gradient_only: !plain,
-            decay,
-            offsets: centred.then_some(offsets),
-            visible_gradient: &visible_gradient,
-            hidden_gradient: &hidden_gradient,
-        };
-        let weights = Strips::new(&mut rbm.weights, n);
-        let velocities = Strips::new(&mut velocity.weights, n);
-        let descend = |part: Part| {
+    fn gradient(&mut self, op: &Contrast, phases: Phases<Units>, gradient: &mut Rbm) {
+        let (level, n) = (self.level, gradient.shape.hidden);
+        let difference = Difference::new(level, op, &phases, 1.0);
+        let (visible, hidden, ()) = difference.means(&mut self.codes, || ());
+        let centring = (op.centred == 1).then_some(Centring {
+            mu: phases.mu,
+            lambda: phases.lambda,
+            visible: &visible,
+            hidden: &hidden,
+        });
+        let weights = Strips::new(&mut gradient.weights, n);
+        difference.associations(&self.codes, |part: Part| {
             vectorize(
                 level,
                 #[inline(always)]
                 || {
-                    for (unit, gradient) in part.rows() {
+                    for (unit, associations) in part.rows() {
                         // SAFETY: the parts of a sum don't overlap.
-                        let weights = unsafe { weights.row(unit, &part.columns) };
-                        if forgets {
-                            descent.forgetful_step(unit, &part.columns, weights, gradient);
-                            continue;
-                        }
-                        // SAFETY: as for the weights.
-                        let velocity = unsafe { velocities.row(unit, &part.columns) };
-                        descent.step(unit, &part.columns, weights, velocity, gradient);
+                        let out = unsafe { weights.row(unit, &part.columns) };
+                        descent::gradient(centring, unit, &part.columns, out, associations);
                     }
                 },
             );
+        });
+        (gradient.visible_bias, gradient.hidden_bias) = (visible, hidden);
+    }
+
+    fn ascend(
+        &mut self,
+        op: &Ascent,
+        gradient: &mut Rbm,
+        rbm: &mut Rbm,
+        velocity: &mut Rbm,
+        squares: Option<&mut Rbm>,
+    ) {
+        optimizer::ascend(self.level, op, gradient, rbm, velocity, squares);
+    }
+
+    fn recentre(&mut self, step: &Rbm, mu: &[f32], lambda: &[f32], rbm: &mut Rbm) {
+        Shifts::of_weights(self.level, &step.weights, (mu, lambda)).follow(rbm);
+    }
+
+    fn update(&mut self, op: &Update, phases: Phases<Units>, rbm: &mut Rbm, velocity: Option<&mut Rbm>) {
+        let (level, shape) = (self.level, rbm.shape);
+        let centred = op.centred == 1;
+        let offsets = (phases.mu, phases.lambda);
+        let momentum = if velocity.is_some() { op.momentum } else { 0.0 };
+        let op = &Update { momentum, ..*op };
+        let difference = Difference::new(level, &op.contrast(), &phases, op.rate);
+        // Where ΔW is no more than the gradient, its products with the offsets need no second look at it.
+        let is_gradient = momentum == 0.0 && op.weight_decay == 0.0;
+        let (visible, hidden, shifts) = difference.means(&mut self.codes, || {
+            let shifts = || Shifts::of_gradient(level, difference.phases, difference.hidden(), offsets);
+            (centred && is_gradient).then(shifts)
+        });
+        let centring = Centring { mu: offsets.0, lambda: offsets.1, visible: &visible, hidden: &hidden };
+        let descent = Descent::new(op, centred.then_some(centring));
+        let mut kept = match velocity {
+            Some(velocity) => Some(velocity),
+            None if centred && !is_gradient => Some(self.step.get_or_insert_with(|| Rbm::zeros(shape))),
+            None => None,
         };
-        let means = [0, 1].map(|phase| Matrix::new(hidden[phase], phases[phase].0.rows, n));
-        let scales = phases.map(|(_, scale)| scale);
-        if let Some(states) = &states {
-            let share = share(m);
-            (0..m.div_ceil(share)).into_par_iter().for_each_init(Vec::new, |gradient, part| {
-                let rows = part * share..m.min((part + 1) * share);
-                gradient.resize(rows.len() * n, 0.0);
-                for (((states, means), scale), keep) in states.iter().zip(means).zip(scales).zip([0.0, 1.0]) {
-                    let units = Matrix {
-                        values: &states[rows.start..],
-                        stride: (1, m),
-                        rows: rows.len(),
-                        columns: means.rows,
-                    };
-                    product(level, gradient, keep, scale, units, means);
-                }
-                descend(Part { rows, columns: 0..n, sums: gradient, stride: n });
-            });
-        } else {
-            let [positive, negative] = [0, 1].map(|phase| Term {
-                left: &self.codes[phase],
-                right: means[phase],
-                scale: scales[phase],
-            });
-            lookup::sum(level, &[positive, negative], descend);
-        }
-        match moments {
+        let weights = Strips::new(&mut rbm.weights, shape.hidden);
+        let steps = kept.as_mut().map(|kept| Strips::new(&mut kept.weights, shape.hidden));
+        difference.associations(&self.codes, |part: Part| {
+            vectorize(
+                level,
+                #[inline(always)]
+                || {
+                    for (unit, associations) in part.rows() {
+                        // SAFETY: the parts of a sum don't overlap.
+                        let weights = unsafe { weights.row(unit, &part.columns) };
+                        match &steps {
+                            Some(steps) => {
+                                // SAFETY: as for the weights.
+                                let step = unsafe { steps.row(unit, &part.columns) };
+                                descent.step(unit, &part.columns, weights, step, associations);
+                            }
+                            None => descent.step_only(unit, &part.columns, weights, associations),
+                        }
+                    }
+                },
+            );
+        });
+        let (mut no_visible, mut no_hidden) = (vec![], vec![]);
+        let (visible_step, hidden_step) = match &mut kept {
+            Some(kept) => (&mut kept.visible_bias, &mut kept.hidden_bias),
             None => {
-                step(params, 0.0, &mut rbm.visible_bias, &mut velocity.visible_bias, &visible_gradient);
-                step(params, 0.0, &mut rbm.hidden_bias, &mut velocity.hidden_bias, &hidden_gradient);
-            }
-            Some(moments) => {
-                (velocity.visible_bias, velocity.hidden_bias) = (visible_gradient, hidden_gradient);
-                optimizer::ascend(level, params, velocity, rbm, moments);
-            }
-        }
-        if centred {
-            shifts.unwrap_or_else(|| Shifts::of_weights(level, &velocity.weights, offsets)).follow(rbm);
-        }
-    }
-
-    fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm) {
-        optimizer::limit_norms(self.level, params, rbm);
-    }
-
-    fn track(&mut self, params: &Params, hidden: &Units, offsets: &mut [f32]) {
-        let (rows, units) = (params.rows as usize, offsets.len());
-        let means = unit_gradient(self.level, [(&hidden.means[..rows * units], 1.0 / rows as f32)], units);
-        for (offset, mean) in offsets.iter_mut().zip(means) {
-            *offset += params.rate * (mean - *offset);
-        }
-    }
-
-    fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm) {
-        let follow = |average: &mut [f32], parameters: &[f32]| {
-            for (average, parameter) in average.iter_mut().zip(parameters) {
-                *average += params.rate * (parameter - *average);
+                no_visible.resize(shape.visible, 0.0);
+                no_hidden.resize(shape.hidden, 0.0);
+                (&mut no_visible, &mut no_hidden)
             }
         };
-        const PART: usize = 1 << 14;
-        let weights = average.weights.par_chunks_mut(PART).zip(rbm.weights.par_chunks(PART));
-        weights.for_each(|(average, weights)| follow(average, weights));
-        follow(&mut average.visible_bias, &rbm.visible_bias);
-        follow(&mut average.hidden_bias, &rbm.hidden_bias);
+        descent::step(momentum, 0.0, &mut rbm.visible_bias, visible_step, &visible);
+        descent::step(momentum, 0.0, &mut rbm.hidden_bias, hidden_step, &hidden);
+        if centred {
+            let of_step = || kept.map(|step| Shifts::of_weights(level, &step.weights, offsets));
+            if let Some(shifts) = shifts.or_else(of_step) {
+                shifts.follow(rbm);
+            }
+        }
     }
 
-    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
-        optimizer::fast_weights(self.level, params, rbm, velocity, fast);
+    fn limit_norms(&mut self, op: &LimitNorms, rbm: &mut Rbm) {
+        optimizer::limit_norms(self.level, op, rbm);
+    }
+
+    fn track(&mut self, op: &Track, hidden: &Units, means: &mut [f32]) {
+        let (rows, units) = (op.rows as usize, hidden.width);
+        let seen = unit_gradient(self.level, [(&hidden.means[..rows * units], 1.0 / rows as f32)], units);
+        for (mean, seen) in means.iter_mut().zip(seen) {
+            *mean += op.rate * (seen - *mean);
+        }
+    }
+
+    fn combine(&mut self, op: &Combine, other: &Rbm, rbm: &mut Rbm) {
+        optimizer::combine(self.level, op, other, rbm);
     }
 
     fn squared_error(
         &mut self,
-        params: &Params,
+        op: &SquaredError,
         visible: &Units,
         reconstruction: &Units,
         values: &mut [f32],
     ) {
         let (units, level) = (visible.width, self.level);
         let rows = reconstruction.means.par_chunks(units).enumerate();
-        values[..params.rows as usize].par_iter_mut().zip(rows).for_each_init(
+        values[..op.rows as usize].par_iter_mut().zip(rows).for_each_init(
             || vec![0.0; units],
             |scratch, (value, (row, p))| {
                 *value += vectorize(
@@ -443,9 +383,15 @@ impl HostKernels for Cpu {
         );
     }
 
-    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &Units, values: &mut [f32]) {
+    fn free_energy(
+        &mut self,
+        op: &FreeEnergy,
+        HostPath { rbm, base }: HostPath,
+        visible: &Units,
+        values: &mut [f32],
+    ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
-        let (rows, level) = (params.rows as usize, self.level);
+        let (rows, level, beta) = (op.rows as usize, self.level, f64::from(op.beta));
         let inputs = self.hidden_inputs(rows, rbm, visible);
         values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate().for_each_init(
             || vec![0.0; m],
@@ -455,13 +401,12 @@ impl HostKernels for Cpu {
                     #[inline(always)]
                     || {
                         let v = visible.row(row, scratch);
-                        let bias = f64::from(params.beta) * long_dot(v, &rbm.visible_bias);
-                        let energy = -bias - sum_of_softplus(params.beta, inputs, &rbm.hidden_bias);
-                        if params.has(Params::LESS) {
-                            (energy - f64::from(*value)) as f32
-                        } else {
-                            energy as f32
-                        }
+                        let of_base = if base.is_empty() { 0.0 } else { long_dot(v, base) };
+                        let bias = beta * long_dot(v, &rbm.visible_bias) + (1.0 - beta) * of_base;
+                        let energy = -bias - sum_of_softplus(op.beta, inputs, &rbm.hidden_bias);
+                        let before =
+                            if op.less == 0.0 { 0.0 } else { f64::from(op.less) * f64::from(*value) };
+                        (energy - before) as f32
                     },
                 );
             },
@@ -469,11 +414,18 @@ impl HostKernels for Cpu {
         self.inputs = inputs;
     }
 
-    fn energy(&mut self, params: &Params, rbm: &Rbm, visible: &Units, hidden: &Units, values: &mut [f32]) {
+    fn energy(
+        &mut self,
+        op: &Energy,
+        HostPath { rbm, base }: HostPath,
+        visible: &Units,
+        hidden: &Units,
+        values: &mut [f32],
+    ) {
         let Shape { visible: m, hidden: n } = rbm.shape;
         let level = self.level;
-        let inputs = self.hidden_inputs(params.rows as usize, rbm, visible);
-        let rows = values[..params.rows as usize].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
+        let inputs = self.hidden_inputs(op.rows as usize, rbm, visible);
+        let rows = values[..op.rows as usize].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
         rows.for_each_init(
             || (vec![0.0; m], vec![0.0; n]),
             |(v, h), (row, (value, inputs))| {
@@ -482,8 +434,9 @@ impl HostKernels for Cpu {
                     #[inline(always)]
                     || {
                         let (v, h) = (visible.row(row, v), hidden.row(row, h));
+                        let of_base = if base.is_empty() { 0.0 } else { long_dot(v, base) };
                         let biases = long_dot(v, &rbm.visible_bias) + long_dot(h, &rbm.hidden_bias);
-                        (-biases - long_dot(h, inputs)) as f32
+                        (of_base - biases - long_dot(h, inputs)) as f32
                     },
                 );
             },
@@ -491,30 +444,26 @@ impl HostKernels for Cpu {
         self.inputs = inputs;
     }
 
-    // The next two are no more than a few numbers a chain.
-    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]) {
-        Reference.temper_bias(params, rbm, base, values);
-    }
-
+    // No more than a few numbers a chain.
     fn swap(
         &mut self,
-        params: &Params,
+        op: &Swap,
         cold: (&mut Units, &mut [f32]),
         hot: (&mut Units, &mut [f32]),
         accepted: &mut [f32],
         trips: &mut [f32],
     ) {
-        reference::swap(params, cold, hot, accepted, trips);
+        reference::swap(op, cold, hot, accepted, trips);
     }
 
-    fn clamp_visible(&mut self, params: &Params, known: &Units, mask: &[f32], visible: &mut Units) {
+    fn clamp_visible(&mut self, op: &ClampVisible, known: &Units, mask: &[f32], visible: &mut Units) {
         let (width, words) = (visible.width, visible.words());
         let mut masked = vec![0; words];
         for (unit, _) in mask[..width].iter().enumerate().filter(|(_, mask)| **mask != 0.0) {
             masked[unit / WORD] |= 1 << (unit % WORD);
         }
         let (mut scratch, mut states) = (vec![0.0; width], vec![0.0; width]);
-        for row in 0..params.rows as usize {
+        for row in 0..op.rows as usize {
             if visible.kinds[row] == Kind::Binary && known.kinds[row] == Kind::Binary {
                 let bits = visible.bits[row * words..].iter_mut().zip(known.row_bits(row)).zip(&masked);
                 bits.for_each(|((bits, known), mask)| *bits = *bits & !mask | known & mask);
@@ -530,17 +479,13 @@ impl HostKernels for Cpu {
         }
     }
 
-    fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {
-        rbm.visible_bias.copy_from_slice(&values[..params.visible as usize]);
+    fn multiply_add(&mut self, op: &MultiplyAdd, values: &mut [f32]) {
+        let parts = values[..op.rows as usize].par_chunks_mut(1 << 12);
+        parts.for_each(|values| self.level.dispatch(multiply_add::MultiplyAdd(values)));
     }
 
-    fn multiply_add(&mut self, params: &Params, values: &mut [f32]) {
-        let parts = values[..params.rows as usize].par_chunks_mut(1 << 12);
-        parts.for_each(|values| self.level.dispatch(MultiplyAdd(values)));
-    }
-
-    fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]) {
-        let rows = params.rows as usize;
+    fn copy(&mut self, op: &Copy, from: &[f32], to: &mut [f32]) {
+        let rows = op.rows as usize;
         to[..rows].par_chunks_mut(1 << 16).zip(from[..rows].par_chunks(1 << 16)).for_each(|(to, from)| {
             to.copy_from_slice(from);
         });

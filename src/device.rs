@@ -23,8 +23,6 @@ pub struct Footprint {
     rows: usize,
     /// The parameters once.
     parameters: u64,
-    /// What the optimizer keeps: as large as the parameters, or three times as large.
-    moments: u64,
     /// Means or states of the wider layer, for all rows.
     layer: u64,
     /// Uniforms from the host, for one block of minibatches.
@@ -71,7 +69,7 @@ impl Footprint {
         let host = Parts { parameters: twice.saturating_mul(2), layers: 0, uniforms: streamed };
         let fewer_units = "a smaller ‹hidden›";
         let remedies = [fewer_units, "a smaller ‹batch›, or fewer ‹chains›", fewer_units];
-        Self { shape, rows, parameters, moments: parameters, layer, uniforms, device, host, remedies }
+        Self { shape, rows, parameters, layer, uniforms, device, host, remedies }
     }
 
     /// The same for a command that does not choose the model, and whose rows are chains.
@@ -79,17 +77,13 @@ impl Footprint {
         Self { remedies: ["a smaller model", "fewer ‹chains›", "a smaller model"], ..self }
     }
 
-    fn with_parameters(self, times: u64) -> Self {
+    /// The same with so many models beside the parameters: what learning keeps.
+    pub fn with_models(self, times: u64) -> Self {
         let parameters = self.device.parameters.saturating_add(self.parameters.saturating_mul(times));
         Self { device: Parts { parameters, ..self.device }, ..self }
     }
 
-    /// The same with room for [`Backend::fast_room`].
-    pub fn with_fast_weights(self) -> Self {
-        self.with_parameters(2)
-    }
-
-    /// The same with room for [`Backend::snapshot_room`], if there are snapshots.
+    /// The same with so many snapshots of the parameters, if there are any.
     pub fn with_snapshots(self, count: u64) -> Self {
         if count == 0 {
             return self;
@@ -99,12 +93,7 @@ impl Footprint {
         let host = Parts { parameters: self.host.parameters.saturating_add(copies), ..self.host };
         let [fewer_units, fewer_rows, _] = self.remedies;
         let remedies = [fewer_units, fewer_rows, "fewer ‹temperatures›, or a smaller ‹hidden›"];
-        Self { host, remedies, ..self.with_parameters(count) }
-    }
-
-    /// The same with room for [`Backend::moments`].
-    pub fn with_moments(self) -> Self {
-        Self { moments: self.parameters.saturating_mul(3), ..self.with_parameters(3) }
+        Self { host, remedies, ..self.with_models(count) }
     }
 
     /// Holds this against the room there is.
@@ -114,7 +103,6 @@ impl Footprint {
         let smaller_layers = if self.is_wide() { fewer_units } else { fewer_rows };
         for (what, bytes, remedy) in [
             (format!("the weights of {visible} × {hidden} units"), self.parameters, fewer_units),
-            ("what the optimizer keeps".into(), self.moments, "a smaller ‹hidden› or ‹optimizer=sgd›"),
             (format!("{} cases or chains at once", self.rows), self.layer, smaller_layers),
             ("the uniforms of a minibatch".into(), self.uniforms, FEWER_UNIFORMS),
         ] {

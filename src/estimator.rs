@@ -5,44 +5,64 @@ pub mod tempering;
 pub mod trajectory;
 
 use crate::{
-    backend::{Backend, Params, Units},
+    backend::{Backend, Draw, HalfStep, Model, Pair},
     config::{Estimator, TrainConfig, VisibleStates},
-    rbm::Layer,
-    rng::Stream,
-    schedule::Draw,
+    rbm::{Layer, Shape},
+    rng::{Address, Stream},
+    schedule::PreparedDraw,
 };
 use tempering::Tempering;
 use trajectory::Trajectory;
 
-/// The buffers of one step: data-driven units, and the chains'.
+/// The units of one step, and how many cases and chains it has.
 #[derive(Clone, Copy, Debug)]
 pub struct Phases {
     /// v⁽⁰⁾ and h⁽⁰⁾: the positive phase.
-    pub positive: (Units, Units),
+    pub positive: Pair,
     /// v⁽ᵏ⁾ and h⁽ᵏ⁾: the negative phase.
-    pub negative: (Units, Units),
+    pub negative: Pair,
+    /// Cases of the positive phase.
+    pub rows: usize,
+    /// Chains of the negative phase.
+    pub chains: usize,
 }
 
-/// Hands out the uniforms of a step: where the host prepared them, each draw's begin where the last draw's end.
+/// Hands out the draws of a step: where the host prepared their uniforms, each draw's begin where the last draw's end.
 #[derive(Clone, Copy, Debug)]
 pub struct Draws {
+    /// Units of each layer.
+    pub shape: Shape,
+    /// The seed of every random number.
+    pub seed: u64,
+    /// The step.
+    pub step: u32,
     /// Where the next draw's uniforms begin, if they come from the host.
     pub host: Option<usize>,
 }
 
 impl Draws {
-    /// The parameters of a kernel that draws a layer's states.
-    pub fn next(&mut self, params: Params, layer: Layer, stream: Stream, sweep: u32) -> Params {
-        let params = params.sample(stream, sweep);
-        let Some(at) = self.host else { return params };
-        self.skip(params, layer);
-        Params { flags: params.flags | Params::HOST_UNIFORMS, uniforms_at: at as u32, ..params }
+    /// Those of a step, with the device's own numbers.
+    pub fn new(shape: Shape, seed: u64, step: u32) -> Self {
+        Self { shape, seed, step, host: None }
+    }
+
+    /// The next draw: of a layer's units in a sweep, for so many rows.
+    pub fn next(&mut self, stream: Stream, layer: Layer, sweep: u32, rows: usize) -> Draw {
+        let draw = Draw::at(self.seed, Address::new(stream, self.step).layer(layer.number()).sweep(sweep));
+        let Some(at) = self.host else { return draw };
+        self.skip(layer, rows);
+        draw.from_host(at)
+    }
+
+    /// A draw that is one number a chain, which is never the host's.
+    pub fn of_chains(&self, stream: Stream, number: u32) -> Draw {
+        Draw::at(self.seed, Address::new(stream, self.step).sweep(number))
     }
 
     /// Leaves out the uniforms of a draw that is not made.
-    pub fn skip(&mut self, params: Params, layer: Layer) {
+    pub fn skip(&mut self, layer: Layer, rows: usize) {
         if let Some(at) = &mut self.host {
-            *at += params.rows as usize * params.shape().units(layer);
+            *at += rows * self.shape.units(layer);
         }
     }
 }
@@ -60,73 +80,71 @@ pub enum Replicas {
 /// The visible units of `phases.positive` hold the minibatch; afterwards both phases are ready for the update.
 pub fn contrastive_divergence(
     backend: &mut dyn Backend,
-    params: Params,
+    model: Model,
     draws: &mut Draws,
     phases: Phases,
     k: u32,
     visible_states: VisibleStates,
 ) {
-    let (data, driven) = phases.positive;
-    let (visible, hidden) = phases.negative;
-
-    backend.sample_hidden(&draws.next(params, Layer::Hidden, Stream::Hidden, 0), data, driven);
-    let mut from = driven;
+    let Phases { positive, negative, rows, .. } = phases;
+    let first = draws.next(Stream::Train, Layer::Hidden, 0, rows);
+    backend.sample(&HalfStep::new(rows, first), model.into(), positive.visible, positive.hidden);
+    let mut from = positive.hidden;
     for sweep in 0..k {
         let reconstruct = match visible_states {
-            VisibleStates::Sample => draws.next(params, Layer::Visible, Stream::Visible, sweep),
-            VisibleStates::Mean => params,
+            VisibleStates::Sample => draws.next(Stream::Train, Layer::Visible, sweep, rows),
+            VisibleStates::Mean => Draw::none(),
         };
-        backend.sample_visible(&reconstruct, from, visible);
+        backend.sample(&HalfStep::new(rows, reconstruct), model.into(), from, negative.visible);
         // The last hidden pass uses the probabilities: a draw would only add noise (Hinton 2010, section 3.1).
-        let last = sweep + 1 == k;
-        let drive = if last { params } else { draws.next(params, Layer::Hidden, Stream::Hidden, sweep + 1) };
-        backend.sample_hidden(&drive, visible, hidden);
-        from = hidden;
+        let drive = match sweep + 1 == k {
+            true => Draw::none(),
+            false => draws.next(Stream::Train, Layer::Hidden, sweep + 1, rows),
+        };
+        backend.sample(&HalfStep::new(rows, drive), model.into(), negative.visible, negative.hidden);
+        from = negative.hidden;
     }
 }
 
 /// Persistent contrastive divergence, PCD-k: the chains go on from where they stopped, k Gibbs steps (Younes 1989;
 /// Tieleman 2008). The visible units of `phases.positive` hold the minibatch, the hidden ones of `phases.negative` the
-/// chains' states; afterwards both phases are ready for the update, and the chains for the next step. With [`Params::FAST`]
-/// the chains, and they alone, take the fast weights beside the parameters (FPCD; Tieleman and Hinton 2009).
+/// chains' states; afterwards both phases are ready for the update, and the chains for the next step. The chains take
+/// another model than the data where fast weights are added to it (FPCD; Tieleman and Hinton 2009).
 pub fn persistent_contrastive_divergence(
     backend: &mut dyn Backend,
-    params: Params,
+    [of_data, of_chains]: [Model; 2],
     draws: &mut Draws,
     phases: Phases,
     k: u32,
     visible_states: VisibleStates,
 ) {
-    let (data, driven) = phases.positive;
-    let (visible, hidden) = phases.negative;
+    let Phases { positive, negative, rows, chains } = phases;
     // Nothing starts at the data: their hidden units need no states, only means.
-    let of_data = Params { flags: params.flags & !Params::FAST, ..params };
-    let chains = params.of_chains();
+    let data = HalfStep::new(rows, Draw::none());
     for sweep in 0..k {
         let fantasy = match visible_states {
-            VisibleStates::Sample => draws.next(chains, Layer::Visible, Stream::Visible, sweep),
-            VisibleStates::Mean => chains,
+            VisibleStates::Sample => draws.next(Stream::Train, Layer::Visible, sweep, chains),
+            VisibleStates::Mean => Draw::none(),
         };
-        backend.sample_visible(&fantasy, hidden, visible);
+        backend.sample(&HalfStep::new(chains, fantasy), of_chains.into(), negative.hidden, negative.visible);
         // The update takes the means, the next sweep takes the states.
-        let up = draws.next(chains, Layer::Hidden, Stream::Hidden, sweep);
-        if sweep + 1 < k || params.has(Params::FAST) {
-            backend.sample_hidden(&up, visible, hidden);
-        } else {
-            backend.sample_hidden_twice([(&of_data, data, driven), (&up, visible, hidden)]);
+        let up = HalfStep::new(chains, draws.next(Stream::Train, Layer::Hidden, sweep, chains));
+        if sweep + 1 == k && of_data == of_chains {
+            let minibatches =
+                [(&data, positive.visible, positive.hidden), (&up, negative.visible, negative.hidden)];
+            return backend.sample_twice(of_data, minibatches);
         }
+        backend.sample(&up, of_chains.into(), negative.visible, negative.hidden);
     }
-    if params.has(Params::FAST) {
-        backend.sample_hidden(&of_data, data, driven);
-    }
+    backend.sample(&data, of_data.into(), positive.visible, positive.hidden);
 }
 
 /// The uniforms of one step with `k` sweeps in the order of use.
-pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Draw> {
-    let cases = |layer, draw| Draw { layer, draw, chains: None };
+pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<PreparedDraw> {
+    let draw = |stream, layer, sweep, chains| PreparedDraw { stream, layer, sweep, chains };
     let mut draws = Vec::new();
     if binarize {
-        draws.push(cases(Layer::Visible, Stream::Binarize.draw(0)));
+        draws.push(draw(Stream::Binarize, Layer::Visible, 0, None));
     }
     let chains = match config.estimator {
         Estimator::Cd => None,
@@ -138,8 +156,8 @@ pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Draw> 
         Estimator::Pt | Estimator::Tt => k.saturating_mul(config.temperatures as u32),
     };
     for sweep in 0..sweeps {
-        let hidden = Draw { layer: Layer::Hidden, draw: Stream::Hidden.draw(sweep), chains };
-        let visible = Draw { layer: Layer::Visible, draw: Stream::Visible.draw(sweep), chains };
+        let hidden = draw(Stream::Train, Layer::Hidden, sweep, chains);
+        let visible = draw(Stream::Train, Layer::Visible, sweep, chains);
         let visible = (config.visible_states == VisibleStates::Sample).then_some(visible);
         match config.estimator {
             Estimator::Cd | Estimator::Tt => draws.extend([Some(hidden), visible].into_iter().flatten()),

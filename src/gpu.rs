@@ -9,30 +9,41 @@ mod context;
 pub mod kernels;
 mod memory;
 mod pace;
+mod reading;
 pub mod tile;
 mod wgsl;
 
 pub use context::Context;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crate::{
-    backend::{Backend, Data, DeviceInfo, Kept, Params, Units, Values},
+    backend::{
+        Ascent, Backend, Buffer, Ceiling, ClampVisible, Combine, Contrast, Copy, Data, DeviceInfo, Energy,
+        FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Reading,
+        Recentre, SquaredError, Swap, Track, Units, Update, Values, operation::Operation,
+    },
     data::RowLayout,
     error::Result,
     rbm::{Layer, Rbm, Shape},
 };
-use kernels::Kernel;
+use kernels::{Kernel, Size};
 use pace::Pace;
+use reading::Mapped;
 use tile::Tile;
 
 /// Dispatches in a command buffer, at most.
 const SLOTS: usize = 1024;
+/// Bytes of a dispatch's uniform: those of every operation, with how many units there are.
+const UNIFORM_BYTES: usize = 80;
 
 /// The storage buffers of a dispatch in the order of its bindings; the rest is not used.
 type Bindings = [Option<usize>; 8];
 
-/// A model on a GPU, or on a software adapter.
+/// Models on a GPU, or on a software adapter.
 pub struct Gpu {
     context: Arc<Context>,
     shape: Shape,
@@ -42,38 +53,32 @@ pub struct Gpu {
     bind_groups: HashMap<(Kernel, Bindings), wgpu::BindGroup>,
     units: Vec<UnitsBuffers>,
     data: Vec<DataBuffers>,
-    parameters: usize,
-    velocity: usize,
-    /// Whether the squares and the step lie after the velocity.
-    has_moments: bool,
-    average: usize,
-    /// The fast weights, and their sum with the parameters, if there are any.
-    fast: Option<[usize; 2]>,
-    snapshots: Vec<usize>,
-    offsets: [usize; 2],
     uniforms: usize,
+    /// For kernels that read offsets or a base where there are none: a number for each unit of the wider layer.
+    zeros: usize,
+    /// Where a step goes that nobody keeps.
+    step: usize,
     slots: wgpu::Buffer,
     slot_size: usize,
     slot_bytes: Vec<u8>,
     recorded: Vec<Dispatch>,
     in_flight: Option<wgpu::SubmissionIndex>,
-    pace: Pace,
+    pace: Arc<Mutex<Pace>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, std::marker::Copy)]
 struct UnitsBuffers {
-    layer: Layer,
     means: usize,
     states: usize,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, std::marker::Copy)]
 struct DataBuffers {
     words: usize,
     order: usize,
 }
 
-/// One kernel to run, and where its parameters lie in the buffer of slots.
+/// One kernel to run, and where its uniform lies in the buffer of slots.
 struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
@@ -82,16 +87,16 @@ struct Dispatch {
 }
 
 impl Gpu {
-    /// Room for a model of this shape, with the tile that suits each dispatch, or one for all.
+    /// Room for models of this shape, with the tile that suits each dispatch, or one for all.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if there is no room.
     pub fn new(context: Arc<Context>, shape: Shape, tile: Option<Tile>) -> Result<Self> {
         let device = &context.device;
         let alignment = device.limits().min_uniform_buffer_offset_alignment as usize;
-        let slot_size = size_of::<Params>().next_multiple_of(alignment);
+        let slot_size = UNIFORM_BYTES.next_multiple_of(alignment);
         let slots = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("rbm.params"),
+            label: Some("rbm.operations"),
             size: (SLOTS * slot_size) as u64,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
@@ -103,30 +108,19 @@ impl Gpu {
             bind_groups: HashMap::new(),
             units: Vec::new(),
             data: Vec::new(),
-            parameters: 0,
-            velocity: 0,
-            has_moments: false,
-            average: 0,
-            fast: None,
-            snapshots: Vec::new(),
-            offsets: [0; 2],
             uniforms: 0,
+            zeros: 0,
+            step: 0,
             slots,
             slot_size,
             slot_bytes: Vec::with_capacity(SLOTS * slot_size),
             recorded: Vec::with_capacity(SLOTS),
             in_flight: None,
-            pace: Pace::new(),
+            pace: Arc::new(Mutex::new(Pace::new())),
             context,
         };
-        let size = memory::parameters_len(shape);
-        gpu.parameters = gpu.buffer("parameters", size)?;
-        gpu.velocity = gpu.buffer("velocity", size)?;
-        gpu.average = gpu.buffer("average", size)?;
-        gpu.offsets = [
-            gpu.buffer("visible offsets", memory::stride(shape.visible))?,
-            gpu.buffer("hidden offsets", memory::stride(shape.hidden))?,
-        ];
+        gpu.zeros = gpu.buffer("zeros", memory::stride(shape.visible.max(shape.hidden)))?;
+        gpu.step = gpu.buffer("step", memory::parameters_len(shape))?;
         gpu.uniforms = gpu.buffer("uniforms", 4)?;
         Ok(gpu)
     }
@@ -138,38 +132,28 @@ impl Gpu {
     }
 
     fn write<T: bytemuck::NoUninit>(&mut self, buffer: usize, values: &[T]) {
-        self.write_from(buffer, 0, values);
-    }
-
-    /// The same from a word on.
-    fn write_from<T: bytemuck::NoUninit>(&mut self, buffer: usize, first: usize, values: &[T]) {
         // The queue's writes land before the next submission: what was recorded must not see them.
         self.flush();
-        let values = bytemuck::cast_slice(values);
-        self.context.queue.write_buffer(&self.buffers[buffer], 4 * first as u64, values);
+        self.context.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(values));
     }
 
-    /// Where something is kept beside the parameters, if there is room for it: the buffer, and its first word there.
-    fn kept(&self, kept: Kept) -> Option<(usize, usize)> {
-        match kept {
-            Kept::Average => Some((self.average, 0)),
-            Kept::Squares => self.has_moments.then(|| (self.velocity, memory::parameters_len(self.shape))),
-            Kept::Fast => self.fast.map(|[weights, _]| (weights, 0)),
-            Kept::FastSum => self.fast.map(|[_, sum]| (sum, 0)),
-            Kept::Snapshot(number) => self.snapshots.get(number).map(|&snapshot| (snapshot, 0)),
-        }
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records one kernel; `buffers` are its storage bindings in order.
-    fn dispatch(&mut self, kernel: Kernel, params: &Params, buffers: &[usize]) {
-        if params.rows == 0 {
+    fn dispatch<O: Operation>(&mut self, kernel: Kernel, op: &O, buffers: &[usize]) {
+        const { assert!(size_of::<O>() + 8 <= UNIFORM_BYTES, "every operation fits a slot") };
+        if op.rows() == 0 {
             return;
         }
-        let work = kernel.work(params);
-        if self.recorded.len() == SLOTS || self.pace.is_full(work) {
+        let size = Size::of(op, self.shape);
+        let work = kernel.work(&size);
+        let is_full = self.pace().is_full(work);
+        if self.recorded.len() == SLOTS || is_full {
             self.flush();
         }
-        self.pace.record(work);
+        self.pace().record(work);
         let bindings = std::array::from_fn(|binding| buffers.get(binding).copied());
         let bind_group = match self.bind_groups.get(&(kernel, bindings)) {
             Some(bind_group) => bind_group.clone(),
@@ -179,14 +163,16 @@ impl Gpu {
                 bind_group
             }
         };
-        let product = kernel.product(params);
+        let product = kernel.product(&size);
         let tile = product.map(|product| self.tile.unwrap_or_else(|| self.context.tiles.choose(product)));
         let workgroups = match product.zip(tile) {
             Some((product, tile)) => tile.workgroups(product),
-            None => (kernel.workgroups(params), 1),
+            None => (kernel.workgroups(&size), 1),
         };
         let slot = self.slot_bytes.len();
-        self.slot_bytes.extend_from_slice(bytemuck::bytes_of(params));
+        let Shape { visible, hidden } = self.shape;
+        self.slot_bytes.extend_from_slice(bytemuck::bytes_of(op));
+        self.slot_bytes.extend_from_slice(bytemuck::bytes_of(&[visible as u32, hidden as u32]));
         self.slot_bytes.resize(slot + self.slot_size, 0);
         self.recorded.push(Dispatch {
             pipeline: self.context.pipeline(kernel, tile),
@@ -196,14 +182,29 @@ impl Gpu {
         });
     }
 
+    /// The buffers that the product of a gradient reads.
+    fn phases(&self, positive: Pair, negative: Pair, offsets: Option<Offsets>) -> [usize; 6] {
+        let [[v0, h0], [vk, hk]] = [positive, negative]
+            .map(|pair| [self.units[pair.visible.number].states, self.units[pair.hidden.number].means]);
+        let [mu, lambda] = match offsets {
+            Some(offsets) => [offsets.visible.0, offsets.hidden.0],
+            None => [self.zeros; 2],
+        };
+        [v0, h0, vk, hk, mu, lambda]
+    }
+
+    fn base(&self, path: Path) -> usize {
+        path.base.map_or(self.zeros, |base| base.0)
+    }
+
     fn bind_group(&self, kernel: Kernel, buffers: &[usize]) -> wgpu::BindGroup {
-        let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+        let uniform = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.slots,
             offset: 0,
-            size: std::num::NonZeroU64::new(size_of::<Params>() as u64),
+            size: std::num::NonZeroU64::new(UNIFORM_BYTES as u64),
         });
         let storage = buffers.iter().map(|&buffer| self.buffers[buffer].as_entire_binding());
-        let entries: Vec<_> = std::iter::once(params)
+        let entries: Vec<_> = std::iter::once(uniform)
             .chain(storage)
             .zip(0..)
             .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
@@ -213,15 +214,6 @@ impl Gpu {
             layout: self.context.layout(kernel),
             entries: &entries,
         })
-    }
-
-    /// The parameters that a half step or a free energy takes.
-    fn parameters_for(&self, params: &Params) -> usize {
-        match (params.snapshot(), self.fast) {
-            (Some(number), _) => self.snapshots[number],
-            (None, Some([_, sum])) if params.has(Params::FAST) => sum,
-            _ => self.parameters,
-        }
     }
 
     /// Sends off what was recorded.
@@ -241,17 +233,12 @@ impl Gpu {
         }
         self.recorded.clear();
         self.slot_bytes.clear();
-        self.pace.send();
+        self.pace().send();
         Some(self.context.queue.submit([encoder.finish()]))
     }
 
-    /// Waits for everything, then gives the first `words` of a buffer.
-    fn read(&mut self, buffer: usize, words: usize) -> Result<Vec<f32>> {
-        self.read_from(buffer, 0, words)
-    }
-
-    /// The same from a word on.
-    fn read_from(&mut self, buffer: usize, first: usize, words: usize) -> Result<Vec<f32>> {
+    /// Sends off what was recorded and asks for the first `words` of a buffer.
+    fn read_words(&mut self, buffer: usize, words: usize) -> Mapped {
         self.flush();
         let size = (words * 4) as u64;
         let staging = self.context.device.create_buffer(&wgpu::BufferDescriptor {
@@ -261,32 +248,32 @@ impl Gpu {
             mapped_at_creation: false,
         });
         let mut encoder = self.context.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&self.buffers[buffer], 4 * first as u64, &staging, 0, size);
+        encoder.copy_buffer_to_buffer(&self.buffers[buffer], 0, &staging, 0, size);
         self.context.queue.submit([encoder.finish()]);
-        staging.map_async(wgpu::MapMode::Read, .., |_| {}); // a failure shows in get_mapped_range
-        self.context.wait(None)?;
-        self.pace.waited();
-        let view = staging.get_mapped_range(..).map_err(|error| self.context.failed(error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        Mapped::new(self.context.clone(), self.pace.clone(), staging)
     }
 }
 
-impl Backend for Gpu {
-    fn info(&self) -> &DeviceInfo {
-        &self.context.info
+impl Memory for Gpu {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn model(&mut self) -> Result<Model> {
+        self.buffer("parameters", memory::parameters_len(self.shape)).map(Model)
     }
 
     fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
-        let words = rows * memory::stride(self.shape.units(layer));
-        let means = self.buffer("means", words)?;
-        let states = self.buffer("states", words)?;
-        // Zeros, but for the unit that is always on.
         let width = self.shape.units(layer);
+        let words = rows * memory::stride(width);
+        let buffers =
+            UnitsBuffers { means: self.buffer("means", words)?, states: self.buffer("states", words)? };
+        // Zeros, but for the unit that is always on.
         let zeros = memory::pad_rows(&vec![0.0; rows * width], width);
-        self.write(means, &zeros);
-        self.write(states, &zeros);
-        self.units.push(UnitsBuffers { layer, means, states });
-        Ok(Units(self.units.len() - 1))
+        self.write(buffers.means, &zeros);
+        self.write(buffers.states, &zeros);
+        self.units.push(buffers);
+        Ok(Units { number: self.units.len() - 1, layer })
     }
 
     fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data> {
@@ -296,54 +283,34 @@ impl Backend for Gpu {
         Ok(Data(self.data.len() - 1))
     }
 
-    fn values(&mut self, rows: usize) -> Result<Values> {
-        self.buffer("values", rows).map(Values)
+    fn values(&mut self, count: usize) -> Result<Values> {
+        // With the room that a kernel finds beside the units of a layer: zeros.
+        self.buffer("values", memory::stride(count)).map(Values)
     }
 
     fn uniforms(&mut self, count: usize) -> Result<()> {
         self.uniforms = self.buffer("uniforms", count)?;
         Ok(())
     }
+}
 
-    fn moments(&mut self) -> Result<()> {
-        // One buffer, as a kernel has no more than eight: the velocity, the squares, and the step.
-        self.velocity = self.buffer("moments", 3 * memory::parameters_len(self.shape))?;
-        self.has_moments = true;
-        Ok(())
+impl Ceiling for Gpu {
+    fn multiply_add(&mut self, op: &MultiplyAdd, values: Values) {
+        self.dispatch(Kernel::MultiplyAdd, op, &[values.0]);
     }
 
-    fn fast_room(&mut self) -> Result<()> {
-        let size = memory::parameters_len(self.shape);
-        self.fast =
-            Some([self.buffer("fast weights", size)?, self.buffer("parameters and fast weights", size)?]);
-        Ok(())
+    fn copy(&mut self, op: &Copy, from: Values, to: Values) {
+        self.dispatch(Kernel::Copy, op, &[from.0, to.0]);
+    }
+}
+
+impl Backend for Gpu {
+    fn info(&self) -> &DeviceInfo {
+        &self.context.info
     }
 
-    fn snapshot_room(&mut self, count: usize) -> Result<()> {
-        let size = memory::parameters_len(self.shape);
-        self.snapshots = (0..count).map(|_| self.buffer("snapshot", size)).collect::<Result<_>>()?;
-        Ok(())
-    }
-
-    fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
-        self.write(self.parameters, &memory::augment(rbm));
-        self.write(self.velocity, &memory::augment(velocity));
-    }
-
-    fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]) {
-        for (buffer, offsets) in self.offsets.into_iter().zip([visible, hidden]) {
-            // Nothing is taken off the unit that is always on.
-            let mut padded = vec![0.0; memory::stride(offsets.len())];
-            padded[..offsets.len()].copy_from_slice(offsets);
-            self.write(buffer, &padded);
-        }
-        self.write(self.average, &vec![0.0_f32; memory::parameters_len(self.shape)]);
-    }
-
-    fn write_kept(&mut self, kept: Kept, values: &Rbm) {
-        if let Some((buffer, first)) = self.kept(kept) {
-            self.write_from(buffer, first, &memory::augment(values));
-        }
+    fn write_model(&mut self, model: Model, rbm: &Rbm) {
+        self.write(model.0, &memory::augment(rbm));
     }
 
     fn write_data(&mut self, data: Data, words: &[u32]) {
@@ -359,8 +326,7 @@ impl Backend for Gpu {
     }
 
     fn write_units(&mut self, units: Units, means: &[f32], states: &[f32]) {
-        let buffers = self.units[units.0];
-        let width = self.shape.units(buffers.layer);
+        let (buffers, width) = (self.units[units.number], self.shape.units(units.layer));
         self.write(buffers.means, &memory::pad_rows(means, width));
         self.write(buffers.states, &memory::pad_rows(states, width));
     }
@@ -369,112 +335,117 @@ impl Backend for Gpu {
         self.write(values.0, numbers);
     }
 
-    fn gather(&mut self, params: &Params, data: Data, visible: Units) {
-        let (data, states) = (self.data[data.0], self.units[visible.0].states);
-        self.dispatch(Kernel::Gather, params, &[data.words, data.order, self.uniforms, states]);
+    fn gather(&mut self, op: &Gather, data: Data, visible: Units) {
+        let (data, states) = (self.data[data.0], self.units[visible.number].states);
+        self.dispatch(Kernel::Gather, op, &[data.words, data.order, self.uniforms, states]);
     }
 
-    fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
-        let (input, output) = (self.units[visible.0], self.units[hidden.0]);
-        let parameters = self.parameters_for(params);
-        let buffers = [parameters, input.states, self.uniforms, output.means, output.states];
-        self.dispatch(Kernel::SampleHidden, params, &buffers);
-    }
-
-    fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
-        let (input, output) = (self.units[hidden.0], self.units[visible.0]);
-        let parameters = self.parameters_for(params);
-        let buffers = [parameters, input.states, self.uniforms, output.means, output.states];
-        self.dispatch(Kernel::SampleVisible, params, &buffers);
-    }
-
-    fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units)) {
-        let phase = |(v, h): (Units, Units)| [self.units[v.0].states, self.units[h.0].means];
-        let ([v0, h0], [vk, hk]) = (phase(positive), phase(negative));
-        let [mu, lambda] = self.offsets;
-        let buffers = [v0, h0, vk, hk, mu, lambda, self.parameters, self.velocity];
-        self.dispatch(Kernel::Update, params, &buffers);
-        if params.has(Params::CENTRED) {
-            self.dispatch(Kernel::Centre, params, &[self.velocity, mu, lambda, self.parameters]);
+    fn sample(&mut self, op: &HalfStep, path: Path, from: Units, to: Units) {
+        let (input, UnitsBuffers { means, states }) = (self.units[from.number].states, self.units[to.number]);
+        let (model, uniforms, base) = (path.model.0, self.uniforms, self.base(path));
+        match to.layer {
+            Layer::Hidden => {
+                self.dispatch(Kernel::SampleHidden, op, &[model, input, uniforms, means, states])
+            }
+            Layer::Visible => {
+                self.dispatch(Kernel::SampleVisible, op, &[model, input, uniforms, base, means, states]);
+            }
         }
     }
 
-    fn limit_norms(&mut self, params: &Params) {
-        self.dispatch(Kernel::LimitNorms, params, &[self.parameters]);
+    fn gradient(
+        &mut self,
+        op: &Contrast,
+        positive: Pair,
+        negative: Pair,
+        offsets: Option<Offsets>,
+        gradient: Model,
+    ) {
+        let [v0, h0, vk, hk, mu, lambda] = self.phases(positive, negative, offsets);
+        self.dispatch(Kernel::Gradient, op, &[v0, h0, vk, hk, mu, lambda, gradient.0]);
     }
 
-    fn track(&mut self, params: &Params, hidden: Units) {
-        self.dispatch(Kernel::Track, params, &[self.units[hidden.0].means, self.offsets[1]]);
+    fn ascend(
+        &mut self,
+        op: &Ascent,
+        gradient: Model,
+        model: Model,
+        velocity: Model,
+        squares: Option<Model>,
+    ) {
+        let squares = squares.map_or(self.step, |squares| squares.0);
+        self.dispatch(Kernel::Ascend, op, &[gradient.0, model.0, velocity.0, squares]);
     }
 
-    fn average(&mut self, params: &Params) {
-        self.dispatch(Kernel::Average, params, &[self.parameters, self.average]);
+    fn recentre(&mut self, step: Model, offsets: Offsets, model: Model) {
+        let buffers = [step.0, offsets.visible.0, offsets.hidden.0, model.0];
+        self.dispatch(Kernel::Recentre, &Recentre {}, &buffers);
     }
 
-    fn fast_weights(&mut self, params: &Params) {
-        if let Some([fast, sum]) = self.fast {
-            self.dispatch(Kernel::FastWeights, params, &[self.parameters, self.velocity, fast, sum]);
+    fn update(
+        &mut self,
+        op: &Update,
+        positive: Pair,
+        negative: Pair,
+        offsets: Option<Offsets>,
+        model: Model,
+        velocity: Option<Model>,
+    ) {
+        let [v0, h0, vk, hk, mu, lambda] = self.phases(positive, negative, offsets);
+        let (step, momentum) = match velocity {
+            Some(velocity) => (velocity.0, op.momentum),
+            None => (self.step, 0.0),
+        };
+        let op = &Update { momentum, ..*op };
+        self.dispatch(Kernel::Update, op, &[v0, h0, vk, hk, mu, lambda, model.0, step]);
+        if let (1, Some(offsets)) = (op.centred, offsets) {
+            self.recentre(Model(step), offsets, model);
         }
     }
 
-    fn keep(&mut self, snapshot: usize) {
-        let words = Params::new(self.shape, memory::parameters_len(self.shape), 0);
-        self.dispatch(Kernel::Copy, &words, &[self.parameters, self.snapshots[snapshot]]);
+    fn limit_norms(&mut self, op: &LimitNorms, model: Model) {
+        self.dispatch(Kernel::LimitNorms, op, &[model.0]);
     }
 
-    fn exchange_average(&mut self) {
-        std::mem::swap(&mut self.parameters, &mut self.average);
+    fn track(&mut self, op: &Track, hidden: Units, means: Values) {
+        self.dispatch(Kernel::Track, op, &[self.units[hidden.number].means, means.0]);
     }
 
-    fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
-        let buffers = [self.units[visible.0].states, self.units[reconstruction.0].means, values.0];
-        self.dispatch(Kernel::SquaredError, params, &buffers);
+    fn combine(&mut self, op: &Combine, other: Model, model: Model) {
+        self.dispatch(Kernel::Combine, op, &[other.0, model.0]);
     }
 
-    fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
-        let buffers = [self.parameters_for(params), self.units[visible.0].states, values.0];
-        self.dispatch(Kernel::FreeEnergy, params, &buffers);
+    fn squared_error(&mut self, op: &SquaredError, visible: Units, reconstruction: Units, values: Values) {
+        let buffers = [self.units[visible.number].states, self.units[reconstruction.number].means, values.0];
+        self.dispatch(Kernel::SquaredError, op, &buffers);
     }
 
-    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values) {
-        let states = [visible, hidden].map(|units| self.units[units.0].states);
-        self.dispatch(Kernel::Energy, params, &[self.parameters, states[0], states[1], values.0]);
+    fn free_energy(&mut self, op: &FreeEnergy, path: Path, visible: Units, values: Values) {
+        let buffers = [path.model.0, self.units[visible.number].states, self.base(path), values.0];
+        self.dispatch(Kernel::FreeEnergy, op, &buffers);
     }
 
-    fn temper_bias(&mut self, params: &Params, base: Values, values: Values) {
-        self.dispatch(Kernel::TemperBias, params, &[self.parameters, base.0, values.0]);
+    fn energy(&mut self, op: &Energy, path: Path, pair: Pair, values: Values) {
+        let [v, h] = [pair.visible, pair.hidden].map(|units| self.units[units.number].states);
+        self.dispatch(Kernel::Energy, op, &[path.model.0, v, h, self.base(path), values.0]);
     }
 
     fn swap(
         &mut self,
-        params: &Params,
+        op: &Swap,
         cold: (Units, Values),
         hot: (Units, Values),
         accepted: Values,
         trips: Values,
     ) {
-        let [cold_states, hot_states] = [cold, hot].map(|(units, _)| self.units[units.0].states);
+        let [cold_states, hot_states] = [cold, hot].map(|(units, _)| self.units[units.number].states);
         let buffers = [self.uniforms, cold_states, hot_states, cold.1.0, hot.1.0, accepted.0, trips.0];
-        // The kernel knows one layer: whichever it is.
-        let units = self.shape.units(self.units[cold.0.0].layer) as u32;
-        self.dispatch(Kernel::Swap, &Params { hidden: units, ..*params }, &buffers);
+        self.dispatch(Kernel::Swap, op, &buffers);
     }
 
-    fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {
-        let [known, states] = [known, visible].map(|units| self.units[units.0].states);
-        self.dispatch(Kernel::ClampVisible, params, &[known, mask.0, states]);
-    }
-
-    fn set_visible_bias(&mut self, params: &Params, values: Values) {
-        self.dispatch(Kernel::SetVisibleBias, params, &[values.0, self.parameters]);
-    }
-
-    fn multiply_add(&mut self, params: &Params, values: Values) {
-        self.dispatch(Kernel::MultiplyAdd, params, &[values.0]);
-    }
-
-    fn copy(&mut self, params: &Params, from: Values, to: Values) {
-        self.dispatch(Kernel::Copy, params, &[from.0, to.0]);
+    fn clamp_visible(&mut self, op: &ClampVisible, known: Units, mask: Values, visible: Units) {
+        let [known, states] = [known, visible].map(|units| self.units[units.number].states);
+        self.dispatch(Kernel::ClampVisible, op, &[known, mask.0, states]);
     }
 
     fn submit(&mut self) -> Result<()> {
@@ -482,44 +453,30 @@ impl Backend for Gpu {
         match self.in_flight.replace(submission) {
             Some(previous) => {
                 self.context.wait(Some(previous))?;
-                self.pace.waited();
+                self.pace().waited();
                 Ok(())
             }
             None => Ok(()),
         }
     }
 
-    fn read_rbm(&mut self) -> Result<(Rbm, Rbm)> {
-        let words = memory::parameters_len(self.shape);
-        let parameters = self.read(self.parameters, words)?;
-        let velocity = self.read(self.velocity, words)?;
-        Ok((memory::split(&parameters, self.shape), memory::split(&velocity, self.shape)))
-    }
-
-    fn read_kept(&mut self, kept: Kept) -> Result<Rbm> {
-        let words = memory::parameters_len(self.shape);
-        let Some((buffer, first)) = self.kept(kept) else { return Ok(Rbm::zeros(self.shape)) };
-        let values = self.read_from(buffer, first, words)?;
-        Ok(memory::split(&values, self.shape))
-    }
-
-    fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)> {
-        let [visible, hidden] = self.offsets;
-        let Shape { visible: m, hidden: n } = self.shape;
-        Ok((self.read(visible, m)?, self.read(hidden, n)?))
-    }
-
-    fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)> {
-        let buffers = self.units[units.0];
-        let width = self.shape.units(buffers.layer);
-        let words = rows * memory::stride(width);
-        let means = self.read(buffers.means, words)?;
-        let states = self.read(buffers.states, words)?;
-        Ok((memory::unpad_rows(&means, width), memory::unpad_rows(&states, width)))
-    }
-
-    fn read_values(&mut self, values: Values, rows: usize) -> Result<Vec<f32>> {
-        self.read(values.0, rows)
+    fn read(&mut self, buffer: Buffer, rows: usize) -> Reading {
+        let shape = self.shape;
+        let padded = |units: Units| rows * memory::stride(shape.units(units.layer));
+        let (words, layer) = match buffer {
+            Buffer::Model(model) => {
+                let words = self.read_words(model.0, memory::parameters_len(shape));
+                return Box::pin(async move { Ok(memory::split(&words.await?, shape).tensors().concat()) });
+            }
+            Buffer::Values(values) => return Box::pin(self.read_words(values.0, rows)),
+            Buffer::Means(units) => {
+                (self.read_words(self.units[units.number].means, padded(units)), units.layer)
+            }
+            Buffer::States(units) => {
+                (self.read_words(self.units[units.number].states, padded(units)), units.layer)
+            }
+        };
+        Box::pin(async move { Ok(memory::unpad_rows(&words.await?, shape.units(layer))) })
     }
 
     fn lose(&mut self) {

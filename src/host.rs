@@ -2,50 +2,60 @@
 //! native CPU path are two such sets; this file is what they share.
 
 use crate::{
-    backend::{Backend, Data, DeviceInfo, Kept, Params, Units, Values},
+    backend::{
+        Ascent, Backend, Buffer, Ceiling, ClampVisible, Combine, Contrast, Copy, Data, DeviceInfo, Draw,
+        Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path,
+        Reading, SquaredError, Swap, Track, Units, Update, Values,
+    },
     data::RowLayout,
     error::Result,
     rbm::{Layer, Rbm, Shape},
     rng,
 };
 
-/// Where a kernel takes its uniforms from: the host's buffer, or the generator.
+/// A draw, and the host's uniforms where it takes those.
 #[derive(Clone, Copy)]
-pub struct Uniforms<'a>(Option<&'a [f32]>);
+pub struct Uniforms<'a> {
+    draw: Draw,
+    host: Option<&'a [f32]>,
+}
 
 impl<'a> Uniforms<'a> {
-    fn of(params: &Params, buffer: &'a [f32]) -> Self {
-        Self(params.has(Params::HOST_UNIFORMS).then(|| &buffer[params.uniforms_at as usize..]))
+    fn new(draw: Draw, buffer: &'a [f32]) -> Self {
+        Self { draw, host: (draw.source == Draw::HOST).then(|| &buffer[draw.uniforms_at as usize..]) }
+    }
+
+    /// Whether states are drawn.
+    #[inline(always)]
+    pub fn are_drawn(&self) -> bool {
+        self.draw.is_drawn()
     }
 
     /// The uniform for one unit of one row, in a layer of `units`.
-    pub fn at(&self, params: &Params, units: usize, row: usize, unit: usize) -> f32 {
-        match self.0 {
+    fn at(&self, units: usize, row: usize, unit: usize) -> f32 {
+        match self.host {
             Some(buffer) => buffer[row * units + unit],
-            None => {
-                let chain = params.first_chain.wrapping_add(row as u32);
-                rng::uniform_at(params.seed(), params.step, params.draw, chain, unit as u32)
-            }
+            None => rng::uniform_at(self.draw.seed(), self.draw.address(), self.draw.chain(row), unit as u32),
         }
     }
 
     /// A unit's state, given its mean: u < mean, or the mean where nothing is to be drawn.
-    pub fn state(&self, params: &Params, units: usize, row: usize, unit: usize, mean: f32) -> f32 {
-        if params.has(Params::SAMPLE) { f32::from(self.at(params, units, row, unit) < mean) } else { mean }
+    pub fn state(&self, units: usize, row: usize, unit: usize, mean: f32) -> f32 {
+        if self.are_drawn() { f32::from(self.at(units, row, unit) < mean) } else { mean }
     }
 
     /// The uniforms of some units of a row in a layer of `units`, from a multiple of four on; more may be asked for than
     /// there are, and some number stands for each of the others.
     #[inline(always)]
-    pub fn fill(&self, params: &Params, units: usize, row: usize, first: usize, out: &mut [f32]) {
-        match self.0 {
+    pub fn fill(&self, units: usize, row: usize, first: usize, out: &mut [f32]) {
+        match self.host {
             Some(buffer) => {
                 let len = out.len().min(units - first);
                 out[..len].copy_from_slice(&buffer[row * units + first..][..len]);
             }
             None => {
-                let chain = params.first_chain.wrapping_add(row as u32);
-                rng::fill(params.seed(), params.step, params.draw, chain, first as u32, out);
+                let Self { draw, .. } = self;
+                rng::fill(draw.seed(), draw.address(), draw.chain(row), first as u32, out);
             }
         }
     }
@@ -57,8 +67,10 @@ pub trait HostUnits: Default + Send {
     fn new(width: usize, rows: usize) -> Self;
     /// Writes the first rows.
     fn write(&mut self, means: &[f32], states: &[f32]);
-    /// The means and the states of the first rows.
-    fn read(&self, rows: usize) -> (Vec<f32>, Vec<f32>);
+    /// The means of the first rows.
+    fn means(&self, rows: usize) -> Vec<f32>;
+    /// The states of the first rows.
+    fn states(&self, rows: usize) -> Vec<f32>;
     /// Exchanges the states of a row.
     fn exchange(&mut self, other: &mut Self, row: usize);
 }
@@ -85,9 +97,12 @@ impl HostUnits for PlainUnits {
         self.states[..states.len()].copy_from_slice(states);
     }
 
-    fn read(&self, rows: usize) -> (Vec<f32>, Vec<f32>) {
-        let first = |all: &[f32]| all[..rows * self.width].to_vec();
-        (first(&self.means), first(&self.states))
+    fn means(&self, rows: usize) -> Vec<f32> {
+        self.means[..rows * self.width].to_vec()
+    }
+
+    fn states(&self, rows: usize) -> Vec<f32> {
+        self.states[..rows * self.width].to_vec()
     }
 
     fn exchange(&mut self, other: &mut Self, row: usize) {
@@ -96,7 +111,7 @@ impl HostUnits for PlainUnits {
     }
 }
 
-/// What the update takes from one phase: the states of the visible units and the means of the hidden ones.
+/// What a gradient takes from one phase: the states of the visible units and the means of the hidden ones.
 pub struct Phase<'a, U> {
     /// Cases or chains.
     pub rows: usize,
@@ -112,59 +127,39 @@ impl<U> Clone for Phase<'_, U> {
     }
 }
 
-impl<U> Copy for Phase<'_, U> {}
+impl<U> std::marker::Copy for Phase<'_, U> {}
 
-/// What becomes hidden units.
-pub struct HalfStep<'a, U> {
-    /// Rows, temperature, and which draws.
-    pub params: &'a Params,
-    /// v, rows × visible units, in its states.
-    pub visible: &'a U,
+/// Both phases of a gradient, and the offsets, which are empty where it takes none.
+pub struct Phases<'a, U> {
+    /// The data's.
+    pub positive: Phase<'a, U>,
+    /// The chains'.
+    pub negative: Phase<'a, U>,
+    /// μ, one for each visible unit.
+    pub mu: &'a [f32],
+    /// λ, one for each hidden unit.
+    pub lambda: &'a [f32],
+}
+
+/// What becomes the units of a layer: half a step of [`HostKernels::sample_twice`].
+pub struct Half<'a, U> {
+    /// Rows and temperature.
+    pub op: &'a HalfStep,
+    /// The other layer, in its states.
+    pub from: &'a U,
     /// Where random numbers come from.
     pub uniforms: Uniforms<'a>,
-    /// What takes p(h|v) and the states.
-    pub hidden: &'a mut U,
+    /// What takes means and states.
+    pub to: &'a mut U,
 }
 
-/// What a centred update takes off the units.
-#[derive(Clone, Default)]
-pub struct Offsets {
-    /// μ, one for each visible unit.
-    pub visible: Vec<f32>,
-    /// λ, one for each hidden unit.
-    pub hidden: Vec<f32>,
-}
-
-/// What an update keeps from step to step beside the parameters.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Moments {
-    /// The update that momentum carries on; for Adam, the running mean of the gradient.
-    pub velocity: Rbm,
-    /// For Adam, the running mean of the gradient's square.
-    pub squares: Rbm,
-}
-
-impl Moments {
-    /// All zero.
-    pub fn zeros(shape: Shape) -> Self {
-        Self { velocity: Rbm::zeros(shape), squares: Rbm::zeros(shape) }
-    }
-}
-
-/// Fast weights, and what chains take for the parameters.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fast {
-    /// The fast weights and biases.
-    pub weights: Rbm,
-    /// θ + fast weights.
-    pub sum: Rbm,
-}
-
-impl Fast {
-    /// All zero.
-    pub fn zeros(shape: Shape) -> Self {
-        Self { weights: Rbm::zeros(shape), sum: Rbm::zeros(shape) }
-    }
+/// A model on the way from independent units with these biases, which are empty where it takes no such way.
+#[derive(Clone, Copy)]
+pub struct HostPath<'a> {
+    /// The model.
+    pub rbm: &'a Rbm,
+    /// b0, one for each visible unit.
+    pub base: &'a [f32],
 }
 
 /// The verbs of [`Backend`] on memory: the same names, the same order of arguments.
@@ -173,68 +168,54 @@ pub trait HostKernels: Send {
     type Units: HostUnits;
     fn gather(
         &mut self,
-        params: &Params,
+        op: &Gather,
         layout: RowLayout,
         words: &[u32],
         order: &[u32],
         uniforms: Uniforms,
         visible: &mut Self::Units,
     );
-    fn sample_hidden(
-        &mut self,
-        params: &Params,
-        rbm: &Rbm,
-        visible: &Self::Units,
-        uniforms: Uniforms,
-        hidden: &mut Self::Units,
-    );
-    /// See [`Backend::sample_hidden_twice`].
-    fn sample_hidden_twice(&mut self, rbm: &Rbm, minibatches: [HalfStep<Self::Units>; 2]) {
-        for HalfStep { params, visible, uniforms, hidden } in minibatches {
-            self.sample_hidden(params, rbm, visible, uniforms, hidden);
+    /// To the layer `to`.
+    fn sample(&mut self, to: Layer, path: HostPath, half: Half<Self::Units>);
+    /// See [`Backend::sample_twice`].
+    fn sample_twice(&mut self, to: Layer, rbm: &Rbm, halves: [Half<Self::Units>; 2]) {
+        for half in halves {
+            self.sample(to, HostPath { rbm, base: &[] }, half);
         }
     }
-    fn sample_visible(
+    fn gradient(&mut self, op: &Contrast, phases: Phases<Self::Units>, gradient: &mut Rbm);
+    fn ascend(
         &mut self,
-        params: &Params,
-        rbm: &Rbm,
-        hidden: &Self::Units,
-        uniforms: Uniforms,
-        visible: &mut Self::Units,
-    );
-    fn update(
-        &mut self,
-        params: &Params,
-        positive: Phase<Self::Units>,
-        negative: Phase<Self::Units>,
-        offsets: &Offsets,
+        op: &Ascent,
+        gradient: &mut Rbm,
         rbm: &mut Rbm,
-        moments: &mut Moments,
+        velocity: &mut Rbm,
+        squares: Option<&mut Rbm>,
     );
-    fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm);
-    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast);
-    fn track(&mut self, params: &Params, hidden: &Self::Units, offsets: &mut [f32]);
-    fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm);
+    fn recentre(&mut self, step: &Rbm, mu: &[f32], lambda: &[f32], rbm: &mut Rbm);
+    fn update(&mut self, op: &Update, phases: Phases<Self::Units>, rbm: &mut Rbm, velocity: Option<&mut Rbm>);
+    fn limit_norms(&mut self, op: &LimitNorms, rbm: &mut Rbm);
+    fn track(&mut self, op: &Track, hidden: &Self::Units, means: &mut [f32]);
+    fn combine(&mut self, op: &Combine, other: &Rbm, rbm: &mut Rbm);
     fn squared_error(
         &mut self,
-        params: &Params,
+        op: &SquaredError,
         visible: &Self::Units,
         reconstruction: &Self::Units,
         values: &mut [f32],
     );
-    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &Self::Units, values: &mut [f32]);
+    fn free_energy(&mut self, op: &FreeEnergy, path: HostPath, visible: &Self::Units, values: &mut [f32]);
     fn energy(
         &mut self,
-        params: &Params,
-        rbm: &Rbm,
+        op: &Energy,
+        path: HostPath,
         visible: &Self::Units,
         hidden: &Self::Units,
         values: &mut [f32],
     );
-    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]);
     fn swap(
         &mut self,
-        params: &Params,
+        op: &Swap,
         cold: (&mut Self::Units, &mut [f32]),
         hot: (&mut Self::Units, &mut [f32]),
         accepted: &mut [f32],
@@ -242,14 +223,13 @@ pub trait HostKernels: Send {
     );
     fn clamp_visible(
         &mut self,
-        params: &Params,
+        op: &ClampVisible,
         known: &Self::Units,
         mask: &[f32],
         visible: &mut Self::Units,
     );
-    fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm);
-    fn multiply_add(&mut self, params: &Params, values: &mut [f32]);
-    fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]);
+    fn multiply_add(&mut self, op: &MultiplyAdd, values: &mut [f32]);
+    fn copy(&mut self, op: &Copy, from: &[f32], to: &mut [f32]);
 }
 
 struct DataBuffer {
@@ -262,12 +242,8 @@ struct DataBuffer {
 pub struct Host<K: HostKernels> {
     kernels: K,
     info: DeviceInfo,
-    rbm: Rbm,
-    moments: Moments,
-    fast: Option<Fast>,
-    snapshots: Vec<Rbm>,
-    average: Option<Rbm>,
-    offsets: Offsets,
+    shape: Shape,
+    models: Vec<Rbm>,
     units: Vec<K::Units>,
     data: Vec<DataBuffer>,
     values: Vec<Vec<f32>>,
@@ -275,17 +251,13 @@ pub struct Host<K: HostKernels> {
 }
 
 impl<K: HostKernels> Host<K> {
-    /// Room for a model of this shape.
+    /// Room for models of this shape.
     pub fn new(kernels: K, info: DeviceInfo, shape: Shape) -> Self {
         Self {
             kernels,
             info,
-            rbm: Rbm::zeros(shape),
-            moments: Moments::zeros(shape),
-            fast: None,
-            snapshots: Vec::new(),
-            average: None,
-            offsets: Offsets { visible: vec![0.0; shape.visible], hidden: vec![0.0; shape.hidden] },
+            shape,
+            models: Vec::new(),
             units: Vec::new(),
             data: Vec::new(),
             values: Vec::new(),
@@ -293,32 +265,121 @@ impl<K: HostKernels> Host<K> {
         }
     }
 
-    /// What is kept beside the parameters.
-    fn kept(&mut self, kept: Kept) -> &mut Rbm {
-        let shape = self.rbm.shape;
-        match kept {
-            Kept::Average => self.average.get_or_insert_with(|| Rbm::zeros(shape)),
-            Kept::Squares => &mut self.moments.squares,
-            Kept::Fast => &mut self.fast.get_or_insert_with(|| Fast::zeros(shape)).weights,
-            Kept::FastSum => &mut self.fast.get_or_insert_with(|| Fast::zeros(shape)).sum,
-            Kept::Snapshot(number) => &mut self.snapshots[number],
+    /// Lends a model while the other buffers are read.
+    fn with_model(&mut self, model: Model, kernel: impl FnOnce(&mut Self, &mut Rbm)) {
+        let empty = Rbm::zeros(Shape { visible: 0, hidden: 0 });
+        let mut buffer = std::mem::replace(&mut self.models[model.0], empty);
+        kernel(self, &mut buffer);
+        self.models[model.0] = buffer;
+    }
+
+    /// Lends a model, if there is one.
+    fn with_optional(&mut self, model: Option<Model>, kernel: impl FnOnce(&mut Self, Option<&mut Rbm>)) {
+        match model {
+            Some(model) => self.with_model(model, |host, buffer| kernel(host, Some(buffer))),
+            None => kernel(self, None),
         }
     }
 
     /// Lends the buffer of `output` while the other buffers are read.
     fn with_units(&mut self, output: Units, kernel: impl FnOnce(&mut Self, &mut K::Units)) {
-        let mut buffer = std::mem::take(&mut self.units[output.0]);
+        let mut buffer = std::mem::take(&mut self.units[output.number]);
         kernel(self, &mut buffer);
-        self.units[output.0] = buffer;
+        self.units[output.number] = buffer;
+    }
+
+    /// Lends numbers while the other buffers are read.
+    fn with_values(&mut self, values: Values, kernel: impl FnOnce(&mut Self, &mut [f32])) {
+        let mut buffer = std::mem::take(&mut self.values[values.0]);
+        kernel(self, &mut buffer);
+        self.values[values.0] = buffer;
+    }
+
+    /// What a kernel that works on parts of this takes: the kernels, and all buffers.
+    fn parts(&mut self) -> (&mut K, Buffers<'_, K>) {
+        let Self { kernels, models, units, values, uniforms, .. } = self;
+        (kernels, Buffers { models, units, values, uniforms })
     }
 }
 
-/// The parameters that a half step or a free energy takes.
-fn parameters<'a>(params: &Params, rbm: &'a Rbm, fast: &'a Option<Fast>, snapshots: &'a [Rbm]) -> &'a Rbm {
-    match (params.snapshot(), fast) {
-        (Some(number), _) => &snapshots[number],
-        (None, Some(fast)) if params.has(Params::FAST) => &fast.sum,
-        _ => rbm,
+/// Buffers that are only read.
+struct Buffers<'a, K: HostKernels> {
+    models: &'a [Rbm],
+    units: &'a [K::Units],
+    values: &'a [Vec<f32>],
+    uniforms: &'a [f32],
+}
+
+impl<'a, K: HostKernels> Buffers<'a, K> {
+    fn path(&self, path: Path) -> HostPath<'a> {
+        let base = path.base.map_or(&[][..], |base| &self.values[base.0]);
+        HostPath { rbm: &self.models[path.model.0], base }
+    }
+
+    fn half<'b>(&'b self, op: &'b HalfStep, from: Units, to: &'b mut K::Units) -> Half<'b, K::Units> {
+        Half { op, from: &self.units[from.number], uniforms: Uniforms::new(op.draw, self.uniforms), to }
+    }
+
+    fn phases(
+        &self,
+        op: &Contrast,
+        positive: Pair,
+        negative: Pair,
+        offsets: Option<Offsets>,
+    ) -> Phases<'a, K::Units> {
+        let phase = |pair: Pair, rows: u32| Phase {
+            rows: rows as usize,
+            visible: &self.units[pair.visible.number],
+            hidden: &self.units[pair.hidden.number],
+        };
+        let values = |pick: fn(Offsets) -> Values| offsets.map_or(&[][..], |all| &self.values[pick(all).0]);
+        Phases {
+            positive: phase(positive, op.rows),
+            negative: phase(negative, op.chains),
+            mu: values(|offsets| offsets.visible),
+            lambda: values(|offsets| offsets.hidden),
+        }
+    }
+}
+
+impl<K: HostKernels> Memory for Host<K> {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn model(&mut self) -> Result<Model> {
+        self.models.push(Rbm::zeros(self.shape));
+        Ok(Model(self.models.len() - 1))
+    }
+
+    fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
+        self.units.push(HostUnits::new(self.shape.units(layer), rows));
+        Ok(Units { number: self.units.len() - 1, layer })
+    }
+
+    fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data> {
+        self.data.push(DataBuffer { layout, words: vec![0; rows * layout.words()], order: vec![0; rows] });
+        Ok(Data(self.data.len() - 1))
+    }
+
+    fn values(&mut self, count: usize) -> Result<Values> {
+        self.values.push(vec![0.0; count]);
+        Ok(Values(self.values.len() - 1))
+    }
+
+    fn uniforms(&mut self, count: usize) -> Result<()> {
+        self.uniforms = vec![0.0; count];
+        Ok(())
+    }
+}
+
+impl<K: HostKernels> Ceiling for Host<K> {
+    fn multiply_add(&mut self, op: &MultiplyAdd, values: Values) {
+        self.kernels.multiply_add(op, &mut self.values[values.0]);
+    }
+
+    fn copy(&mut self, op: &Copy, from: Values, to: Values) {
+        self.with_values(to, |host, copies| host.kernels.copy(op, &host.values[from.0], copies));
     }
 }
 
@@ -327,55 +388,8 @@ impl<K: HostKernels> Backend for Host<K> {
         &self.info
     }
 
-    fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
-        let width = self.rbm.shape.units(layer);
-        self.units.push(HostUnits::new(width, rows));
-        Ok(Units(self.units.len() - 1))
-    }
-
-    fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data> {
-        self.data.push(DataBuffer { layout, words: vec![0; rows * layout.words()], order: vec![0; rows] });
-        Ok(Data(self.data.len() - 1))
-    }
-
-    fn values(&mut self, rows: usize) -> Result<Values> {
-        self.values.push(vec![0.0; rows]);
-        Ok(Values(self.values.len() - 1))
-    }
-
-    fn uniforms(&mut self, count: usize) -> Result<()> {
-        self.uniforms = vec![0.0; count];
-        Ok(())
-    }
-
-    fn moments(&mut self) -> Result<()> {
-        self.moments = Moments::zeros(self.rbm.shape);
-        Ok(())
-    }
-
-    fn fast_room(&mut self) -> Result<()> {
-        self.fast = Some(Fast::zeros(self.rbm.shape));
-        Ok(())
-    }
-
-    fn snapshot_room(&mut self, count: usize) -> Result<()> {
-        self.snapshots = vec![Rbm::zeros(self.rbm.shape); count];
-        Ok(())
-    }
-
-    fn write_rbm(&mut self, rbm: &Rbm, velocity: &Rbm) {
-        self.rbm.clone_from(rbm);
-        self.moments.velocity.clone_from(velocity);
-    }
-
-    fn write_offsets(&mut self, visible: &[f32], hidden: &[f32]) {
-        self.offsets.visible.copy_from_slice(visible);
-        self.offsets.hidden.copy_from_slice(hidden);
-        self.average = None;
-    }
-
-    fn write_kept(&mut self, kept: Kept, values: &Rbm) {
-        self.kept(kept).clone_from(values);
+    fn write_model(&mut self, model: Model, rbm: &Rbm) {
+        self.models[model.0].clone_from(rbm);
     }
 
     fn write_data(&mut self, data: Data, words: &[u32]) {
@@ -391,183 +405,168 @@ impl<K: HostKernels> Backend for Host<K> {
     }
 
     fn write_units(&mut self, units: Units, means: &[f32], states: &[f32]) {
-        self.units[units.0].write(means, states);
+        self.units[units.number].write(means, states);
     }
 
     fn write_values(&mut self, values: Values, numbers: &[f32]) {
         self.values[values.0][..numbers.len()].copy_from_slice(numbers);
     }
 
-    fn gather(&mut self, params: &Params, data: Data, visible: Units) {
+    fn gather(&mut self, op: &Gather, data: Data, visible: Units) {
         self.with_units(visible, |host, out| {
-            let uniforms = Uniforms::of(params, &host.uniforms);
-            let data = &host.data[data.0];
-            host.kernels.gather(params, data.layout, &data.words, &data.order, uniforms, out);
+            let (uniforms, data) = (Uniforms::new(op.draw, &host.uniforms), &host.data[data.0]);
+            host.kernels.gather(op, data.layout, &data.words, &data.order, uniforms, out);
         });
     }
 
-    fn sample_hidden(&mut self, params: &Params, visible: Units, hidden: Units) {
-        self.with_units(hidden, |host, out| {
-            let uniforms = Uniforms::of(params, &host.uniforms);
-            let rbm = parameters(params, &host.rbm, &host.fast, &host.snapshots);
-            host.kernels.sample_hidden(params, rbm, &host.units[visible.0], uniforms, out);
+    fn sample(&mut self, op: &HalfStep, path: Path, from: Units, to: Units) {
+        self.with_units(to, |host, out| {
+            let (kernels, buffers) = host.parts();
+            kernels.sample(to.layer, buffers.path(path), buffers.half(op, from, out));
         });
     }
 
-    fn sample_hidden_twice(&mut self, [one, other]: [(&Params, Units, Units); 2]) {
-        let model = |params: &Params| (params.has(Params::FAST), params.snapshot());
-        assert_eq!(model(one.0), model(other.0), "two models for one product");
+    fn sample_twice(&mut self, model: Model, [one, other]: [(&HalfStep, Units, Units); 2]) {
         self.with_units(one.2, |host, first| {
             host.with_units(other.2, |host, second| {
-                let half_steps =
-                    [(one, first), (other, second)].map(|((params, visible, _), hidden)| HalfStep {
-                        params,
-                        visible: &host.units[visible.0],
-                        uniforms: Uniforms::of(params, &host.uniforms),
-                        hidden,
-                    });
-                let rbm = parameters(one.0, &host.rbm, &host.fast, &host.snapshots);
-                host.kernels.sample_hidden_twice(rbm, half_steps);
+                let (kernels, buffers) = host.parts();
+                let halves =
+                    [(one, first), (other, second)].map(|((op, from, _), to)| buffers.half(op, from, to));
+                kernels.sample_twice(one.2.layer, &buffers.models[model.0], halves);
             });
         });
     }
 
-    fn sample_visible(&mut self, params: &Params, hidden: Units, visible: Units) {
-        self.with_units(visible, |host, out| {
-            let uniforms = Uniforms::of(params, &host.uniforms);
-            let rbm = parameters(params, &host.rbm, &host.fast, &host.snapshots);
-            host.kernels.sample_visible(params, rbm, &host.units[hidden.0], uniforms, out);
+    fn gradient(
+        &mut self,
+        op: &Contrast,
+        positive: Pair,
+        negative: Pair,
+        offsets: Option<Offsets>,
+        gradient: Model,
+    ) {
+        self.with_model(gradient, |host, gradient| {
+            let (kernels, buffers) = host.parts();
+            kernels.gradient(op, buffers.phases(op, positive, negative, offsets), gradient);
         });
     }
 
-    fn update(&mut self, params: &Params, positive: (Units, Units), negative: (Units, Units)) {
-        let phase = |(v, h): (Units, Units), rows: u32| Phase {
-            rows: rows as usize,
-            visible: &self.units[v.0],
-            hidden: &self.units[h.0],
-        };
-        let (positive, negative) = (phase(positive, params.rows), phase(negative, params.chains));
-        let (rbm, moments) = (&mut self.rbm, &mut self.moments);
-        self.kernels.update(params, positive, negative, &self.offsets, rbm, moments);
+    fn ascend(
+        &mut self,
+        op: &Ascent,
+        gradient: Model,
+        model: Model,
+        velocity: Model,
+        squares: Option<Model>,
+    ) {
+        self.with_model(gradient, |host, gradient| {
+            host.with_model(model, |host, rbm| {
+                host.with_model(velocity, |host, velocity| {
+                    host.with_optional(squares, |host, squares| {
+                        host.kernels.ascend(op, gradient, rbm, velocity, squares);
+                    });
+                });
+            });
+        });
     }
 
-    fn limit_norms(&mut self, params: &Params) {
-        self.kernels.limit_norms(params, &mut self.rbm);
+    fn recentre(&mut self, step: Model, offsets: Offsets, model: Model) {
+        self.with_model(model, |host, rbm| {
+            let (mu, lambda) = (&host.values[offsets.visible.0], &host.values[offsets.hidden.0]);
+            host.kernels.recentre(&host.models[step.0], mu, lambda, rbm);
+        });
     }
 
-    fn track(&mut self, params: &Params, hidden: Units) {
-        self.kernels.track(params, &self.units[hidden.0], &mut self.offsets.hidden);
+    fn update(
+        &mut self,
+        op: &Update,
+        positive: Pair,
+        negative: Pair,
+        offsets: Option<Offsets>,
+        model: Model,
+        velocity: Option<Model>,
+    ) {
+        self.with_model(model, |host, rbm| {
+            host.with_optional(velocity, |host, velocity| {
+                let (kernels, buffers) = host.parts();
+                let phases = buffers.phases(&op.contrast(), positive, negative, offsets);
+                kernels.update(op, phases, rbm, velocity);
+            });
+        });
     }
 
-    fn average(&mut self, params: &Params) {
-        let average = self.average.get_or_insert_with(|| Rbm::zeros(self.rbm.shape));
-        self.kernels.average(params, &self.rbm, average);
+    fn limit_norms(&mut self, op: &LimitNorms, model: Model) {
+        self.kernels.limit_norms(op, &mut self.models[model.0]);
     }
 
-    fn fast_weights(&mut self, params: &Params) {
-        if let Some(fast) = &mut self.fast {
-            self.kernels.fast_weights(params, &self.rbm, &self.moments.velocity, fast);
-        }
+    fn track(&mut self, op: &Track, hidden: Units, means: Values) {
+        self.kernels.track(op, &self.units[hidden.number], &mut self.values[means.0]);
     }
 
-    fn keep(&mut self, snapshot: usize) {
-        self.snapshots[snapshot].clone_from(&self.rbm);
+    fn combine(&mut self, op: &Combine, other: Model, model: Model) {
+        self.with_model(model, |host, rbm| host.kernels.combine(op, &host.models[other.0], rbm));
     }
 
-    fn exchange_average(&mut self) {
-        let average = self.average.get_or_insert_with(|| Rbm::zeros(self.rbm.shape));
-        std::mem::swap(&mut self.rbm, average);
+    fn squared_error(&mut self, op: &SquaredError, visible: Units, reconstruction: Units, values: Values) {
+        let (visible, reconstruction) = (&self.units[visible.number], &self.units[reconstruction.number]);
+        self.kernels.squared_error(op, visible, reconstruction, &mut self.values[values.0]);
     }
 
-    fn squared_error(&mut self, params: &Params, visible: Units, reconstruction: Units, values: Values) {
-        let (visible, reconstruction) = (&self.units[visible.0], &self.units[reconstruction.0]);
-        self.kernels.squared_error(params, visible, reconstruction, &mut self.values[values.0]);
+    fn free_energy(&mut self, op: &FreeEnergy, path: Path, visible: Units, values: Values) {
+        self.with_values(values, |host, out| {
+            let (kernels, buffers) = host.parts();
+            kernels.free_energy(op, buffers.path(path), &buffers.units[visible.number], out);
+        });
     }
 
-    fn free_energy(&mut self, params: &Params, visible: Units, values: Values) {
-        let visible = &self.units[visible.0];
-        let rbm = parameters(params, &self.rbm, &self.fast, &self.snapshots);
-        self.kernels.free_energy(params, rbm, visible, &mut self.values[values.0]);
-    }
-
-    fn energy(&mut self, params: &Params, visible: Units, hidden: Units, values: Values) {
-        let (visible, hidden) = (&self.units[visible.0], &self.units[hidden.0]);
-        self.kernels.energy(params, &self.rbm, visible, hidden, &mut self.values[values.0]);
-    }
-
-    fn temper_bias(&mut self, params: &Params, base: Values, values: Values) {
-        let mut out = std::mem::take(&mut self.values[values.0]);
-        self.kernels.temper_bias(params, &self.rbm, &self.values[base.0], &mut out);
-        self.values[values.0] = out;
+    fn energy(&mut self, op: &Energy, path: Path, pair: Pair, values: Values) {
+        self.with_values(values, |host, out| {
+            let (kernels, buffers) = host.parts();
+            let [visible, hidden] = [pair.visible, pair.hidden].map(|units| &buffers.units[units.number]);
+            kernels.energy(op, buffers.path(path), visible, hidden, out);
+        });
     }
 
     fn swap(
         &mut self,
-        params: &Params,
+        op: &Swap,
         cold: (Units, Values),
         hot: (Units, Values),
         accepted: Values,
         trips: Values,
     ) {
-        let mut take = |values: Values| std::mem::take(&mut self.values[values.0]);
-        let [mut cold_values, mut hot_values, mut accepted_counts, mut trip_counts] =
-            [cold.1, hot.1, accepted, trips].map(&mut take);
-        self.with_units(cold.0, |host, cold| {
-            host.with_units(hot.0, |host, hot| {
-                let (cold, hot) = ((cold, &mut cold_values[..]), (hot, &mut hot_values[..]));
-                host.kernels.swap(params, cold, hot, &mut accepted_counts, &mut trip_counts);
+        self.with_units(cold.0, |host, cold_units| {
+            host.with_units(hot.0, |host, hot_units| {
+                host.with_values(cold.1, |host, cold_values| {
+                    host.with_values(hot.1, |host, hot_values| {
+                        host.with_values(accepted, |host, accepted| {
+                            let (cold, hot) = ((cold_units, cold_values), (hot_units, hot_values));
+                            host.kernels.swap(op, cold, hot, accepted, &mut host.values[trips.0]);
+                        });
+                    });
+                });
             });
         });
-        for (values, numbers) in
-            [(cold.1, cold_values), (hot.1, hot_values), (accepted, accepted_counts), (trips, trip_counts)]
-        {
-            self.values[values.0] = numbers;
-        }
     }
 
-    fn clamp_visible(&mut self, params: &Params, known: Units, mask: Values, visible: Units) {
+    fn clamp_visible(&mut self, op: &ClampVisible, known: Units, mask: Values, visible: Units) {
         self.with_units(visible, |host, out| {
-            let (known, mask) = (&host.units[known.0], &host.values[mask.0]);
-            host.kernels.clamp_visible(params, known, mask, out);
+            host.kernels.clamp_visible(op, &host.units[known.number], &host.values[mask.0], out);
         });
-    }
-
-    fn set_visible_bias(&mut self, params: &Params, values: Values) {
-        self.kernels.set_visible_bias(params, &self.values[values.0], &mut self.rbm);
-    }
-
-    fn multiply_add(&mut self, params: &Params, values: Values) {
-        self.kernels.multiply_add(params, &mut self.values[values.0]);
-    }
-
-    fn copy(&mut self, params: &Params, from: Values, to: Values) {
-        let mut copies = std::mem::take(&mut self.values[to.0]);
-        self.kernels.copy(params, &self.values[from.0], &mut copies);
-        self.values[to.0] = copies;
     }
 
     fn submit(&mut self) -> Result<()> {
         Ok(())
     }
 
-    fn read_rbm(&mut self) -> Result<(Rbm, Rbm)> {
-        Ok((self.rbm.clone(), self.moments.velocity.clone()))
-    }
-
-    fn read_kept(&mut self, kept: Kept) -> Result<Rbm> {
-        Ok(self.kept(kept).clone())
-    }
-
-    fn read_offsets(&mut self) -> Result<(Vec<f32>, Vec<f32>)> {
-        Ok((self.offsets.visible.clone(), self.offsets.hidden.clone()))
-    }
-
-    fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)> {
-        Ok(self.units[units.0].read(rows))
-    }
-
-    fn read_values(&mut self, values: Values, rows: usize) -> Result<Vec<f32>> {
-        Ok(self.values[values.0][..rows].to_vec())
+    fn read(&mut self, buffer: Buffer, rows: usize) -> Reading {
+        let numbers = match buffer {
+            Buffer::Model(model) => self.models[model.0].tensors().concat(),
+            Buffer::Means(units) => self.units[units.number].means(rows),
+            Buffer::States(units) => self.units[units.number].states(rows),
+            Buffer::Values(values) => self.values[values.0][..rows].to_vec(),
+        };
+        Box::pin(std::future::ready(Ok(numbers)))
     }
 
     fn wait(&mut self) -> Result<()> {

@@ -5,7 +5,7 @@ mod features;
 use std::path::PathBuf;
 
 use crate::{
-    backend::{Backend, DeviceInfo, Params, Units},
+    backend::{Backend, BackendExt, DeviceInfo, Draw, Gather, HalfStep, Model, Units},
     config::{Binarize, DeviceChoice, TrainConfig},
     data::{Dataset, ImageSize, Rows, Source},
     device::{self, Footprint},
@@ -96,7 +96,8 @@ impl ModelOptions {
 /// A model on a device, to be shown cases.
 pub struct Inference {
     pub(crate) backend: Box<dyn Backend>,
-    pub(crate) params: Params,
+    pub(crate) model: Model,
+    pub(crate) seed: u64,
     pub(crate) visible: Units,
     pub(crate) hidden: Units,
     pub(crate) reconstruction: Units,
@@ -121,10 +122,10 @@ impl Inference {
     /// # Errors
     /// [`crate::Error::Device`] if there is no room.
     pub fn with_backend(mut backend: Box<dyn Backend>, rbm: &Rbm, rows: usize, seed: u64) -> Result<Self> {
-        backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
         let native = (backend.info().kind == "cpu").then(|| rbm.clone());
         Ok(Self {
-            params: Params::new(rbm.shape, rows, seed),
+            model: backend.model_of(rbm)?,
+            seed,
             visible: backend.units(Layer::Visible, rows)?,
             hidden: backend.units(Layer::Hidden, rows)?,
             reconstruction: backend.units(Layer::Visible, rows)?,
@@ -141,28 +142,31 @@ impl Inference {
 
     /// How many units there are.
     pub fn shape(&self) -> Shape {
-        self.params.shape()
+        self.backend.shape()
     }
 
-    /// Shows the device the cases, a part at a time: `work` gets each part's parameters, and finds the cases as the states of
-    /// `self.visible`.
+    /// Shows the device the cases, a part at a time: `work` gets their numbers, and finds them as the states of `self.visible`.
     pub(crate) fn parts(
         &mut self,
         rows: &Rows,
-        mut work: impl FnMut(&mut Self, &Params, std::ops::Range<usize>) -> Result<()>,
+        mut work: impl FnMut(&mut Self, std::ops::Range<usize>) -> Result<()>,
     ) -> Result<()> {
         let (layout, count) = (rows.layout(), self.rows.min(rows.len()));
         let data = self.backend.data(layout, count)?;
         self.backend.write_order(data, &(0..count as u32).collect::<Vec<_>>());
         for (part, words) in rows.words().chunks(count.max(1) * layout.words()).enumerate() {
             let cases = words.len() / layout.words();
-            let params = self.params.layout(layout).minibatch(0, cases);
-            let params = Params { first_chain: (part * count) as u32, ..params };
             self.backend.write_data(data, words);
-            self.backend.gather(&params, data, self.visible);
-            work(self, &params, part * count..part * count + cases)?;
+            self.backend.gather(&Gather::new(layout, cases), data, self.visible);
+            work(self, part * count..part * count + cases)?;
         }
         Ok(())
+    }
+
+    /// p(h|v) of the cases that are shown.
+    fn drive(&mut self, cases: usize) {
+        let means = HalfStep::new(cases, Draw::none());
+        self.backend.sample(&means, self.model.into(), self.visible, self.hidden);
     }
 
     /// p(h|v) of each case: cases × hidden units, row-major; on the native path to the last digit but one.
@@ -174,8 +178,8 @@ impl Inference {
             return Ok(features::features(rbm, rows));
         }
         let mut features = Vec::with_capacity(rows.len() * self.shape().hidden);
-        self.parts(rows, |this, params, cases| {
-            this.backend.sample_hidden(params, this.visible, this.hidden);
+        self.parts(rows, |this, cases| {
+            this.drive(cases.len());
             features.extend(this.backend.read_units(this.hidden, cases.len())?.0);
             Ok(())
         })?;
@@ -188,9 +192,10 @@ impl Inference {
     /// [`crate::Error::Device`] if the device failed.
     pub fn reconstruct(&mut self, rows: &Rows) -> Result<Vec<f32>> {
         let mut means = Vec::with_capacity(rows.len() * self.shape().visible);
-        self.parts(rows, |this, params, cases| {
-            this.backend.sample_hidden(params, this.visible, this.hidden);
-            this.backend.sample_visible(params, this.hidden, this.reconstruction);
+        self.parts(rows, |this, cases| {
+            this.drive(cases.len());
+            let means_of = HalfStep::new(cases.len(), Draw::none());
+            this.backend.sample(&means_of, this.model.into(), this.hidden, this.reconstruction);
             means.extend(this.backend.read_units(this.reconstruction, cases.len())?.0);
             Ok(())
         })?;

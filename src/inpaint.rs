@@ -2,7 +2,7 @@
 //!
 //! The mean of p(v|h) over such a chain is the expectation of the unknown units given the known ones, which is the guess
 //! with the least expected squared error. Several chains of each case start from the mean of the training cases, warm: the
-//! model comes in slowly, as β goes from 0 to 1 on the way from independent units ([`Base`]), so that a chain does not stay
+//! model comes in slowly, as β goes from 0 to 1 on the [`Path`] from independent units, so that a chain does not stay
 //! with what it happened to see first.
 
 pub(crate) mod mask;
@@ -10,7 +10,12 @@ pub(crate) mod mask;
 pub use mask::{Mask, Region};
 
 use crate::{
-    ais::Base, backend::Params, data::Rows, error::Result, inference::Inference, rbm::Rbm, rng::Stream,
+    backend::{BackendExt, ClampVisible, Draw, HalfStep, Path},
+    data::Rows,
+    error::Result,
+    inference::Inference,
+    rbm::{Layer, Rbm},
+    rng::Stream,
 };
 
 /// How thoroughly to fill in.
@@ -22,8 +27,8 @@ pub struct Effort {
     pub steps: usize,
 }
 
-/// Fills in the units whose `unknown` is true: cases × visible units, row-major; the known units are as they were. `rbm` is
-/// the model on the device, `mean` the mean of the training cases.
+/// Fills in the units whose `unknown` is true: cases × visible units, row-major; the known units are as they were. `mean`
+/// is the mean of the training cases.
 ///
 /// # Errors
 /// [`crate::Error::Device`] if the device failed.
@@ -32,7 +37,6 @@ pub struct Effort {
 /// If `unknown` and `mean` don't have a value for each visible unit, or if there is no chain or no step.
 pub fn inpaint(
     inference: &mut Inference,
-    rbm: &Rbm,
     rows: &Rows,
     unknown: &[bool],
     mean: &[f32],
@@ -42,13 +46,15 @@ pub fn inpaint(
     assert!(unknown.len() == visible && mean.len() == visible, "a value for each visible unit");
     assert!(effort.chains > 0 && effort.steps > 0, "at least one chain and one step");
     let backend = &mut inference.backend;
-    let (mask, bias) = (backend.values(visible)?, backend.values(visible)?);
+    let (mask, base) = (backend.values(visible)?, backend.values(visible)?);
     let known: Vec<f32> = unknown.iter().map(|&unknown| f32::from(!unknown)).collect();
     backend.write_values(mask, &known);
-    let base = Base::new(rbm.shape, &mean.iter().map(|&mean| f64::from(mean)).collect::<Vec<_>>());
+    backend
+        .write_values(base, &Rbm::base_rates(&mean.iter().map(|&mean| f64::from(mean)).collect::<Vec<_>>()));
+    let (path, seed) = (Path { model: inference.model, base: Some(base) }, inference.seed);
     let warm = effort.steps / 2;
     let mut filled: Vec<f32> = Vec::with_capacity(rows.len() * visible);
-    inference.parts(rows, |this, params, cases| {
+    inference.parts(rows, |this, cases| {
         let (known, hidden, chain) = (this.visible, this.hidden, this.reconstruction);
         let starts = mean.repeat(cases.len());
         let mut sums = vec![0.0_f64; starts.len()];
@@ -56,22 +62,14 @@ pub fn inpaint(
             this.backend.write_units(chain, &starts, &starts);
             for step in 0..effort.steps {
                 let beta = if step < warm { (step + 1) as f32 / (warm + 1) as f32 } else { 1.0 };
-                let params = Params { beta, step: step as u32, ..*params };
-                if step <= warm {
-                    this.backend.write_values(bias, &base.towards(&rbm.visible_bias, beta));
-                    this.backend.set_visible_bias(&params, bias);
-                }
-                this.backend.clamp_visible(&params, known, mask, chain);
-                this.backend.sample_hidden(
-                    &params.sample(Stream::SampledHidden, number as u32),
-                    chain,
-                    hidden,
-                );
-                this.backend.sample_visible(
-                    &params.sample(Stream::SampledVisible, number as u32),
-                    hidden,
-                    chain,
-                );
+                let half_step = |layer| {
+                    let draw = Draw::of(seed, Stream::Sample, layer, step as u32).sweep(number as u32);
+                    HalfStep::new(cases.len(), draw.chains_from(cases.start as u32)).at(beta)
+                };
+                let op = ClampVisible { rows: cases.len() as u32 };
+                this.backend.clamp_visible(&op, known, mask, chain);
+                this.backend.sample(&half_step(Layer::Hidden), path, chain, hidden);
+                this.backend.sample(&half_step(Layer::Visible), path, hidden, chain);
                 this.backend.submit()?;
                 if step >= warm {
                     let (means, _) = this.backend.read_units(chain, cases.len())?;

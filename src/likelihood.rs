@@ -24,7 +24,10 @@ use serde::Serialize;
 
 use crate::{
     ais::{self, Ais, AisOptions, Annealer, Base, Progress, Tracked, Tracker, WIDEST},
-    backend::{Backend, Data, DeviceInfo, Params, Units, Values},
+    backend::{
+        Backend, BackendExt, Data, DeviceInfo, Draw, FreeEnergy, Gather, HalfStep, Model, SquaredError,
+        Units, Values,
+    },
     config::{Binarize, DeviceChoice},
     data::{Dataset, Packing, Rows},
     device::{self, Footprint},
@@ -321,10 +324,10 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
     let pairs = 4 + states.div_ceil(PART as u64);
     let footprint = Footprint::new(shape, PART.max(chains), pairs, 0).of_model();
     let (_, mut backend) = device::open(&options.device, &footprint)?;
-    backend.write_rbm(&rbm, &Rbm::zeros(shape));
-    let mut evaluator = Evaluator::new(&mut *backend, shape, if exact { None } else { Some(ais) })?;
+    let model = backend.model_of(&rbm)?;
+    let mut evaluator = Evaluator::new(&mut *backend, if exact { None } else { Some(ais) })?;
     evaluator.set_progress(begin(if exact { 0 } else { ais.steps() }));
-    let likelihood = evaluator.run(&mut *backend, &rbm, &dataset)?;
+    let likelihood = evaluator.run(&mut *backend, model, &rbm, &dataset)?;
     Ok(EvalReport {
         version: env!("CARGO_PKG_VERSION"),
         model: path,
@@ -370,7 +373,6 @@ pub struct Evaluator {
     hidden: Units,
     reconstruction: Units,
     values: Values,
-    params: Params,
     finder: Finder,
     /// The number of the look, where log Z is tracked.
     look: usize,
@@ -382,25 +384,25 @@ impl Evaluator {
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
-    pub fn new(backend: &mut dyn Backend, shape: Shape, ais: Option<AisOptions>) -> Result<Self> {
+    pub fn new(backend: &mut dyn Backend, ais: Option<AisOptions>) -> Result<Self> {
         let finder = match ais {
             None => Finder::Enumeration,
-            Some(options) => Finder::Annealer(Box::new(Annealer::new(backend, shape, options)?)),
+            Some(options) => Finder::Annealer(Box::new(Annealer::new(backend, options)?)),
         };
-        Self::with(backend, shape, finder)
+        Self::with(backend, finder)
     }
 
     /// The same for a model that changes little from run to run: log Z is tracked ([`Tracker`]).
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
-    pub fn tracking(backend: &mut dyn Backend, shape: Shape, data: &Rows) -> Result<Self> {
-        let finder = Finder::Tracker(Box::new(Tracker::new(backend, shape, data)?));
-        Self::with(backend, shape, finder)
+    pub fn tracking(backend: &mut dyn Backend, model: Model, data: &Rows) -> Result<Self> {
+        let finder = Finder::Tracker(Box::new(Tracker::new(backend, model, data)?));
+        Self::with(backend, finder)
     }
 
-    fn with(backend: &mut dyn Backend, shape: Shape, finder: Finder) -> Result<Self> {
-        let layout = Rows::from_bits(shape.visible, &[]).layout();
+    fn with(backend: &mut dyn Backend, finder: Finder) -> Result<Self> {
+        let layout = Rows::from_bits(backend.shape().visible, &[]).layout();
         let data = backend.data(layout, PART)?;
         backend.write_order(data, &(0..PART as u32).collect::<Vec<_>>());
         Ok(Self {
@@ -409,7 +411,6 @@ impl Evaluator {
             hidden: backend.units(Layer::Hidden, PART)?,
             reconstruction: backend.units(Layer::Visible, PART)?,
             values: backend.values(PART)?,
-            params: Params::new(shape, PART, 0).layout(layout),
             finder,
             look: 0,
             pseudo_work: PSEUDO_WORK,
@@ -423,23 +424,29 @@ impl Evaluator {
         }
     }
 
-    /// Everything about `rbm`, which is the model on the device, and about data whose values are all 0 or 1, one bit each
+    /// Everything about `rbm`, which is the `model` on the device, and about data whose values are all 0 or 1, one bit each
     /// ([`Dataset::threshold`], [`Dataset::sample`]).
     ///
     /// # Errors
     /// [`crate::Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`crate::Error::Device`].
-    pub fn run(&mut self, backend: &mut dyn Backend, rbm: &Rbm, dataset: &Dataset) -> Result<Likelihood> {
+    pub fn run(
+        &mut self,
+        backend: &mut dyn Backend,
+        model: Model,
+        rbm: &Rbm,
+        dataset: &Dataset,
+    ) -> Result<Likelihood> {
         let (train, test) = (&dataset.train.rows, dataset.test.as_ref().map(|test| &test.rows));
         let is_packed = |rows: &Rows| rows.layout().packing == Packing::Bits;
         if !is_packed(train) || !test.is_none_or(is_packed) {
             return usage!("a likelihood needs binary data; make them so by a threshold, or draw them");
         }
         let mut cases = DistinctCases::default();
-        let train_energy = self.free_energy(backend, train, &mut cases)?;
-        let test_energy = test.map(|test| self.free_energy(backend, test, &mut cases)).transpose()?;
+        let train_energy = self.free_energy(backend, model, train, &mut cases)?;
+        let test_energy = test.map(|test| self.free_energy(backend, model, test, &mut cases)).transpose()?;
         let mass = cases.mass.value();
         let held_out = &dataset.held_out().rows;
-        let reconstruction_error = self.reconstruction_error(backend, held_out)?;
+        let reconstruction_error = self.reconstruction_error(backend, model, held_out)?;
         let Shape { visible, hidden } = rbm.shape;
         let cases = (self.pseudo_work / (visible * hidden)).clamp(1, held_out.len());
         let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
@@ -448,9 +455,9 @@ impl Evaluator {
         let mut log_z = match &mut self.finder {
             Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?, mass),
             Finder::Annealer(annealer) => {
-                LogZ::estimated(annealer.run(backend, &rbm.visible_bias, &base(), train)?, mass)
+                LogZ::estimated(annealer.run(backend, model, &base(), train)?, mass)
             }
-            Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, self.look)?, mass),
+            Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, model, self.look)?, mass),
         };
         let figures = [train_energy, test_energy.unwrap_or(0.0), pseudo_log_likelihood, reconstruction_error];
         if log_z.reliable && figures.iter().any(|figure| !figure.is_finite()) {
@@ -474,19 +481,19 @@ impl Evaluator {
         })
     }
 
-    /// Shows the device the cases, a part at a time: `work` gets each part's parameters.
+    /// Shows the device the cases, a part at a time: `work` gets how many there are in each.
     fn parts(
         &self,
         backend: &mut dyn Backend,
         rows: &Rows,
-        mut work: impl FnMut(&mut dyn Backend, &Params) -> Result<()>,
+        mut work: impl FnMut(&mut dyn Backend, usize) -> Result<()>,
     ) -> Result<()> {
-        let width = rows.layout().words();
+        let (layout, width) = (rows.layout(), rows.layout().words());
         for words in rows.words().chunks(PART * width) {
-            let params = self.params.minibatch(0, words.len() / width);
+            let cases = words.len() / width;
             backend.write_data(self.data, words);
-            backend.gather(&params, self.data, self.visible);
-            work(backend, &params)?;
+            backend.gather(&Gather::new(layout, cases), self.data, self.visible);
+            work(backend, cases)?;
         }
         Ok(())
     }
@@ -495,14 +502,14 @@ impl Evaluator {
     fn free_energy<'a>(
         &self,
         backend: &mut dyn Backend,
+        model: Model,
         rows: &'a Rows,
         cases: &mut DistinctCases<'a>,
     ) -> Result<f64> {
         let (mut sum, mut row) = (0.0, 0);
-        self.parts(backend, rows, |backend, params| {
-            backend.free_energy(params, self.visible, self.values);
-            let energies = backend.read_values(self.values, params.rows as usize)?;
-            for energy in energies.into_iter().map(f64::from) {
+        self.parts(backend, rows, |backend, count| {
+            backend.free_energy(&FreeEnergy::new(count), model.into(), self.visible, self.values);
+            for energy in backend.read_values(self.values, count)?.into_iter().map(f64::from) {
                 sum += energy;
                 cases.add(rows.row(row), energy);
                 row += 1;
@@ -512,12 +519,14 @@ impl Evaluator {
         Ok(sum / rows.len() as f64)
     }
 
-    fn reconstruction_error(&self, backend: &mut dyn Backend, rows: &Rows) -> Result<f64> {
+    fn reconstruction_error(&self, backend: &mut dyn Backend, model: Model, rows: &Rows) -> Result<f64> {
         backend.write_values(self.values, &[0.0; PART]);
-        self.parts(backend, rows, |backend, params| {
-            backend.sample_hidden(params, self.visible, self.hidden);
-            backend.sample_visible(params, self.hidden, self.reconstruction);
-            backend.squared_error(params, self.visible, self.reconstruction, self.values);
+        self.parts(backend, rows, |backend, count| {
+            let means = HalfStep::new(count, Draw::none());
+            backend.sample(&means, model.into(), self.visible, self.hidden);
+            backend.sample(&means, model.into(), self.hidden, self.reconstruction);
+            let op = SquaredError { rows: count as u32 };
+            backend.squared_error(&op, self.visible, self.reconstruction, self.values);
             backend.submit()
         })?;
         let errors = backend.read_values(self.values, PART)?;

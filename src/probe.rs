@@ -216,14 +216,14 @@ impl Gradient for &Loss<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::{Stream, fill};
+    use crate::rng::{Address, Stream, fill};
 
     /// Three classes of five values each, apart but for some.
     fn cases(count: usize) -> (Vec<f32>, Vec<u8>) {
         let labels: Vec<u8> = (0..count).map(|case| (case % 3) as u8).collect();
         let mut values = vec![0.0; count * 5];
         for ((case, values), label) in values.chunks_mut(5).enumerate().zip(&labels) {
-            fill(1, 0, Stream::Synthetic.draw(0), case as u32, 0, values);
+            fill(1, Address::new(Stream::Synthetic, 0), case as u32, 0, values);
             values[usize::from(*label)] += 0.6;
         }
         (values, labels)

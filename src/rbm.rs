@@ -32,6 +32,16 @@ pub enum Layer {
     Hidden,
 }
 
+impl Layer {
+    /// Its number in the addresses of random numbers.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Visible => 0,
+            Self::Hidden => 1,
+        }
+    }
+}
+
 /// A Restricted Boltzmann Machine with binary units, or its velocities: the same shapes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rbm {
@@ -57,6 +67,28 @@ impl Rbm {
             visible_bias: vec![0.0; shape.visible],
             hidden_bias: vec![0.0; shape.hidden],
         }
+    }
+
+    /// From W row by row, then b, then c.
+    pub fn from_parameters(shape: Shape, parameters: &[f32]) -> Self {
+        let (weights, biases) = parameters.split_at(shape.visible * shape.hidden);
+        let (visible_bias, hidden_bias) = biases.split_at(shape.visible);
+        Self {
+            shape,
+            weights: weights.to_vec(),
+            visible_bias: visible_bias.to_vec(),
+            hidden_bias: hidden_bias.to_vec(),
+        }
+    }
+
+    /// W row by row, b, and c.
+    pub fn tensors(&self) -> [&[f32]; 3] {
+        [&self.weights, &self.visible_bias, &self.hidden_bias]
+    }
+
+    /// The same, to be changed.
+    pub fn tensors_mut(&mut self) -> [&mut [f32]; 3] {
+        [&mut self.weights, &mut self.visible_bias, &mut self.hidden_bias]
     }
 
     /// A model to start training from (Hinton 2010, section 8): weights from N(0, 0.01²), hidden biases 0, and

@@ -2,10 +2,14 @@
 //! other devices are tested against it, so it is never optimised.
 
 use crate::{
-    backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, FAST_SHARE, MULTIPLY_ADDS, Params},
+    backend::{
+        Ascent, ClampVisible, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms, MultiplyAdd,
+        SquaredError, Swap, Track, Update,
+        operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS},
+    },
     data::RowLayout,
-    host::{Fast, HostKernels, HostUnits, Moments, Offsets, Phase, PlainUnits, Uniforms},
-    rbm::{Rbm, Shape},
+    host::{Half, HostKernels, HostPath, HostUnits, Phase, Phases, PlainUnits, Uniforms},
+    rbm::{Layer, Rbm, Shape},
     rng::uniform_at,
 };
 
@@ -64,51 +68,62 @@ pub fn free_energy(rbm: &Rbm, beta: f64, visible: &[f32]) -> f64 {
     energy
 }
 
-/// How far one parameter moves up its gradient, less its decay; see [`crate::backend::Backend::update`]. `velocity` and
+/// How far one parameter moves up its gradient, less its decay; see [`crate::backend::Backend::ascend`]. `velocity` and
 /// `square` are what the last step left.
-fn step(params: &Params, gradient: f64, decay: f64, (velocity, square): (&mut f32, &mut f32)) -> f64 {
-    let rate = f64::from(params.learning_rate);
-    if params.has(Params::ADAM) {
-        let mean = ADAM_FIRST * f64::from(*velocity) + (1.0 - ADAM_FIRST) * gradient;
-        let of_squares = ADAM_SECOND * f64::from(*square) + (1.0 - ADAM_SECOND) * gradient * gradient;
-        (*velocity, *square) = (mean as f32, of_squares as f32);
-        let mean = mean * f64::from(params.first_correction);
-        let of_squares = of_squares * f64::from(params.second_correction);
-        return rate * (mean / (of_squares.sqrt() + ADAM_EPSILON) - decay);
-    }
-    let momentum = f64::from(params.momentum);
+fn step(op: &Ascent, gradient: f64, decay: f64, velocity: &mut f32, square: Option<&mut f32>) -> f64 {
+    let (rate, momentum) = (f64::from(op.rate), f64::from(op.momentum));
     let push = rate * (gradient - decay);
-    *velocity = (momentum * f64::from(*velocity) + push) as f32;
-    if params.has(Params::NESTEROV) { momentum * f64::from(*velocity) + push } else { f64::from(*velocity) }
+    match (op.rule, square) {
+        (Ascent::ADAM, Some(square)) => {
+            let mean = ADAM_FIRST * f64::from(*velocity) + (1.0 - ADAM_FIRST) * gradient;
+            let of_squares = ADAM_SECOND * f64::from(*square) + (1.0 - ADAM_SECOND) * gradient * gradient;
+            (*velocity, *square) = (mean as f32, of_squares as f32);
+            let mean = mean * f64::from(op.first_correction);
+            let of_squares = of_squares * f64::from(op.second_correction);
+            rate * (mean / (of_squares.sqrt() + ADAM_EPSILON) - decay)
+        }
+        (Ascent::NESTEROV, _) => {
+            *velocity = (momentum * f64::from(*velocity) + push) as f32;
+            momentum * f64::from(*velocity) + push
+        }
+        _ => {
+            *velocity = (momentum * f64::from(*velocity) + push) as f32;
+            f64::from(*velocity)
+        }
+    }
 }
 
-/// Swaps replicas at two neighbouring temperatures; see [`crate::backend::Backend::swap`].
+/// Swaps replicas of two neighbours; see [`crate::backend::Backend::swap`].
 pub fn swap<U: HostUnits>(
-    params: &Params,
+    op: &Swap,
     (cold, cold_values): (&mut U, &mut [f32]),
     (hot, hot_values): (&mut U, &mut [f32]),
     accepted: &mut [f32],
     trips: &mut [f32],
 ) {
-    let rows = params.rows as usize;
+    let rows = op.rows as usize;
     for row in 0..rows {
-        let chain = params.first_chain.wrapping_add(row as u32);
-        let u = uniform_at(params.seed(), params.step, params.draw, chain, 0);
+        let u = uniform_at(op.draw.seed(), op.draw.address(), op.draw.chain(row), 0);
         let mark = rows + row;
         let surplus = f64::from(cold_values[row]) - f64::from(hot_values[row]);
-        if f64::from(u) < (f64::from(params.rate) * surplus).exp() {
-            accepted[params.first_row as usize + row] += 1.0;
+        if f64::from(u) < (f64::from(op.factor) * surplus).exp() {
+            accepted[op.counts_at as usize + row] += 1.0;
             cold.exchange(hot, row);
             std::mem::swap(&mut cold_values[mark], &mut hot_values[mark]);
         }
-        if params.has(Params::COLDEST) {
+        if op.coldest == 1 {
             trips[row] += cold_values[mark];
             cold_values[mark] = 0.0;
         }
-        if params.has(Params::HOTTEST) {
+        if op.hottest == 1 {
             hot_values[mark] = 1.0;
         }
     }
+}
+
+/// A number of a vector, or 0 where there is none.
+fn or_zero(values: &[f32], at: usize) -> f64 {
+    values.get(at).map_or(0.0, |&x| f64::from(x))
 }
 
 /// The kernels of the oracle.
@@ -120,141 +135,132 @@ impl HostKernels for Reference {
 
     fn gather(
         &mut self,
-        params: &Params,
+        op: &Gather,
         layout: RowLayout,
         words: &[u32],
         order: &[u32],
         uniforms: Uniforms,
         visible: &mut PlainUnits,
     ) {
-        let units = params.visible as usize;
-        for row in 0..params.rows as usize {
-            let case = order[params.first_row as usize + row] as usize;
+        let units = layout.units;
+        for row in 0..op.rows as usize {
+            let case = order[op.first_row as usize + row] as usize;
             let packed = &words[case * layout.words()..][..layout.words()];
             for i in 0..units {
                 let value = layout.value(packed, i);
-                visible.states[row * units + i] = if params.has(Params::SAMPLE) {
-                    f32::from(uniforms.at(params, units, row, i) < value)
-                } else {
-                    value
+                visible.states[row * units + i] = uniforms.state(units, row, i, value);
+            }
+        }
+    }
+
+    fn sample(&mut self, to: Layer, HostPath { rbm, base }: HostPath, half: Half<PlainUnits>) {
+        let Half { op, from, uniforms, to: out } = half;
+        let beta = f64::from(op.beta);
+        let (width, units) = (from.width, out.width);
+        for row in 0..op.rows as usize {
+            let states = &from.states[row * width..][..width];
+            for unit in 0..units {
+                let input = match to {
+                    Layer::Hidden => beta * hidden_input(rbm, states, unit),
+                    Layer::Visible => {
+                        beta * visible_input(rbm, states, unit) + (1.0 - beta) * or_zero(base, unit)
+                    }
                 };
+                let mean = sigmoid(input) as f32;
+                out.means[row * units + unit] = mean;
+                out.states[row * units + unit] = uniforms.state(units, row, unit, mean);
             }
         }
     }
 
-    fn sample_hidden(
-        &mut self,
-        params: &Params,
-        rbm: &Rbm,
-        visible: &PlainUnits,
-        uniforms: Uniforms,
-        hidden: &mut PlainUnits,
-    ) {
-        let shape = rbm.shape;
-        for row in 0..params.rows as usize {
-            let v = &visible.states[row * shape.visible..][..shape.visible];
-            for j in 0..shape.hidden {
-                let mean = sigmoid(f64::from(params.beta) * hidden_input(rbm, v, j)) as f32;
-                hidden.means[row * shape.hidden + j] = mean;
-                hidden.states[row * shape.hidden + j] = uniforms.state(params, shape.hidden, row, j, mean);
-            }
-        }
-    }
-
-    fn sample_visible(
-        &mut self,
-        params: &Params,
-        rbm: &Rbm,
-        hidden: &PlainUnits,
-        uniforms: Uniforms,
-        visible: &mut PlainUnits,
-    ) {
-        let shape = rbm.shape;
-        for row in 0..params.rows as usize {
-            let h = &hidden.states[row * shape.hidden..][..shape.hidden];
-            for i in 0..shape.visible {
-                let mean = sigmoid(f64::from(params.beta) * visible_input(rbm, h, i)) as f32;
-                visible.means[row * shape.visible + i] = mean;
-                visible.states[row * shape.visible + i] = uniforms.state(params, shape.visible, row, i, mean);
-            }
-        }
-    }
-
-    #[expect(clippy::needless_range_loop, reason = "i and j are the equation's")]
-    fn update(
-        &mut self,
-        params: &Params,
-        positive: Phase<PlainUnits>,
-        negative: Phase<PlainUnits>,
-        offsets: &Offsets,
-        rbm: &mut Rbm,
-        moments: &mut Moments,
-    ) {
-        let shape = rbm.shape;
-        let Moments { velocity, squares } = moments;
-        let centred = params.has(Params::CENTRED);
-        let mu = |i: usize| if centred { f64::from(offsets.visible[i]) } else { 0.0 };
-        let lambda = |j: usize| if centred { f64::from(offsets.hidden[j]) } else { 0.0 };
+    fn gradient(&mut self, op: &Contrast, phases: Phases<PlainUnits>, gradient: &mut Rbm) {
+        let Shape { visible, hidden } = gradient.shape;
+        let Phases { positive, negative, mu, lambda } = phases;
+        let offset =
+            |offsets: &[f32], unit: usize| if op.centred == 1 { or_zero(offsets, unit) } else { 0.0 };
         // One unit in one row; a phase's own mean of a product or of a unit is over its rows.
         let v = |phase: &Phase<PlainUnits>, row: usize, i: usize| {
-            f64::from(phase.visible.states[row * shape.visible + i]) - mu(i)
+            f64::from(phase.visible.states[row * visible + i]) - offset(mu, i)
         };
         let h = |phase: &Phase<PlainUnits>, row: usize, j: usize| {
-            f64::from(phase.hidden.means[row * shape.hidden + j]) - lambda(j)
+            f64::from(phase.hidden.means[row * hidden + j]) - offset(lambda, j)
         };
-        let difference = |unit: &dyn Fn(&Phase<PlainUnits>, usize) -> f64| {
-            let mean = |phase: &Phase<PlainUnits>| {
-                (0..phase.rows).map(|row| unit(phase, row)).sum::<f64>() / phase.rows as f64
-            };
-            mean(&positive) - mean(&negative)
+        let mean = |phase: &Phase<PlainUnits>, unit: &dyn Fn(&Phase<PlainUnits>, usize) -> f64| {
+            (0..phase.rows).map(|row| unit(phase, row)).sum::<f64>() / phase.rows as f64
         };
-
+        let difference =
+            |unit: &dyn Fn(&Phase<PlainUnits>, usize) -> f64| mean(&positive, unit) - mean(&negative, unit);
         // What draws each hidden unit to the target; its weights' share of it is the mean of what they come from.
-        let draw = |j: usize| {
-            let excess = || f64::from(offsets.hidden[j]) - f64::from(params.sparsity_target);
-            if params.has(Params::SPARSE) { f64::from(params.sparsity_cost) * excess() } else { 0.0 }
+        let draw = |j: usize| match op.is_sparse() {
+            true => f64::from(op.sparsity_cost) * (or_zero(lambda, j) - f64::from(op.sparsity_target)),
+            false => 0.0,
         };
-        let data_mean =
-            |i: usize| (0..positive.rows).map(|row| v(&positive, row, i)).sum::<f64>() / positive.rows as f64;
-
-        // The centred model's biases stay where they are if its weights change: this one's don't.
-        let mut visible_step = vec![0.0; shape.visible];
-        let mut hidden_step = vec![0.0; shape.hidden];
-        for i in 0..shape.visible {
-            for j in 0..shape.hidden {
-                let at = i * shape.hidden + j;
-                let weight = f64::from(rbm.weights[at]);
+        for i in 0..visible {
+            let data_mean = mean(&positive, &|phase, row| v(phase, row, i));
+            for j in 0..hidden {
                 let association = difference(&|phase, row| v(phase, row, i) * h(phase, row, j));
-                let gradient = association - draw(j) * data_mean(i);
-                let sign = if weight == 0.0 { 0.0 } else { weight.signum() };
-                let decay = f64::from(params.weight_decay) * weight + f64::from(params.l1) * sign;
-                let moments = (&mut velocity.weights[at], &mut squares.weights[at]);
-                let weight_step = step(params, gradient, decay, moments);
-                rbm.weights[at] += weight_step as f32;
-                visible_step[i] -= weight_step * lambda(j);
-                hidden_step[j] -= weight_step * mu(i);
+                gradient.weights[i * hidden + j] = (association - draw(j) * data_mean) as f32;
             }
+            gradient.visible_bias[i] = difference(&|phase, row| v(phase, row, i)) as f32;
         }
-        for i in 0..shape.visible {
-            let gradient = difference(&|phase, row| v(phase, row, i));
-            let moments = (&mut velocity.visible_bias[i], &mut squares.visible_bias[i]);
-            visible_step[i] += step(params, gradient, 0.0, moments);
-            rbm.visible_bias[i] += visible_step[i] as f32;
-        }
-        for j in 0..shape.hidden {
-            let gradient = difference(&|phase, row| h(phase, row, j)) - draw(j);
-            let moments = (&mut velocity.hidden_bias[j], &mut squares.hidden_bias[j]);
-            hidden_step[j] += step(params, gradient, 0.0, moments);
-            rbm.hidden_bias[j] += hidden_step[j] as f32;
+        for j in 0..hidden {
+            gradient.hidden_bias[j] = (difference(&|phase, row| h(phase, row, j)) - draw(j)) as f32;
         }
     }
 
-    fn limit_norms(&mut self, params: &Params, rbm: &mut Rbm) {
+    fn ascend(
+        &mut self,
+        op: &Ascent,
+        gradient: &mut Rbm,
+        rbm: &mut Rbm,
+        velocity: &mut Rbm,
+        mut squares: Option<&mut Rbm>,
+    ) {
+        let decays = [(op.weight_decay, op.l1), (0.0, 0.0), (0.0, 0.0)];
+        let parameters =
+            gradient.tensors_mut().into_iter().zip(rbm.tensors_mut()).zip(velocity.tensors_mut());
+        for (tensor, (((gradient, theta), velocity), (l2, l1))) in parameters.zip(decays).enumerate() {
+            for at in 0..theta.len() {
+                let parameter = f64::from(theta[at]);
+                let sign = if parameter == 0.0 { 0.0 } else { parameter.signum() };
+                let decay = f64::from(l2) * parameter + f64::from(l1) * sign;
+                let square = squares.as_mut().map(|squares| &mut squares.tensors_mut()[tensor][at]);
+                let taken = step(op, f64::from(gradient[at]), decay, &mut velocity[at], square);
+                gradient[at] = taken as f32;
+                theta[at] += gradient[at];
+            }
+        }
+    }
+
+    fn recentre(&mut self, step: &Rbm, mu: &[f32], lambda: &[f32], rbm: &mut Rbm) {
+        let Shape { visible, hidden } = rbm.shape;
+        let moved = |i: usize, j: usize| f64::from(step.weights[i * hidden + j]);
+        for i in 0..visible {
+            let shift: f64 = (0..hidden).map(|j| moved(i, j) * f64::from(lambda[j])).sum();
+            rbm.visible_bias[i] -= shift as f32;
+        }
+        for j in 0..hidden {
+            let shift: f64 = (0..visible).map(|i| moved(i, j) * f64::from(mu[i])).sum();
+            rbm.hidden_bias[j] -= shift as f32;
+        }
+    }
+
+    fn update(&mut self, op: &Update, phases: Phases<PlainUnits>, rbm: &mut Rbm, velocity: Option<&mut Rbm>) {
+        let Phases { mu, lambda, .. } = phases;
+        let (mut gradient, mut none) = (Rbm::zeros(rbm.shape), Rbm::zeros(rbm.shape));
+        self.gradient(&op.contrast(), phases, &mut gradient);
+        self.ascend(&op.ascent(), &mut gradient, rbm, velocity.unwrap_or(&mut none), None);
+        if op.centred == 1 {
+            self.recentre(&gradient, mu, lambda, rbm);
+        }
+    }
+
+    fn limit_norms(&mut self, op: &LimitNorms, rbm: &mut Rbm) {
         let Shape { visible, hidden } = rbm.shape;
         for j in 0..hidden {
             let square = |i: usize| f64::from(rbm.weights[i * hidden + j]).powi(2);
             let norm = (0..visible).map(square).sum::<f64>().sqrt();
-            let largest = f64::from(params.largest_norm);
+            let largest = f64::from(op.largest);
             if norm > largest {
                 for i in 0..visible {
                     let weight = &mut rbm.weights[i * hidden + j];
@@ -264,51 +270,34 @@ impl HostKernels for Reference {
         }
     }
 
-    fn track(&mut self, params: &Params, hidden: &PlainUnits, offsets: &mut [f32]) {
-        let (rows, units) = (params.rows as usize, offsets.len());
-        for (j, offset) in offsets.iter_mut().enumerate() {
+    fn track(&mut self, op: &Track, hidden: &PlainUnits, means: &mut [f32]) {
+        let (rows, units) = (op.rows as usize, hidden.width);
+        for (j, tracked) in means[..units].iter_mut().enumerate() {
             let mean =
                 (0..rows).map(|row| f64::from(hidden.means[row * units + j])).sum::<f64>() / rows as f64;
-            *offset += (f64::from(params.rate) * (mean - f64::from(*offset))) as f32;
+            *tracked += (f64::from(op.rate) * (mean - f64::from(*tracked))) as f32;
         }
     }
 
-    fn average(&mut self, params: &Params, rbm: &Rbm, average: &mut Rbm) {
-        for (average, parameters) in [
-            (&mut average.weights, &rbm.weights),
-            (&mut average.visible_bias, &rbm.visible_bias),
-            (&mut average.hidden_bias, &rbm.hidden_bias),
-        ] {
-            for (average, parameter) in average.iter_mut().zip(parameters) {
-                *average += params.rate * (parameter - *average);
-            }
-        }
-    }
-
-    fn fast_weights(&mut self, params: &Params, rbm: &Rbm, velocity: &Rbm, fast: &mut Fast) {
-        let Fast { weights: fast, sum } = fast;
-        for (fast, sum, theta, velocity) in [
-            (&mut fast.weights, &mut sum.weights, &rbm.weights, &velocity.weights),
-            (&mut fast.visible_bias, &mut sum.visible_bias, &rbm.visible_bias, &velocity.visible_bias),
-            (&mut fast.hidden_bias, &mut sum.hidden_bias, &rbm.hidden_bias, &velocity.hidden_bias),
-        ] {
-            for at in 0..theta.len() {
-                let stays = FAST_SHARE * f64::from(fast[at]);
-                fast[at] = (stays + f64::from(params.rate) * f64::from(velocity[at])) as f32;
-                sum[at] = theta[at] + fast[at];
+    fn combine(&mut self, op: &Combine, other: &Rbm, rbm: &mut Rbm) {
+        let (keep, add) = (f64::from(op.keep), f64::from(op.add));
+        for (out, other) in rbm.tensors_mut().into_iter().zip(other.tensors()) {
+            for (out, &other) in out.iter_mut().zip(other) {
+                let kept = if keep == 0.0 { 0.0 } else { keep * f64::from(*out) };
+                *out = (kept + add * f64::from(other)) as f32;
             }
         }
     }
 
     fn squared_error(
         &mut self,
-        params: &Params,
+        op: &SquaredError,
         visible: &PlainUnits,
         reconstruction: &PlainUnits,
         values: &mut [f32],
     ) {
-        let units = params.visible as usize;
-        for (row, value) in values[..params.rows as usize].iter_mut().enumerate() {
+        let units = visible.width;
+        for (row, value) in values[..op.rows as usize].iter_mut().enumerate() {
             let mut sum = 0.0;
             for i in 0..units {
                 let (x, p) = (visible.states[row * units + i], reconstruction.means[row * units + i]);
@@ -319,48 +308,60 @@ impl HostKernels for Reference {
         }
     }
 
-    fn free_energy(&mut self, params: &Params, rbm: &Rbm, visible: &PlainUnits, values: &mut [f32]) {
-        let units = params.visible as usize;
-        for (value, visible) in values[..params.rows as usize].iter_mut().zip(visible.states.chunks(units)) {
-            let energy = free_energy(rbm, f64::from(params.beta), visible);
-            *value = if params.has(Params::LESS) { energy - f64::from(*value) } else { energy } as f32;
+    fn free_energy(
+        &mut self,
+        op: &FreeEnergy,
+        HostPath { rbm, base }: HostPath,
+        visible: &PlainUnits,
+        values: &mut [f32],
+    ) {
+        let beta = f64::from(op.beta);
+        let rows = visible.states.chunks(visible.width);
+        for (value, visible) in values[..op.rows as usize].iter_mut().zip(rows) {
+            let of_base: f64 =
+                visible.iter().enumerate().map(|(i, &v)| or_zero(base, i) * f64::from(v)).sum();
+            let energy = free_energy(rbm, beta, visible) - (1.0 - beta) * of_base;
+            *value =
+                if op.less == 0.0 { energy } else { energy - f64::from(op.less) * f64::from(*value) } as f32;
         }
     }
 
     fn energy(
         &mut self,
-        params: &Params,
-        rbm: &Rbm,
+        op: &Energy,
+        HostPath { rbm, base }: HostPath,
         visible: &PlainUnits,
         hidden: &PlainUnits,
         values: &mut [f32],
     ) {
         let rows = visible.states.chunks(rbm.shape.visible).zip(hidden.states.chunks(rbm.shape.hidden));
-        for (value, (visible, hidden)) in values[..params.rows as usize].iter_mut().zip(rows) {
-            *value = energy(rbm, visible, hidden) as f32;
-        }
-    }
-
-    fn temper_bias(&mut self, params: &Params, rbm: &Rbm, base: &[f32], values: &mut [f32]) {
-        for i in 0..params.visible as usize {
-            values[i] = (f64::from(rbm.visible_bias[i]) + f64::from(params.rate) * f64::from(base[i])) as f32;
+        for (value, (visible, hidden)) in values[..op.rows as usize].iter_mut().zip(rows) {
+            let of_base: f64 =
+                visible.iter().enumerate().map(|(i, &v)| or_zero(base, i) * f64::from(v)).sum();
+            *value = (energy(rbm, visible, hidden) + of_base) as f32;
         }
     }
 
     fn swap(
         &mut self,
-        params: &Params,
+        op: &Swap,
         cold: (&mut PlainUnits, &mut [f32]),
         hot: (&mut PlainUnits, &mut [f32]),
         accepted: &mut [f32],
         trips: &mut [f32],
     ) {
-        swap(params, cold, hot, accepted, trips);
+        swap(op, cold, hot, accepted, trips);
     }
 
-    fn clamp_visible(&mut self, params: &Params, known: &PlainUnits, mask: &[f32], visible: &mut PlainUnits) {
-        let units = params.visible as usize;
-        for row in 0..params.rows as usize {
+    fn clamp_visible(
+        &mut self,
+        op: &ClampVisible,
+        known: &PlainUnits,
+        mask: &[f32],
+        visible: &mut PlainUnits,
+    ) {
+        let units = visible.width;
+        for row in 0..op.rows as usize {
             for (i, &mask) in mask[..units].iter().enumerate() {
                 if mask != 0.0 {
                     visible.states[row * units + i] = known.states[row * units + i];
@@ -369,15 +370,9 @@ impl HostKernels for Reference {
         }
     }
 
-    fn set_visible_bias(&mut self, params: &Params, values: &[f32], rbm: &mut Rbm) {
-        for (bias, value) in rbm.visible_bias.iter_mut().zip(&values[..params.visible as usize]) {
-            *bias = *value;
-        }
-    }
-
-    fn multiply_add(&mut self, params: &Params, values: &mut [f32]) {
+    fn multiply_add(&mut self, op: &MultiplyAdd, values: &mut [f32]) {
         let small = f64::exp2(-10.0);
-        for value in &mut values[..params.rows as usize] {
+        for value in &mut values[..op.rows as usize] {
             let mut x = f64::from(*value);
             for _ in 0..MULTIPLY_ADDS {
                 x = x * (1.0 - small) + small;
@@ -386,8 +381,8 @@ impl HostKernels for Reference {
         }
     }
 
-    fn copy(&mut self, params: &Params, from: &[f32], to: &mut [f32]) {
-        let rows = params.rows as usize;
+    fn copy(&mut self, op: &Copy, from: &[f32], to: &mut [f32]) {
+        let rows = op.rows as usize;
         to[..rows].copy_from_slice(&from[..rows]);
     }
 }

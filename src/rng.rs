@@ -8,46 +8,94 @@
 
 use rand::rand_core::{Infallible, TryRng};
 
-/// What a random number is for: the low bits of the counter's third word.
+/// What a random number is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
+#[repr(u8)]
 pub enum Stream {
-    /// Training: the states of hidden units.
-    Hidden = 0,
-    /// Training: the states of visible units.
-    Visible = 1,
-    /// Turning grey pixels into binary ones.
-    Binarize = 2,
+    /// Training: the states of units.
+    Train = 0,
+    /// Grey pixels made binary while training.
+    Binarize = 1,
     /// Initial weights.
-    Weights = 3,
+    Weights = 2,
     /// The order of the cases in an epoch.
-    Order = 4,
+    Order = 3,
     /// Made-up data: benchmarks and tests.
-    Synthetic = 5,
-    /// Where persistent chains start.
-    Chains = 6,
+    Synthetic = 4,
+    /// Where chains start.
+    Chains = 5,
     /// Which cases are split off for validation.
-    Split = 7,
-    /// Samples of a model: the states of hidden units.
-    SampledHidden = 8,
-    /// Samples of a model: the states of visible units.
-    SampledVisible = 9,
-    /// Whether two temperatures exchange their states.
-    Exchange = 10,
+    Split = 6,
+    /// Samples of a model: the states of units.
+    Sample = 7,
+    /// Samples of a model: whether replicas are swapped.
+    Exchange = 8,
     /// Training by parallel or by trajectory tempering: whether replicas are swapped.
-    Swap = 11,
-    /// Annealed importance sampling: the states of hidden units.
-    AnnealedHidden = 12,
-    /// Annealed importance sampling: the states of visible units.
-    AnnealedVisible = 13,
-    /// Turning grey pixels into binary ones for a likelihood.
-    Evaluation = 14,
+    Swap = 9,
+    /// Annealed importance sampling: the states of units.
+    Anneal = 10,
+    /// Annealed importance sampling: which chains are drawn anew.
+    Resample = 11,
+    /// Grey pixels made binary for a likelihood, and the doctor's draws.
+    Evaluation = 12,
+    /// Which states the search for missed mass groups by.
+    Cells = 13,
 }
 
-impl Stream {
-    /// The counter's third word: the Gibbs sweep (below 2^28) and the purpose.
-    pub const fn draw(self, sweep: u32) -> u32 {
-        sweep << 4 | self as u32
+/// Which addresses random numbers have: a run that began with others goes on with others, so to the same bytes it cannot.
+pub const ADDRESSES: u32 = 2;
+
+/// The address of the random numbers of one draw: a stream, a layer, a sweep and a step, each in bits of its own. A
+/// chain and a unit complete it.
+///
+/// ```text
+/// word 0   layer (6 bits), unit / 4 (26 bits)
+/// word 1   chain
+/// word 2   sweep (24 bits), stream (8 bits)
+/// word 3   step
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The bits of word 0 that say which layer.
+    layer: u32,
+    /// Word 2.
+    purpose: u32,
+    /// Word 3.
+    step: u32,
+}
+
+impl Address {
+    /// The first sweep that has no address.
+    pub const SWEEPS: u32 = 1 << 24;
+
+    /// The first draw of a stream at a step, for the units of layer 0.
+    pub const fn new(stream: Stream, step: u32) -> Self {
+        Self { layer: 0, purpose: stream as u32, step }
+    }
+
+    /// The same for the units of another layer, from 0 to 63: 0 is the visible one.
+    pub const fn layer(self, layer: u32) -> Self {
+        Self { layer: layer << 26, ..self }
+    }
+
+    /// The same for another Gibbs sweep of the step, or another of many draws, below [`Address::SWEEPS`].
+    pub const fn sweep(self, sweep: u32) -> Self {
+        Self { purpose: sweep << 8 | self.purpose & 0xFF, ..self }
+    }
+
+    /// Words 0, 2 and 3 of the counter, the first without its unit.
+    pub const fn words(self) -> [u32; 3] {
+        [self.layer, self.purpose, self.step]
+    }
+
+    /// The address whose [`Address::words`] these are.
+    pub const fn from_words([layer, purpose, step]: [u32; 3]) -> Self {
+        Self { layer, purpose, step }
+    }
+
+    /// The counter for four units of a chain: the first is 4 · `group`.
+    const fn counter(self, chain: u32, group: u32) -> [u32; 4] {
+        [self.layer | group, chain, self.purpose, self.step]
     }
 }
 
@@ -79,9 +127,9 @@ pub fn uniform(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / 16_777_216.0)
 }
 
-/// The uniform number for `unit` of `chain` in the sweep and for the purpose that `draw` names, at `step`.
-pub fn uniform_at(seed: u64, step: u32, draw: u32, chain: u32, unit: u32) -> f32 {
-    uniform(philox([unit / 4, chain, draw, step], key(seed))[(unit % 4) as usize])
+/// The uniform number for `unit` of `chain` at an address.
+pub fn uniform_at(seed: u64, address: Address, chain: u32, unit: u32) -> f32 {
+    uniform(philox(address.counter(chain, unit / 4), key(seed))[(unit % 4) as usize])
 }
 
 /// Counters that [`fill`] computes together,
@@ -92,10 +140,10 @@ pub const BLOCK: usize = 4 * LANES;
 /// The words of [`LANES`] consecutive counters. The same as [`philox`], in loops that the compiler turns into vectors: a
 /// lane is 64 bits wide, as a product is, and only the lower half of each factor counts.
 #[inline(always)]
-fn philox_lanes(group: u32, [chain, draw, step]: [u32; 3], [mut k0, mut k1]: [u32; 2]) -> [u32; BLOCK] {
+fn philox_lanes([first, rest @ ..]: [u32; 4], [mut k0, mut k1]: [u32; 2]) -> [u32; BLOCK] {
     const LOW: u64 = u32::MAX as u64;
-    let mut a: [u64; LANES] = std::array::from_fn(|lane| u64::from(group) + lane as u64);
-    let [mut b, mut c, mut d] = [chain, draw, step].map(|word| [u64::from(word); LANES]);
+    let mut a: [u64; LANES] = std::array::from_fn(|lane| u64::from(first) + lane as u64);
+    let [mut b, mut c, mut d] = rest.map(|word| [u64::from(word); LANES]);
     for _ in 0..10 {
         for lane in 0..LANES {
             let left = (a[lane] & LOW) * 0xD251_1F53;
@@ -115,12 +163,12 @@ fn philox_lanes(group: u32, [chain, draw, step]: [u32; 3], [mut k0, mut k1]: [u3
     bytemuck::cast::<_, [u32; BLOCK]>(pairs).map(u32::from_le)
 }
 
-/// Fills `uniforms` with the numbers of consecutive units of one chain, from `first` on, a multiple of four.
+/// Fills `uniforms` with the numbers of consecutive units of one chain at an address, from `first` on, a multiple of four.
 #[inline(always)]
-pub fn fill(seed: u64, step: u32, draw: u32, chain: u32, first: u32, uniforms: &mut [f32]) {
+pub fn fill(seed: u64, address: Address, chain: u32, first: u32, uniforms: &mut [f32]) {
     debug_assert!(first.is_multiple_of(4), "a counter has the numbers of four units");
     for (group, uniforms) in (first / 4..).step_by(LANES).zip(uniforms.chunks_mut(BLOCK)) {
-        let words = philox_lanes(group, [chain, draw, step], key(seed));
+        let words = philox_lanes(address.counter(chain, group), key(seed));
         // A loop of a length that is known has no remainder.
         match uniforms.as_mut_array::<BLOCK>() {
             Some(uniforms) => {
@@ -144,7 +192,7 @@ pub struct Philox {
 impl Philox {
     /// The sequence for `stream` at `step` (an epoch, for the order of the cases).
     pub fn new(seed: u64, stream: Stream, step: u32) -> Self {
-        Self { key: key(seed), counter: [0, 0, stream.draw(0), step], words: [0; 4], used: 4 }
+        Self { key: key(seed), counter: Address::new(stream, step).counter(0, 0), words: [0; 4], used: 4 }
     }
 }
 

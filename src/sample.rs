@@ -5,15 +5,14 @@
 //! often as in the data, to 1, and lets neighbours exchange their states, so that what is found there comes down.
 
 use crate::{
-    backend::Params,
+    backend::BackendExt,
     error::{Result, usage},
     estimator::{
         Draws,
         tempering::{Streams, Swaps, Tempering},
     },
     inference::Inference,
-    rbm::Layer,
-    rng::{self, Stream},
+    rng::{self, Address, Stream},
 };
 
 /// Where chains start. Data are spread evenly over the training cases.
@@ -31,7 +30,7 @@ pub enum Start {
 pub fn random_starts(chains: usize, units: usize, seed: u64) -> Vec<f32> {
     let mut states = vec![0.0; chains * units];
     for (chain, states) in states.chunks_mut(units).enumerate() {
-        rng::fill(seed, 0, Stream::Chains.draw(0), chain as u32, 0, states);
+        rng::fill(seed, Address::new(Stream::Chains, 0), chain as u32, 0, states);
         states.iter_mut().for_each(|state| *state = f32::from(*state < 0.5));
     }
     states
@@ -40,7 +39,8 @@ pub fn random_starts(chains: usize, units: usize, seed: u64) -> Vec<f32> {
 /// Chains on a device, at one or more temperatures.
 pub struct Sampler {
     inference: Inference,
-    params: Params,
+    /// Gibbs steps taken.
+    steps: u32,
     tempering: Tempering,
     /// As the temperatures were last moved.
     swaps: Option<Swaps>,
@@ -65,13 +65,13 @@ impl Sampler {
         if !(1..=1000).contains(&temperatures) {
             return usage!("‹tempered› must be from 1 to 1000 temperatures, found {temperatures}");
         }
-        let params = inference.params.minibatch(0, chains);
+        let (model, seed) = (inference.model, inference.seed);
         let backend = &mut *inference.backend;
-        let coldest = (backend.units(Layer::Visible, chains)?, backend.units(Layer::Hidden, chains)?);
-        let mut tempering = Tempering::new(backend, params, coldest, temperatures, Streams::SAMPLING)?;
-        tempering.restart(backend, params, density);
-        tempering.start_at(backend, params, starts)?;
-        Ok(Self { inference, params, tempering, swaps: None })
+        let coldest = backend.pair(chains)?;
+        let mut tempering = Tempering::new(backend, coldest, chains, temperatures, Streams::SAMPLING)?;
+        tempering.restart(backend, model, seed, density);
+        tempering.start_at(backend, model, seed, starts)?;
+        Ok(Self { inference, steps: 0, tempering, swaps: None })
     }
 
     /// Takes so many Gibbs steps, each h to v to h, with exchanges between the temperatures before each. Now and then
@@ -80,11 +80,13 @@ impl Sampler {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn advance(&mut self, steps: usize) -> Result<()> {
-        let backend = &mut *self.inference.backend;
+        let Inference { backend, model, seed, .. } = &mut self.inference;
+        let backend = &mut **backend;
         for _ in 0..steps {
-            self.tempering.advance(backend, self.params, &mut Draws { host: None }, 1);
+            let mut draws = Draws::new(backend.shape(), *seed, self.steps);
+            self.tempering.advance(backend, *model, &mut draws, 1);
             backend.submit()?;
-            self.params.step += 1;
+            self.steps += 1;
             self.swaps = self.tempering.adapt(backend)?.or(self.swaps.take());
         }
         Ok(())
@@ -95,8 +97,8 @@ impl Sampler {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn read(&mut self) -> Result<(Vec<f32>, Vec<f32>)> {
-        let (visible, _) = self.tempering.coldest();
-        self.inference.backend.read_units(visible, self.params.rows as usize)
+        let coldest = self.tempering.coldest();
+        self.inference.backend.read_units(coldest.visible, self.tempering.chains())
     }
 
     /// The shares of exchanges tried that were made lately, by pairs of neighbouring temperatures, the coldest first.

@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use crate::{
     data::Rows,
     rbm::{Layer, Shape},
-    rng::{self, Philox, Stream},
+    rng::{self, Address, Philox, Stream},
 };
 
 /// What a block of several minibatches may take on the way to the device, in bytes: far below WebGPU's default limit
@@ -21,13 +21,15 @@ const BLOCK_MINIBATCHES: usize = 64;
 /// Blocks in the ring: one on the device's way, one ready, one being prepared.
 pub(crate) const RING: usize = 3;
 
-/// One draw of a step: which units, for what, and for how many chains.
+/// A draw of every step whose uniforms the host prepares.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Draw {
+pub struct PreparedDraw {
+    /// What for.
+    pub stream: Stream,
     /// Whose states.
     pub layer: Layer,
-    /// The counter's third word: see [`Stream::draw`].
-    pub draw: u32,
+    /// In which sweep.
+    pub sweep: u32,
     /// Rows, if they are not the cases of the minibatch.
     pub chains: Option<usize>,
 }
@@ -46,7 +48,7 @@ pub struct Schedule<'a> {
     /// Whether blocks carry their rows, rather than where the rows are.
     pub stream_rows: bool,
     /// The uniforms that a step needs from the host, in order; none if the device draws its own.
-    pub draws: Vec<Draw>,
+    pub draws: Vec<PreparedDraw>,
 }
 
 /// One minibatch of a block.
@@ -166,12 +168,13 @@ impl Schedule<'_> {
         block.uniforms.resize(uniforms_at, 0.0);
         for minibatch in &block.minibatches {
             let mut at = minibatch.uniforms_at;
-            for &Draw { layer, draw, chains } in &self.draws {
+            for &PreparedDraw { stream, layer, sweep, chains } in &self.draws {
+                let address = Address::new(stream, minibatch.step).layer(layer.number()).sweep(sweep);
                 let units = self.shape.units(layer);
                 let rows = chains.unwrap_or(minibatch.rows);
                 let uniforms = &mut block.uniforms[at..][..rows * units];
                 for (chain, row) in uniforms.chunks_mut(units).enumerate() {
-                    rng::fill(self.seed, minibatch.step, draw, chain as u32, 0, row);
+                    rng::fill(self.seed, address, chain as u32, 0, row);
                 }
                 at += rows * units;
             }
@@ -185,8 +188,8 @@ mod tests {
 
     fn schedule(rows: &Rows, stream_rows: bool) -> Schedule<'_> {
         let shape = Shape { visible: 3, hidden: 2 };
-        let draw = |layer, stream: Stream| Draw { layer, draw: stream.draw(0), chains: None };
-        let draws = vec![draw(Layer::Hidden, Stream::Hidden), draw(Layer::Visible, Stream::Visible)];
+        let draw = |layer| PreparedDraw { stream: Stream::Train, layer, sweep: 0, chains: None };
+        let draws = vec![draw(Layer::Hidden), draw(Layer::Visible)];
         Schedule { rows, shape, batch: 4, seed: 5, stream_rows, draws }
     }
 
@@ -205,8 +208,8 @@ mod tests {
                     cases.iter().for_each(|&case| seen[case as usize] += 1);
                     let chain = minibatch.rows - 1;
                     let visible_at = minibatch.uniforms_at + minibatch.rows * 2 + chain * 3;
-                    let expected =
-                        rng::uniform_at(5, minibatch.step, Stream::Visible.draw(0), chain as u32, 2);
+                    let address = Address::new(Stream::Train, minibatch.step);
+                    let expected = rng::uniform_at(5, address, chain as u32, 2);
                     assert_eq!(block.uniforms[visible_at + 2], expected);
                 }
                 Ok::<_, ()>(())

@@ -3,6 +3,7 @@
 
 mod averaging;
 mod evaluation;
+mod models;
 mod replay;
 pub mod state;
 mod step;
@@ -14,9 +15,9 @@ use std::time::{Duration, Instant};
 use averaging::Averaging;
 
 use crate::{
-    backend::{Backend, Data, DeviceInfo, Kept, Params, Values},
+    backend::{Backend, BackendExt, Data, DeviceInfo, Model, Values},
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
-    data::{Dataset, Rows},
+    data::{Dataset, RowLayout, Rows},
     device::{self, Footprint},
     doctor::watch::{self, Watch},
     error::{Error, Result, usage},
@@ -27,10 +28,11 @@ use crate::{
     },
     likelihood::{Look, Monitor},
     model,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape},
     schedule::{Block, Schedule},
 };
 use evaluation::Evaluation;
+use models::{Models, is_fused, keeps_velocity};
 use state::State;
 
 /// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
@@ -103,7 +105,9 @@ pub struct Trainer {
     config: TrainConfig,
     dataset: Dataset,
     backend: Box<dyn Backend>,
-    params: Params,
+    /// How the training rows lie in memory.
+    dataset_layout: RowLayout,
+    models: Models,
     phases: Phases,
     replicas: Option<Replicas>,
     training: Data,
@@ -123,8 +127,8 @@ pub struct Trainer {
     /// Where the run went on the last time.
     before: Option<State>,
     doctor: Option<Watch>,
-    /// Parameters and velocity at the end of the last epoch.
-    last: Option<(Rbm, Rbm)>,
+    /// The parameters at the end of the last epoch.
+    last: Option<Rbm>,
 }
 
 impl Trainer {
@@ -151,8 +155,14 @@ impl Trainer {
         };
         let pairs_of_layers = 6 + replicas + if monitored.is_some() { 4 } else { 0 };
         let footprint = Footprint::new(shape, rows, pairs_of_layers, uniforms).with_snapshots(snapshots);
-        let footprint = if config.fast_weights.is_some() { footprint.with_fast_weights() } else { footprint };
-        let footprint = if keeps_moments(config) { footprint.with_moments() } else { footprint };
+        let footprint = footprint.with_models(if config.fast_weights.is_some() { 2 } else { 0 });
+        let kept = [
+            keeps_velocity(config),
+            !is_fused(config),
+            config.optimizer == Optimizer::Adam,
+            config.average > 0.0,
+        ];
+        let footprint = footprint.with_models(kept.into_iter().filter(|&is_kept| is_kept).count() as u64);
         let (candidate, backend) = device::open(&config.device, &footprint)?;
         let stream_rows = !candidate.holds(dataset.train.rows.layout(), cases, &footprint);
         Self::with_backend(config, dataset, backend, stream_rows)
@@ -180,38 +190,27 @@ impl Trainer {
         let shape = Shape { visible: layout.units, hidden: config.hidden };
         let of_doctor = || (!config.no_doctor).then(|| watch::of_some(&dataset.train));
         let (density, data) = rayon::join(|| rows.density(), of_doctor);
-        if keeps_moments(config) {
-            backend.moments()?;
-        }
-        backend.write_rbm(&initial(config, shape, &density)?, &Rbm::zeros(shape));
-        if config.fast_weights.is_some() {
-            backend.fast_room()?;
-            backend.fast_weights(&Params::new(shape, 1, config.seed));
-        }
-        let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
-        // The initial model's hidden units are on half of the time.
-        backend.write_offsets(&means, &vec![0.5; shape.hidden]);
-
-        let mut phase =
-            |rows| Ok((backend.units(Layer::Visible, rows)?, backend.units(Layer::Hidden, rows)?));
-        let phases = Phases { positive: phase(config.batch)?, negative: phase(config.chains(config.batch))? };
-        let of_chains = Params::new(shape, config.chains(config.batch), config.seed);
-        let (negative, temperatures) = (phases.negative, config.temperatures);
+        let models = Models::new(&mut *backend, config, &initial(config, shape, &density)?, &density)?;
+        let chains = config.chains(config.batch);
+        let (positive, negative) = (backend.pair(config.batch)?, backend.pair(chains)?);
+        let phases = Phases { positive, negative, rows: config.batch, chains };
+        let (theta, seed, temperatures) = (models.theta, config.seed, config.temperatures);
         let replicas = match config.estimator {
             Estimator::Cd => None,
             Estimator::Pcd => {
-                start_chains(&mut *backend, of_chains, &density, negative, 0);
+                start_chains(&mut *backend, theta, seed, &density, negative, chains, 0);
                 None
             }
             Estimator::Pt => {
                 let streams = Streams::TRAINING;
-                let mut chains = Tempering::new(&mut *backend, of_chains, negative, temperatures, streams)?;
-                chains.restart(&mut *backend, of_chains, &density);
-                Some(Replicas::Temperatures(chains))
+                let mut tempering = Tempering::new(&mut *backend, negative, chains, temperatures, streams)?;
+                tempering.restart(&mut *backend, theta, seed, &density);
+                Some(Replicas::Temperatures(tempering))
             }
             Estimator::Tt => {
-                let chains = Trajectory::new(&mut *backend, of_chains, negative, temperatures, &density)?;
-                Some(Replicas::Trajectory(chains))
+                let size = (chains, temperatures);
+                let trajectory = Trajectory::new(&mut *backend, theta, seed, negative, size, &density)?;
+                Some(Replicas::Trajectory(trajectory))
             }
         };
         let costs = backend.values(config.batch)?;
@@ -226,23 +225,15 @@ impl Trainer {
         };
         let steps_an_epoch = schedule.steps();
         let evaluation = Evaluation::new(&mut *backend, config, &dataset)?;
-        let monitor = config.eval_every.map(|_| Monitor::new(&mut *backend, shape, &dataset)).transpose()?;
-        let params = Params {
-            learning_rate: config.learning_rate,
-            weight_decay: config.weight_decay,
-            l1: config.l1,
-            sparsity_target: config.sparsity.unwrap_or(0.0),
-            sparsity_cost: config.sparsity_cost,
-            largest_norm: config.max_norm.unwrap_or(f32::INFINITY),
-            ..Params::new(shape, config.batch, config.seed).layout(layout)
-        };
-        let doctor = data.map(|data| Watch::new(&mut *backend, config, &dataset, &density, &data));
+        let monitor = config.eval_every.map(|_| Monitor::new(&mut *backend, theta, &dataset)).transpose()?;
+        let doctor = data.map(|data| Watch::new(&mut *backend, theta, config, &dataset, &density, &data));
         let doctor = doctor.transpose()?;
         Ok(Self {
             config: config.clone(),
             dataset,
             backend,
-            params,
+            dataset_layout: layout,
+            models,
             phases,
             replicas,
             training,
@@ -303,30 +294,19 @@ impl Trainer {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn rbm(&mut self) -> Result<Rbm> {
-        if self.is_average() { self.backend.read_kept(Kept::Average) } else { Ok(self.backend.read_rbm()?.0) }
+        let model = self.model();
+        self.backend.read_model(model)
     }
 
-    /// Whether the model is an average by now.
-    fn is_average(&self) -> bool {
+    /// The model as [`Trainer::rbm`] gives it.
+    fn model(&self) -> Model {
         let steps = (self.epoch * self.steps_an_epoch) as u32;
-        self.averaging().is_some_and(|averaging| averaging.count(steps) > 0)
+        let is_average = self.averaging().is_some_and(|averaging| averaging.count(steps) > 0);
+        self.models.average.filter(|_| is_average).unwrap_or(self.models.theta)
     }
 
     fn averaging(&self) -> Option<Averaging> {
         Averaging::new(&self.config, self.steps_an_epoch)
-    }
-
-    /// Does some work while the device holds the model as [`Trainer::rbm`] gives it.
-    fn with_model<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let exchange = self.is_average();
-        if exchange {
-            self.backend.exchange_average();
-        }
-        let outcome = work(self);
-        if exchange {
-            self.backend.exchange_average();
-        }
-        outcome
     }
 
     /// One pass over the training cases, then the error on the held-out ones. `report` is called now and then.
@@ -365,7 +345,7 @@ impl Trainer {
         // The schedule borrows the rows, and the steps borrow the rest of the trainer.
         let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
         let k = self.config.k.at(self.epoch);
-        let schedule = schedule(&self.config, &rows, self.params.shape(), self.stream_rows, k);
+        let schedule = schedule(&self.config, &rows, self.backend.shape(), self.stream_rows, k);
         let outcome = schedule
             .epoch(self.epoch, self.steps, |block| self.block(block, &mut pace, &mut report, &mut pause));
         self.dataset.train.rows = rows;
@@ -385,8 +365,8 @@ impl Trainer {
         let seconds = pace.seconds();
         let cases = self.sums.cases;
 
-        let parameters = self.backend.read_rbm()?;
-        if let Some(found) = parameters.0.non_finite() {
+        let parameters = self.backend.read_model(self.models.theta)?;
+        if let Some(found) = parameters.non_finite() {
             return Err(self.diverged(found));
         }
         (self.steps, self.sums) = (0, Sums::default());
@@ -395,7 +375,7 @@ impl Trainer {
             Some(Replicas::Temperatures(tempering)) => tempering.adapt(&mut *self.backend)?,
             Some(Replicas::Trajectory(trajectory)) => {
                 let next = (self.epoch + 1) * self.steps_an_epoch;
-                trajectory.adapt(&mut *self.backend, next as u32)?
+                trajectory.adapt(&mut *self.backend, self.models.theta, next as u32)?
             }
             None => None,
         };
@@ -403,7 +383,7 @@ impl Trainer {
         let reconstruction_error = self.reconstruction_error()?;
         let rbm = self.rbm()?;
         if let Some(doctor) = &mut self.doctor {
-            doctor.after_epoch(&mut *self.backend, reconstruction_error)?;
+            doctor.after_epoch(&mut *self.backend, self.models.theta, reconstruction_error)?;
         }
         let looks = |every: usize| self.epoch.is_multiple_of(every) || self.epoch == self.config.epochs;
         let eval = if self.config.eval_every.is_some_and(looks) { self.look(&rbm)? } else { None };
@@ -419,10 +399,8 @@ impl Trainer {
     }
 
     fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
-        self.with_model(|trainer| {
-            let monitor = trainer.monitor.as_mut();
-            monitor.map(|monitor| monitor.look(&mut *trainer.backend, rbm, trainer.epoch)).transpose()
-        })
+        let (model, epoch, backend) = (self.model(), self.epoch, &mut *self.backend);
+        self.monitor.as_mut().map(|monitor| monitor.look(backend, model, rbm, epoch)).transpose()
     }
 
     /// The steps of one block.
@@ -464,7 +442,7 @@ impl Trainer {
             }
             if pace.next_check <= Instant::now() {
                 let start = Instant::now();
-                if let Some(found) = self.backend.read_rbm()?.0.non_finite() {
+                if let Some(found) = self.backend.read_model(self.models.theta)?.non_finite() {
                     return Err(Halt::NonFinite(found));
                 }
                 pace.next_check = start + (start.elapsed() * CHECK_SHARE).max(REPORT_EVERY);
@@ -505,10 +483,9 @@ impl Trainer {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn reconstruction_error(&mut self) -> Result<f64> {
-        self.with_model(|trainer| {
-            let rows = &trainer.dataset.held_out().rows;
-            trainer.evaluation.reconstruction_error(&mut *trainer.backend, trainer.params, rows)
-        })
+        let model = self.model();
+        let rows = &self.dataset.held_out().rows;
+        self.evaluation.reconstruction_error(&mut *self.backend, model, rows)
     }
 
     /// Fantasy particles, as many as there are cases here at most: p(v|h) of the persistent chains, where there are such,
@@ -520,12 +497,11 @@ impl Trainer {
     pub fn fantasies(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
         if self.config.estimator != Estimator::Cd {
             let chains = self.config.chains(self.config.batch).min(cases.len());
-            return Ok(self.backend.read_units(self.phases.negative.0, chains)?.0);
+            return Ok(self.backend.read_units(self.phases.negative.visible, chains)?.0);
         }
-        self.with_model(|trainer| {
-            let rows = &trainer.dataset.held_out().rows;
-            trainer.evaluation.fantasies(&mut *trainer.backend, trainer.params, rows, cases)
-        })
+        let (model, seed) = (self.model(), self.config.seed);
+        let rows = &self.dataset.held_out().rows;
+        self.evaluation.fantasies(&mut *self.backend, model, seed, rows, cases)
     }
 
     /// p(v|h) for the held-out cases with these numbers, with h = p(h|x): cases × visible units.
@@ -533,10 +509,9 @@ impl Trainer {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn reconstruct(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
-        self.with_model(|trainer| {
-            let rows = &trainer.dataset.held_out().rows;
-            trainer.evaluation.reconstruct(&mut *trainer.backend, trainer.params, rows, cases)
-        })
+        let model = self.model();
+        let rows = &self.dataset.held_out().rows;
+        self.evaluation.reconstruct(&mut *self.backend, model, rows, cases)
     }
 }
 
@@ -576,11 +551,6 @@ fn initial(config: &TrainConfig, shape: Shape, density: &[f64]) -> Result<Rbm> {
         );
     }
     Ok(rbm)
-}
-
-/// Whether the update keeps more than a velocity.
-fn keeps_moments(config: &TrainConfig) -> bool {
-    config.nesterov || config.optimizer == Optimizer::Adam
 }
 
 /// Whether the update takes something off the units, or follows their means.

@@ -138,7 +138,7 @@ pub fn verify_backend(info: DeviceInfo, open: &Open, mut report: impl FnMut(&Che
 fn step(open: &Open) -> Result<Vec<Check>> {
     let (rows, shape) = (32, Shape { visible: 784, hidden: 100 });
     let mut backend = open(shape, rows)?;
-    let found = check::step(&mut *backend, shape, rows, 1)?;
+    let found = check::step(&mut *backend, rows, 1)?;
     let tolerance = f64::from(check::TOLERANCE);
     let at = || format!("{rows} cases of {}×{} units", shape.visible, shape.hidden);
     let line = |of, error: f64, tolerance| {

@@ -3,7 +3,7 @@
 mod common;
 
 use rbm_gpu::{
-    backend::{Backend, Kept, Params},
+    backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Pair, Update},
     check::{largest_rbm_difference, random_rbm, random_states},
     config::VisibleStates,
     data::Rows,
@@ -13,10 +13,10 @@ use rbm_gpu::{
         trajectory::Trajectory,
     },
     exact,
-    host::{HostKernels, Moments, Offsets, Phase, PlainUnits},
+    host::{self, HostKernels, Phase, PlainUnits},
     rbm::{Layer, Rbm, Shape},
     reference::{self, Reference, sigmoid},
-    rng::{Stream, uniform_at},
+    rng::{Address, Stream, uniform_at},
 };
 
 const SHAPES: [Shape; 4] = [
@@ -118,7 +118,8 @@ fn the_references_gradient_is_the_enumerated_gradient() {
         let cases = 6;
         let rows = binary_rows(shape, cases, 8);
         let data: Vec<f32> = (0..cases).flat_map(|row| rows.values(row).collect::<Vec<_>>()).collect();
-        let params = Params { learning_rate: 1.0, ..Params::new(shape, cases, 0) };
+        let contrast = Contrast::new(cases, cases);
+        let op = Update::new(contrast, Ascent::new(1.0));
         let driven = |v: &[f32]| -> Vec<f32> {
             let case = |v: &[f32]| {
                 (0..shape.hidden)
@@ -137,10 +138,12 @@ fn the_references_gradient_is_the_enumerated_gradient() {
                 [&data, &hidden, &chains, &driven(&chains)].map(|values| both(values));
             let positive = Phase { rows: cases, visible: &data, hidden: &hidden };
             let negative = Phase { rows: cases, visible: &chains, hidden: &driven };
-            let (mut moved, mut moments) = (rbm.clone(), Moments::zeros(shape));
-            let offsets = Offsets::default();
-            Reference.update(&params, positive, negative, &offsets, &mut moved, &mut moments);
-            for (sums, velocity) in sums.iter_mut().zip(parameters(&mut moments.velocity)) {
+            let phases = || host::Phases { positive, negative, mu: &[], lambda: &[] };
+            let (mut gradient, mut velocity) = (Rbm::zeros(shape), Rbm::zeros(shape));
+            Reference.gradient(&contrast, phases(), &mut gradient);
+            Reference.update(&op, phases(), &mut rbm.clone(), Some(&mut velocity));
+            assert!(gradient == velocity, "{shape:?}: a plain step at learning rate 1 is the gradient");
+            for (sums, velocity) in sums.iter_mut().zip(parameters(&mut velocity)) {
                 for (sum, step) in sums.iter_mut().zip(velocity) {
                     *sum += distribution[state] * f64::from(*step);
                 }
@@ -177,30 +180,31 @@ fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
     let (cases, chains) = (9, 4);
     let [v0, h0] = [(7, 1), (5, 2)].map(|(units, seed)| random_states(cases, units, seed));
     let [v1, h1] = [(7, 3), (5, 4)].map(|(units, seed)| random_states(chains, units, seed));
-    let plain = Params { learning_rate: 0.3, momentum: 0.6, ..Params::new(shape, cases, 1) };
-    let centred = Params { flags: Params::CENTRED, ..plain };
-    let ones = Offsets { visible: vec![1.0; 7], hidden: vec![1.0; 5] };
+    let plain = Update::new(Contrast::new(cases, chains), Ascent { momentum: 0.6, ..Ascent::new(0.3) });
+    let centred = Update { centred: 1, ..plain };
 
     let mut rbm = random_rbm(shape, 0.5, 5);
     let mut other = turn(&rbm);
-    let (mut moments, mut other_moments) = (Moments::zeros(shape), Moments::zeros(shape));
+    let (mut velocity, mut other_velocity) = (Rbm::zeros(shape), Rbm::zeros(shape));
+    let step = |op: &Update, units: [PlainUnits; 4], rbm: &mut Rbm, velocity: &mut Rbm| {
+        let [v0, h0, v1, h1] = &units;
+        let positive = Phase { rows: cases, visible: v0, hidden: h0 };
+        let negative = Phase { rows: chains, visible: v1, hidden: h1 };
+        let ones = host::Phases { positive, negative, mu: &[1.0; 7], lambda: &[1.0; 5] };
+        Reference.update(op, ones, rbm, Some(velocity));
+    };
     for _ in 0..3 {
-        let phase = |rows, visible, hidden| Phase { rows, visible, hidden };
-        let units = [&v0, &h0, &v1, &h1].map(|units| both(units));
-        let (positive, negative) = (phase(cases, &units[0], &units[1]), phase(chains, &units[2], &units[3]));
-        Reference.update(&centred, positive, negative, &ones, &mut rbm, &mut moments);
-        let units = [&v0, &h0, &v1, &h1].map(|units| both(&turned(units)));
-        let (positive, negative) = (phase(cases, &units[0], &units[1]), phase(chains, &units[2], &units[3]));
-        Reference.update(&plain, positive, negative, &ones, &mut other, &mut other_moments);
+        let units = [&v0, &h0, &v1, &h1];
+        step(&centred, units.map(|units| both(units)), &mut rbm, &mut velocity);
+        step(&plain, units.map(|units| both(&turned(units))), &mut other, &mut other_velocity);
     }
     let error = largest_rbm_difference(&rbm, &turn(&other));
     assert!(error < 1e-5, "{error:e}");
 }
 
-/// Updates by rules, each held by its formula as the paper has it.
+/// Steps by rules, each held by its formula as the paper has it.
 struct Rules {
     shape: Shape,
-    params: Params,
     rbm: Rbm,
     phases: [Vec<f32>; 4],
 }
@@ -213,24 +217,23 @@ impl Rules {
         let states = |units, seed| random_states(Self::CASES, units, seed);
         Self {
             shape,
-            params: Params { learning_rate: 0.1, ..Params::new(shape, Self::CASES, 1) },
             rbm: random_rbm(shape, 0.5, 5),
             phases: [states(4, 1), states(3, 2), states(4, 3), states(3, 4)],
         }
     }
 
-    fn update(&self, params: &Params, offsets: &Offsets, rbm: &mut Rbm, moments: &mut Moments) {
+    fn gradient(&self) -> Rbm {
         let [v0, h0, vk, hk] = &self.phases.each_ref().map(|units| both(units));
         let phase = |visible, hidden| Phase { rows: Self::CASES, visible, hidden };
-        Reference.update(params, phase(v0, h0), phase(vk, hk), offsets, rbm, moments);
+        let phases = host::Phases { positive: phase(v0, h0), negative: phase(vk, hk), mu: &[], lambda: &[] };
+        let mut gradient = Rbm::zeros(self.shape);
+        Reference.gradient(&Contrast::new(Self::CASES, Self::CASES), phases, &mut gradient);
+        gradient
     }
 
-    /// The gradient: a plain step at learning rate 1.
-    fn gradient(&self) -> Rbm {
-        let mut moments = Moments::zeros(self.shape);
-        let params = Params { learning_rate: 1.0, ..self.params };
-        self.update(&params, &Offsets::default(), &mut self.rbm.clone(), &mut moments);
-        moments.velocity
+    /// A step by a rule, up the gradient.
+    fn ascend(&self, op: &Ascent, rbm: &mut Rbm, velocity: &mut Rbm, squares: Option<&mut Rbm>) {
+        Reference.ascend(op, &mut self.gradient(), rbm, velocity, squares);
     }
 }
 
@@ -239,16 +242,16 @@ impl Rules {
 fn adams_steps_are_corrected_means_of_gradients() {
     let rules = Rules::new();
     let mut gradient = rules.gradient();
-    let (mut rbm, mut moments) = (rules.rbm.clone(), Moments::zeros(rules.shape));
-    let mut expected = rules.rbm.clone();
+    let (mut rbm, mut expected) = (rules.rbm.clone(), rules.rbm.clone());
+    let (mut velocity, mut squares) = (Rbm::zeros(rules.shape), Rbm::zeros(rules.shape));
     // The gradients differ by a factor: those of phases that change places have the other sign.
     let factors = [1.0, -1.0, 1.0, 1.0];
     for step in 0..factors.len() {
-        let params = Params { weight_decay: 0.2, ..rules.params.adam(step as u32) };
+        let op = Ascent { weight_decay: 0.2, ..Ascent::new(0.1) }.adam(step as u32);
         let [v0, h0, vk, hk] = rules.phases.clone();
         let phases = if factors[step] > 0.0 { [v0, h0, vk, hk] } else { [vk, hk, v0, h0] };
         let here = Rules { phases, rbm: rules.rbm.clone(), ..rules };
-        here.update(&params, &Offsets::default(), &mut rbm, &mut moments);
+        here.ascend(&op, &mut rbm, &mut velocity, Some(&mut squares));
         for (tensor, (expected, gradient)) in
             parameters(&mut expected).into_iter().zip(parameters(&mut gradient)).enumerate()
         {
@@ -276,11 +279,11 @@ fn nesterovs_gradient_is_taken_where_the_momentum_leads_to() {
     let rules = Rules::new();
     let gradient = rules.gradient();
     let (decay, l1, momentum, rate) = (0.9, 0.3, 0.8, 0.1);
-    let params = Params { weight_decay: decay, l1, momentum, flags: Params::NESTEROV, ..rules.params };
-    let (mut rbm, mut moments) = (rules.rbm.clone(), Moments::zeros(rules.shape));
+    let op = Ascent { rule: Ascent::NESTEROV, weight_decay: decay, l1, momentum, ..Ascent::new(rate) };
+    let (mut rbm, mut velocity) = (rules.rbm.clone(), Rbm::zeros(rules.shape));
     let (mut theta, mut v) = (rbm.weights.clone(), vec![0.0_f32; rbm.weights.len()]);
     for step in 0..6 {
-        rules.update(&params, &Offsets::default(), &mut rbm, &mut moments);
+        rules.ascend(&op, &mut rbm, &mut velocity, None);
         for (at, weight) in rbm.weights.iter().enumerate() {
             let ahead = theta[at] + momentum * v[at];
             let slope = gradient.weights[at] - decay * ahead - l1 * ahead.signum();
@@ -305,20 +308,16 @@ fn the_draw_to_a_sparsity_target_is_the_slope_of_a_cross_entropy() {
         let p = f64::from(target);
         activities(rbm).into_iter().map(|q| -p * q.ln() - (1.0 - p) * (1.0 - q).ln()).sum()
     };
-    let params = Params {
-        learning_rate: 1.0,
-        sparsity_cost: cost,
-        sparsity_target: target,
-        flags: Params::SPARSE,
-        ..Params::new(shape, 1, 1)
-    };
-    let offsets = Offsets { visible: vec![0.0; 5], hidden: activities(&rbm).map(|q| q as f32).into() };
+    let contrast = Contrast { sparsity_cost: cost, sparsity_target: target, ..Contrast::new(1, 1) };
+    let lambda = activities(&rbm).map(|q| q as f32);
     let (v, h) = (both(&visible), both(&[0.3, 0.6, 0.9]));
     let phase = Phase { rows: 1, visible: &v, hidden: &h };
-    let mut moments = Moments::zeros(shape);
+    let mut velocity = Rbm::zeros(shape);
     // The phases are the same, so that nothing else is left.
-    Reference.update(&params, phase, phase, &offsets, &mut rbm.clone(), &mut moments);
-    for (tensor, steps) in parameters(&mut moments.velocity).into_iter().enumerate() {
+    let phases = host::Phases { positive: phase, negative: phase, mu: &[0.0; 5], lambda: &lambda };
+    let op = Update::new(contrast, Ascent::new(1.0));
+    Reference.update(&op, phases, &mut rbm.clone(), Some(&mut velocity));
+    for (tensor, steps) in parameters(&mut velocity).into_iter().enumerate() {
         for (index, step) in steps.iter().enumerate() {
             let at = |sign: f32| {
                 let mut moved = rbm.clone();
@@ -341,7 +340,7 @@ fn exact_sample(rbm: &Rbm, chains: usize, seed: u64) -> Vec<f32> {
     let distribution = exact::visible_distribution(rbm).unwrap();
     let mut states = Vec::new();
     for chain in 0..chains as u32 {
-        let mut u = f64::from(uniform_at(seed, 0, Stream::Synthetic.draw(0), chain, 0));
+        let mut u = f64::from(uniform_at(seed, Address::new(Stream::Synthetic, 0), chain, 0));
         let number = distribution
             .iter()
             .position(|p| {
@@ -376,6 +375,9 @@ enum Moves {
     Tempering(usize),
 }
 
+/// What the chains' random numbers are made of.
+const SEED: u64 = 2;
+
 /// The visible states of chains that began at `states` after some steps, for each temperature.
 fn moved(
     backend: &mut dyn Backend,
@@ -385,47 +387,46 @@ fn moved(
     steps: u32,
 ) -> Vec<Vec<f32>> {
     let chains = states[0].len() / rbm.shape.visible;
-    let mut units = || {
-        let layers = [Layer::Visible, Layer::Hidden].map(|layer| backend.units(layer, chains).unwrap());
-        (layers[0], layers[1])
-    };
-    let (positive, negative) = (units(), units());
-    let phases = Phases { positive, negative };
-    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
-    let params = Params::new(rbm.shape, chains, 2);
+    let (positive, negative) = (backend.pair(chains).unwrap(), backend.pair(chains).unwrap());
+    let phases = Phases { positive, negative, rows: chains, chains };
+    let model = backend.model_of(rbm).unwrap();
     let mut replicas = vec![negative];
     let mut tempering = None;
     if let Moves::Tempering(temperatures) = moves {
         let density = vec![0.3; rbm.shape.visible];
         let streams = Streams::TRAINING;
-        let mut chains = Tempering::new(backend, params, negative, temperatures, streams).unwrap();
-        chains.restart(backend, params, &density);
-        replicas = chains.replicas().collect();
-        tempering = Some(chains);
+        let mut all = Tempering::new(backend, negative, chains, temperatures, streams).unwrap();
+        all.restart(backend, model, SEED, &density);
+        replicas = all.replicas().collect();
+        tempering = Some(all);
     }
-    for (states, (visible, hidden)) in states.iter().zip(&replicas) {
-        backend.write_units(*visible, states, states);
-        backend.sample_hidden(&params.sample(Stream::Synthetic, 9), *visible, *hidden);
+    for (states, &Pair { visible, hidden }) in states.iter().zip(&replicas) {
+        backend.write_units(visible, states, states);
+        let draw = Draw::of(SEED, Stream::Synthetic, Layer::Hidden, 0).sweep(9);
+        backend.sample(&HalfStep::new(chains, draw), model.into(), visible, hidden);
     }
     for step in 0..steps {
-        let params = Params { step, ..params };
-        let draws = &mut Draws { host: None };
+        let draws = &mut Draws::new(rbm.shape, SEED, step);
         match (moves, &mut tempering) {
             (Moves::Gibbs(beta), _) => {
-                let params = Params { beta, ..params };
-                backend.sample_hidden(&params.sample(Stream::Hidden, 0), negative.0, negative.1);
-                backend.sample_visible(&params.sample(Stream::Visible, 0), negative.1, negative.0);
+                let Pair { visible, hidden } = negative;
+                let mut half = |layer, from, to| {
+                    let draw = draws.next(Stream::Train, layer, 0, chains);
+                    backend.sample(&HalfStep::new(chains, draw).at(beta), model.into(), from, to);
+                };
+                half(Layer::Hidden, visible, hidden);
+                half(Layer::Visible, hidden, visible);
             }
             (_, None) => {
                 let states = VisibleStates::Sample;
-                persistent_contrastive_divergence(backend, params, draws, phases, 1, states);
+                persistent_contrastive_divergence(backend, [model; 2], draws, phases, 1, states);
             }
-            (_, Some(tempering)) => tempering.sample(backend, params, draws, phases, 1),
+            (_, Some(tempering)) => tempering.sample(backend, model, draws, phases, 1),
         }
     }
-    let after = backend.read_rbm().unwrap().0;
+    let after = backend.read_model(model).unwrap();
     assert!(after == *rbm, "the model must be as it was");
-    replicas.iter().map(|&(visible, _)| backend.read_units(visible, chains).unwrap().1).collect()
+    replicas.iter().map(|pair| backend.read_units(pair.visible, chains).unwrap().1).collect()
 }
 
 #[test]
@@ -487,13 +488,12 @@ fn replicas_drawn_from_their_snapshots_stay_there() {
     let chains = 20_000;
     for (name, mut backend) in common::all("replicas_drawn_from_their_snapshots_stay_there", shape) {
         let backend = &mut *backend;
-        let own = [Layer::Visible, Layer::Hidden].map(|layer| backend.units(layer, chains).unwrap());
-        let params = Params::new(shape, chains, 2);
-        let mut trajectory = Trajectory::new(backend, params, (own[0], own[1]), 4, &[0.3; 6]).unwrap();
-        backend.write_rbm(&rbm, &Rbm::zeros(shape));
+        let (own, model) = (backend.pair(chains).unwrap(), backend.model_of(&rbm).unwrap());
+        let mut trajectory = Trajectory::new(backend, model, SEED, own, (chains, 4), &[0.3; 6]).unwrap();
         // Out of order, as rungs come to be.
-        backend.write_kept(Kept::Snapshot(2), &models[1]);
-        backend.write_kept(Kept::Snapshot(1), &models[2]);
+        let snapshots = trajectory.snapshots();
+        backend.write_model(snapshots[2].1, &models[1]);
+        backend.write_model(snapshots[1].1, &models[2]);
         trajectory.set(&[(0, 0), (3, 9), (2, 4), (1, 0)], [0; 2]).unwrap();
         let replicas: Vec<_> = trajectory.replicas().collect();
         for ((model, visible), seed) in models.iter().zip(&replicas).zip(1..) {
@@ -501,7 +501,7 @@ fn replicas_drawn_from_their_snapshots_stay_there() {
             backend.write_units(*visible, &states, &states);
         }
         for step in 0..20 {
-            trajectory.advance(backend, Params { step, ..params }, &mut Draws { host: None }, 1);
+            trajectory.advance(backend, model, &mut Draws::new(shape, SEED, step), 1);
         }
         let states: Vec<_> = replicas.iter().map(|&v| backend.read_units(v, chains).unwrap().1).collect();
         for ((model, states), rung) in models.iter().zip(&states).zip(0..) {
@@ -510,7 +510,7 @@ fn replicas_drawn_from_their_snapshots_stay_there() {
         }
         let (other, floor) = total_variation(&rbm, &states[1]);
         assert!(other > 4.0 * floor, "{name}: another model is another distribution: {other}");
-        let swaps = trajectory.adapt(backend, 20).unwrap().unwrap();
+        let swaps = trajectory.adapt(backend, model, 20).unwrap().unwrap();
         assert!(swaps.acceptance.iter().all(|share| (0.02..0.98).contains(share)), "{name}: {swaps:?}");
         assert!(swaps.round_trips > 0 && swaps.snapshots == Some(vec![9, 4]), "{name}: {swaps:?}");
     }

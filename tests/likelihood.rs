@@ -12,7 +12,7 @@ use std::{
 
 use rbm_gpu::{
     ais::{Ais, AisOptions, Annealer, Base, Progress},
-    backend::Backend,
+    backend::{Backend, BackendExt},
     check::{random_rbm, random_states},
     config::{Binarize, DeviceChoice, Estimator, TrainConfig},
     cpu::Cpu,
@@ -32,9 +32,9 @@ fn some_rows(units: usize, rows: usize) -> Rows {
 }
 
 fn anneal(backend: &mut dyn Backend, rbm: &Rbm, base: &Base, starts: &Rows, options: AisOptions) -> Ais {
-    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
-    let mut annealer = Annealer::new(backend, rbm.shape, options).unwrap();
-    annealer.run(backend, &rbm.visible_bias, base, starts).unwrap()
+    let model = backend.model_of(rbm).unwrap();
+    let mut annealer = Annealer::new(backend, options).unwrap();
+    annealer.run(backend, model, base, starts).unwrap()
 }
 
 /// An estimate on the native path, with base rates of the rows.
@@ -104,6 +104,7 @@ fn every_backend_gives_the_same_figures() {
     let test = "every_backend_gives_the_same_figures";
     let shape = Shape { visible: 30, hidden: 15 };
     let rbm = random_rbm(shape, 0.5, 1);
+    let velocity = random_rbm(shape, 0.1, 2);
     let cases = |rows| rbm_gpu::data::Cases { rows, labels: None };
     let dataset = Dataset {
         test: Some(cases(some_rows(30, 70))),
@@ -112,10 +113,12 @@ fn every_backend_gives_the_same_figures() {
     let options =
         AisOptions { chains: 60, replicas: 6, rounds: 60, annealed: 150, temperatures: 200, seed: 1 };
     let run = |backend: &mut dyn Backend, ais| {
-        backend.write_rbm(&rbm, &rbm);
-        let likelihood = Evaluator::new(backend, shape, ais).unwrap().run(backend, &rbm, &dataset).unwrap();
+        let models = [&rbm, &velocity].map(|rbm| backend.model_of(rbm).unwrap());
+        let mut evaluator = Evaluator::new(backend, ais).unwrap();
+        let likelihood = evaluator.run(backend, models[0], &rbm, &dataset).unwrap();
         // It may be called in the middle of training.
-        assert!(backend.read_rbm().unwrap() == (rbm.clone(), rbm.clone()), "the model is as it was");
+        let after = models.map(|model| backend.read_model(model).unwrap());
+        assert!(after == [rbm.clone(), velocity.clone()], "the model and its velocity are as they were");
         likelihood
     };
     let expected = run(&mut common::reference(shape), None);
@@ -165,8 +168,8 @@ fn progress_adds_up_to_the_steps_that_are_expected() {
     let options =
         AisOptions { chains: 10, replicas: 4, rounds: 215, annealed: 20, temperatures: 30, seed: 1 };
     let mut backend = Cpu::open(rbm.shape);
-    backend.write_rbm(&rbm, &rbm);
-    let mut annealer = Annealer::new(&mut backend, rbm.shape, options).unwrap();
+    let model = backend.model_of(&rbm).unwrap();
+    let mut annealer = Annealer::new(&mut backend, options).unwrap();
     let done = Arc::new(AtomicU64::new(0));
     let told = done.clone();
     annealer.set_progress(Progress::new(move |steps| {
@@ -174,7 +177,7 @@ fn progress_adds_up_to_the_steps_that_are_expected() {
     }));
     let rows = some_rows(20, 50);
     let base = Base::new(rbm.shape, &rows.density());
-    annealer.run(&mut backend, &rbm.visible_bias, &base, &rows).unwrap();
+    annealer.run(&mut backend, model, &base, &rows).unwrap();
     assert_eq!(done.load(Ordering::Relaxed), options.steps());
 }
 

@@ -6,12 +6,12 @@
 //! of every visible bias is a sum over everything, `T.sum(x.T[:])`, and so is the same number, about 10⁵, for each.
 
 use rbm_gpu::{
-    backend::{Backend, Params},
+    backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Memory, Pair, Update},
     config::{DeviceChoice, TrainConfig},
     cpu::Cpu,
     data::{Cases, Dataset, Rows, Source},
     rbm::{Layer, Rbm, Shape},
-    rng::{Philox, Stream, fill},
+    rng::{Address, Philox, Stream, fill},
     train::Trainer,
 };
 
@@ -56,28 +56,30 @@ fn the_questions_recipe_gives_its_two_plateaus() {
     let (x_grey, hid, hid2) = (units(Layer::Visible), units(Layer::Hidden), units(Layer::Hidden));
     let mut binary = vec![0.0; x.len()];
     for (row, states) in binary.chunks_mut(784).enumerate() {
-        fill(1, 0, Stream::Binarize.draw(0), row as u32, 0, states);
+        fill(1, Address::new(Stream::Binarize, 0), row as u32, 0, states);
         states.iter_mut().zip(&x[row * 784..]).for_each(|(u, x)| *u = f32::from(*x > *u));
     }
     backend.write_units(x_states, &binary, &binary); // x_states = x > rand
     backend.write_units(x_grey, &x, &x);
-    let params = Params::new(shape, CASES, 1);
+    let model = backend.model_of(&rbm).unwrap();
+    let half_step = |layer, sweep| HalfStep::new(CASES, Draw::of(1, Stream::Train, layer, 0).sweep(sweep));
     let total = |values: &[f32]| values.iter().map(|&value| f64::from(value)).sum::<f64>();
 
     let mut costs = Vec::new();
     for _ in 0..14 {
-        let zeros = Rbm::zeros(shape);
-        backend.write_rbm(&rbm, &zeros);
-        backend.sample_hidden(&params.sample(Stream::Hidden, 0), x_states, hid);
-        backend.sample_visible(&params.sample(Stream::Visible, 0), hid, vis_states);
-        backend.sample_hidden(&params.sample(Stream::Hidden, 1), vis_states, hid2);
+        backend.write_model(model, &rbm);
+        backend.sample(&half_step(Layer::Hidden, 0), model.into(), x_states, hid);
+        backend.sample(&half_step(Layer::Visible, 0), model.into(), hid, vis_states);
+        backend.sample(&half_step(Layer::Hidden, 1), model.into(), vis_states, hid2);
         let (means, _) = backend.read_units(vis_states, CASES).unwrap();
         costs.push(cost(&x, &means));
         // w += rate · (xᵀ hid − visᵀ hid2): a sum over the cases, where ours is a mean.
         backend.write_units(vis, &means, &means);
-        let sums = Params { learning_rate: rate * CASES as f32, ..params };
-        backend.update(&sums, (x_grey, hid), (vis, hid2));
-        rbm.weights = backend.read_rbm().unwrap().0.weights;
+        let sums = Update::new(Contrast::new(CASES, CASES), Ascent::new(rate * CASES as f32));
+        let positive = Pair { visible: x_grey, hidden: hid };
+        let negative = Pair { visible: vis, hidden: hid2 };
+        backend.update(&sums, positive, negative, None, model, None);
+        rbm.weights = backend.read_model(model).unwrap().weights;
         // by += rate · (sum(x) − sum(vis)): one number for every unit; and so for bh.
         let (hid, hid2) =
             (backend.read_units(hid, CASES).unwrap().0, backend.read_units(hid2, CASES).unwrap().0);

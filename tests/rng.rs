@@ -2,12 +2,14 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use rbm_gpu::{
-    backend::Params,
+    backend::{BackendExt, Draw, Gather, HalfStep},
     check::wrong_states,
     data::{Packing, RowLayout},
     rbm::{Layer, Rbm, Shape},
-    rng::{self, Stream, philox, uniform},
+    rng::{self, Address, Stream, philox, uniform},
 };
 
 /// Random123's known-answer vectors for philox4x32-10: counter, key, output.
@@ -28,11 +30,15 @@ fn philox_gives_the_known_answers() {
     }
     assert_eq!((uniform(0), uniform(u32::MAX)), (0.0, 1.0 - 2f32.powi(-24)));
     // One at a time, and a vector of counters at a time, from the first unit on and from another.
+    let address = Address::new(Stream::Sample, 6).layer(3).sweep(9);
     for first in [0, 20] {
         let mut filled = [0.0; 139];
-        rng::fill(5, 6, 7, 8, first, &mut filled);
+        rng::fill(5, address, 8, first, &mut filled);
         for (unit, u) in (first..).zip(filled) {
-            assert_eq!(u, rng::uniform_at(5, 6, 7, 8, unit));
+            // Layer, chain, sweep and stream, step.
+            let words = philox([3 << 26 | unit / 4, 8, 9 << 8 | Stream::Sample as u32, 6], rng::key(5));
+            assert_eq!(u, uniform(words[unit as usize % 4]));
+            assert_eq!(u, rng::uniform_at(5, address, 8, unit));
         }
     }
 }
@@ -43,20 +49,19 @@ fn philox_gives_the_known_answers() {
 fn the_device_draws_the_same_uniforms_to_the_last_bit() {
     let shape = Shape { visible: 11, hidden: 1 };
     for (name, mut backend) in common::all("the_device_draws_the_same_uniforms_to_the_last_bit", shape) {
-        for ([_, chain, draw, step], key, _) in KNOWN {
+        for ([layer_and_unit, chain, purpose, step], key, _) in KNOWN {
             let seed = u64::from(key[1]) << 32 | u64::from(key[0]);
+            let address = Address::from_words([layer_and_unit >> 26 << 26, purpose, step]);
             for unit in 0..shape.visible {
-                let u = rng::uniform_at(seed, step, draw, chain, unit as u32);
+                let u = rng::uniform_at(seed, address, chain, unit as u32);
                 for (value, expected) in [(u, 0.0), (u.next_up(), 1.0)] {
                     let layout = RowLayout { units: shape.visible, packing: Packing::Bytes, scale: value };
                     let data = backend.data(layout, 1).unwrap();
                     backend.write_data(data, &[0x0101_0101; 3]);
                     backend.write_order(data, &[0]);
                     let visible = backend.units(Layer::Visible, 1).unwrap();
-                    let params = Params::new(shape, 1, seed).layout(layout);
-                    let flags = params.flags | Params::SAMPLE;
-                    let params = Params { first_chain: chain, draw, step, flags, ..params };
-                    backend.gather(&params, data, visible);
+                    let draw = Draw::at(seed, address).chains_from(chain);
+                    backend.gather(&Gather::new(layout, 1).drawn(draw), data, visible);
                     let state = backend.read_units(visible, 1).unwrap().1[unit];
                     assert_eq!(state, expected, "{name}: unit {unit}: {u} < {value}");
                 }
@@ -72,16 +77,18 @@ fn device_words_are_bit_equal_to_host_words() {
     let mut biased = Rbm::zeros(shape);
     biased.visible_bias.iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
     for (name, mut backend) in common::all("device_words_are_bit_equal_to_host_words", shape) {
-        backend.write_rbm(&biased, &Rbm::zeros(shape));
+        let model = backend.model_of(&biased).unwrap();
         // Nobody has written the hidden units: they are off, and p = σ(b).
         let hidden = backend.units(Layer::Hidden, rows).unwrap();
         let visible = backend.units(Layer::Visible, rows).unwrap();
-        for (seed, step, sweep, first_chain) in [(0, 0, 0, 0), (u64::MAX, u32::MAX, (1 << 28) - 1, 1 << 31)] {
-            let params = Params { step, first_chain, ..Params::new(shape, rows, seed) };
-            let params = params.sample(Stream::Visible, sweep);
-            backend.sample_visible(&params, hidden, visible);
+        for (seed, step, sweep, first_chain) in
+            [(0, 0, 0, 0), (u64::MAX, u32::MAX, Address::SWEEPS - 1, 1 << 31)]
+        {
+            let draw = Draw::of(seed, Stream::Train, Layer::Visible, step);
+            let draw = draw.sweep(sweep).chains_from(first_chain);
+            backend.sample(&HalfStep::new(rows, draw), model.into(), hidden, visible);
             let (means, states) = backend.read_units(visible, rows).unwrap();
-            assert_eq!(wrong_states(&params, 1001, &means, &states), 0, "{name}");
+            assert_eq!(wrong_states(&draw, 1001, &means, &states), 0, "{name}");
             assert!(
                 (means[0] - 0.00669285).abs() < 1e-6 && (means[500] - 0.5).abs() < 1e-6,
                 "{name}: p = σ(b)"
@@ -94,15 +101,81 @@ fn device_words_are_bit_equal_to_host_words() {
     }
 }
 
+/// What the numbers of four units are drawn for: stream, layer, sweep, step, chain and the first unit.
+type Purpose = (Stream, [u32; 5]);
+
+/// All streams.
+const STREAMS: [Stream; 14] = [
+    Stream::Train,
+    Stream::Binarize,
+    Stream::Weights,
+    Stream::Order,
+    Stream::Synthetic,
+    Stream::Chains,
+    Stream::Split,
+    Stream::Sample,
+    Stream::Exchange,
+    Stream::Swap,
+    Stream::Anneal,
+    Stream::Resample,
+    Stream::Evaluation,
+    Stream::Cells,
+];
+
+/// The largest layer, sweep, step, chain and first of four units.
+const LARGEST: [u32; 5] = [63, Address::SWEEPS - 1, u32::MAX, u32::MAX, (1 << 28) - 4];
+
+fn address((stream, [layer, sweep, step, ..]): Purpose) -> Address {
+    Address::new(stream, step).layer(layer).sweep(sweep)
+}
+
 #[test]
 fn one_uniform_belongs_to_one_unit_only() {
-    let mut seen = std::collections::HashSet::new();
-    for stream in [Stream::Hidden, Stream::Visible, Stream::Binarize] {
-        for (step, sweep, chain) in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)] {
-            for group in 0..4 {
-                let words = philox([group, chain, stream.draw(sweep), step], rng::key(1));
-                assert!(seen.insert(words), "{stream:?}: step {step}, sweep {sweep}, chain {chain}");
+    // The least two and the largest of each field, in all combinations; and each bit of a field alone.
+    let [layers, sweeps, steps, chains, units] = LARGEST.map(|largest| [0, 1, largest]);
+    let units = units.map(|unit| if unit == 1 { 4 } else { unit });
+    let mut purposes: Vec<Purpose> = Vec::new();
+    for stream in STREAMS {
+        for number in 0..3_usize.pow(5) {
+            let at = [0, 1, 2, 3, 4].map(|field| number / 3_usize.pow(field) % 3);
+            purposes
+                .push((stream, [layers[at[0]], sweeps[at[1]], steps[at[2]], chains[at[3]], units[at[4]]]));
+        }
+        for (field, largest) in LARGEST.into_iter().enumerate() {
+            for bit in (0..32).map(|bit| 1 << bit).filter(|bit| largest & bit != 0) {
+                let mut fields = [0; 5];
+                fields[field] = bit;
+                purposes.push((stream, fields));
             }
+        }
+    }
+    // Some are in both.
+    let mut seen = HashMap::new();
+    for purpose @ (_, [.., chain, first]) in purposes {
+        let mut uniforms = [0.0; 4];
+        rng::fill(1, address(purpose), chain, first, &mut uniforms);
+        assert_eq!(uniforms[3], rng::uniform_at(1, address(purpose), chain, first + 3), "{purpose:?}");
+        // By chance, two of 10⁴ counters have the same 4 × 24 bits once in 10²¹ times.
+        let other = *seen.entry(uniforms.map(f32::to_bits)).or_insert(purpose);
+        assert_eq!(other, purpose, "the same numbers");
+    }
+    assert!(seen.len() > 14 * 3_usize.pow(5), "{} counters", seen.len());
+}
+
+#[test]
+fn a_draw_keeps_its_address_and_its_seed() {
+    for stream in STREAMS {
+        let [layer, sweep, step, chain, _] = LARGEST;
+        for (sweep, seed) in [(0, 1), (1, 1 << 32), (sweep, u64::MAX)] {
+            let address = Address::new(stream, step).layer(layer).sweep(sweep);
+            // Each field by itself, in any order, and the last one counts.
+            assert_eq!(address, Address::new(stream, step).sweep(5).sweep(sweep).layer(1).layer(layer));
+            assert_eq!(address, Address::from_words(address.words()));
+            let draw = Draw::at(seed, address).chains_from(chain);
+            assert_eq!((draw.address(), draw.seed()), (address, seed));
+            // After the last chain comes the first.
+            assert_eq!((draw.chain(0), draw.chain(1)), (chain, 0));
+            assert_eq!(draw.sweep(7).address(), address.sweep(7));
         }
     }
 }

@@ -111,7 +111,7 @@ fn what_is_missing_is_filled_in_with_its_expectation() {
     for (name, backend) in common::fast("what_is_missing_is_filled_in_with_its_expectation", shape) {
         let mut inference = inference(backend, &rbm, 8);
         let effort = Effort { chains: 20, steps: 200 };
-        let filled = inpaint(&mut inference, &rbm, &rows, &unknown, &[0.5; 5], effort).unwrap();
+        let filled = inpaint(&mut inference, &rows, &unknown, &[0.5; 5], effort).unwrap();
         let error = largest_difference(&filled, &expected);
         assert!(error < 0.04, "{name}: {error}");
         let kept = filled.iter().zip(&cases).zip(unknown.iter().cycle());

@@ -1,10 +1,18 @@
 //! The shaders without an adapter: naga accepts every module, and what Rust and WGSL must agree on, they agree on.
 
-use std::{collections::BTreeSet, fs, mem::offset_of, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    mem::offset_of,
+    path::Path,
+};
 
 use naga::{AddressSpace, Module, StorageAccess, TypeInner, valid};
 use rbm_gpu::{
-    backend::Params,
+    backend::{
+        Ascent, ClampVisible, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep,
+        LimitNorms, MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
+    },
     gpu::{kernels::Kernel, tile::Tile},
 };
 
@@ -32,27 +40,72 @@ fn every_module_is_valid_without_optional_features() {
     }
 }
 
-#[test]
-fn params_have_the_same_layout_in_rust_and_wgsl() {
-    macro_rules! offsets { ($($field:ident),*) => { [$((stringify!($field), offset_of!(Params, $field) as u32)),*] } }
-    #[rustfmt::skip]
-    let rust = offsets![
-        rows, visible, hidden, first_row, beta, learning_rate, momentum, weight_decay,
-        seed_low, seed_high, step, draw, flags, uniforms_at, first_chain, data_scale,
-        chains, rate, l1, sparsity_target, sparsity_cost, largest_norm, first_correction, second_correction
-    ];
-    for (kernel, _, _, module) in modules() {
-        let (_, ty) = module
-            .types
-            .iter()
-            .find(|(_, ty)| ty.name.as_deref() == Some("Params"))
-            .expect("every kernel has Params");
-        let TypeInner::Struct { members, span } = &ty.inner else { panic!("Params is a struct") };
-        let wgsl: Vec<_> =
-            members.iter().map(|member| (member.name.as_deref().unwrap(), member.offset)).collect();
-        assert_eq!(wgsl, rust, "{kernel:?}");
-        assert_eq!(*span as usize, size_of::<Params>(), "{kernel:?}");
+/// The fields of a struct in Rust and where each begins, and how many bytes it has.
+type Layout = (Vec<(&'static str, u32)>, u32);
+
+/// Every operation, and what a part of them has in common.
+fn layouts() -> BTreeMap<&'static str, Layout> {
+    macro_rules! layouts {
+        ($($name:ident: $($field:ident),*;)*) => {
+            [$((stringify!($name), (
+                vec![$((stringify!($field), offset_of!($name, $field) as u32)),*],
+                size_of::<$name>() as u32,
+            ))),*]
+        };
     }
+    #[rustfmt::skip]
+    let layouts = layouts! {
+        Draw: seed_low, seed_high, layer, purpose, step, first_chain, source, uniforms_at;
+        Gather: draw, rows, first_row, packing, scale;
+        HalfStep: draw, rows, beta;
+        Contrast: rows, chains, centred, sparsity_target, sparsity_cost;
+        Ascent: rule, rate, momentum, weight_decay, l1, first_correction, second_correction;
+        Update: rows, chains, centred, sparsity_target, sparsity_cost, rate, momentum, weight_decay;
+        Recentre: ;
+        LimitNorms: largest;
+        Combine: keep, add;
+        Track: rows, rate;
+        SquaredError: rows;
+        FreeEnergy: rows, beta, less;
+        Energy: rows;
+        Swap: draw, rows, factor, units, counts_at, coldest, hottest;
+        ClampVisible: rows;
+        MultiplyAdd: rows;
+        Copy: rows;
+    };
+    layouts.into()
+}
+
+/// A struct of a module: its fields with their offsets, and how many bytes it has.
+fn layout_in<'a>(module: &'a Module, inner: &'a TypeInner) -> (Vec<(&'a str, u32)>, u32) {
+    let TypeInner::Struct { members, span } = inner else { panic!("no struct: {inner:?} of {module:?}") };
+    (members.iter().map(|member| (member.name.as_deref().unwrap(), member.offset)).collect(), *span)
+}
+
+#[test]
+fn operations_have_the_same_layout_in_rust_and_wgsl() {
+    let rust = layouts();
+    let mut seen = BTreeSet::from(["Draw"]);
+    for (kernel, _, _, module) in modules() {
+        let of_type = |name: &str| {
+            let mut types = module.types.iter().map(|(_, ty)| ty);
+            types.find(|ty| ty.name.as_deref() == Some(name)).map(|ty| layout_in(&module, &ty.inner))
+        };
+        assert_eq!(of_type("Draw"), rust.get("Draw").cloned(), "{kernel:?}");
+        let mut uniforms =
+            module.global_variables.iter().filter(|(_, variable)| variable.space == AddressSpace::Uniform);
+        let (Some((_, variable)), None) = (uniforms.next(), uniforms.next()) else {
+            panic!("{kernel:?} has one uniform")
+        };
+        assert_eq!(variable.binding.unwrap().binding, 0, "{kernel:?}");
+        // The host writes the operation, and after it how many units there are.
+        let name = module.types[variable.ty].name.as_deref().unwrap();
+        let (name, (fields, size)) = rust.get_key_value(name).expect("an operation");
+        let units = [("visible", *size), ("hidden", size + 4)];
+        assert_eq!(of_type(name), Some(([&fields[..], &units].concat(), size + 8)), "{kernel:?}: {name}");
+        seen.insert(name);
+    }
+    assert_eq!(seen, rust.keys().copied().collect(), "every operation has a kernel");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use rbm_gpu::{
-    backend::Backend,
+    backend::{Backend, BackendExt},
     config::{
         Binarize, ByEpoch, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig, Uniforms,
         VisibleStates,
@@ -253,9 +253,9 @@ fn figures_are_those_of_the_saved_model() {
 
         let dataset = some_mnist(230, 60).threshold();
         let mut host = common::reference(SMALL);
-        host.write_rbm(&rbm, &Rbm::zeros(SMALL));
-        let mut evaluator = Evaluator::new(&mut host, SMALL, None).unwrap();
-        let exact = evaluator.run(&mut host, &rbm, &dataset).unwrap();
+        let model = host.model_of(&rbm).unwrap();
+        let mut evaluator = Evaluator::new(&mut host, None).unwrap();
+        let exact = evaluator.run(&mut host, model, &rbm, &dataset).unwrap();
         for (what, found, expected) in [
             ("reconstruction error", found.reconstruction_error, exact.reconstruction_error),
             ("pseudo-likelihood", found.pseudo_log_likelihood, exact.pseudo_log_likelihood),

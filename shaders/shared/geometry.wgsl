@@ -1,8 +1,4 @@
 
-fn has(flag: u32) -> bool {
-    return (params.flags & flag) != 0u;
-}
-
 // Every layer has one more unit, which is always on: the weights that leave it are the biases (Hinton 2010, section 1).
 // So the parameters are one matrix, A = [W b; c 0], each bias takes part in its product as one more term, and its
 // gradient is one more association. After that unit come zeros up to a multiple of four, so that every row is a

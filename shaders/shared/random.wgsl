@@ -22,16 +22,17 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
 
 // The uniforms in [0, 1) for four units of a row: from the host's buffer or from the generator, the same numbers.
 fn uniforms_for(row: u32, group: u32, units: u32) -> vec4<f32> {
-    if has(HOST_UNIFORMS) {
+    if params.draw.source == HOST {
         // The last group may reach past the row: what it finds there belongs to no unit.
-        let first = params.uniforms_at + row * units + 4u * group;
+        let first = params.draw.uniforms_at + row * units + 4u * group;
         let last = arrayLength(&uniforms) - 1u;
         return vec4(
             uniforms[min(first, last)], uniforms[min(first + 1u, last)],
             uniforms[min(first + 2u, last)], uniforms[min(first + 3u, last)],
         );
     }
-    let counter = vec4(group, params.first_chain + row, params.draw, params.step);
-    let words = philox(counter, vec2(params.seed_low, params.seed_high));
+    let draw = params.draw;
+    let counter = vec4(draw.layer | group, draw.first_chain + row, draw.purpose, draw.step);
+    let words = philox(counter, vec2(draw.seed_low, draw.seed_high));
     return vec4<f32>(words >> vec4(8u)) * 0x1p-24;
 }

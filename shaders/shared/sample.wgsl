@@ -1,11 +1,11 @@
 
-// What follows the product in both half steps: mean = σ(β · input), state = u < mean (or the mean, if nothing is to
+// What follows the product in both half steps: mean = σ(input), state = u < mean (or the mean, if nothing is to
 // be drawn), for four units of a row.
 fn write_units(row: u32, group: u32, units: u32, input: vec4<f32>) {
     let fixed = constant(group, units);
-    let mean = select(fixed, sigmoid(params.beta * input), is_unit(group, units));
+    let mean = select(fixed, sigmoid(input), is_unit(group, units));
     var state = mean;
-    if has(SAMPLE) {
+    if params.draw.source != MEANS {
         state = select(vec4(0.0), vec4(1.0), uniforms_for(row, group, units) < mean);
     }
     let at = row * groups(units) + group;

@@ -2,15 +2,16 @@
 
 use super::{Base, Progress, population::Population};
 use crate::{
-    backend::{Backend, Params, Units, Values},
+    backend::{Backend, BackendExt, Draw, FreeEnergy, HalfStep, Model, Pair, Path, Values},
     error::Result,
     rbm::Layer,
-    rng::{Stream, uniform_at},
+    rng::{Address, Stream, uniform_at},
 };
 
-/// What a draw is for, in the place of the Gibbs sweep: runs of one seed share no random number.
+/// Which of the runs of one seed: they share no random number.
 #[derive(Clone, Copy)]
 pub struct Run {
+    /// Its number, in the place of a sweep in the addresses of its random numbers.
     number: u32,
     /// Whether light chains are replaced. Those that are to find as many modes as they can are not, however light a mode.
     resamples: bool,
@@ -30,6 +31,11 @@ impl Run {
     pub fn of_cell(cell: usize) -> Self {
         Self { number: 4 + cell as u32, resamples: true }
     }
+
+    /// The draw of a layer's units at a step.
+    fn draw(self, seed: u64, layer: Layer, step: u32) -> Draw {
+        Draw::of(seed, Stream::Anneal, layer, step).sweep(self.number)
+    }
 }
 
 /// Annealed chains on their way: their weights, and F at the temperature where they were last.
@@ -45,55 +51,58 @@ impl Chains {
     }
 }
 
-/// The way from the base to a model.
+/// The way from a base to a model.
 #[derive(Clone, Copy)]
-pub struct Path<'a> {
+pub struct Way<'a> {
     pub base: &'a Base,
-    /// The model's visible biases.
-    pub bias: &'a [f32],
+    pub model: Model,
 }
 
 /// Room for chains on a device.
 pub struct Annealed {
-    visible: Units,
-    hidden: Units,
+    pair: Pair,
     before: Values,
     after: Values,
-    bias: Values,
-    params: Params,
+    /// b0 of the base that chains come from or go to.
+    base: Values,
+    chains: usize,
+    seed: u64,
     pub progress: Progress,
 }
 
 impl Annealed {
-    /// For as many chains as `params` has.
-    pub fn new(backend: &mut dyn Backend, params: Params) -> Result<Self> {
-        let chains = params.chains as usize;
+    /// For so many chains.
+    pub fn new(backend: &mut dyn Backend, chains: usize, seed: u64) -> Result<Self> {
         Ok(Self {
-            visible: backend.units(Layer::Visible, chains)?,
-            hidden: backend.units(Layer::Hidden, chains)?,
+            pair: backend.pair(chains)?,
             before: backend.values(chains)?,
             after: backend.values(chains)?,
-            bias: backend.values(params.visible as usize)?,
-            params,
+            base: backend.values(backend.shape().visible)?,
+            chains,
+            seed,
             progress: Progress::default(),
         })
+    }
+
+    /// The seed of its random numbers.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Annealed from the base to the model.
     pub fn forward(
         &self,
         backend: &mut dyn Backend,
-        path: Path,
+        way: Way,
         temperatures: &[f32],
         run: Run,
     ) -> Result<Population> {
-        // Hidden units that are off leave the visible ones to their biases.
-        let zeros = vec![0.0; self.params.chains as usize * self.params.shape().hidden];
-        backend.write_units(self.hidden, &zeros, &zeros);
-        self.set_bias(backend, &path.base.bias);
-        let params = self.params.sample(Stream::AnnealedVisible, run.number);
-        backend.sample_visible(&params, self.hidden, self.visible);
-        let energies = self.base_energies(backend, path.base)?;
+        // Hidden units that are off, and β = 0, leave the visible ones to the base.
+        let zeros = vec![0.0; self.chains * backend.shape().hidden];
+        backend.write_units(self.pair.hidden, &zeros, &zeros);
+        let path = self.path(backend, way);
+        self.sample(backend, path, run, Layer::Visible, 0, 0.0);
+        let energies = self.base_energies(backend, way.base)?;
         let mut chains = Chains { population: Population::new(energies.len()), energies };
         for (step, &beta) in (1..).zip(temperatures) {
             // At β = 1 the last weights are taken, and there is no need to move on.
@@ -107,20 +116,19 @@ impl Annealed {
     pub fn reverse(
         &self,
         backend: &mut dyn Backend,
-        path: Path,
+        way: Way,
         temperatures: &[f32],
         samples: &[f32],
     ) -> Result<Population> {
-        backend.write_units(self.visible, samples, samples);
-        self.set_bias(backend, path.bias);
-        backend.free_energy(&self.params, self.visible, self.after);
-        let energies = self.read(backend, self.after)?;
+        backend.write_units(self.pair.visible, samples, samples);
+        let path = self.path(backend, way);
+        let energies = self.free_energies(backend, path, 1.0, self.after)?;
         let mut chains = Chains { population: Population::new(energies.len()), energies };
         for step in (1..temperatures.len()).rev() {
             let place = (temperatures[step - 1], step as u32);
             self.visit(backend, path, place, Run::REVERSE, true, &mut chains)?;
         }
-        chains.weigh(&self.base_energies(backend, path.base)?);
+        chains.weigh(&self.base_energies(backend, way.base)?);
         Ok(chains.population)
     }
 
@@ -128,17 +136,14 @@ impl Annealed {
     pub fn settle(
         &self,
         backend: &mut dyn Backend,
-        path: Path,
+        model: Model,
         states: &[f32],
         steps: u32,
     ) -> Result<Vec<f32>> {
-        self.set_bias(backend, path.bias);
-        backend.write_units(self.hidden, states, states);
+        backend.write_units(self.pair.hidden, states, states);
         for step in 0..steps {
-            let params = Params { step, ..self.params };
-            let draw = |stream| params.sample(stream, Run::FROM_HIDDEN.number);
-            backend.sample_visible(&draw(Stream::AnnealedVisible), self.hidden, self.visible);
-            backend.sample_hidden(&draw(Stream::AnnealedHidden), self.visible, self.hidden);
+            self.sample(backend, model.into(), Run::FROM_HIDDEN, Layer::Visible, step, 1.0);
+            self.sample(backend, model.into(), Run::FROM_HIDDEN, Layer::Hidden, step, 1.0);
             backend.submit()?;
         }
         self.states(backend)
@@ -154,56 +159,67 @@ impl Annealed {
         moves: bool,
         chains: &mut Chains,
     ) -> Result<()> {
-        self.set_bias(backend, &path.base.towards(path.bias, beta));
-        let params = Params { beta, step, ..self.params };
-        backend.free_energy(&params, self.visible, self.before);
-        chains.weigh(&self.read(backend, self.before)?);
-        self.progress.add(params.chains.into());
+        chains.weigh(&self.free_energies(backend, path, beta, self.before)?);
+        self.progress.add(self.chains as u64);
         if !moves {
             return Ok(());
         }
-        let draw = Stream::AnnealedHidden.draw(run.number);
-        // One number for all chains, in the place of a chain that there is not.
-        let uniform = uniform_at(params.seed(), step, draw, u32::MAX, 0);
+        let address = Address::new(Stream::Resample, step).sweep(run.number);
+        let uniform = uniform_at(self.seed, address, 0, 0);
         if run.resamples
             && let Some(drawn) = chains.population.resample(uniform.into())
         {
-            let width = params.visible as usize;
+            let width = backend.shape().visible;
             let states = self.states(backend)?;
             let states: Vec<f32> =
                 drawn.iter().flat_map(|chain| &states[chain * width..][..width]).copied().collect();
-            backend.write_units(self.visible, &states, &states);
+            backend.write_units(self.pair.visible, &states, &states);
         }
-        backend.sample_hidden(&params.sample(Stream::AnnealedHidden, run.number), self.visible, self.hidden);
-        backend.sample_visible(
-            &params.sample(Stream::AnnealedVisible, run.number),
-            self.hidden,
-            self.visible,
-        );
-        backend.free_energy(&params, self.visible, self.after);
-        chains.energies = self.read(backend, self.after)?;
+        self.sample(backend, path, run, Layer::Hidden, step, beta);
+        self.sample(backend, path, run, Layer::Visible, step, beta);
+        chains.energies = self.free_energies(backend, path, beta, self.after)?;
         Ok(())
     }
 
-    pub fn set_bias(&self, backend: &mut dyn Backend, bias: &[f32]) {
-        backend.write_values(self.bias, bias);
-        backend.set_visible_bias(&self.params, self.bias);
+    /// The path from the base to the model, on the device.
+    fn path(&self, backend: &mut dyn Backend, Way { base, model }: Way) -> Path {
+        backend.write_values(self.base, &base.bias);
+        Path { model, base: Some(self.base) }
+    }
+
+    /// Half a Gibbs step of the chains, to this layer.
+    fn sample(&self, backend: &mut dyn Backend, path: Path, run: Run, to: Layer, step: u32, beta: f32) {
+        let Pair { visible, hidden } = self.pair;
+        let (from, to_units) = match to {
+            Layer::Visible => (hidden, visible),
+            Layer::Hidden => (visible, hidden),
+        };
+        let op = HalfStep::new(self.chains, run.draw(self.seed, to, step)).at(beta);
+        backend.sample(&op, path, from, to_units);
     }
 
     /// The visible states of the chains, row by row.
     pub fn states(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
-        Ok(backend.read_units(self.visible, self.params.chains as usize)?.1)
+        Ok(backend.read_units(self.pair.visible, self.chains)?.1)
     }
 
     /// −log f_0 where the chains are.
     fn base_energies(&self, backend: &mut dyn Backend, base: &Base) -> Result<Vec<f64>> {
-        let shape = self.params.shape();
+        let shape = backend.shape();
         let states = self.states(backend)?;
         Ok(states.chunks(shape.visible).map(|visible| -base.log_density(shape, visible)).collect())
     }
 
-    fn read(&self, backend: &mut dyn Backend, values: Values) -> Result<Vec<f64>> {
-        let numbers = backend.read_values(values, self.params.chains as usize)?;
+    /// F where the chains are, by way of `values`.
+    fn free_energies(
+        &self,
+        backend: &mut dyn Backend,
+        path: Path,
+        beta: f32,
+        values: Values,
+    ) -> Result<Vec<f64>> {
+        backend.free_energy(&FreeEnergy::new(self.chains).at(beta), path, self.pair.visible, values);
+        let numbers = backend.read_values(values, self.chains)?;
         Ok(numbers.into_iter().map(f64::from).collect())
     }
 }

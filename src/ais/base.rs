@@ -32,14 +32,4 @@ impl Base {
         let bias: f64 = self.bias.iter().zip(visible).map(|(b, v)| f64::from(*b) * f64::from(*v)).sum();
         bias + shape.hidden as f64 * std::f64::consts::LN_2
     }
-
-    /// b + (1/β − 1) b0: the visible biases with which the kernels, which multiply all of the energy by β, compute what lies
-    /// between the base and a model of biases `bias`.
-    pub fn towards(&self, bias: &[f32], beta: f32) -> Vec<f32> {
-        let share = 1.0 / f64::from(beta) - 1.0;
-        bias.iter()
-            .zip(&self.bias)
-            .map(|(b, base)| (f64::from(*b) + share * f64::from(*base)) as f32)
-            .collect()
-    }
 }

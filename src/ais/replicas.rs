@@ -1,8 +1,8 @@
 //! Chains with replicas at all temperatures between the base and a model, and what they say of log Z.
 
-use super::{Base, Progress, Tempered, tempered::Energies};
+use super::{Base, Progress, Tempered, annealed::Way, tempered::Energies};
 use crate::{
-    backend::{Backend, Params, Units},
+    backend::{Backend, BackendExt, Model, Pair},
     data::Rows,
     error::Result,
     estimator::{
@@ -14,25 +14,34 @@ use crate::{
 /// Replicas on a device. Half of the chains start from the base, and half from data.
 pub struct Replicas {
     tempering: Tempering,
-    /// Its step is the number of the round.
-    params: Params,
+    seed: u64,
+    /// The number of the next round, in the place of a step.
+    round: u32,
     pub progress: Progress,
 }
 
 impl Replicas {
-    /// Makes room for `temperatures` replicas of each of the chains that `params` has; `coldest` is the room of those at β = 1.
+    /// Makes room for `temperatures` replicas of each of the chains; `coldest` is the room of those at β = 1.
     pub fn new(
         backend: &mut dyn Backend,
-        params: Params,
-        coldest: (Units, Units),
+        coldest: Pair,
+        chains: usize,
         temperatures: usize,
+        seed: u64,
     ) -> Result<Self> {
-        let tempering = Tempering::new(backend, params, coldest, temperatures, Streams::SAMPLING)?;
-        Ok(Self { tempering, params, progress: Progress::default() })
+        let tempering = Tempering::new(backend, coldest, chains, temperatures, Streams::SAMPLING)?;
+        Ok(Self { tempering, seed, round: 0, progress: Progress::default() })
     }
 
     fn chains(&self) -> usize {
-        self.params.chains as usize
+        self.tempering.chains()
+    }
+
+    /// The draws of the next round, which is the next but one afterwards.
+    fn next_round(&mut self, backend: &dyn Backend) -> Draws {
+        let round = self.round;
+        self.round = round.wrapping_add(1);
+        Draws::new(backend.shape(), self.seed, round)
     }
 
     /// Gibbs steps of a round.
@@ -42,22 +51,22 @@ impl Replicas {
 
     /// Starts all chains at evenly spread temperatures: one half from the base, the other from cases from all over the
     /// data, which may be in some order.
-    pub fn start(&mut self, backend: &mut dyn Backend, base: &Base, data: &Rows) -> Result<()> {
-        self.params.step = 0;
+    pub fn start(&mut self, backend: &mut dyn Backend, model: Model, base: &Base, data: &Rows) -> Result<()> {
+        self.round = 0;
         let from_data = self.chains() - self.chains() / 2;
         let cases = (0..from_data).map(|chain| chain * data.len() / from_data);
         let starts: Vec<f32> = cases.flat_map(|case| data.values(case)).collect();
-        self.tempering.restart(backend, self.params, &base.density);
-        self.tempering.start_at(backend, self.params, &starts)
+        self.tempering.restart(backend, model, self.seed, &base.density);
+        self.tempering.start_at(backend, model, self.seed, &starts)
     }
 
     /// Rounds of swaps and Gibbs steps that do not count.
-    pub fn advance(&mut self, backend: &mut dyn Backend, rounds: usize) -> Result<()> {
+    pub fn advance(&mut self, backend: &mut dyn Backend, model: Model, rounds: usize) -> Result<()> {
         for _ in 0..rounds {
-            self.tempering.advance(backend, self.params, &mut Draws { host: None }, 1);
+            let mut draws = self.next_round(backend);
+            self.tempering.advance(backend, model, &mut draws, 1);
             backend.submit()?;
             self.progress.add(self.steps());
-            self.params.step = self.params.step.wrapping_add(1);
         }
         Ok(())
     }
@@ -74,7 +83,7 @@ impl Replicas {
 
     /// Lets the random numbers go on with those of this round.
     pub fn set_round(&mut self, round: usize) {
-        self.params.step = round as u32;
+        self.round = round as u32;
     }
 
     /// log Z from `rounds` measurements, `apart` rounds from one to the next. `look` gets the visible states at β = 1, row by row,
@@ -82,7 +91,7 @@ impl Replicas {
     pub fn measure(
         &mut self,
         backend: &mut dyn Backend,
-        base: &Base,
+        Way { base, model }: Way,
         (rounds, apart): (usize, usize),
         looks: usize,
         mut look: impl FnMut(Vec<f32>),
@@ -92,12 +101,12 @@ impl Replicas {
         let inverse_temperatures = self.tempering.inverse_temperatures().to_vec();
         let mut energies = Energies { inverse_temperatures, chains, rounds: Vec::with_capacity(rounds) };
         for round in 0..rounds {
-            self.advance(backend, apart - 1)?;
-            energies.rounds.push(self.tempering.observe(backend, self.params)?);
+            self.advance(backend, model, apart - 1)?;
+            let mut draws = self.next_round(backend);
+            energies.rounds.push(self.tempering.observe(backend, model, &mut draws)?);
             self.progress.add(self.steps());
-            self.params.step = self.params.step.wrapping_add(1);
             if round * looks / rounds < (round + 1) * looks / rounds {
-                look(backend.read_units(self.tempering.coldest().0, chains)?.1);
+                look(backend.read_units(self.tempering.coldest().visible, chains)?.1);
             }
         }
         Ok(Tempered {

@@ -16,14 +16,15 @@ use serde::Serialize;
 
 use super::{
     Base, Estimate, Measured,
-    annealed::{self, Annealed, Path, Run},
+    annealed::{self, Annealed, Run, Way},
     cells::{Cells, Share, Visits},
 };
 use crate::{
-    backend::{Backend, Params},
+    backend::Backend,
     data::Rows,
     error::Result,
-    rng::{self, Stream, uniform_at},
+    rbm::{Layer, Shape},
+    rng::{self, Address, Stream, uniform_at},
 };
 
 /// Chains from each place.
@@ -66,29 +67,27 @@ pub struct Found {
     masses: Vec<Measured>,
 }
 
-/// Searches with `annealed`, which has room for [`CHAINS`] chains; the model's visible biases are others afterwards.
+/// Searches with `annealed`, which has room for [`CHAINS`] chains.
 pub fn search(
     annealed: &Annealed,
     backend: &mut dyn Backend,
-    path: Path,
+    way: Way,
     data: &Rows,
     inverse_temperatures: &[f32],
-    params: Params,
 ) -> Result<Found> {
-    let shape = params.shape();
+    let shape = backend.shape();
     let [many, few] = TEMPERATURES.map(|count| annealed::temperatures(inverse_temperatures, count));
     let even = Base::new(shape, &vec![0.5; shape.visible]);
-    let from_even = annealed.forward(backend, Path { base: &even, ..path }, &many, Run::SCATTERED)?;
+    let from_even = annealed.forward(backend, Way { base: &even, ..way }, &many, Run::SCATTERED)?;
 
     let mut cells = Cells::new(shape.visible);
     let some = data.some((MOST_NUMBERS / shape.visible).max(GROUPS[0]));
     let cases: Vec<f32> = (0..some.len()).flat_map(|case| some.values(case)).collect();
     let scattered = annealed.states(backend)?;
-    let settled = annealed.settle(backend, path, &hidden_states(params), STEPS)?;
+    let settled = annealed.settle(backend, way.model, &hidden_states(shape, annealed.seed()), STEPS)?;
     for (states, (number, groups)) in [cases, scattered, settled].iter().zip((0..).zip(GROUPS)) {
-        // Numbers of a chain that there is not.
         let uniform = |at: usize| {
-            uniform_at(params.seed(), at as u32, Stream::AnnealedHidden.draw(number), u32::MAX - 1, 0)
+            uniform_at(annealed.seed(), Address::new(Stream::Cells, at as u32).sweep(number), 0, 0)
         };
         cells.add_groups(states, groups, uniform);
     }
@@ -96,7 +95,7 @@ pub fn search(
     for (cell, centre) in cells.centres().enumerate() {
         let density: Vec<f64> = centre.iter().copied().map(f64::from).collect();
         let base = Base::new(shape, &density);
-        let population = annealed.forward(backend, Path { base: &base, ..path }, &few, Run::of_cell(cell))?;
+        let population = annealed.forward(backend, Way { base: &base, ..way }, &few, Run::of_cell(cell))?;
         let states = annealed.states(backend)?;
         let stayed: Vec<bool> =
             states.chunks(shape.visible).map(|state| cells.nearest(state) == cell).collect();
@@ -109,15 +108,15 @@ pub fn search(
 
 /// Hidden states, one row a chain. Chain j has hidden unit j on and all others off. Chains beyond the last hidden unit have each
 /// unit on with probability 1/2.
-fn hidden_states(params: Params) -> Vec<f32> {
-    let hidden = params.shape().hidden;
+fn hidden_states(Shape { hidden, .. }: Shape, seed: u64) -> Vec<f32> {
     let alone = hidden.min(CHAINS);
     let mut states = vec![0.0; CHAINS * hidden];
     for (chain, states) in states.chunks_mut(hidden).enumerate() {
         if chain < alone {
             states[chain * hidden / alone] = 1.0;
         } else {
-            rng::fill(params.seed(), 0, Stream::AnnealedHidden.draw(0), chain as u32, 0, states);
+            let address = Address::new(Stream::Cells, 0).layer(Layer::Hidden.number());
+            rng::fill(seed, address, chain as u32, 0, states);
             states.iter_mut().for_each(|state| *state = f32::from(*state < 0.5));
         }
     }

@@ -131,7 +131,7 @@ impl Energies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::{Stream, uniform_at};
+    use crate::rng::{Address, Stream, uniform_at};
 
     /// Two states, U = 0 and U = −3, drawn at each temperature as often as they are met there.
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         for seed in 1..=30 {
             let energy = |at: usize, round: usize| {
                 let p = 1.0 / (1.0 + (-3.0 * inverse_temperatures[at / chains]).exp());
-                let u = uniform_at(seed, round as u32, Stream::Synthetic.draw(0), at as u32, 0);
+                let u = uniform_at(seed, Address::new(Stream::Synthetic, round as u32), at as u32, 0);
                 if u < p { -3.0 } else { 0.0 }
             };
             let rounds =

@@ -11,13 +11,12 @@
 
 use serde::Serialize;
 
-use super::{Base, Tempered, replicas::Replicas};
+use super::{Base, Tempered, annealed::Way, replicas::Replicas};
 use crate::{
-    backend::{Backend, Params},
+    backend::{Backend, BackendExt, Model},
     data::Rows,
     error::Result,
     estimator::tempering::Tempering,
-    rbm::{Layer, Shape},
 };
 
 /// Chains, each with its replicas.
@@ -71,17 +70,16 @@ impl Tracker {
     /// Rows of units that it needs room for.
     pub const ROWS: usize = CHAINS * REPLICAS;
 
-    /// Makes room beside a model of this shape, which is on the device, and starts the replicas: half of the chains from the
-    /// base, half from `data`, which are binary.
+    /// Makes room beside a model on the device, and starts the replicas: half of the chains from the base, half from `data`,
+    /// which are binary.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] when there is no room.
-    pub fn new(backend: &mut dyn Backend, shape: Shape, data: &Rows) -> Result<Self> {
-        let coldest = (backend.units(Layer::Visible, CHAINS)?, backend.units(Layer::Hidden, CHAINS)?);
-        let params = Params::new(shape, CHAINS, 1);
-        let mut replicas = Replicas::new(backend, params, coldest, REPLICAS)?;
-        let base = Base::new(shape, &data.density());
-        replicas.start(backend, &base, data)?;
+    /// [`crate::Error::Usage`] when there is no room.
+    pub fn new(backend: &mut dyn Backend, model: Model, data: &Rows) -> Result<Self> {
+        let coldest = backend.pair(CHAINS)?;
+        let mut replicas = Replicas::new(backend, coldest, CHAINS, REPLICAS, 1)?;
+        let base = Base::new(backend.shape(), &data.density());
+        replicas.start(backend, model, &base, data)?;
         Ok(Self { replicas, base, last: None })
     }
 
@@ -90,19 +88,20 @@ impl Tracker {
         self.replicas.tempering()
     }
 
-    /// log Z of the model on the device, which stays as it is. Random numbers are those of `look`, a number that no other look
+    /// log Z of the model as it is now. Random numbers are those of `look`, a number that no other look
     /// of a run has.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn look(&mut self, backend: &mut dyn Backend, look: usize) -> Result<Tracked> {
+    pub fn look(&mut self, backend: &mut dyn Backend, model: Model, look: usize) -> Result<Tracked> {
         // All stretches together are shorter than two of the longest.
         self.replicas.set_round(look * 2 * LONGEST[0] * APART);
         let longest = LONGEST[usize::from(self.last.is_some())];
         let mut earlier: Vec<_> = self.last.map(|log_z| (LAST, f64::from(log_z))).into_iter().collect();
         let mut rounds = FIRST;
         loop {
-            let tempered = self.replicas.measure(backend, &self.base, (rounds, APART), 0, drop)?;
+            let tempered =
+                self.replicas.measure(backend, Way { base: &self.base, model }, (rounds, APART), 0, drop)?;
             self.replicas.adapt(backend)?;
             let (log_z, count) = (tempered.all.log_z, rounds as f64);
             let behind = |&(fewer, before): &(f64, f64)| (log_z - before).abs() * fewer / (count - fewer);

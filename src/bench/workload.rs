@@ -1,7 +1,7 @@
 //! What is timed: CD-k on some rows, through the scheduler, as training does it, without the watching.
 
 use crate::{
-    backend::{Backend, Data, Params},
+    backend::{Ascent, Backend, BackendExt, Contrast, Data, Draw, Gather, HalfStep, Model, Update},
     check::random_states,
     config::VisibleStates,
     data::Rows,
@@ -16,8 +16,10 @@ use crate::{
 pub(super) struct Workload {
     rows: Rows,
     data: Data,
+    shape: Shape,
+    model: Model,
+    /// Of a whole minibatch.
     phases: Phases,
-    params: Params,
     cd: u32,
     epochs: usize,
 }
@@ -41,16 +43,10 @@ impl Workload {
         let data = backend.data(rows.layout(), rows.len())?;
         backend.write_data(data, rows.words());
         backend.write_order(data, &(0..rows.len() as u32).collect::<Vec<_>>());
-        backend.write_rbm(&Rbm::initial(shape, &rows.density(), 1), &Rbm::zeros(shape));
-        let mut phase = || Ok((backend.units(Layer::Visible, batch)?, backend.units(Layer::Hidden, batch)?));
-        let phases = Phases { positive: phase()?, negative: phase()? };
-        let params = Params { learning_rate: 0.01, ..Params::new(shape, batch, 1).layout(rows.layout()) };
-        Ok(Self { rows, data, phases, params, cd, epochs: 0 })
-    }
-
-    /// Bytes of a packed row.
-    pub fn row_bytes(&self) -> usize {
-        4 * self.rows.layout().words()
+        let model = backend.model_of(&Rbm::initial(shape, &rows.density(), 1))?;
+        let (positive, negative) = (backend.pair(batch)?, backend.pair(batch)?);
+        let phases = Phases { positive, negative, rows: batch, chains: batch };
+        Ok(Self { rows, data, shape, model, phases, cd, epochs: 0 })
     }
 
     /// As many steps as there are whole minibatches of `batch` cases: how many these are.
@@ -60,20 +56,12 @@ impl Workload {
 
     /// Takes these steps, through the scheduler.
     pub fn epoch(&mut self, backend: &mut dyn Backend, batch: usize) -> Result<()> {
-        let rows = &self.rows;
-        let schedule = Schedule {
-            rows,
-            shape: self.params.shape(),
-            batch,
-            seed: 1,
-            stream_rows: false,
-            draws: Vec::new(),
-        };
+        let (rows, shape) = (&self.rows, self.shape);
+        let schedule = Schedule { rows, shape, batch, seed: 1, stream_rows: false, draws: Vec::new() };
         schedule.epoch(self.epochs, 0, |block| {
             backend.write_order(self.data, &block.order);
             for minibatch in block.minibatches.iter().filter(|minibatch| minibatch.rows == batch) {
-                let params = self.params.minibatch(minibatch.first_row, batch);
-                self.step(backend, Params { step: minibatch.step, ..params });
+                self.step(backend, minibatch.first_row, minibatch.step, batch);
             }
             backend.submit()
         })?;
@@ -83,26 +71,34 @@ impl Workload {
 
     /// The kernels of one step, always of the same minibatch.
     pub fn kernels(&self, backend: &mut dyn Backend) {
-        self.step(backend, self.params);
+        self.step(backend, 0, 0, self.phases.rows);
     }
 
-    fn step(&self, backend: &mut dyn Backend, params: Params) {
-        let &Self { data, phases, cd, .. } = self;
-        backend.gather(&params, data, phases.positive.0);
-        let draws = &mut Draws { host: None };
-        contrastive_divergence(backend, params, draws, phases, cd, VisibleStates::Sample);
-        backend.update(&params, phases.positive, phases.negative);
+    fn step(&self, backend: &mut dyn Backend, first_row: usize, step: u32, rows: usize) {
+        let &Self { data, shape, model, cd, .. } = self;
+        let phases = Phases { rows, chains: rows, ..self.phases };
+        let gather = Gather::new(self.rows.layout(), rows).from_row(first_row);
+        backend.gather(&gather, data, phases.positive.visible);
+        let draws = &mut Draws::new(shape, 1, step);
+        contrastive_divergence(backend, model, draws, phases, cd, VisibleStates::Sample);
+        self.update(backend, rows);
+    }
+
+    fn update(&self, backend: &mut dyn Backend, rows: usize) {
+        let Phases { positive, negative, .. } = self.phases;
+        let op = Update::new(Contrast::new(rows, rows), Ascent::new(0.01));
+        backend.update(&op, positive, negative, None, self.model, None);
     }
 
     /// One call of a kernel: its place in [`super::KERNELS`].
     pub fn kernel(&self, backend: &mut dyn Backend, kernel: usize) {
-        let Self { data, phases, params, .. } = self;
-        let ((v0, h0), (v1, _)) = (phases.positive, phases.negative);
+        let &Self { data, model, phases: Phases { positive, negative, rows, .. }, .. } = self;
+        let draw = |layer| HalfStep::new(rows, Draw::of(1, Stream::Train, layer, 0));
         match kernel {
-            0 => backend.gather(params, *data, v0),
-            1 => backend.sample_hidden(&params.sample(Stream::Hidden, 0), v0, h0),
-            2 => backend.sample_visible(&params.sample(Stream::Visible, 0), h0, v1),
-            _ => backend.update(params, phases.positive, phases.negative),
+            0 => backend.gather(&Gather::new(self.rows.layout(), rows), data, positive.visible),
+            1 => backend.sample(&draw(Layer::Hidden), model.into(), positive.visible, positive.hidden),
+            2 => backend.sample(&draw(Layer::Visible), model.into(), positive.hidden, negative.visible),
+            _ => self.update(backend, rows),
         }
     }
 }

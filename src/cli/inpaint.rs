@@ -35,8 +35,8 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<ExitCode> {
     for (option, value) in [("chains", options.chains), ("steps", options.steps), ("count", options.count)] {
-        if value == 0 || value >= 1 << 28 {
-            return Err(Error::Usage(format!("--{option} must be from 1 to 2^28 − 1, found {value}")));
+        if value == 0 || value >= 1 << 24 {
+            return Err(Error::Usage(format!("--{option} must be from 1 to 2^24 − 1, found {value}")));
         }
     }
     let target = options.output.target("inpainted.png", &["png", "npy"])?;
@@ -54,7 +54,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let cases = held_out.select(&held_out.pictured(count));
     let mut inference = options.model.inference(&found.rbm, 0)?;
     let effort = Effort { chains: options.chains, steps: options.steps };
-    let filled = inpaint(&mut inference, &found.rbm, &cases.rows, &unknown, &mean, effort)?;
+    let filled = inpaint(&mut inference, &cases.rows, &unknown, &mean, effort)?;
 
     let count = cases.rows.len();
     let values: Vec<f32> = (0..count).flat_map(|case| cases.rows.values(case)).collect();

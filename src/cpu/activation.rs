@@ -10,14 +10,15 @@ use super::{
     strips::Strips,
     units::{Kind, Units, WORD, draw},
 };
-use crate::{backend::Params, host::Uniforms, rng::BLOCK};
+use crate::{backend::HalfStep, host::Uniforms, rng::BLOCK};
 
 /// Vectors that are finished together.
 const TOGETHER: usize = 4;
 
 /// A layer that takes the sums of its units and becomes their means and states.
 pub struct Activation<'a> {
-    params: &'a Params,
+    beta: f32,
+    /// β times the biases, and what the base adds to it.
     bias: &'a [f32],
     uniforms: Uniforms<'a>,
     means: Strips<'a, f32>,
@@ -26,12 +27,12 @@ pub struct Activation<'a> {
 
 impl<'a> Activation<'a> {
     /// For the first rows of a layer.
-    pub fn new(params: &'a Params, bias: &'a [f32], uniforms: Uniforms<'a>, units: &'a mut Units) -> Self {
-        let kind = if params.has(Params::SAMPLE) { Kind::Binary } else { Kind::Means };
-        units.kinds[..params.rows as usize].fill(kind);
+    pub fn new(op: &HalfStep, bias: &'a [f32], uniforms: Uniforms<'a>, units: &'a mut Units) -> Self {
+        let kind = if uniforms.are_drawn() { Kind::Binary } else { Kind::Means };
+        units.kinds[..op.rows as usize].fill(kind);
         let words = units.words();
         let (means, bits) = (Strips::new(&mut units.means, units.width), Strips::new(&mut units.bits, words));
-        Self { params, bias, uniforms, means, bits }
+        Self { beta: op.beta, bias, uniforms, means, bits }
     }
 
     /// Finishes some units of a row from their sums.
@@ -67,13 +68,13 @@ impl<'a> Activation<'a> {
             simd.partial_store_f32s(last_means, vector[0]);
         }
 
-        if !self.params.has(Params::SAMPLE) {
+        if !self.uniforms.are_drawn() {
             return;
         }
         let blocks = means.chunks(BLOCK).zip(bits.chunks_mut(BLOCK / WORD));
         for ((means, bits), first) in blocks.zip(columns.clone().step_by(BLOCK)) {
             let mut uniforms = [0.0; BLOCK];
-            self.uniforms.fill(self.params, self.bias.len(), row, first, &mut uniforms);
+            self.uniforms.fill(self.bias.len(), row, first, &mut uniforms);
             let (means, last) = means.as_chunks();
             let uniforms = uniforms.as_chunks().0;
             for (word, (means, uniforms)) in bits.iter_mut().zip(means.iter().zip(uniforms)) {
@@ -88,7 +89,7 @@ impl<'a> Activation<'a> {
         }
     }
 
-    /// means = σ(β(sums + bias)).
+    /// means = σ(β sums + bias).
     #[inline(always)]
     fn activate<S: Simd, const N: usize>(
         &self,
@@ -97,10 +98,10 @@ impl<'a> Activation<'a> {
         bias: &[S::f32s],
         means: &mut [S::f32s],
     ) {
-        let beta = simd.splat_f32s(self.params.beta);
+        let beta = simd.splat_f32s(self.beta);
         let mut x = [beta; N];
         for (x, (sum, bias)) in x.iter_mut().zip(sums.iter().zip(bias)) {
-            *x = simd.mul_f32s(beta, simd.add_f32s(*sum, *bias));
+            *x = simd.add_f32s(simd.mul_f32s(beta, *sum), *bias);
         }
         sigmoid(simd, &mut x);
         for (mean, x) in means.iter_mut().zip(x) {

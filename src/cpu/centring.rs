@@ -10,10 +10,7 @@ use super::{
     units::{Kind, Units, WORD, states_of},
     vectorize,
 };
-use crate::{
-    host::{Offsets, Phase},
-    rbm::Rbm,
-};
+use crate::{host::Phase, rbm::Rbm};
 
 /// ΔWλ and μΔW.
 pub struct Shifts {
@@ -28,14 +25,13 @@ impl Shifts {
         level: Level,
         phases: [(Phase<Units>, f32); 2],
         hidden: [&[f32]; 2],
-        offsets: &Offsets,
+        (mu, lambda): (&[f32], &[f32]),
     ) -> Self {
-        level.dispatch(OfGradient { phases, hidden, offsets })
+        level.dispatch(OfGradient { phases, hidden, mu, lambda })
     }
 
     /// Of any ΔW, visible × hidden units.
-    pub fn of_weights(level: Level, change: &[f32], offsets: &Offsets) -> Self {
-        let Offsets { visible: mu, hidden: lambda } = offsets;
+    pub fn of_weights(level: Level, change: &[f32], (mu, lambda): (&[f32], &[f32])) -> Self {
         let units = lambda.len();
         let rows = change.par_chunks(units).with_min_len(64);
         let visible = rows.map(|row| {
@@ -78,7 +74,8 @@ impl Shifts {
 struct OfGradient<'a> {
     phases: [(Phase<'a, Units>, f32); 2],
     hidden: [&'a [f32]; 2],
-    offsets: &'a Offsets,
+    mu: &'a [f32],
+    lambda: &'a [f32],
 }
 
 impl WithSimd for OfGradient<'_> {
@@ -86,7 +83,7 @@ impl WithSimd for OfGradient<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Shifts {
-        let Self { phases, hidden, offsets: Offsets { visible: mu, hidden: lambda } } = self;
+        let Self { phases, hidden, mu, lambda } = self;
         let mut shifts = Shifts { visible: vec![0.0; mu.len()], hidden: vec![0.0; lambda.len()] };
         let mut scratch = vec![0.0; mu.len()];
         let (of_mu, of_lambda) = (dot(mu, mu), dot(lambda, lambda));

@@ -1,65 +1,94 @@
-//! The plain update, while a part of the gradient is in the cache: momentum and decay, centred or not.
+//! What follows the product of a gradient, while a part of it is in the cache: centring, and, in a fused update, the step.
 
 use std::ops::Range;
 
-use crate::{backend::Params, host::Offsets};
+use crate::backend::Update;
 
-/// velocity = momentum·velocity + gradient − decay·θ, and θ += velocity.
+/// velocity = momentum·velocity + gradient − decay·θ, and θ += velocity. The gradient has the learning rate in it.
 #[inline(always)]
-pub fn step(params: &Params, decay: f32, theta: &mut [f32], velocity: &mut [f32], gradient: &[f32]) {
+pub fn step(momentum: f32, decay: f32, theta: &mut [f32], velocity: &mut [f32], gradient: &[f32]) {
     for ((theta, velocity), gradient) in theta.iter_mut().zip(velocity).zip(gradient) {
-        *velocity = params.momentum * *velocity + gradient - decay * *theta;
+        *velocity = momentum * *velocity + gradient - decay * *theta;
         *theta += *velocity;
     }
 }
 
-/// The same for a row of weights whose gradient is not centred yet: (v − μ)(h − λ) = vh − μh − (v − μ)λ. `mu` is the
-/// row's μ, `visible` its unit's gradient; `lambda` and `hidden` are those of its columns.
-#[inline(always)]
-fn centred_step(
-    params: &Params,
-    decay: f32,
-    weights: &mut [f32],
-    velocity: &mut [f32],
-    gradient: &[f32],
-    (mu, visible): (f32, f32),
-    (lambda, hidden): (&[f32], &[f32]),
-) {
-    let weights = weights.iter_mut().zip(velocity).zip(gradient);
-    for (((weight, velocity), gradient), (lambda, hidden)) in weights.zip(lambda.iter().zip(hidden)) {
-        let gradient = gradient - mu * hidden - visible * lambda;
-        *velocity = params.momentum * *velocity + gradient - decay * *weight;
-        *weight += *velocity;
+/// What a centred gradient of weights takes beside the associations: (v − μ)(h − λ) = vh − μh − (v − μ)λ.
+#[derive(Clone, Copy)]
+pub struct Centring<'a> {
+    /// Offsets of the visible units.
+    pub mu: &'a [f32],
+    /// Offsets of the hidden units.
+    pub lambda: &'a [f32],
+    /// The gradient of the visible biases.
+    pub visible: &'a [f32],
+    /// The gradient of the hidden biases.
+    pub hidden: &'a [f32],
+}
+
+/// Some columns of a row of it.
+struct CentringRow<'a> {
+    mu: f32,
+    visible: f32,
+    lambda: &'a [f32],
+    hidden: &'a [f32],
+}
+
+impl<'a> Centring<'a> {
+    fn row(&self, unit: usize, columns: &Range<usize>) -> CentringRow<'a> {
+        CentringRow {
+            mu: self.mu[unit],
+            visible: self.visible[unit],
+            lambda: &self.lambda[columns.clone()],
+            hidden: &self.hidden[columns.clone()],
+        }
     }
 }
 
-/// The same gradient by itself.
+impl CentringRow<'_> {
+    /// The gradients of the row's columns.
+    #[inline(always)]
+    fn of<'b>(&'b self, associations: &'b [f32]) -> impl Iterator<Item = f32> + 'b {
+        let columns = self.lambda.iter().zip(self.hidden);
+        associations
+            .iter()
+            .zip(columns)
+            .map(|(association, (lambda, hidden))| association - self.mu * hidden - self.visible * lambda)
+    }
+}
+
+/// The gradient of some weights of a visible unit.
 #[inline(always)]
-fn centred_gradient(
+pub fn gradient(
+    centring: Option<Centring>,
+    unit: usize,
+    columns: &Range<usize>,
     out: &mut [f32],
-    gradient: &[f32],
-    (mu, visible): (f32, f32),
-    (lambda, hidden): (&[f32], &[f32]),
+    associations: &[f32],
 ) {
-    for ((out, gradient), (lambda, hidden)) in out.iter_mut().zip(gradient).zip(lambda.iter().zip(hidden)) {
-        *out = gradient - mu * hidden - visible * lambda;
+    match centring {
+        Some(centring) => {
+            let row = centring.row(unit, columns);
+            out.iter_mut().zip(row.of(associations)).for_each(|(out, gradient)| *out = gradient);
+        }
+        None => out.copy_from_slice(associations),
     }
 }
 
-/// What follows the product of an update.
+/// The plain step of weights.
 pub struct Descent<'a> {
-    pub params: &'a Params,
-    /// Whether weights stay, and the gradient takes the velocity's place.
-    pub gradient_only: bool,
+    pub momentum: f32,
+    /// The decay, with the learning rate in it.
     pub decay: f32,
-    /// Where the update is centred, if it is.
-    pub offsets: Option<&'a Offsets>,
-    pub visible_gradient: &'a [f32],
-    pub hidden_gradient: &'a [f32],
+    pub centring: Option<Centring<'a>>,
 }
 
-impl Descent<'_> {
-    /// Moves some weights of a visible unit.
+impl<'a> Descent<'a> {
+    pub fn new(op: &Update, centring: Option<Centring<'a>>) -> Self {
+        Self { momentum: op.momentum, decay: op.rate * op.weight_decay, centring }
+    }
+
+    /// Moves some weights of a visible unit, and keeps the step.
     #[inline(always)]
     pub fn step(
         &self,
@@ -67,38 +96,33 @@ impl Descent<'_> {
         columns: &Range<usize>,
         weights: &mut [f32],
         velocity: &mut [f32],
-        gradient: &[f32],
+        associations: &[f32],
     ) {
-        let Self { params, decay, .. } = self;
-        match self.offsets {
-            Some(offsets) => {
-                let row = (offsets.visible[unit], self.visible_gradient[unit]);
-                let columns = (&offsets.hidden[columns.clone()], &self.hidden_gradient[columns.clone()]);
-                if self.gradient_only {
-                    centred_gradient(velocity, gradient, row, columns);
-                } else {
-                    centred_step(params, *decay, weights, velocity, gradient, row, columns);
-                }
-            }
-            None if self.gradient_only => velocity.copy_from_slice(gradient),
-            None => step(params, *decay, weights, velocity, gradient),
+        let &Self { momentum, decay, centring } = self;
+        let Some(centring) = centring else { return step(momentum, decay, weights, velocity, associations) };
+        let row = centring.row(unit, columns);
+        for ((weight, velocity), gradient) in weights.iter_mut().zip(velocity).zip(row.of(associations)) {
+            *velocity = momentum * *velocity + gradient - decay * *weight;
+            *weight += *velocity;
         }
     }
 
-    /// The same where there is no momentum, and nobody reads the velocity: a third of what would go through the caches.
+    /// The same without momentum, and without keeping the step: a third of what would go through the caches.
     #[inline(always)]
-    pub fn forgetful_step(&self, unit: usize, columns: &Range<usize>, weights: &mut [f32], gradient: &[f32]) {
-        let parts = weights.iter_mut().zip(gradient);
-        match self.offsets {
-            Some(offsets) => {
-                let (mu, visible) = (offsets.visible[unit], self.visible_gradient[unit]);
-                let columns =
-                    offsets.hidden[columns.clone()].iter().zip(&self.hidden_gradient[columns.clone()]);
-                for ((weight, gradient), (lambda, hidden)) in parts.zip(columns) {
-                    *weight += gradient - mu * hidden - visible * lambda - self.decay * *weight;
+    pub fn step_only(&self, unit: usize, columns: &Range<usize>, weights: &mut [f32], associations: &[f32]) {
+        let decay = self.decay;
+        match self.centring {
+            Some(centring) => {
+                let row = centring.row(unit, columns);
+                for (weight, gradient) in weights.iter_mut().zip(row.of(associations)) {
+                    *weight += gradient - decay * *weight;
                 }
             }
-            None => parts.for_each(|(weight, gradient)| *weight += gradient - self.decay * *weight),
+            None => {
+                for (weight, gradient) in weights.iter_mut().zip(associations) {
+                    *weight += gradient - decay * *weight;
+                }
+            }
         }
     }
 }

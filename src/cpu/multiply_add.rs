@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::level::multiply_add;
-use crate::backend::MULTIPLY_ADDS;
+use crate::backend::operation::MULTIPLY_ADDS;
 
 /// Vectors under way at a time: a multiplication and addition waits for the one before it.
 const CHAINS: usize = 8;

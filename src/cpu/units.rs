@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use pulp::{Simd, WithSimd};
 
 use crate::{
-    backend::Params,
     data::RowLayout,
     host::{HostUnits, Uniforms},
 };
@@ -122,8 +121,12 @@ impl HostUnits for Units {
         }
     }
 
-    fn read(&self, rows: usize) -> (Vec<f32>, Vec<f32>) {
-        (self.means[..rows * self.width].to_vec(), self.states(rows).into_owned())
+    fn means(&self, rows: usize) -> Vec<f32> {
+        self.means[..rows * self.width].to_vec()
+    }
+
+    fn states(&self, rows: usize) -> Vec<f32> {
+        Units::states(self, rows).into_owned()
     }
 
     fn exchange(&mut self, other: &mut Self, row: usize) {
@@ -151,7 +154,6 @@ pub fn copy_bits(packed: &[u32], bits: &mut [u16]) {
 
 /// A packed row of bytes to draw from: each is the probability of its unit.
 pub struct Binarize<'a> {
-    pub params: &'a Params,
     pub layout: RowLayout,
     pub packed: &'a [u32],
     pub uniforms: Uniforms<'a>,
@@ -167,9 +169,9 @@ impl WithSimd for Binarize<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { params, layout, packed, uniforms, row, scratch: [values, buffer], bits } = self;
+        let Self { layout, packed, uniforms, row, scratch: [values, buffer], bits } = self;
         layout.unpack(packed, values);
-        uniforms.fill(params, layout.units, row, 0, buffer);
+        uniforms.fill(layout.units, row, 0, buffer);
         let words = values.as_chunks().0.iter().zip(buffer.as_chunks().0);
         for (word, (values, uniforms)) in bits.iter_mut().zip(words) {
             *word = draw(simd, uniforms, values);
@@ -191,8 +193,8 @@ pub fn draw<S: Simd>(simd: S, uniforms: &[f32; WORD], means: &[f32; WORD]) -> u1
 fn bits_of<S: Simd>(mask: S::m32s) -> u16 {
     let bytes = bytemuck::bytes_of(&mask);
     // AVX-512 has its masks as bits; others have all bits of a lane alike.
-    if let (2, &[low, high]) = (S::F32_LANES / 8, bytes) {
-        return u16::from_le_bytes([low, high]);
+    if S::F32_LANES == WORD && size_of::<S::m32s>() == size_of::<u16>() {
+        return u16::from_le_bytes([bytes[0], bytes[1]]);
     }
     let lanes = bytes.chunks(bytes.len() / S::F32_LANES);
     lanes.enumerate().fold(0, |bits, (lane, bytes)| bits | u16::from(bytes[0] & 1) << lane)

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::rng::{self, Stream};
+use crate::rng::{self, Address, Stream};
 
 /// What a value is kept as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +221,9 @@ impl Rows {
         if self.layout.packing == Packing::Bits {
             return self;
         }
-        self.above(|row, limits| rng::fill(seed, step, Stream::Evaluation.draw(0), row as u32, 0, limits))
+        self.above(|row, limits| {
+            rng::fill(seed, Address::new(Stream::Evaluation, step), row as u32, 0, limits)
+        })
     }
 
     /// Binary rows: a unit is on where its value is above its limit. Limits begin as 0.5, and are set row by row.

@@ -5,9 +5,12 @@ use serde::Serialize;
 
 use super::finding::Finding;
 use crate::{
-    backend::{Backend, Data, Params, Units, Values},
+    backend::{
+        Ascent, Backend, BackendExt, Contrast, Data, Draw, FreeEnergy, Gather, HalfStep, Model, Pair, Units,
+        Update, Values,
+    },
     config::Binarize,
-    data::{Dataset, Rows, spread_out},
+    data::{Dataset, RowLayout, Rows, spread_out},
     error::Result,
     rbm::{Layer, Rbm, Shape},
     reference::{hidden_input, sigmoid, visible_input},
@@ -81,8 +84,10 @@ pub struct Look {
     hidden: Units,
     reconstruction: Units,
     energies: Values,
-    params: Params,
-    draw: bool,
+    layout: RowLayout,
+    /// The draw of grey pixels, if they are made binary by one.
+    pixels: Draw,
+    seed: u64,
 }
 
 impl Look {
@@ -90,13 +95,7 @@ impl Look {
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
-    pub fn new(
-        backend: &mut dyn Backend,
-        dataset: &Dataset,
-        hidden: usize,
-        binarize: Binarize,
-        seed: u64,
-    ) -> Result<Self> {
+    pub fn new(backend: &mut dyn Backend, dataset: &Dataset, binarize: Binarize, seed: u64) -> Result<Self> {
         let train = &dataset.train.rows;
         let layout = train.layout();
         let some = |rows: &Rows| -> (usize, Vec<u32>) {
@@ -112,7 +111,7 @@ impl Look {
         backend.write_data(data, &words);
         backend.write_order(data, &(0..(train + test) as u32).collect::<Vec<_>>());
         let rows = train.max(test);
-        let shape = Shape { visible: layout.units, hidden };
+        let pixels = Draw::of(seed, Stream::Evaluation, Layer::Visible, 0);
         Ok(Self {
             data,
             train,
@@ -121,41 +120,47 @@ impl Look {
             hidden: backend.units(Layer::Hidden, rows)?,
             reconstruction: backend.units(Layer::Visible, CHECKED)?,
             energies: backend.values(rows)?,
-            params: Params::new(shape, rows, seed).layout(layout),
-            draw: binarize == Binarize::Sample,
+            layout,
+            pixels: if binarize == Binarize::Sample { pixels } else { Draw::none() },
+            seed,
         })
     }
 
     /// Shows some cases to the device's units; grey pixels always become the same binary ones.
-    fn show(&self, backend: &mut dyn Backend, first: usize, rows: usize) -> Params {
-        let params = self.params.minibatch(first, rows);
-        let drawn = if self.draw { params.sample(Stream::Evaluation, 0) } else { params };
-        backend.gather(&drawn, self.data, self.visible);
-        params
+    fn show(&self, backend: &mut dyn Backend, first: usize, rows: usize) {
+        let gather = Gather::new(self.layout, rows).from_row(first).drawn(self.pixels);
+        backend.gather(&gather, self.data, self.visible);
     }
 
-    fn energies(&self, backend: &mut dyn Backend, params: &Params) -> Result<Energies> {
-        backend.free_energy(params, self.visible, self.energies);
-        Ok(Energies::of(&backend.read_values(self.energies, params.rows as usize)?))
+    fn energies(&self, backend: &mut dyn Backend, model: Model, rows: usize) -> Result<Energies> {
+        backend.free_energy(&FreeEnergy::new(rows), model.into(), self.visible, self.energies);
+        Ok(Energies::of(&backend.read_values(self.energies, rows)?))
     }
 
-    /// Looks at the model that is on the device, which is `rbm`.
+    /// The hidden units of the cases that are shown, drawn.
+    fn drive(&self, backend: &mut dyn Backend, model: Model, rows: usize) {
+        let draw = Draw::of(self.seed, Stream::Evaluation, Layer::Hidden, 0);
+        backend.sample(&HalfStep::new(rows, draw), model.into(), self.visible, self.hidden);
+    }
+
+    /// Looks at a model that is on the device: its parameters are `rbm`.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn look(&self, backend: &mut dyn Backend, rbm: &Rbm) -> Result<LookFigures> {
+    pub fn look(&self, backend: &mut dyn Backend, model: Model, rbm: &Rbm) -> Result<LookFigures> {
         let test_energies = match self.test {
             0 => None,
             test => {
-                let params = self.show(backend, self.train, test);
-                Some(self.energies(backend, &params)?)
+                self.show(backend, self.train, test);
+                Some(self.energies(backend, model, test)?)
             }
         };
-        let params = self.show(backend, 0, self.train);
-        let train_energies = self.energies(backend, &params)?;
-        backend.sample_hidden(&params.sample(Stream::Evaluation, 1), self.visible, self.hidden);
+        self.show(backend, 0, self.train);
+        let train_energies = self.energies(backend, model, self.train)?;
+        self.drive(backend, model, self.train);
         let checked = self.train.min(CHECKED);
-        backend.sample_visible(&params.minibatch(0, checked), self.hidden, self.reconstruction);
+        let means_of = HalfStep::new(checked, Draw::none());
+        backend.sample(&means_of, model.into(), self.hidden, self.reconstruction);
         let (means, _) = backend.read_units(self.hidden, self.train)?;
         let v = backend.read_units(self.visible, checked)?.1;
         let h = backend.read_units(self.hidden, checked)?.1;
@@ -226,28 +231,28 @@ impl Look {
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed; so for the next.
-    pub fn activity(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
-        let params = self.show(backend, 0, self.train);
-        backend.sample_hidden(&params, self.visible, self.hidden);
+    pub fn activity(&self, backend: &mut dyn Backend, model: Model) -> Result<Vec<f32>> {
+        self.show(backend, 0, self.train);
+        let means = HalfStep::new(self.train, Draw::none());
+        backend.sample(&means, model.into(), self.visible, self.hidden);
         Ok(backend.read_units(self.hidden, self.train)?.0)
     }
 
-    /// What one CD-1 step on training cases would add to `rbm`, which is on the device, at this learning rate. The model
-    /// stays as it is.
-    pub fn update(&self, backend: &mut dyn Backend, rbm: &Rbm, learning_rate: f32) -> Result<Rbm> {
-        let Shape { visible, hidden } = rbm.shape;
+    /// What one CD-1 step on training cases would add to a model, at this learning rate. The model stays as it is.
+    pub fn update(&self, backend: &mut dyn Backend, model: Model, learning_rate: f32) -> Result<Rbm> {
         let rows = self.train.min(STEP_CASES);
-        let params = Params { learning_rate, ..self.show(backend, 0, rows) };
-        let fantasy = (backend.units(Layer::Visible, rows)?, backend.units(Layer::Hidden, rows)?);
-        let zeros = Rbm::zeros(Shape { visible, hidden });
-        backend.write_rbm(rbm, &zeros);
-        backend.sample_hidden(&params.sample(Stream::Evaluation, 1), self.visible, self.hidden);
-        backend.sample_visible(&params.sample(Stream::Evaluation, 2), self.hidden, fantasy.0);
-        backend.sample_hidden(&params, fantasy.0, fantasy.1);
-        backend.update(&params, (self.visible, self.hidden), fantasy);
-        let (_, velocity) = backend.read_rbm()?;
-        backend.write_rbm(rbm, &zeros);
-        Ok(velocity)
+        self.show(backend, 0, rows);
+        let fantasy = backend.pair(rows)?;
+        let [changed, step] = [backend.model()?, backend.model()?];
+        self.drive(backend, model, rows);
+        let draw = Draw::of(self.seed, Stream::Evaluation, Layer::Visible, 1);
+        backend.sample(&HalfStep::new(rows, draw), model.into(), self.hidden, fantasy.visible);
+        let means = HalfStep::new(rows, Draw::none());
+        backend.sample(&means, model.into(), fantasy.visible, fantasy.hidden);
+        let data = Pair { visible: self.visible, hidden: self.hidden };
+        let op = Update::new(Contrast::new(rows, rows), Ascent::new(learning_rate));
+        backend.update(&op, data, fantasy, None, changed, Some(step));
+        backend.read_model(step)
     }
 }
 

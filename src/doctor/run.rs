@@ -13,6 +13,7 @@ use super::{
     model::ModelFigures,
 };
 use crate::{
+    backend::BackendExt,
     checkpoint::store::{Checkpoints, Disk},
     config::{Binarize, DeviceChoice, TrainConfig},
     data::{Dataset, Source, file},
@@ -203,11 +204,11 @@ fn look(
     let footprint = Footprint::new(rbm.shape, look::CASES, 3, 0).of_model();
     let (_, mut backend) = device::open(choice, &footprint)?;
     let backend = &mut *backend;
-    backend.write_rbm(rbm, &Rbm::zeros(rbm.shape));
-    let look = Look::new(backend, dataset, rbm.shape.hidden, config.binarize, config.seed)?;
-    let figures = look.look(backend, rbm)?;
+    let model = backend.model_of(rbm)?;
+    let look = Look::new(backend, dataset, config.binarize, config.seed)?;
+    let figures = look.look(backend, model, rbm)?;
     let pictured = match pictured {
-        true => Some((look.activity(backend)?, look.update(backend, rbm, config.learning_rate)?)),
+        true => Some((look.activity(backend, model)?, look.update(backend, model, config.learning_rate)?)),
         false => None,
     };
     Ok(Seen { device: backend.info().name.clone(), figures, pictured })

@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::{finding::Finding, model::bias_moves_as_one};
 use crate::{
-    backend::{ADAM_FIRST, Backend, Params},
+    backend::{Ascent, Backend, BackendExt, Contrast, Draw, Model, Offsets, operation::ADAM_FIRST},
     check::wrong_states,
     config::Estimator,
     data::spread_out,
     error::Result,
     estimator::Phases,
-    rbm::{Rbm, Shape},
-    rng::Stream,
+    rbm::{Layer, Rbm, Shape},
+    rng::{Address, Stream},
 };
 
 /// Products that the host may compute for a step.
@@ -23,26 +23,78 @@ const WORK: usize = 1_000_000;
 const FOLLOWED: usize = 16;
 
 /// Means and states of one layer.
-type Read = (Vec<f32>, Vec<f32>);
+pub type Read = (Vec<f32>, Vec<f32>);
+
+/// μ and λ.
+pub type Means = (Vec<f32>, Vec<f32>);
+
+/// One of the tensors of a model.
+type Pick = fn(&Rbm) -> &Vec<f32>;
+
+/// The models of a run that a step changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched {
+    /// The parameters.
+    pub theta: Model,
+    /// The step, where it is kept.
+    pub velocity: Option<Model>,
+    /// Means of the units, where there are any.
+    pub offsets: Option<Offsets>,
+}
+
+/// What a step was told, and where it left what it did.
+#[derive(Clone, Copy, Debug)]
+pub struct StepTaken {
+    /// How many units there are.
+    pub shape: Shape,
+    /// The seed of its random numbers.
+    pub seed: u64,
+    /// Its number.
+    pub step: u32,
+    /// What its gradient was told.
+    pub contrast: Contrast,
+    /// How the parameters were to move.
+    pub ascent: Ascent,
+    /// The largest norm of a hidden unit's weights, if it is limited.
+    pub largest_norm: Option<f32>,
+    /// The units of both phases.
+    pub phases: Phases,
+    /// The models.
+    pub models: Watched,
+}
+
+/// Parameters before or after a step, and the step if it is kept.
+pub type Parameters = (Rbm, Option<Rbm>);
+
+impl Watched {
+    /// Waits for the device and reads the parameters and the step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn read(&self, backend: &mut dyn Backend) -> Result<Parameters> {
+        let velocity = self.velocity.map(|velocity| backend.read_model(velocity)).transpose()?;
+        Ok((backend.read_model(self.theta)?, velocity))
+    }
+}
 
 /// What was read of one step.
 pub struct StepReading<'a> {
-    /// What the kernels were told.
-    pub params: &'a Params,
+    /// What it was told.
+    pub taken: &'a StepTaken,
     /// How the model's mean is estimated, and with how many sweeps.
     pub estimator: Estimator,
     /// Gibbs steps of the chains.
     pub k: u32,
-    /// Parameters and velocity before.
-    pub before: &'a (Rbm, Rbm),
-    /// Parameters and velocity after.
-    pub after: &'a (Rbm, Rbm),
+    /// Parameters and step before.
+    pub before: &'a Parameters,
+    /// Parameters and step after.
+    pub after: &'a Parameters,
     /// v and h of the positive phase.
     pub positive: (Read, Read),
     /// v and h of the negative phase.
     pub negative: (Read, Read),
-    /// Offsets of a centred update.
-    pub offsets: (Vec<f32>, Vec<f32>),
+    /// μ and λ, where there are any.
+    pub offsets: Option<Means>,
 }
 
 /// How a group of parameters moved, beside the gradient.
@@ -114,29 +166,39 @@ pub struct Trace {
 const GROUPS: [&str; 3] = ["weights", "visible biases", "hidden biases"];
 
 impl StepReading<'_> {
-    /// Reads what a step left.
+    /// Reads the units that a step left.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] if the device failed.
-    pub fn units(backend: &mut dyn Backend, phases: Phases, params: &Params) -> Result<[Read; 4]> {
-        let (rows, chains) = (params.rows as usize, params.chains as usize);
+    /// [`crate::Error::Device`] if the device failed; so for the next.
+    pub fn units(backend: &mut dyn Backend, phases: Phases) -> Result<[Read; 4]> {
+        let Phases { positive, negative, rows, chains } = phases;
         Ok([
-            backend.read_units(phases.positive.0, rows)?,
-            backend.read_units(phases.positive.1, rows)?,
-            backend.read_units(phases.negative.0, chains)?,
-            backend.read_units(phases.negative.1, chains)?,
+            backend.read_units(positive.visible, rows)?,
+            backend.read_units(positive.hidden, rows)?,
+            backend.read_units(negative.visible, chains)?,
+            backend.read_units(negative.hidden, chains)?,
         ])
+    }
+
+    /// Reads the offsets that a step had.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn offsets(backend: &mut dyn Backend, taken: &StepTaken) -> Result<Option<Means>> {
+        let Some(Offsets { visible, hidden }) = taken.models.offsets else { return Ok(None) };
+        let shape = taken.shape;
+        Ok(Some((backend.read_values(visible, shape.visible)?, backend.read_values(hidden, shape.hidden)?)))
     }
 
     /// All figures, beside the trace of earlier steps, to which this one is added.
     pub fn measure(&self, trace: &mut Trace) -> StepFigures {
-        let step = self.params.step;
+        let step = self.taken.step;
         let data = &self.positive.0.1;
         let same = trace.data.as_ref().is_some_and(|(last, rows)| last + 1 == step && rows == data);
         trace.data = Some((step, data.clone()));
         StepFigures {
             step,
-            rows: self.params.rows as usize,
+            rows: self.taken.phases.rows,
             groups: self.groups(),
             shift: self.shift(),
             drawn: self.drawn(),
@@ -149,31 +211,35 @@ impl StepReading<'_> {
         if self.estimator == Estimator::Cd {
             return None;
         }
-        let (step, states) = (self.params.step, &self.negative.0.1);
+        let (step, states) = (self.taken.step, &self.negative.0.1);
         let past = earlier.get_or_insert_with(|| (step, states.clone()));
         let lag = step - past.0;
         if lag < PATIENCE {
             return None;
         }
-        let found = correlation(&past.1, states, self.params.shape().visible);
+        let found = correlation(&past.1, states, self.taken.shape.visible);
         *past = (step, states.clone());
         found.map(|found| (lag, found))
     }
 
     /// Whether there are cases enough, and different ones, for equal minibatches to be no accident.
     fn is_various(&self) -> bool {
-        let mut rows = self.positive.0.1.chunks(self.params.shape().visible);
+        let mut rows = self.positive.0.1.chunks(self.taken.shape.visible);
         let first = rows.next();
-        self.params.rows as usize >= FEWEST_ROWS && rows.any(|row| Some(row) != first)
+        self.taken.phases.rows >= FEWEST_ROWS && rows.any(|row| Some(row) != first)
     }
 
     fn groups(&self) -> [Move; 3] {
-        let params = self.params;
-        let Shape { visible, hidden } = params.shape();
-        let centred = params.has(Params::CENTRED);
-        let phases = [(&self.positive, params.rows as usize), (&self.negative, params.chains as usize)];
-        let mu = |i: usize| if centred { f64::from(self.offsets.0[i]) } else { 0.0 };
-        let lambda = |j: usize| if centred { f64::from(self.offsets.1[j]) } else { 0.0 };
+        let &StepTaken { shape, contrast, ascent, largest_norm, phases: Phases { rows, chains, .. }, .. } =
+            self.taken;
+        let Shape { visible, hidden } = shape;
+        let centred = contrast.centred == 1;
+        let phases = [(&self.positive, rows), (&self.negative, chains)];
+        let offset = |of: fn(&Means) -> &Vec<f32>, at: usize| {
+            self.offsets.as_ref().map_or(0.0, |offsets| f64::from(of(offsets)[at]))
+        };
+        let mu = |i: usize| if centred { offset(|offsets| &offsets.0, i) } else { 0.0 };
+        let lambda = |j: usize| if centred { offset(|offsets| &offsets.1, j) } else { 0.0 };
         let difference = |mean: &dyn Fn(&(Read, Read), usize) -> f64| {
             let of = |(phase, rows): (&(Read, Read), usize)| {
                 (0..rows).map(|row| mean(phase, row)).sum::<f64>() / rows as f64
@@ -188,63 +254,75 @@ impl StepReading<'_> {
         let weights = spread_out(visible * hidden, count);
         let (before, velocity) = self.before;
         let after = self.after;
-        let adam = params.has(Params::ADAM);
-        let rate = if adam { 1.0 - ADAM_FIRST } else { f64::from(params.learning_rate) };
-        let momentum = if adam { ADAM_FIRST } else { f64::from(params.momentum) };
+        let adam = ascent.rule == Ascent::ADAM;
+        let rate = if adam { 1.0 - ADAM_FIRST } else { f64::from(ascent.rate) };
+        let momentum = if adam { ADAM_FIRST } else { f64::from(ascent.momentum) };
         let decay = |w: f32| {
             let sign = if w == 0.0 { 0.0 } else { f64::from(w.signum()) };
-            let decay = f64::from(params.weight_decay) * f64::from(w) + f64::from(params.l1) * sign;
+            let decay = f64::from(ascent.weight_decay) * f64::from(w) + f64::from(ascent.l1) * sign;
             if adam { 0.0 } else { decay }
         };
         let sparse = |j: usize| {
-            let excess = f64::from(self.offsets.1[j]) - f64::from(params.sparsity_target);
-            if params.has(Params::SPARSE) { f64::from(params.sparsity_cost) * excess } else { 0.0 }
+            let excess = || offset(|offsets| &offsets.1, j) - f64::from(contrast.sparsity_target);
+            if contrast.is_sparse() { f64::from(contrast.sparsity_cost) * excess() } else { 0.0 }
         };
         let data_mean =
             |i: usize| (0..phases[0].1).map(|row| v(phases[0].0, row, i)).sum::<f64>() / phases[0].1 as f64;
         // Where more than the velocity is added, or less stays, the gradient shows in the velocity alone.
-        let by_velocity = adam || params.has(Params::NESTEROV) || params.largest_norm.is_finite();
-        let moved = |pick: fn(&Rbm) -> &Vec<f32>, at: usize, bias: bool| {
-            if by_velocity || centred && bias {
-                return f64::from(pick(&after.1)[at]);
-            }
-            f64::from(pick(&after.0)[at]) - f64::from(pick(before)[at])
+        let by_velocity = adam || ascent.rule == Ascent::NESTEROV || largest_norm.is_some();
+        let change = |pick: Pick, at: usize| f64::from(pick(&after.0)[at]) - f64::from(pick(before)[at]);
+        let shifts = if centred { self.shifts() } else { Default::default() };
+        let moved = |pick: Pick, tensor: usize, at: usize| match &after.1 {
+            Some(velocity) if by_velocity || centred && tensor > 0 => f64::from(pick(velocity)[at]),
+            // What the bias of a centred model moved, which this one's followed.
+            _ if centred && tensor > 0 => change(pick, at) + shifts[tensor - 1][at],
+            _ => change(pick, at),
         };
-        let group = |indices: Vec<usize>,
-                     pick: fn(&Rbm) -> &Vec<f32>,
-                     bias: bool,
-                     gradient: &dyn Fn(usize) -> f64| {
+        let group = |indices: Vec<usize>, pick: Pick, tensor: usize, gradient: &dyn Fn(usize) -> f64| {
             let pairs: Vec<(f64, f64)> = indices
                 .iter()
                 .map(|&at| {
-                    let carried = momentum * f64::from(pick(velocity)[at]);
-                    (moved(pick, at, bias) - carried, rate * gradient(at))
+                    let carried =
+                        velocity.as_ref().map_or(0.0, |velocity| momentum * f64::from(pick(velocity)[at]));
+                    (moved(pick, tensor, at) - carried, rate * gradient(at))
                 })
                 .collect();
             let size: f64 = rms(indices.iter().map(|&at| f64::from(pick(before)[at])));
-            let whole =
-                rms(indices.iter().map(|&at| f64::from(pick(&after.0)[at]) - f64::from(pick(before)[at])));
+            let whole = rms(indices.iter().map(|&at| change(pick, at)));
             Move::of(&pairs, whole, size)
         };
         [
-            group(weights, |rbm| &rbm.weights, false, &|at| {
+            group(weights, |rbm| &rbm.weights, 0, &|at| {
                 let (i, j) = (at / hidden, at % hidden);
                 difference(&|phase, row| v(phase, row, i) * h(phase, row, j))
                     - sparse(j) * data_mean(i)
                     - decay(before.weights[at])
             }),
-            group((0..visible).collect(), |rbm| &rbm.visible_bias, true, &|i| {
+            group((0..visible).collect(), |rbm| &rbm.visible_bias, 1, &|i| {
                 difference(&|phase, row| v(phase, row, i))
             }),
-            group((0..hidden).collect(), |rbm| &rbm.hidden_bias, true, &|j| {
+            group((0..hidden).collect(), |rbm| &rbm.hidden_bias, 2, &|j| {
                 difference(&|phase, row| h(phase, row, j)) - sparse(j)
             }),
         ]
     }
 
+    /// ΔW λ and ΔWᵀ μ, by which the biases of a centred step moved the other way.
+    fn shifts(&self) -> [Vec<f64>; 2] {
+        let Shape { visible, hidden } = self.taken.shape;
+        let Some((mu, lambda)) = &self.offsets else { return Default::default() };
+        let mut shifts = [vec![0.0; visible], vec![0.0; hidden]];
+        for (at, (after, before)) in self.after.0.weights.iter().zip(&self.before.0.weights).enumerate() {
+            let (i, j, change) = (at / hidden, at % hidden, f64::from(*after) - f64::from(*before));
+            shifts[0][i] += change * f64::from(lambda[j]);
+            shifts[1][j] += change * f64::from(mu[i]);
+        }
+        shifts
+    }
+
     fn shift(&self) -> f64 {
-        let Shape { visible, hidden } = self.params.shape();
-        let rows = (self.params.rows as usize).min(FOLLOWED);
+        let Shape { visible, hidden } = self.taken.shape;
+        let rows = self.taken.phases.rows.min(FOLLOWED);
         let units = spread_out(hidden, (WORK / rows / visible).max(1));
         let (before, after) = (&self.before.0, &self.after.0);
         let change =
@@ -260,24 +338,26 @@ impl StepReading<'_> {
     }
 
     fn drawn(&self) -> Option<Drawn> {
-        let params = self.params;
-        let hidden = params.shape().hidden;
-        let ((means, states), drawn) = match self.estimator {
-            Estimator::Cd => (&self.positive.1, params.sample(Stream::Hidden, 0)),
-            Estimator::Pcd => (&self.negative.1, params.sample(Stream::Hidden, self.k - 1)),
+        let &StepTaken { shape: Shape { hidden, .. }, seed, step, .. } = self.taken;
+        let ((means, states), sweep) = match self.estimator {
+            Estimator::Cd => (&self.positive.1, 0),
+            Estimator::Pcd => (&self.negative.1, self.k - 1),
             Estimator::Pt | Estimator::Tt => return None,
         };
         let some = (64 * hidden).min(means.len());
         let (means, states) = (&means[..some], &states[..some]);
-        let wrong = |step: u32| wrong_states(&Params { step, ..drawn }, hidden, means, states);
-        let found = wrong(params.step);
+        let wrong = |step: u32| {
+            let address = Address::new(Stream::Train, step).layer(Layer::Hidden.number()).sweep(sweep);
+            wrong_states(&Draw::at(seed, address), hidden, means, states)
+        };
+        let found = wrong(step);
         if found == 0 {
             return Some(Drawn::Right);
         }
         if means == states {
             return Some(Drawn::Means);
         }
-        let other = [0, params.step.wrapping_sub(1)].into_iter().find(|&step| wrong(step) == 0);
+        let other = [0, step.wrapping_sub(1)].into_iter().find(|&step| wrong(step) == 0);
         Some(other.map_or(Drawn::Wrong(found), Drawn::Frozen))
     }
 }

@@ -19,15 +19,13 @@ use super::{
     log::{Log, LogFigures},
     look::{Look, LookFigures},
     model::{ModelFigures, non_finite},
-    step::{StepFigures, StepReading, Trace},
+    step::{Parameters, StepFigures, StepReading, StepTaken, Trace, Watched},
 };
 use crate::{
-    backend::{Backend, Params},
+    backend::{Backend, BackendExt, Model},
     config::{Estimator, TrainConfig},
     data::{Cases, Dataset, spread_out},
     error::Result,
-    estimator::Phases,
-    rbm::Rbm,
 };
 
 /// Steps from one look to the next, at least, by the kind of device. On two cores a look took as long as 4 steps (784×2000
@@ -87,7 +85,7 @@ pub struct Watch {
     epoch: usize,
     looking: bool,
     steps_left: usize,
-    before: Option<(Rbm, Rbm)>,
+    before: Option<Parameters>,
     trace: Trace,
     errors: Vec<f64>,
     largest_shift: f64,
@@ -97,13 +95,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at what the run is told, and at the initial model on the device. `data` is what [`of_some`] measured of the
+    /// Looks at what the run is told, and at the initial model, which is on the device. `data` is what [`of_some`] measured of the
     /// training cases, `density` the means of the visible units in them.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if there is no room or the device failed.
     pub fn new(
         backend: &mut dyn Backend,
+        model: Model,
         config: &TrainConfig,
         dataset: &Dataset,
         density: &[f64],
@@ -112,7 +111,7 @@ impl Watch {
         let began = Instant::now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
         let kind = backend.info().kind.clone();
-        let look = Look::new(backend, dataset, config.hidden, config.binarize, config.seed)?;
+        let look = Look::new(backend, dataset, config.binarize, config.seed)?;
         let mut watch = Self {
             look,
             every: steps_between_looks(&kind).div_ceil(steps_an_epoch),
@@ -134,12 +133,12 @@ impl Watch {
         };
         watch.say(data.findings(Some(config.hidden)));
         watch.say(config::findings(config));
-        let (rbm, _) = backend.read_rbm()?;
+        let rbm = backend.read_model(model)?;
         // A model that was learnt before has no initial weights.
         if config.init.is_none() {
             watch.say(learning::initial(&rbm, density));
         }
-        let figures = watch.look.look(backend, &rbm)?;
+        let figures = watch.look.look(backend, model, &rbm)?;
         watch.say(figures.arithmetic().into_iter().collect());
         watch.latest = Latest { model: Some(ModelFigures::measure(&rbm)), look: Some(figures), step: None };
         watch.spent = began.elapsed();
@@ -194,7 +193,13 @@ impl Watch {
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed; so for the next two.
-    pub fn before_step(&mut self, backend: &mut dyn Backend, first_of_epoch: bool, k: u32) -> Result<()> {
+    pub fn before_step(
+        &mut self,
+        backend: &mut dyn Backend,
+        models: &Watched,
+        first_of_epoch: bool,
+        k: u32,
+    ) -> Result<()> {
         if first_of_epoch {
             self.k = k;
             self.looking = self.is_due();
@@ -205,32 +210,32 @@ impl Watch {
         if self.steps_left > 0 {
             backend.wait()?; // the run's own work is not the doctor's
             let start = Instant::now();
-            self.before = Some(backend.read_rbm()?);
+            self.before = Some(models.read(backend)?);
             self.count(start);
         }
         Ok(())
     }
 
-    /// After each step, which was told `params`.
+    /// After each step.
     ///
     /// # Errors
     /// [`crate::Error::Device`].
-    pub fn after_step(&mut self, backend: &mut dyn Backend, params: &Params, phases: Phases) -> Result<()> {
+    pub fn after_step(&mut self, backend: &mut dyn Backend, taken: &StepTaken) -> Result<()> {
         let Some(before) = self.before.take() else { return Ok(()) };
         self.steps_left -= 1;
         backend.wait()?;
         let start = Instant::now();
-        let after = backend.read_rbm()?;
-        let [v, h, chains, last] = StepReading::units(backend, phases, params)?;
+        let after = taken.models.read(backend)?;
+        let [v, h, chains, last] = StepReading::units(backend, taken.phases)?;
         let reading = StepReading {
-            params,
+            taken,
             estimator: self.estimator,
             k: self.k,
             before: &before,
             after: &after,
             positive: (v, h),
             negative: (chains, last),
-            offsets: backend.read_offsets()?,
+            offsets: StepReading::offsets(backend, taken)?,
         };
         let figures = reading.measure(&mut self.trace);
         self.largest_shift = self.largest_shift.max(figures.shift);
@@ -246,16 +251,16 @@ impl Watch {
     ///
     /// # Errors
     /// [`crate::Error::Device`].
-    pub fn after_epoch(&mut self, backend: &mut dyn Backend, error: f64) -> Result<()> {
+    pub fn after_epoch(&mut self, backend: &mut dyn Backend, model: Model, error: f64) -> Result<()> {
         self.epoch += 1;
         self.errors.push(error);
         if !std::mem::take(&mut self.looking) {
             return Ok(());
         }
         let start = Instant::now();
-        let (rbm, _) = backend.read_rbm()?;
+        let rbm = backend.read_model(model)?;
+        let figures = self.look.look(backend, model, &rbm)?;
         let model = ModelFigures::measure(&rbm);
-        let figures = self.look.look(backend, &rbm)?;
         // What comes of learning shows after a while: units all look alike at first.
         let settled = self.epoch * self.steps_an_epoch >= 100;
         if settled {

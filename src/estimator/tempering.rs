@@ -11,21 +11,20 @@
 //! U(v,h)   = −vᵀWh − (b − b0)ᵀv − cᵀh
 //! ```
 //!
-//! f_β is the model at the inverse temperature β with the visible biases b + (1/β − 1) b0, and U is the energy of that with
-//! b − b0: so the kernels of the Gibbs step need no change. Pairs take turns, even and odd, which carries replicas farther
-//! than chance would (Okabe et al. 2001; Syed et al. 2022).
+//! f_β is a [`Path`] from the base b0 to the model: every verb takes it as it is. Pairs take turns, even and odd, which carries
+//! replicas farther than chance would (Okabe et al. 2001; Syed et al. 2022).
 //!
 //! The same replicas train a model, draw its samples ([`crate::sample`]), and say what its log Z is ([`crate::ais`]).
 
 use super::{Draws, Phases};
 use crate::{
-    backend::{Backend, Params, Units, Values},
+    backend::{Backend, BackendExt, Draw, Energy, HalfStep, Model, Pair, Path, Swap, Values},
     error::Result,
-    rbm::{Layer, Rbm, Shape},
-    rng::{self, Stream},
+    rbm::{Layer, Rbm},
+    rng::{self, Address, Stream},
 };
 
-/// The lowest inverse temperature: as good as 0, by which there is no dividing.
+/// The lowest inverse temperature: as good as 0.
 const HOTTEST: f32 = 1.0 / 4096.0;
 /// Swaps of each pair of a chain that must have been tried before temperatures are moved.
 const ENOUGH: u32 = 50;
@@ -33,31 +32,25 @@ const ENOUGH: u32 = 50;
 /// The replicas of one temperature, one for each chain.
 #[derive(Clone, Copy, Debug)]
 struct Rung {
-    visible: Units,
-    hidden: Units,
+    pair: Pair,
     /// Energies, and the marks of [`Backend::swap`].
     values: Values,
-    /// The visible biases of this temperature.
-    bias: Values,
 }
 
 /// What the random numbers of replicas are for, by the same names as in training.
 #[derive(Clone, Copy, Debug)]
 pub struct Streams {
-    /// The states of visible units.
-    pub visible: Stream,
-    /// The states of hidden units.
-    pub hidden: Stream,
+    /// The states of units.
+    pub states: Stream,
     /// Whether replicas are swapped.
     pub swap: Stream,
 }
 
 impl Streams {
     /// Those of training.
-    pub const TRAINING: Self = Self { visible: Stream::Visible, hidden: Stream::Hidden, swap: Stream::Swap };
+    pub const TRAINING: Self = Self { states: Stream::Train, swap: Stream::Swap };
     /// Those of what is done with a trained model.
-    pub const SAMPLING: Self =
-        Self { visible: Stream::SampledVisible, hidden: Stream::SampledHidden, swap: Stream::Exchange };
+    pub const SAMPLING: Self = Self { states: Stream::Sample, swap: Stream::Exchange };
 }
 
 /// Chains at one or more temperatures.
@@ -68,8 +61,8 @@ pub struct Tempering {
     betas: Vec<f32>,
     chains: usize,
     streams: Streams,
+    /// b0, one number for each visible unit.
     base: Values,
-    energy_bias: Values,
     /// For each pair of neighbours its chains' counts.
     accepted: Values,
     trips: Values,
@@ -94,35 +87,29 @@ pub struct Swaps {
 }
 
 impl Tempering {
-    /// Makes room for `temperatures` temperatures, at least 1, of as many chains as `params` says. `coldest` is the room of
-    /// the coldest ones. [`Tempering::restart`] comes first.
+    /// Makes room for `temperatures` temperatures, at least 1, of so many chains. `coldest` is the room of the coldest ones.
+    /// [`Tempering::restart`] comes first.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] when there is no room.
+    /// [`crate::Error::Usage`] when there is no room.
     pub fn new(
         backend: &mut dyn Backend,
-        params: Params,
-        coldest: (Units, Units),
+        coldest: Pair,
+        chains: usize,
         temperatures: usize,
         streams: Streams,
     ) -> Result<Self> {
-        let (shape, chains) = (params.shape(), params.chains as usize);
         let mut rungs = Vec::new();
         for rung in 0..temperatures {
-            let (visible, hidden) = match rung {
-                0 => coldest,
-                _ => (backend.units(Layer::Visible, chains)?, backend.units(Layer::Hidden, chains)?),
-            };
-            let (values, bias) = (backend.values(2 * chains)?, backend.values(shape.visible)?);
-            rungs.push(Rung { visible, hidden, values, bias });
+            let pair = if rung == 0 { coldest } else { backend.pair(chains)? };
+            rungs.push(Rung { pair, values: backend.values(2 * chains)? });
         }
         Ok(Self {
             rungs,
             betas: Vec::new(),
             chains,
             streams,
-            base: backend.values(shape.visible)?,
-            energy_bias: backend.values(shape.visible)?,
+            base: backend.values(backend.shape().visible)?,
             accepted: backend.values(chains * temperatures)?,
             trips: backend.values(chains)?,
             tries: [0; 2],
@@ -131,10 +118,10 @@ impl Tempering {
 
     /// Starts every replica from independent visible units that are on as often as `density` says, at temperatures that are
     /// evenly spread, and counts from 0.
-    pub fn restart(&mut self, backend: &mut dyn Backend, params: Params, density: &[f64]) {
+    pub fn restart(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
         backend.write_values(self.base, &Rbm::base_rates(density));
         for (rung, first_chain) in self.rungs.iter().zip((0..).step_by(self.chains)) {
-            start_chains(backend, params, density, (rung.visible, rung.hidden), first_chain);
+            start_chains(backend, model, seed, density, rung.pair, self.chains, first_chain);
             backend.write_values(rung.values, &vec![0.0; 2 * self.chains]);
         }
         let last = (self.rungs.len() - 1).max(1) as f32;
@@ -154,14 +141,14 @@ impl Tempering {
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn start_at(&self, backend: &mut dyn Backend, params: Params, states: &[f32]) -> Result<()> {
-        let before = self.chains * params.visible as usize - states.len();
-        for (rung, number) in self.rungs.iter().zip(0..) {
-            let (_, mut all) = backend.read_units(rung.visible, self.chains)?;
+    pub fn start_at(&self, backend: &mut dyn Backend, model: Model, seed: u64, states: &[f32]) -> Result<()> {
+        let before = self.chains * backend.shape().visible - states.len();
+        for (&Rung { pair, .. }, number) in self.rungs.iter().zip(0..) {
+            let (_, mut all) = backend.read_units(pair.visible, self.chains)?;
             all[before..].copy_from_slice(states);
-            backend.write_units(rung.visible, &all, &all);
-            let draw = params.of_chains().sample(Stream::Chains, 2 + number);
-            backend.sample_hidden(&draw, rung.visible, rung.hidden);
+            backend.write_units(pair.visible, &all, &all);
+            let draw = Draw::of(seed, Stream::Chains, Layer::Hidden, 0).sweep(1 + number);
+            backend.sample(&HalfStep::new(self.chains, draw), model.into(), pair.visible, pair.hidden);
         }
         Ok(())
     }
@@ -197,13 +184,13 @@ impl Tempering {
     }
 
     /// The units at the temperature 1.
-    pub fn coldest(&self) -> (Units, Units) {
-        (self.rungs[0].visible, self.rungs[0].hidden)
+    pub fn coldest(&self) -> Pair {
+        self.rungs[0].pair
     }
 
     /// The units of each temperature, from 1.
-    pub fn replicas(&self) -> impl Iterator<Item = (Units, Units)> {
-        self.rungs.iter().map(|rung| (rung.visible, rung.hidden))
+    pub fn replicas(&self) -> impl Iterator<Item = Pair> {
+        self.rungs.iter().map(|rung| rung.pair)
     }
 
     /// Parallel tempering, k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive` hold
@@ -211,25 +198,28 @@ impl Tempering {
     pub fn sample(
         &mut self,
         backend: &mut dyn Backend,
-        params: Params,
+        model: Model,
         draws: &mut Draws,
         phases: Phases,
         k: u32,
     ) {
-        backend.sample_hidden(&params, phases.positive.0, phases.positive.1);
-        self.advance(backend, params.of_chains(), draws, k);
+        let Pair { visible, hidden } = phases.positive;
+        backend.sample(&HalfStep::new(phases.rows, Draw::none()), model.into(), visible, hidden);
+        self.advance(backend, model, draws, k);
     }
 
-    /// The same without data: `params` has as many rows as there are chains.
-    pub fn advance(&mut self, backend: &mut dyn Backend, params: Params, draws: &mut Draws, k: u32) {
-        self.set_biases(backend, params);
+    /// The same without data.
+    pub fn advance(&mut self, backend: &mut dyn Backend, model: Model, draws: &mut Draws, k: u32) {
+        let path = self.path(model);
         for sweep in 0..k {
-            let odd = (params.step.wrapping_mul(k).wrapping_add(sweep) % 2) as usize;
-            self.swap(backend, params, sweep, odd, false);
-            self.step(backend, params, draws, sweep);
+            let pairs = Pairs::of_round(draws.step.wrapping_mul(k).wrapping_add(sweep));
+            let last = self.rungs.len() - 1;
+            for rung in pairs.of(last).flat_map(|pair| [pair, pair + 1]) {
+                self.energy(backend, path, rung);
+            }
+            self.swap(backend, draws, sweep, pairs);
+            self.step(backend, path, draws, sweep);
         }
-        // That of the temperature 1, to the last bit.
-        backend.set_visible_bias(&params, self.rungs[0].bias);
     }
 
     /// One round of swaps and a Gibbs step of each replica, as [`Tempering::advance`] with k = 1; gives U of each replica
@@ -237,11 +227,16 @@ impl Tempering {
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn observe(&mut self, backend: &mut dyn Backend, params: Params) -> Result<Vec<f32>> {
-        self.set_biases(backend, params);
-        self.swap(backend, params, 0, (params.step % 2) as usize, true);
-        self.step(backend, params, &mut Draws { host: None }, 0);
-        backend.set_visible_bias(&params, self.rungs[0].bias);
+    pub fn observe(
+        &mut self,
+        backend: &mut dyn Backend,
+        model: Model,
+        draws: &mut Draws,
+    ) -> Result<Vec<f32>> {
+        let path = self.path(model);
+        (0..self.rungs.len()).for_each(|rung| self.energy(backend, path, rung));
+        self.swap(backend, draws, 0, Pairs::of_round(draws.step));
+        self.step(backend, path, draws, 0);
         let mut energies = Vec::with_capacity(self.rungs.len() * self.chains);
         for rung in &self.rungs {
             energies.extend(backend.read_values(rung.values, self.chains)?);
@@ -249,52 +244,47 @@ impl Tempering {
         Ok(energies)
     }
 
-    /// The visible biases of each temperature, as the model has them now.
-    fn set_biases(&self, backend: &mut dyn Backend, params: Params) {
-        for (rung, beta) in self.rungs.iter().zip(&self.betas) {
-            backend.temper_bias(&Params { rate: 1.0 / beta - 1.0, ..params }, self.base, rung.bias);
-        }
-        backend.temper_bias(&Params { rate: -1.0, ..params }, self.base, self.energy_bias);
+    fn path(&self, model: Model) -> Path {
+        Path { model, base: Some(self.base) }
+    }
+
+    /// U of the replicas of a rung.
+    fn energy(&self, backend: &mut dyn Backend, path: Path, rung: usize) {
+        let Rung { pair, values } = self.rungs[rung];
+        backend.energy(&Energy { rows: self.chains as u32 }, path, pair, values);
     }
 
     /// A Gibbs step of each replica.
-    fn step(&self, backend: &mut dyn Backend, params: Params, draws: &mut Draws, sweep: u32) {
-        let first = sweep * self.rungs.len() as u32;
-        for ((rung, &beta), number) in self.rungs.iter().zip(&self.betas).zip(first..) {
-            let params = Params { beta, ..params };
-            backend.set_visible_bias(&params, rung.bias);
-            let draw = draws.next(params, Layer::Visible, self.streams.visible, number);
-            backend.sample_visible(&draw, rung.hidden, rung.visible);
-            let draw = draws.next(params, Layer::Hidden, self.streams.hidden, number);
-            backend.sample_hidden(&draw, rung.visible, rung.hidden);
+    fn step(&self, backend: &mut dyn Backend, path: Path, draws: &mut Draws, sweep: u32) {
+        let (first, states) = (sweep * self.rungs.len() as u32, self.streams.states);
+        for ((&Rung { pair: Pair { visible, hidden }, .. }, &beta), number) in
+            self.rungs.iter().zip(&self.betas).zip(first..)
+        {
+            let down = draws.next(states, Layer::Visible, number, self.chains);
+            backend.sample(&HalfStep::new(self.chains, down).at(beta), path, hidden, visible);
+            let up = draws.next(states, Layer::Hidden, number, self.chains);
+            backend.sample(&HalfStep::new(self.chains, up).at(beta), path, visible, hidden);
         }
     }
 
-    /// Tries to swap the even pairs of neighbours, or the odd ones. The energies of `all` replicas are wanted, or only of those.
-    fn swap(&mut self, backend: &mut dyn Backend, params: Params, sweep: u32, odd: usize, all: bool) {
+    /// Tries to swap half of the pairs of neighbours, whose energies are known.
+    fn swap(&mut self, backend: &mut dyn Backend, draws: &Draws, sweep: u32, half: Pairs) {
         let pairs = self.rungs.len() - 1;
-        let numbers = || (odd..pairs).step_by(2);
-        backend.set_visible_bias(&params, self.energy_bias);
-        let first = if all { 0 } else { odd };
-        let rungs = if all { self.rungs.len() } else { (pairs + 1 - odd) / 2 * 2 };
-        for rung in &self.rungs[first..][..rungs] {
-            backend.energy(&params, rung.visible, rung.hidden, rung.values);
-        }
-        for pair in numbers() {
-            let (cold, hot) = (self.rungs[pair], self.rungs[pair + 1]);
-            let coldest = if pair == 0 { Params::COLDEST } else { 0 };
-            let hottest = if pair + 1 == pairs { Params::HOTTEST } else { 0 };
-            let swap = Params {
-                rate: self.betas[pair] - self.betas[pair + 1],
-                first_row: (pair * self.chains) as u32,
-                flags: params.flags | coldest | hottest,
-                draw: self.streams.swap.draw(sweep * self.rungs.len() as u32 + pair as u32),
-                ..params
+        for pair in half.of(pairs) {
+            let number = sweep * self.rungs.len() as u32 + pair as u32;
+            let swap = Swap {
+                draw: draws.of_chains(self.streams.swap, number),
+                rows: self.chains as u32,
+                factor: self.betas[pair] - self.betas[pair + 1],
+                units: draws.shape.hidden as u32,
+                counts_at: (pair * self.chains) as u32,
+                coldest: u32::from(pair == 0),
+                hottest: u32::from(pair + 1 == pairs),
             };
-            let sides = [cold, hot].map(|rung| (rung.hidden, rung.values));
+            let sides = [pair, pair + 1].map(|rung| (self.rungs[rung].pair.hidden, self.rungs[rung].values));
             backend.swap(&swap, sides[0], sides[1], self.accepted, self.trips);
         }
-        self.tries[odd] += 1;
+        self.tries[half as usize] += 1;
     }
 
     /// How well replicas have moved since the counts began. Waits for the device.
@@ -344,6 +334,27 @@ impl Tempering {
     }
 }
 
+/// The pairs of neighbours that are tried in one round: every other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pairs {
+    /// The first with the second, the third with the fourth.
+    Even,
+    /// The second with the third.
+    Odd,
+}
+
+impl Pairs {
+    /// They take turns.
+    pub fn of_round(round: u32) -> Self {
+        if round.is_multiple_of(2) { Self::Even } else { Self::Odd }
+    }
+
+    /// The first of each pair, of so many pairs of neighbours.
+    pub fn of(self, pairs: usize) -> impl Iterator<Item = usize> {
+        (self as usize..pairs).step_by(2)
+    }
+}
+
 /// The sum of counts.
 pub(super) fn sum(counts: &[f32]) -> f64 {
     counts.iter().map(|&count| f64::from(count)).sum()
@@ -385,21 +396,22 @@ fn respaced(betas: &[f32], acceptance: &[f64]) -> Vec<f32> {
 /// them. The random numbers are those of the chains from `first_chain` on.
 pub fn start_chains(
     backend: &mut dyn Backend,
-    params: Params,
+    model: Model,
+    seed: u64,
     density: &[f64],
-    (visible, hidden): (Units, Units),
+    pair: Pair,
+    chains: usize,
     first_chain: usize,
 ) {
-    let Shape { visible: units, .. } = params.shape();
-    let chains = params.chains as usize;
+    let units = density.len();
     let mut states = vec![0.0; chains * units];
     for (chain, states) in (first_chain..).zip(states.chunks_mut(units)) {
-        rng::fill(params.seed(), 0, Stream::Chains.draw(0), chain as u32, 0, states);
+        rng::fill(seed, Address::new(Stream::Chains, 0), chain as u32, 0, states);
         states.iter_mut().zip(density).for_each(|(state, &mean)| *state = f32::from(*state < mean as f32));
     }
-    backend.write_units(visible, &states, &states);
-    let draw = Params { first_chain: first_chain as u32, ..params }.of_chains();
-    backend.sample_hidden(&draw.sample(Stream::Chains, 1), visible, hidden);
+    backend.write_units(pair.visible, &states, &states);
+    let draw = Draw::of(seed, Stream::Chains, Layer::Hidden, 0).chains_from(first_chain as u32);
+    backend.sample(&HalfStep::new(chains, draw), model.into(), pair.visible, pair.hidden);
 }
 
 #[cfg(test)]

@@ -22,10 +22,10 @@
 
 use super::{
     Draws, Phases,
-    tempering::{Swaps, shares, start_chains, sum},
+    tempering::{Pairs, Swaps, shares, start_chains, sum},
 };
 use crate::{
-    backend::{Backend, Kept, Params, Units, Values},
+    backend::{Backend, BackendExt, Combine, Draw, FreeEnergy, HalfStep, Model, Pair, Swap, Units, Values},
     error::{Result, usage},
     rbm::{Layer, Rbm},
     rng::Stream,
@@ -45,21 +45,13 @@ const BASE: usize = 1;
 /// The replicas of one moment, one for each chain.
 #[derive(Clone, Copy, Debug)]
 struct Rung {
-    visible: Units,
-    hidden: Units,
+    pair: Pair,
     /// U of the last pair that was tried with this rung, for each chain; and the marks of [`Backend::swap`].
     values: Values,
-    /// The snapshot whose parameters it has; none for the model itself.
-    snapshot: Option<usize>,
+    /// The parameters as they were; none for the model itself.
+    snapshot: Option<Model>,
     /// The step before which they were the model's, about.
     taken: u32,
-}
-
-impl Rung {
-    /// The same parameters, but of this rung.
-    fn of(&self, params: Params) -> Params {
-        self.snapshot.map_or(params, |number| params.of_snapshot(number))
-    }
 }
 
 /// Chains with replicas along the way that the training took.
@@ -78,32 +70,32 @@ pub struct Trajectory {
 }
 
 impl Trajectory {
-    /// Makes room for a ladder of `rungs` rungs, at least 2, with as many chains as `params` says. `own` is the room of the
-    /// replicas in the model itself. All start from independent visible units that are on as often as `density` says.
+    /// Makes room for a ladder of `rungs` rungs, at least 2, with so many chains. `own` is the room of the replicas in the model
+    /// itself. All start from independent visible units that are on as often as `density` says.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] when there is no room.
+    /// [`crate::Error::Usage`] when there is no room.
     pub fn new(
         backend: &mut dyn Backend,
-        params: Params,
-        own: (Units, Units),
-        rungs: usize,
+        model: Model,
+        seed: u64,
+        own: Pair,
+        (chains, rungs): (usize, usize),
         density: &[f64],
     ) -> Result<Self> {
-        let chains = params.chains as usize;
-        backend.snapshot_room(rungs - 1)?;
         let mut all = Vec::new();
         for rung in 0..rungs {
-            let (visible, hidden) = match rung {
-                0 => own,
-                _ => (backend.units(Layer::Visible, chains)?, backend.units(Layer::Hidden, chains)?),
+            let (pair, snapshot) = match rung {
+                0 => (own, None),
+                _ => (backend.pair(chains)?, Some(backend.model()?)),
             };
-            let values = backend.values(2 * chains)?;
-            all.push(Rung { visible, hidden, values, snapshot: rung.checked_sub(1), taken: 0 });
-            start_chains(backend, params, density, (visible, hidden), rung * chains);
+            all.push(Rung { pair, values: backend.values(2 * chains)?, snapshot, taken: 0 });
+            start_chains(backend, model, seed, density, pair, chains, rung * chains);
         }
-        let base = Rbm { visible_bias: Rbm::base_rates(density), ..Rbm::zeros(params.shape()) };
-        backend.write_kept(Kept::Snapshot(BASE - 1), &base);
+        let base = Rbm { visible_bias: Rbm::base_rates(density), ..Rbm::zeros(backend.shape()) };
+        if let Some(of_base) = all[BASE].snapshot {
+            backend.write_model(of_base, &base);
+        }
         let (accepted, trips) = (backend.values(chains * rungs)?, backend.values(chains)?);
         Ok(Self { rungs: all, ladder: vec![0, BASE], chains, accepted, trips, tries: [0; 2] })
     }
@@ -115,7 +107,7 @@ impl Trajectory {
 
     /// The visible units of the rungs in use, from the model itself on.
     pub fn replicas(&self) -> impl Iterator<Item = Units> {
-        self.ladder.iter().map(|&rung| self.rungs[rung].visible)
+        self.ladder.iter().map(|&rung| self.rungs[rung].pair.visible)
     }
 
     /// Trajectory tempering, k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive` hold
@@ -127,72 +119,75 @@ impl Trajectory {
     pub fn sample(
         &mut self,
         backend: &mut dyn Backend,
-        params: Params,
+        model: Model,
         draws: &mut Draws,
         phases: Phases,
         k: u32,
     ) -> Result<()> {
-        if params.step.is_multiple_of(LOOK) && self.is_known() {
+        if draws.step.is_multiple_of(LOOK) && self.is_known() {
             let acceptance = self.acceptance(backend)?;
-            self.climb(backend, params.step, &acceptance)?;
+            self.climb(backend, model, draws.step, &acceptance)?;
         }
-        self.advance(backend, params.of_chains(), draws, k);
-        let (data, driven) = phases.positive;
-        let (fantasies, hidden) = phases.negative;
-        backend.sample_hidden_twice([(&params, data, driven), (&params.of_chains(), fantasies, hidden)]);
+        self.advance(backend, model, draws, k);
+        let Phases { positive, negative, rows, chains } = phases;
+        let [of_data, of_chains] = [rows, chains].map(|rows| HalfStep::new(rows, Draw::none()));
+        let minibatches =
+            [(&of_data, positive.visible, positive.hidden), (&of_chains, negative.visible, negative.hidden)];
+        backend.sample_twice(model, minibatches);
         Ok(())
     }
 
-    /// The same without data, and on the ladder as it is: `params` has as many rows as there are chains.
-    pub fn advance(&mut self, backend: &mut dyn Backend, params: Params, draws: &mut Draws, k: u32) {
+    /// The same without data, and on the ladder as it is.
+    pub fn advance(&mut self, backend: &mut dyn Backend, model: Model, draws: &mut Draws, k: u32) {
         for sweep in 0..k {
-            let odd = (params.step.wrapping_mul(k).wrapping_add(sweep) % 2) as usize;
-            self.swap(backend, params, sweep, odd);
-            self.step(backend, params, draws, sweep);
+            let half = Pairs::of_round(draws.step.wrapping_mul(k).wrapping_add(sweep));
+            self.swap(backend, model, draws, sweep, half);
+            self.step(backend, model, draws, sweep);
         }
     }
 
     /// A Gibbs step of each replica.
-    fn step(&self, backend: &mut dyn Backend, params: Params, draws: &mut Draws, sweep: u32) {
+    fn step(&self, backend: &mut dyn Backend, model: Model, draws: &mut Draws, sweep: u32) {
         let first = sweep * self.rungs.len() as u32;
         for (&rung, number) in self.ladder.iter().zip(first..) {
-            let rung = self.rungs[rung];
-            let params = rung.of(params);
-            let draw = draws.next(params, Layer::Hidden, Stream::Hidden, number);
-            backend.sample_hidden(&draw, rung.visible, rung.hidden);
-            let draw = draws.next(params, Layer::Visible, Stream::Visible, number);
-            backend.sample_visible(&draw, rung.hidden, rung.visible);
+            let Rung { pair: Pair { visible, hidden }, snapshot, .. } = self.rungs[rung];
+            let of = snapshot.unwrap_or(model);
+            let up = draws.next(Stream::Train, Layer::Hidden, number, self.chains);
+            backend.sample(&HalfStep::new(self.chains, up), of.into(), visible, hidden);
+            let down = draws.next(Stream::Train, Layer::Visible, number, self.chains);
+            backend.sample(&HalfStep::new(self.chains, down), of.into(), hidden, visible);
         }
         // The host knows of no ladder, and prepares as many draws as it may come to.
         for _ in self.ladder.len()..self.rungs.len() {
-            draws.skip(params, Layer::Hidden);
-            draws.skip(params, Layer::Visible);
+            draws.skip(Layer::Hidden, self.chains);
+            draws.skip(Layer::Visible, self.chains);
         }
     }
 
-    /// Tries to swap the even pairs of neighbours, or the odd ones.
-    fn swap(&mut self, backend: &mut dyn Backend, params: Params, sweep: u32, odd: usize) {
+    /// Tries to swap half of the pairs of neighbours.
+    fn swap(&mut self, backend: &mut dyn Backend, model: Model, draws: &Draws, sweep: u32, half: Pairs) {
         let pairs = self.ladder.len() - 1;
-        for pair in (odd..pairs).step_by(2) {
+        for pair in half.of(pairs) {
             let (cold, hot) = (self.rungs[self.ladder[pair]], self.rungs[self.ladder[pair + 1]]);
-            for rung in [cold, hot] {
-                backend.free_energy(&hot.of(params), rung.visible, rung.values);
-                let less = Params { flags: params.flags | Params::LESS, ..params };
-                backend.free_energy(&cold.of(less), rung.visible, rung.values);
+            let [of_cold, of_hot] = [cold, hot].map(|rung| rung.snapshot.unwrap_or(model));
+            for Rung { pair, values, .. } in [cold, hot] {
+                let op = FreeEnergy::new(self.chains);
+                backend.free_energy(&op, of_hot.into(), pair.visible, values);
+                backend.free_energy(&op.less(), of_cold.into(), pair.visible, values);
             }
-            let coldest = if pair == 0 { Params::COLDEST } else { 0 };
-            let hottest = if pair + 1 == pairs { Params::HOTTEST } else { 0 };
-            let swap = Params {
-                rate: 1.0,
-                first_row: (pair * self.chains) as u32,
-                flags: params.flags | coldest | hottest,
-                draw: Stream::Swap.draw(sweep * self.rungs.len() as u32 + pair as u32),
-                ..params
+            let swap = Swap {
+                draw: draws.of_chains(Stream::Swap, sweep * self.rungs.len() as u32 + pair as u32),
+                rows: self.chains as u32,
+                factor: 1.0,
+                units: draws.shape.visible as u32,
+                counts_at: (pair * self.chains) as u32,
+                coldest: u32::from(pair == 0),
+                hottest: u32::from(pair + 1 == pairs),
             };
-            let sides = [cold, hot].map(|rung| (rung.visible, rung.values));
+            let sides = [cold, hot].map(|rung| (rung.pair.visible, rung.values));
             backend.swap(&swap, sides[0], sides[1], self.accepted, self.trips);
         }
-        self.tries[odd] += 1;
+        self.tries[half as usize] += 1;
     }
 
     /// Whether each pair was tried often enough to say how often it is swapped.
@@ -215,7 +210,13 @@ impl Trajectory {
 
     /// Puts a rung into the widest gap, if there is room and fewer than [`WILLING`] swaps cross it, or if it is missed less
     /// where it is.
-    fn climb(&mut self, backend: &mut dyn Backend, step: u32, acceptance: &[f64]) -> Result<()> {
+    fn climb(
+        &mut self,
+        backend: &mut dyn Backend,
+        model: Model,
+        step: u32,
+        acceptance: &[f64],
+    ) -> Result<()> {
         let gaps: Vec<f64> = acceptance.iter().map(|&share| distance(share)).collect();
         let mut widest = (0..gaps.len()).max_by(|&a, &b| gaps[a].total_cmp(&gaps[b])).unwrap_or(0);
         let rung = if self.ladder.len() < self.rungs.len() {
@@ -235,19 +236,20 @@ impl Trajectory {
         self.ladder.insert(widest + 1, rung);
         let young = &mut self.rungs[rung];
         young.taken = match (young.snapshot, colder.snapshot, hotter.snapshot) {
-            (Some(number), Some(one), Some(other)) => {
-                let [one, other] = [one, other].map(|number| backend.read_kept(Kept::Snapshot(number)));
-                backend.write_kept(Kept::Snapshot(number), &mean(&one?, &other?));
+            // Half of one and half of the other.
+            (Some(own), Some(one), Some(other)) => {
+                backend.combine(&Combine { keep: 0.0, add: 0.5 }, one, own);
+                backend.combine(&Combine { keep: 1.0, add: 0.5 }, other, own);
                 hotter.taken.midpoint(colder.taken)
             }
-            (number, ..) => {
-                number.into_iter().for_each(|number| backend.keep(number));
+            (own, ..) => {
+                own.into_iter().for_each(|own| backend.combine(&Combine::COPY, model, own));
                 step
             }
         };
         // Its replicas start as those of its neighbour: the model's own, where it is a snapshot of the model.
-        let (means, states) = backend.read_units(colder.visible, self.chains)?;
-        backend.write_units(self.rungs[rung].visible, &means, &states);
+        let (means, states) = backend.read_units(colder.pair.visible, self.chains)?;
+        backend.write_units(self.rungs[rung].pair.visible, &means, &states);
         backend.write_values(self.rungs[rung].values, &vec![0.0; 2 * self.chains]);
         self.reset_acceptance(backend);
         Ok(())
@@ -259,7 +261,7 @@ impl Trajectory {
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn adapt(&mut self, backend: &mut dyn Backend, next: u32) -> Result<Option<Swaps>> {
+    pub fn adapt(&mut self, backend: &mut dyn Backend, model: Model, next: u32) -> Result<Option<Swaps>> {
         if !self.is_known() {
             return Ok(None);
         }
@@ -270,7 +272,7 @@ impl Trajectory {
         let snapshots = &self.ladder[1..self.ladder.len() - 1];
         let snapshots = snapshots.iter().map(|&rung| self.rungs[rung].taken).collect();
         self.reset_acceptance(backend);
-        self.climb(backend, next, &acceptance)?;
+        self.climb(backend, model, next, &acceptance)?;
         Ok(Some(Swaps { snapshots: Some(snapshots), acceptance, round_trips, ..Swaps::default() }))
     }
 
@@ -313,8 +315,14 @@ impl Trajectory {
         self.rungs
             .iter()
             .enumerate()
-            .map(|(at, rung)| (format!("replica_{at}_visible"), rung.visible))
+            .map(|(at, rung)| (format!("replica_{at}_visible"), rung.pair.visible))
             .collect()
+    }
+
+    /// The parameters of all rungs but the model itself, whether they are in use or not: a name, and where they lie.
+    pub fn snapshots(&self) -> Vec<(String, Model)> {
+        let snapshots = self.rungs.iter().filter_map(|rung| rung.snapshot).enumerate();
+        snapshots.map(|(number, model)| (format!("snapshot_{number}_"), model)).collect()
     }
 
     /// Their counts and marks: a name, where they lie, how many.
@@ -332,17 +340,6 @@ fn least_missed(gaps: &[f64]) -> Option<usize> {
     let least = (1..gaps.len()).min_by(|&a, &b| left_by(a).total_cmp(&left_by(b)))?;
     let widest = gaps.iter().copied().fold(0.0, f64::max);
     (left_by(least) < CLEARLY * widest).then_some(least)
-}
-
-/// The mean of the parameters of two models.
-fn mean(one: &Rbm, other: &Rbm) -> Rbm {
-    let of = |one: &[f32], other: &[f32]| one.iter().zip(other).map(|(a, b)| 0.5 * (a + b)).collect();
-    Rbm {
-        shape: one.shape,
-        weights: of(&one.weights, &other.weights),
-        visible_bias: of(&one.visible_bias, &other.visible_bias),
-        hidden_bias: of(&one.hidden_bias, &other.hidden_bias),
-    }
 }
 
 /// How far apart two rungs are that accept this share of their swaps: where the difference of their energies is a normal

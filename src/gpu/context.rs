@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::{
-    adapter,
+    UNIFORM_BYTES, adapter,
     kernels::Kernel,
     tile::{Tile, Tiles},
 };
 use crate::{
-    backend::{DeviceInfo, Params},
+    backend::DeviceInfo,
     error::{Error, Result, usage},
 };
 
@@ -152,12 +152,12 @@ impl Context {
     }
 }
 
-/// Binding 0 is the parameters, with an offset for each dispatch; the others are storage.
+/// Binding 0 is the uniform, with an offset for each dispatch; the others are storage.
 fn bind_group_layout(device: &wgpu::Device, kernel: Kernel) -> wgpu::BindGroupLayout {
-    let params = wgpu::BindingType::Buffer {
+    let uniform = wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Uniform,
         has_dynamic_offset: true,
-        min_binding_size: NonZeroU64::new(size_of::<Params>() as u64),
+        min_binding_size: NonZeroU64::new(UNIFORM_BYTES as u64),
     };
     let storage = kernel.writes().iter().map(|write| wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Storage { read_only: !write },
@@ -165,7 +165,7 @@ fn bind_group_layout(device: &wgpu::Device, kernel: Kernel) -> wgpu::BindGroupLa
         min_binding_size: None,
     });
     let visibility = wgpu::ShaderStages::COMPUTE;
-    let entries: Vec<_> = std::iter::once(params)
+    let entries: Vec<_> = std::iter::once(uniform)
         .chain(storage)
         .zip(0..)
         .map(|(ty, binding)| wgpu::BindGroupLayoutEntry { binding, visibility, ty, count: None })

@@ -5,13 +5,22 @@ use super::{
     tile::{MOST_WORKGROUPS, Product, Tile},
     wgsl,
 };
-use crate::backend::{MULTIPLY_ADDS, Params};
+use crate::{
+    backend::{
+        Ascent, ClampVisible, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, HalfStep, LimitNorms,
+        MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
+        operation::{MULTIPLY_ADDS, Operation},
+    },
+    rbm::Shape,
+};
 
 const GEOMETRY: &str = include_str!("../../shaders/shared/geometry.wgsl");
 const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
 const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
 const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
+const BASE: &str = include_str!("../../shaders/shared/base.wgsl");
+const CONTRAST: &str = include_str!("../../shaders/shared/contrast.wgsl");
 const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
 const STREAMING: &str = include_str!("../../shaders/shared/product_streaming.wgsl");
 const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
@@ -27,6 +36,8 @@ struct Row {
     label: &'static str,
     /// The kernel's own file.
     file: &'static str,
+    /// Its uniform: the operation.
+    uniform: &'static str,
     /// The shared parts it is composed with.
     parts: &'static [&'static str],
     /// Storage bindings 1, 2, …: whether each is written.
@@ -34,22 +45,40 @@ struct Row {
     grid: Grid,
 }
 
+/// How much a dispatch has to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    /// Cases or chains.
+    rows: u32,
+    /// Chains of the negative phase.
+    chains: u32,
+    visible: u32,
+    hidden: u32,
+}
+
+impl Size {
+    pub fn of(op: &impl Operation, shape: Shape) -> Self {
+        let (visible, hidden) = (shape.visible as u32, shape.hidden as u32);
+        Self { rows: op.rows(), chains: op.chains(), visible, hidden }
+    }
+}
+
 /// How a kernel is cut into workgroups. Those that are no products stride over their grid, so it may be cut short.
 enum Grid {
     /// By a tile that suits the product.
-    Product(fn(&Params) -> Product),
+    Product(fn(&Size) -> Product),
     /// Invocations, 64 to a workgroup; and the work.
-    Invocations(fn(&Params) -> u64, Work),
+    Invocations(fn(&Size) -> u64, Work),
     /// Workgroups; and the work.
-    Workgroups(fn(&Params) -> u32, Work),
+    Workgroups(fn(&Size) -> u32, Work),
 }
 
 /// Multiply-adds, about: an upper bound for the kernels that take next to no time.
-type Work = fn(&Params) -> f64;
+type Work = fn(&Size) -> f64;
 
 /// One row makes a variant of [`Kernel`], its place in [`Kernel::ALL`], and all there is to say of it.
 macro_rules! kernels {
-    ($($kernel:ident $name:literal, $parts:expr, $writes:expr, $grid:expr;)*) => {
+    ($($kernel:ident $name:literal, $operation:ident, $parts:expr, $writes:expr, $grid:expr;)*) => {
         /// A WGSL kernel, one file in `shaders/`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Kernel {
@@ -64,6 +93,7 @@ macro_rules! kernels {
         static ROWS: [Row; [$($name),*].len()] = [$(Row {
             label: concat!("rbm.", $name),
             file: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            uniform: <$operation as Operation>::WGSL,
             parts: &$parts,
             writes: &$writes,
             grid: $grid,
@@ -75,70 +105,69 @@ use Grid::{Invocations, Workgroups};
 
 #[rustfmt::skip]
 kernels! {
-    Gather "gather", [RANDOM], [R, R, R, W], Invocations(units_of_rows, once);
-    SampleHidden "sample_hidden", [ACCUMULATE, SAMPLE, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
-    SampleVisible "sample_visible", [ACCUMULATE, SAMPLE, RANDOM], [R, R, R, W, W], Grid::Product(to_visible);
-    Update "update", [ACCUMULATE], [R, R, R, R, R, R, W, W], Grid::Product(associations);
-    SquaredError "squared_error", [REDUCE], [R, R, W], Workgroups(|p| p.rows, once);
-    FreeEnergy "free_energy", [ACCUMULATE, REDUCE], [R, R, W], Workgroups(row_blocks, weights_for_rows);
-    Centre "centre", [REDUCE], [R, R, R, W], Workgroups(|p| p.visible.saturating_add(groups(p.hidden)), once);
-    LimitNorms "limit_norms", [REDUCE], [W], Workgroups(|p| groups(p.hidden), once);
-    Track "track", [REDUCE], [R, W], Workgroups(|p| groups(p.hidden), once);
-    Average "average", [], [R, W], Invocations(parameters, once);
-    FastWeights "fast_weights", [], [R, R, W, W], Invocations(parameters, once);
-    Energy "energy", [ACCUMULATE, REDUCE], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
-    TemperBias "temper_bias", [], [R, R, W], Invocations(|p| p.visible.into(), once);
-    Swap "swap", [RANDOM], [R, W, W, W, W, W, W], Workgroups(|p| p.rows, once);
-    ClampVisible "clamp_visible", [], [R, R, W], Invocations(units_of_rows, once);
-    SetVisibleBias "set_visible_bias", [], [R, W], Invocations(|p| p.visible.into(), once);
-    MultiplyAdd "multiply_add", [], [W], Invocations(|p| row_blocks(p).div_ceil(8).into(), multiply_adds);
-    Copy "copy", [], [R, W], Invocations(|p| row_blocks(p).into(), once);
+    Gather "gather", Gather, [RANDOM], [R, R, R, W], Invocations(units_of_rows, once);
+    SampleHidden "sample_hidden", HalfStep, [ACCUMULATE, SAMPLE, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
+    SampleVisible "sample_visible", HalfStep, [ACCUMULATE, SAMPLE, RANDOM], [R, R, R, R, W, W], Grid::Product(to_visible);
+    Gradient "gradient", Contrast, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W], Grid::Product(associations);
+    Ascend "ascend", Ascent, [], [W, W, W, W], Invocations(parameters, once);
+    Recentre "recentre", Recentre, [REDUCE], [R, R, R, W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);
+    Update "update", Update, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W, W], Grid::Product(associations);
+    LimitNorms "limit_norms", LimitNorms, [REDUCE], [W], Workgroups(|s| groups(s.hidden), once);
+    Track "track", Track, [REDUCE], [R, W], Workgroups(|s| groups(s.hidden), once);
+    Combine "combine", Combine, [], [R, W], Invocations(parameters, once);
+    SquaredError "squared_error", SquaredError, [REDUCE], [R, R, W], Workgroups(|s| s.rows, once);
+    FreeEnergy "free_energy", FreeEnergy, [ACCUMULATE, REDUCE, BASE], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
+    Energy "energy", Energy, [ACCUMULATE, REDUCE, BASE], [R, R, R, R, W], Workgroups(row_blocks, weights_for_rows);
+    Swap "swap", Swap, [RANDOM], [R, W, W, W, W, W, W], Workgroups(|s| s.rows, once);
+    ClampVisible "clamp_visible", ClampVisible, [], [R, R, W], Invocations(units_of_rows, once);
+    MultiplyAdd "multiply_add", MultiplyAdd, [], [W], Invocations(|s| row_blocks(s).div_ceil(8).into(), multiply_adds);
+    Copy "copy", Copy, [], [R, W], Invocations(|s| row_blocks(s).into(), once);
 }
 
 // Grids.
 
-fn row_blocks(params: &Params) -> u32 {
-    params.rows.div_ceil(4)
+fn row_blocks(size: &Size) -> u32 {
+    size.rows.div_ceil(4)
 }
 
 /// Groups of visible units in each row.
-fn units_of_rows(params: &Params) -> u64 {
-    u64::from(params.rows) * u64::from(groups(params.visible))
+fn units_of_rows(size: &Size) -> u64 {
+    u64::from(size.rows) * u64::from(groups(size.visible))
 }
 
 /// Groups of parameters.
-fn parameters(params: &Params) -> u64 {
-    u64::from(params.visible + 1) * u64::from(groups(params.hidden))
+fn parameters(size: &Size) -> u64 {
+    u64::from(size.visible + 1) * u64::from(groups(size.hidden))
 }
 
-fn to_hidden(params: &Params) -> Product {
-    Product { rows: row_blocks(params), columns: groups(params.hidden), depth: groups(params.visible) }
+fn to_hidden(size: &Size) -> Product {
+    Product { rows: row_blocks(size), columns: groups(size.hidden), depth: groups(size.visible) }
 }
 
-fn to_visible(params: &Params) -> Product {
-    Product { rows: row_blocks(params), columns: groups(params.visible), depth: groups(params.hidden) }
+fn to_visible(size: &Size) -> Product {
+    Product { rows: row_blocks(size), columns: groups(size.visible), depth: groups(size.hidden) }
 }
 
-fn associations(params: &Params) -> Product {
-    let depth = row_blocks(params).saturating_add(params.chains.div_ceil(4));
-    Product { rows: groups(params.visible), columns: groups(params.hidden), depth }
+fn associations(size: &Size) -> Product {
+    let depth = row_blocks(size).saturating_add(size.chains.div_ceil(4));
+    Product { rows: groups(size.visible), columns: groups(size.hidden), depth }
 }
 
 // Work.
 
 /// Each number once.
-fn once(params: &Params) -> f64 {
-    let [rows, visible, hidden] = [params.rows, params.visible, params.hidden].map(f64::from);
+fn once(size: &Size) -> f64 {
+    let [rows, visible, hidden] = [size.rows, size.visible, size.hidden].map(f64::from);
     rows + visible * hidden + visible + hidden
 }
 
 /// Each weight for each row.
-fn weights_for_rows(params: &Params) -> f64 {
-    f64::from(params.rows) * f64::from(params.visible) * f64::from(params.hidden)
+fn weights_for_rows(size: &Size) -> f64 {
+    f64::from(size.rows) * f64::from(size.visible) * f64::from(size.hidden)
 }
 
-fn multiply_adds(params: &Params) -> f64 {
-    f64::from(params.rows) * MULTIPLY_ADDS as f64
+fn multiply_adds(size: &Size) -> f64 {
+    f64::from(size.rows) * MULTIPLY_ADDS as f64
 }
 
 /// Blocks of four units, with the one that is always on: `groups` in `shaders/shared/geometry.wgsl`.
@@ -173,8 +202,8 @@ impl Kernel {
 
     /// The whole WGSL module. The kernel's own file comes first, so that the lines of an error are its own.
     pub fn source(self, tile: Option<Tile>) -> String {
-        let Row { file, parts, .. } = self.row();
-        let mut source = [file, GEOMETRY].concat() + &parts.concat() + &wgsl::shared();
+        let Row { file, uniform, parts, .. } = self.row();
+        let mut source = [file, GEOMETRY].concat() + &parts.concat() + &wgsl::shared() + uniform;
         if let Some(tile) = tile {
             source += PRODUCT;
             source += if tile.workgroup_memory { TILED } else { STREAMING };
@@ -184,28 +213,28 @@ impl Kernel {
     }
 
     /// Its product, if it has one.
-    pub(super) fn product(self, params: &Params) -> Option<Product> {
+    pub(super) fn product(self, size: &Size) -> Option<Product> {
         match self.row().grid {
-            Grid::Product(product) => Some(product(params)),
+            Grid::Product(product) => Some(product(size)),
             Invocations(..) | Workgroups(..) => None,
         }
     }
 
     /// Workgroups along x of a kernel that is no product.
-    pub(super) fn workgroups(self, params: &Params) -> u32 {
+    pub(super) fn workgroups(self, size: &Size) -> u32 {
         let count = match self.row().grid {
             Grid::Product(_) => 1,
-            Invocations(count, _) => count(params).div_ceil(64),
-            Workgroups(count, _) => count(params).into(),
+            Invocations(count, _) => count(size).div_ceil(64),
+            Workgroups(count, _) => count(size).into(),
         };
         count.clamp(1, MOST_WORKGROUPS.into()) as u32
     }
 
     /// Multiply-adds, about.
-    pub(super) fn work(self, params: &Params) -> f64 {
+    pub(super) fn work(self, size: &Size) -> f64 {
         match self.row().grid {
-            Grid::Product(product) => product(params).multiply_adds(),
-            Invocations(_, work) | Workgroups(_, work) => work(params),
+            Grid::Product(product) => product(size).multiply_adds(),
+            Invocations(_, work) | Workgroups(_, work) => work(size),
         }
     }
 }

@@ -177,15 +177,20 @@ impl Tiles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{backend::Params, gpu::kernels::Kernel, rbm::Shape};
+    use crate::{
+        backend::Contrast,
+        gpu::kernels::{Kernel, Size},
+        rbm::Shape,
+    };
 
     fn chosen(
         kind: wgpu::DeviceType,
         kernel: Kernel,
         (rows, visible, hidden): (usize, usize, usize),
     ) -> String {
-        let params = Params::new(Shape { visible, hidden }, rows, 1);
-        Tiles::for_kind(kind).choose(kernel.product(&params).unwrap()).name()
+        // All that a tile depends on is how many rows, chains and units there are.
+        let size = Size::of(&Contrast::new(rows, rows), Shape { visible, hidden });
+        Tiles::for_kind(kind).choose(kernel.product(&size).unwrap()).name()
     }
 
     #[test]

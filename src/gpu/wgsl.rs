@@ -1,19 +1,20 @@
-//! What Rust and WGSL share, written once, in Rust: the parameters of a dispatch, their flags, and constants.
+//! What Rust and WGSL share, written once, in Rust.
 
-use crate::backend::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, FAST_SHARE, MULTIPLY_ADDS, Params};
+use crate::backend::{
+    Ascent, Draw, Gather,
+    operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS},
+};
 
-/// The end of every module.
+/// Shared by all modules, beside the kernel's own [`crate::backend::operation::Operation::WGSL`]: [`Draw`], named numbers,
+/// constants.
 pub fn shared() -> String {
-    let mut source = format!("\n// Made by the host.\n{}", Params::WGSL);
-    for (name, flag) in Params::FLAGS {
-        source += &format!("const {name} = {flag}u;\n");
+    let mut source = format!("\n// Made by the host.\n{}", Draw::STRUCT);
+    for (name, number) in [Draw::CHOICES, Gather::CHOICES, Ascent::CHOICES].concat() {
+        source += &format!("const {name} = {number}u;\n");
     }
-    for (name, number) in [
-        ("FAST_SHARE", FAST_SHARE),
-        ("ADAM_FIRST", ADAM_FIRST),
-        ("ADAM_SECOND", ADAM_SECOND),
-        ("ADAM_EPSILON", ADAM_EPSILON),
-    ] {
+    for (name, number) in
+        [("ADAM_FIRST", ADAM_FIRST), ("ADAM_SECOND", ADAM_SECOND), ("ADAM_EPSILON", ADAM_EPSILON)]
+    {
         source += &format!("const {name} = {number:?};\n");
     }
     source + &format!("const MULTIPLY_ADDS = {MULTIPLY_ADDS}u;\n")

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     data::{file, images, npy},
     error::{Error, Result, excerpt, usage},
-    rng::{self, Stream},
+    rng::{self, Address, Stream},
 };
 
 /// Which values of a case are unknown.
@@ -81,7 +81,7 @@ impl Mask {
             }
             Self::Random(share) => {
                 let mut uniforms = vec![0.0; units];
-                rng::fill(seed, 0, Stream::Synthetic.draw(0), 0, 0, &mut uniforms);
+                rng::fill(seed, Address::new(Stream::Synthetic, 0), 0, 0, &mut uniforms);
                 uniforms.iter().map(|&u| f64::from(u) < *share).collect()
             }
             Self::File(path) => of_file(path, &file::read_whole(path)?, image)?,

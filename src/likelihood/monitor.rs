@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Evaluator, Finder, Likelihood, PART};
 use crate::{
     ais::Tracker,
-    backend::Backend,
+    backend::{Backend, Model},
     config::Binarize,
     data::{Cases, Dataset},
     error::Result,
@@ -34,15 +34,15 @@ impl Monitor {
     ///
     /// # Errors
     /// Those of [`Evaluator::new`].
-    pub fn new(backend: &mut dyn Backend, shape: Shape, dataset: &Dataset) -> Result<Self> {
+    pub fn new(backend: &mut dyn Backend, model: Model, dataset: &Dataset) -> Result<Self> {
         let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
         let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
         let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) }.threshold();
-        let Shape { visible, hidden } = shape;
+        let Shape { visible, hidden } = backend.shape();
         let states = 1_usize.checked_shl(visible.min(hidden) as u32).unwrap_or(usize::MAX);
         let evaluator = match states.saturating_mul(visible.max(hidden)) <= QUICK_ENUMERATION {
-            true => Evaluator::new(backend, shape, None)?,
-            false => Evaluator::tracking(backend, shape, &dataset.train.rows)?,
+            true => Evaluator::new(backend, None)?,
+            false => Evaluator::tracking(backend, model, &dataset.train.rows)?,
         };
         let evaluator = Evaluator { pseudo_work: QUICK_PSEUDO_WORK, ..evaluator };
         Ok(Self { evaluator, dataset })
@@ -61,14 +61,14 @@ impl Monitor {
         }
     }
 
-    /// What `rbm`, which is the model on the device, comes to after so many epochs.
+    /// What `rbm`, which is the `model` on the device, comes to after so many epochs.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn look(&mut self, backend: &mut dyn Backend, rbm: &Rbm, epoch: usize) -> Result<Look> {
+    pub fn look(&mut self, backend: &mut dyn Backend, model: Model, rbm: &Rbm, epoch: usize) -> Result<Look> {
         let start = Instant::now();
         self.evaluator.look = epoch;
-        let likelihood = self.evaluator.run(backend, rbm, &self.dataset)?;
+        let likelihood = self.evaluator.run(backend, model, rbm, &self.dataset)?;
         let test_cases = self.dataset.test.as_ref().map_or(0, |test| test.rows.len());
         Ok(Look {
             binarize: Binarize::Threshold,

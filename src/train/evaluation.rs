@@ -1,7 +1,7 @@
 //! Looks at the held-out cases: their reconstructions, how far off these are, and chains that start at them.
 
 use crate::{
-    backend::{Backend, Data, Params, Units, Values},
+    backend::{Backend, BackendExt, Data, Draw, Gather, HalfStep, Model, SquaredError, Units, Values},
     config::TrainConfig,
     data::{Dataset, Rows},
     error::Result,
@@ -45,31 +45,23 @@ impl Evaluation {
         })
     }
 
-    /// Brings a part of the cases through the model and back.
-    fn pass(&self, backend: &mut dyn Backend, params: Params, words: &[u32]) {
-        backend.write_data(self.data, words);
-        backend.gather(&params, self.data, self.visible);
-        self.reflect(backend, params);
-    }
-
     /// Brings what the visible units have through the model and back.
-    fn reflect(&self, backend: &mut dyn Backend, params: Params) {
-        backend.sample_hidden(&params, self.visible, self.hidden);
-        backend.sample_visible(&params, self.hidden, self.reconstruction);
+    fn reflect(&self, backend: &mut dyn Backend, model: Model, cases: usize) {
+        let means = HalfStep::new(cases, Draw::none());
+        backend.sample(&means, model.into(), self.visible, self.hidden);
+        backend.sample(&means, model.into(), self.hidden, self.reconstruction);
     }
 
-    pub fn reconstruction_error(
-        &self,
-        backend: &mut dyn Backend,
-        params: Params,
-        rows: &Rows,
-    ) -> Result<f64> {
+    pub fn reconstruction_error(&self, backend: &mut dyn Backend, model: Model, rows: &Rows) -> Result<f64> {
         backend.write_values(self.errors, &vec![0.0; self.rows]);
         let width = rows.layout().words();
         for words in rows.words().chunks(self.rows * width) {
-            let params = params.layout(rows.layout()).minibatch(0, words.len() / width);
-            self.pass(backend, params, words);
-            backend.squared_error(&params, self.visible, self.reconstruction, self.errors);
+            let cases = words.len() / width;
+            backend.write_data(self.data, words);
+            backend.gather(&Gather::new(rows.layout(), cases), self.data, self.visible);
+            self.reflect(backend, model, cases);
+            let op = SquaredError { rows: cases as u32 };
+            backend.squared_error(&op, self.visible, self.reconstruction, self.errors);
             backend.submit()?;
         }
         let errors = backend.read_values(self.errors, self.rows)?;
@@ -77,32 +69,27 @@ impl Evaluation {
     }
 
     /// Brings these cases to the device, as the states of the visible units.
-    fn show(&self, backend: &mut dyn Backend, params: Params, rows: &Rows, cases: &[usize]) -> Params {
+    fn show(&self, backend: &mut dyn Backend, rows: &Rows, cases: &[usize]) {
         let words: Vec<u32> = cases.iter().flat_map(|&case| rows.row(case)).copied().collect();
-        let params = params.layout(rows.layout()).minibatch(0, cases.len());
         backend.write_data(self.data, &words);
-        backend.gather(&params, self.data, self.visible);
-        params
+        backend.gather(&Gather::new(rows.layout(), cases.len()), self.data, self.visible);
     }
 
     pub fn fantasies(
         &self,
         backend: &mut dyn Backend,
-        params: Params,
+        model: Model,
+        seed: u64,
         rows: &Rows,
         cases: &[usize],
     ) -> Result<Vec<f32>> {
         let cases = &cases[..cases.len().min(self.rows)];
-        let params = self.show(backend, params, rows, cases);
+        self.show(backend, rows, cases);
         let mut from = self.visible;
         for step in 0..FANTASY_STEPS {
-            let params = Params { step, ..params };
-            backend.sample_hidden(&params.sample(Stream::SampledHidden, 0), from, self.hidden);
-            backend.sample_visible(
-                &params.sample(Stream::SampledVisible, 0),
-                self.hidden,
-                self.reconstruction,
-            );
+            let draw = |layer| HalfStep::new(cases.len(), Draw::of(seed, Stream::Sample, layer, step));
+            backend.sample(&draw(Layer::Hidden), model.into(), from, self.hidden);
+            backend.sample(&draw(Layer::Visible), model.into(), self.hidden, self.reconstruction);
             from = self.reconstruction;
             backend.submit()?;
         }
@@ -112,14 +99,14 @@ impl Evaluation {
     pub fn reconstruct(
         &self,
         backend: &mut dyn Backend,
-        params: Params,
+        model: Model,
         rows: &Rows,
         cases: &[usize],
     ) -> Result<Vec<f32>> {
         let mut means = Vec::new();
         for cases in cases.chunks(self.rows) {
-            let params = self.show(backend, params, rows, cases);
-            self.reflect(backend, params);
+            self.show(backend, rows, cases);
+            self.reflect(backend, model, cases.len());
             means.extend(backend.read_units(self.reconstruction, cases.len())?.0);
         }
         Ok(means)

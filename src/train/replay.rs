@@ -3,7 +3,7 @@
 //! time, so it is the same step.
 
 use super::{Block, State, Trainer, schedule};
-use crate::{data::Rows, error::Error};
+use crate::{backend::BackendExt, data::Rows, error::Error};
 
 /// Why a replay stopped.
 enum Stop {
@@ -34,12 +34,12 @@ impl Trainer {
         // As in an epoch, the schedule borrows the rows.
         let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
         let k = self.config.k.at(self.epoch);
-        let schedule = schedule(&self.config, &rows, self.params.shape(), self.stream_rows, k);
+        let schedule = schedule(&self.config, &rows, self.backend.shape(), self.stream_rows, k);
         let outcome = schedule.epoch(self.epoch, self.steps, |block: &Block| {
             self.show(block);
             for minibatch in &block.minibatches {
                 self.step(minibatch).map_err(Stop::Failed)?;
-                let (rbm, _) = self.backend.read_rbm().map_err(Stop::Failed)?;
+                let rbm = self.backend.read_model(self.models.theta).map_err(Stop::Failed)?;
                 if let Some(first) = rbm.non_finite() {
                     return Err(Stop::Found(minibatch.step, first));
                 }

@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Sums, Trainer, keeps_moments, uses_offsets};
+use super::{Sums, Trainer};
 use crate::{
-    backend::{Backend, Kept, Units},
+    backend::{Backend, BackendExt, Model, Pair, Units},
     checkpoint::Origin,
     config::Estimator,
     doctor::{Finding, watch},
@@ -13,6 +13,7 @@ use crate::{
     estimator::{Replicas, tempering::Tempering, trajectory::Trajectory},
     likelihood::Monitor,
     rbm::{Rbm, Shape},
+    rng,
 };
 
 /// What the names of the replicas begin with that follow the model for the likelihood.
@@ -32,6 +33,9 @@ pub struct Tensor {
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
+    /// Which addresses its random numbers have: [`rng::ADDRESSES`] of the version that wrote it.
+    #[serde(default = "first_addresses")]
+    pub addresses: u32,
     /// Epochs done.
     pub epoch: usize,
     /// Steps done in the epoch after them.
@@ -62,6 +66,11 @@ pub struct Position {
     /// The run, where the state is in a run's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+}
+
+/// Those of versions that did not say.
+fn first_addresses() -> u32 {
+    1
 }
 
 impl Position {
@@ -149,7 +158,7 @@ impl State {
     ) -> Result<()> {
         let betas = tempering.inverse_temperatures().to_vec();
         self.push(format!("{prefix}inverse_temperatures"), &[betas.len()], betas);
-        for (t, (visible, hidden)) in tempering.replicas().enumerate() {
+        for (t, Pair { visible, hidden }) in tempering.replicas().enumerate() {
             self.push_units(format!("{prefix}replica_{t}_visible"), backend, visible, tempering.chains())?;
             self.push_units(format!("{prefix}replica_{t}_hidden"), backend, hidden, tempering.chains())?;
         }
@@ -167,7 +176,7 @@ impl State {
         tempering: &mut Tempering,
         tries: [u32; 2],
     ) {
-        for (t, (visible, hidden)) in tempering.replicas().enumerate() {
+        for (t, Pair { visible, hidden }) in tempering.replicas().enumerate() {
             self.write_units(backend, visible, &format!("{prefix}replica_{t}_visible"));
             self.write_units(backend, hidden, &format!("{prefix}replica_{t}_hidden"));
         }
@@ -241,10 +250,6 @@ impl Trainer {
 
     /// The same, whatever the numbers are.
     pub(super) fn read_state(&mut self) -> Result<State> {
-        let (rbm, velocity) = match self.last.take() {
-            Some(last) => last,
-            None => self.backend.read_rbm()?,
-        };
         let sums = &self.sums;
         let (ladder, tries) = match &self.replicas {
             Some(Replicas::Temperatures(tempering)) => (None, Some(tempering.tries())),
@@ -255,6 +260,7 @@ impl Trainer {
             None => (None, None),
         };
         let position = Position {
+            addresses: rng::ADDRESSES,
             epoch: self.epoch,
             steps: self.steps,
             steps_an_epoch: self.steps_an_epoch,
@@ -269,15 +275,18 @@ impl Trainer {
             origin: None,
         };
         let mut state = State { position, tensors: Vec::new() };
-        state.push_rbm("", rbm);
-        state.push_rbm("velocity_", velocity);
-        for kept in self.kept() {
-            state.push_rbm(&prefix(kept), self.backend.read_kept(kept)?);
+        let mut last = self.last.take();
+        for (prefix, model) in self.kept() {
+            let rbm = match last.take().filter(|_| model == self.models.theta) {
+                Some(rbm) => rbm,
+                None => self.backend.read_model(model)?,
+            };
+            state.push_rbm(&prefix, rbm);
         }
-        if uses_offsets(&self.config) {
-            let (visible, hidden) = self.backend.read_offsets()?;
-            state.push("visible_offsets", &[visible.len()], visible);
-            state.push("hidden_offsets", &[hidden.len()], hidden);
+        if let Some(offsets) = self.models.offsets {
+            let Shape { visible, hidden } = self.backend.shape();
+            state.push("visible_offsets", &[visible], self.backend.read_values(offsets.visible, visible)?);
+            state.push("hidden_offsets", &[hidden], self.backend.read_values(offsets.hidden, hidden)?);
         }
         let backend = &mut *self.backend;
         let chains = self.config.chains(self.config.batch);
@@ -286,7 +295,7 @@ impl Trainer {
             (Some(Replicas::Trajectory(trajectory)), _) => state.push_trajectory(backend, trajectory)?,
             // The visible units are drawn anew from the hidden ones.
             (None, Estimator::Pcd) => {
-                state.push_units("chains_hidden".into(), backend, self.phases.negative.1, chains)?;
+                state.push_units("chains_hidden".into(), backend, self.phases.negative.hidden, chains)?;
             }
             (None, _) => {}
         }
@@ -313,6 +322,13 @@ impl Trainer {
 
     /// The same, but for the doctor, who need not know.
     pub(super) fn go_back(&mut self, state: &State) -> Result<()> {
+        if state.position.addresses != rng::ADDRESSES {
+            return Err(Error::Usage(
+                "it is of a version that drew other random numbers, so this one cannot go on with the same run; a new one can \
+                 begin with its parameters: ‹init› and this file"
+                    .into(),
+            ));
+        }
         let (expected, found) = (self.read_state()?.outline(), state.outline());
         let only = |these: &[String], those: &[String]| -> String {
             let only: Vec<_> = these.iter().filter(|one| !those.contains(one)).cloned().collect();
@@ -335,19 +351,24 @@ impl Trainer {
             trajectory
                 .set(state.position.ladder.as_deref().unwrap_or_default(), tries.unwrap_or_default())?;
         }
-        let shape = self.params.shape();
+        let kept = self.kept();
         let backend = &mut *self.backend;
-        backend.write_rbm(&state.rbm("", shape), &state.rbm("velocity_", shape));
-        if uses_offsets(&self.config) {
-            // Before the average, which this begins anew.
-            backend.write_offsets(state.tensor("visible_offsets"), state.tensor("hidden_offsets"));
+        let shape = backend.shape();
+        for (prefix, model) in kept {
+            backend.write_model(model, &state.rbm(&prefix, shape));
+        }
+        if let Some(offsets) = self.models.offsets {
+            backend.write_values(offsets.visible, state.tensor("visible_offsets"));
+            backend.write_values(offsets.hidden, state.tensor("hidden_offsets"));
         }
         match (&mut self.replicas, self.config.estimator) {
             (Some(Replicas::Temperatures(tempering)), _) => {
                 state.write_replicas("", backend, tempering, tries.unwrap_or_default());
             }
             (Some(Replicas::Trajectory(trajectory)), _) => state.write_trajectory(backend, trajectory),
-            (None, Estimator::Pcd) => state.write_units(backend, self.phases.negative.1, "chains_hidden"),
+            (None, Estimator::Pcd) => {
+                state.write_units(backend, self.phases.negative.hidden, "chains_hidden")
+            }
             (None, _) => {}
         }
         if let Some(tracker) = self.monitor.as_mut().and_then(Monitor::tracker) {
@@ -356,38 +377,19 @@ impl Trainer {
             tracker.last = state.position.log_z;
         }
         backend.write_values(self.costs, state.tensor("costs"));
-        for kept in self.kept() {
-            self.backend.write_kept(kept, &state.rbm(&prefix(kept), shape));
-        }
         (self.epoch, self.steps) = (epoch, steps);
         self.sums = Sums { cases, cost_cases, seconds };
         self.last = None;
         self.backend.wait()
     }
 
-    /// What the options call for beside parameters and velocity.
-    fn kept(&self) -> Vec<Kept> {
-        let config = &self.config;
-        let fast = config.fast_weights.is_some();
-        let snapshots = if config.estimator == Estimator::Tt { config.temperatures - 1 } else { 0 };
-        let plain = [
-            (config.average > 0.0, Kept::Average),
-            (keeps_moments(config), Kept::Squares),
-            (fast, Kept::Fast),
-            (fast, Kept::FastSum),
-        ]
-        .into_iter()
-        .filter_map(|(is_kept, kept)| is_kept.then_some(kept));
-        plain.chain((0..snapshots).map(Kept::Snapshot)).collect()
-    }
-}
-
-fn prefix(kept: Kept) -> String {
-    match kept {
-        Kept::Average => "average_".into(),
-        Kept::Squares => "squares_".into(),
-        Kept::Fast => "fast_".into(),
-        Kept::FastSum => "fast_sum_".into(),
-        Kept::Snapshot(number) => format!("snapshot_{number}_"),
+    /// The models that the run goes on from, and what their tensors' names begin with.
+    fn kept(&self) -> Vec<(String, Model)> {
+        let snapshots = match &self.replicas {
+            Some(Replicas::Trajectory(trajectory)) => trajectory.snapshots(),
+            Some(Replicas::Temperatures(_)) | None => Vec::new(),
+        };
+        let models = self.models.named().into_iter().map(|(name, model)| (name.to_string(), model));
+        models.chain(snapshots).collect()
     }
 }

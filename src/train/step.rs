@@ -1,9 +1,10 @@
 //! One step of training: the data, the chains, the update.
 
-use super::{Trainer, uses_offsets};
+use super::Trainer;
 use crate::{
-    backend::Params,
+    backend::{Ascent, Combine, Contrast, Gather, LimitNorms, SquaredError, Track},
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
+    doctor::step::StepTaken,
     error::Result,
     estimator::{Draws, Phases, Replicas, contrastive_divergence, persistent_contrastive_divergence},
     rbm::Layer,
@@ -21,104 +22,102 @@ impl Trainer {
     pub(super) fn watched_step(&mut self, minibatch: &Minibatch) -> Result<()> {
         if let Some(doctor) = &mut self.doctor {
             let first = (minibatch.step as usize).is_multiple_of(self.steps_an_epoch);
-            doctor.before_step(&mut *self.backend, first, self.config.k.at(self.epoch))?;
+            let k = self.config.k.at(self.epoch);
+            doctor.before_step(&mut *self.backend, &self.models.watched(), first, k)?;
         }
-        let params = self.step(minibatch)?;
+        let taken = self.step(minibatch)?;
         match &mut self.doctor {
-            Some(doctor) => doctor.after_step(&mut *self.backend, &params, self.phases),
+            Some(doctor) => doctor.after_step(&mut *self.backend, &taken),
             None => Ok(()),
         }
     }
 
     /// One step: the data, the chains, the update. Gives what the update was told.
-    pub(super) fn step(&mut self, minibatch: &Minibatch) -> Result<Params> {
+    pub(super) fn step(&mut self, minibatch: &Minibatch) -> Result<StepTaken> {
+        let &Minibatch { step, rows, first_row, uniforms_at } = minibatch;
         let TrainConfig { estimator, visible_states, .. } = self.config;
-        let centred = self.config.centred == Switch::On;
-        let sparse = self.config.sparsity.is_some();
-        let steps = (self.config.epochs * self.steps_an_epoch) as f64;
-        let factor = self.config.lr_schedule.factor((f64::from(minibatch.step) / steps).min(1.0));
-        let flag = |set: bool, flag: u32| if set { flag } else { 0 };
-        let params = Params {
-            step: minibatch.step,
-            momentum: self.config.momentum.at(self.epoch),
-            chains: self.config.chains(minibatch.rows) as u32,
-            learning_rate: (f64::from(self.config.learning_rate) * factor) as f32,
-            flags: self.params.flags
-                | flag(centred, Params::CENTRED)
-                | flag(sparse, Params::SPARSE)
-                | flag(self.config.nesterov, Params::NESTEROV)
-                | flag(self.forgets(minibatch.step), Params::FORGET),
-            ..self.params.minibatch(minibatch.first_row, minibatch.rows)
-        };
-        let average = self.averaging().and_then(|averaging| averaging.rate(minibatch.step));
-        let host = (self.config.uniforms == Some(Uniforms::Host)).then_some(minibatch.uniforms_at);
-        let mut draws = Draws { host };
+        let (shape, seed) = (self.backend.shape(), self.config.seed);
+        let host = (self.config.uniforms == Some(Uniforms::Host)).then_some(uniforms_at);
+        let mut draws = Draws { host, ..Draws::new(shape, seed, step) };
+        let phases = Phases { rows, chains: self.config.chains(rows), ..self.phases };
+        let Phases { positive, negative, chains, .. } = phases;
         let backend = &mut *self.backend;
-        let Phases { positive, negative } = self.phases;
+        let models = &self.models;
 
-        let show = match self.config.binarize {
-            Binarize::Sample => draws.next(params, Layer::Visible, Stream::Binarize, 0),
-            Binarize::Threshold | Binarize::None => params,
+        let gather = Gather::new(self.dataset_layout, rows).from_row(first_row);
+        let gather = match self.config.binarize {
+            Binarize::Sample => gather.drawn(draws.next(Stream::Binarize, Layer::Visible, 0, rows)),
+            Binarize::Threshold | Binarize::None => gather,
         };
-        backend.gather(&show, self.training, positive.0);
+        backend.gather(&gather, self.training, positive.visible);
         let k = self.config.k.at(self.epoch);
         match (&mut self.replicas, estimator) {
             (Some(Replicas::Temperatures(tempering)), _) => {
-                tempering.sample(backend, params, &mut draws, self.phases, k);
+                tempering.sample(backend, models.theta, &mut draws, phases, k);
             }
             (Some(Replicas::Trajectory(trajectory)), _) => {
-                trajectory.sample(backend, params, &mut draws, self.phases, k)?;
+                trajectory.sample(backend, models.theta, &mut draws, phases, k)?;
             }
             (None, Estimator::Cd) => {
-                contrastive_divergence(backend, params, &mut draws, self.phases, k, visible_states);
+                contrastive_divergence(backend, models.theta, &mut draws, phases, k, visible_states);
             }
             (None, _) => {
-                let fast = flag(self.config.fast_weights.is_some(), Params::FAST);
-                let params = Params { flags: params.flags | fast, ..params };
-                persistent_contrastive_divergence(
-                    backend,
-                    params,
-                    &mut draws,
-                    self.phases,
-                    k,
-                    visible_states,
-                );
+                let of = [models.theta, models.of_chains()];
+                persistent_contrastive_divergence(backend, of, &mut draws, phases, k, visible_states);
             }
         }
-        if uses_offsets(&self.config) {
-            let rate = TRACK.max(1.0 / (minibatch.step as f32 + 1.0));
-            backend.track(&Params { rate, ..params }, positive.1);
+        if let Some(offsets) = models.offsets {
+            let rate = TRACK.max(1.0 / (step as f32 + 1.0));
+            backend.track(&Track { rows: rows as u32, rate }, positive.hidden, offsets.hidden);
         }
-        let params = match self.config.optimizer {
-            Optimizer::Sgd => params,
-            Optimizer::Adam => params.adam(minibatch.step),
-        };
-        backend.update(&params, positive, negative);
-        if self.config.max_norm.is_some() {
-            backend.limit_norms(&params);
+        let contrast = self.contrast(rows, chains);
+        let ascent = self.ascent(step);
+        let models = &self.models;
+        let backend = &mut *self.backend;
+        models.learn(backend, &contrast, &ascent, phases);
+        if let Some(largest) = self.config.max_norm {
+            backend.limit_norms(&LimitNorms { largest }, models.theta);
         }
         if let Some(fast) = self.config.fast_weights {
-            backend.fast_weights(&Params { rate: fast / params.learning_rate, ..params });
+            models.follow(backend, fast / ascent.rate);
         }
-        if let Some(rate) = average {
-            backend.average(&Params { rate, ..params });
+        let average = self.averaging().and_then(|averaging| averaging.rate(step));
+        if let (Some(rate), Some(average)) = (average, self.models.average) {
+            self.backend.combine(&Combine::towards(rate), self.models.theta, average);
         }
         if self.takes_cost(minibatch) {
-            self.backend.squared_error(&params, positive.0, negative.0, self.costs);
+            let op = SquaredError { rows: rows as u32 };
+            self.backend.squared_error(&op, positive.visible, negative.visible, self.costs);
         }
-        Ok(params)
+        let (models, largest_norm) = (self.models.watched(), self.config.max_norm);
+        Ok(StepTaken { shape, seed, step, contrast, ascent, largest_norm, phases, models })
     }
 
-    /// Whether the velocity that a step leaves is read by nobody: it is the next epoch that may have a momentum.
-    fn forgets(&self, step: u32) -> bool {
+    fn contrast(&self, rows: usize, chains: usize) -> Contrast {
+        let TrainConfig { sparsity, sparsity_cost, centred, .. } = self.config;
+        Contrast {
+            centred: u32::from(centred == Switch::On),
+            sparsity_target: sparsity.unwrap_or(0.0),
+            sparsity_cost: if sparsity.is_some() { sparsity_cost } else { 0.0 },
+            ..Contrast::new(rows, chains)
+        }
+    }
+
+    fn ascent(&self, step: u32) -> Ascent {
         let config = &self.config;
-        let is_last = (step as usize + 1).is_multiple_of(self.steps_an_epoch);
-        config.momentum.at(self.epoch) == 0.0
-            && !is_last
-            && config.optimizer == Optimizer::Sgd
-            && !config.nesterov
-            && config.max_norm.is_none()
-            && config.fast_weights.is_none()
+        let steps = (config.epochs * self.steps_an_epoch) as f64;
+        let factor = config.lr_schedule.factor((f64::from(step) / steps).min(1.0));
+        let ascent = Ascent {
+            momentum: config.momentum.at(self.epoch),
+            weight_decay: config.weight_decay,
+            l1: config.l1,
+            ..Ascent::new((f64::from(config.learning_rate) * factor) as f32)
+        };
+        match config.optimizer {
+            Optimizer::Adam => ascent.adam(step),
+            Optimizer::Sgd if config.nesterov => Ascent { rule: Ascent::NESTEROV, ..ascent },
+            Optimizer::Sgd => ascent,
+        }
     }
 
     /// The first minibatch of an epoch, and every so many after it.

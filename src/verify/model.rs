@@ -3,13 +3,13 @@
 use super::{Check, Open};
 use crate::{
     ais::{AisOptions, Annealer, Base},
-    backend::Params,
+    backend::{BackendExt, Draw, HalfStep, Pair},
     check::random_rbm,
     data::Rows,
     error::Result,
     exact,
-    rbm::{Layer, Rbm, Shape},
-    rng::{Stream, uniform_at},
+    rbm::{Layer, Shape},
+    rng::{Address, Stream, uniform_at},
 };
 
 const CHAINS: usize = 20_000;
@@ -25,7 +25,7 @@ pub fn stationarity(open: &Open) -> Result<Vec<Check>> {
     let distribution = exact::visible_distribution(&rbm)?;
     let mut states = Vec::with_capacity(CHAINS * shape.visible);
     for chain in 0..CHAINS {
-        let u = f64::from(uniform_at(5, 0, Stream::Synthetic.draw(2), chain as u32, 0));
+        let u = f64::from(uniform_at(5, Address::new(Stream::Synthetic, 0).sweep(2), chain as u32, 0));
         let mut below = 0.0;
         let number = distribution.iter().position(|p| {
             below += p;
@@ -35,14 +35,13 @@ pub fn stationarity(open: &Open) -> Result<Vec<Check>> {
         states.extend((0..shape.visible).map(|unit| (number >> unit & 1) as f32));
     }
     let mut backend = open(shape, CHAINS)?;
-    let visible = backend.units(Layer::Visible, CHAINS)?;
-    let hidden = backend.units(Layer::Hidden, CHAINS)?;
-    backend.write_rbm(&rbm, &Rbm::zeros(shape));
+    let Pair { visible, hidden } = backend.pair(CHAINS)?;
+    let model = backend.model_of(&rbm)?;
     backend.write_units(visible, &states, &states);
-    let params = Params::new(shape, CHAINS, 2);
     for sweep in 0..SWEEPS {
-        backend.sample_hidden(&params.sample(Stream::Hidden, sweep), visible, hidden);
-        backend.sample_visible(&params.sample(Stream::Visible, sweep), hidden, visible);
+        let draw = |layer| HalfStep::new(CHAINS, Draw::of(2, Stream::Train, layer, 0).sweep(sweep));
+        backend.sample(&draw(Layer::Hidden), model.into(), visible, hidden);
+        backend.sample(&draw(Layer::Visible), model.into(), hidden, visible);
     }
     let mut counts = vec![0.0; distribution.len()];
     for state in backend.read_units(visible, CHAINS)?.1.chunks(shape.visible) {
@@ -82,11 +81,11 @@ pub fn log_z(open: &Open) -> Result<Vec<Check>> {
     let options =
         AisOptions { chains: 200, replicas: 6, rounds: 200, annealed: 200, temperatures: 300, seed: 1 };
     let mut backend = open(shape, options.chains)?;
-    backend.write_rbm(&rbm, &Rbm::zeros(shape));
-    let mut annealer = Annealer::new(&mut *backend, shape, options)?;
+    let model = backend.model_of(&rbm)?;
+    let mut annealer = Annealer::new(&mut *backend, options)?;
     let density = vec![0.5; shape.visible];
     let starts = Rows::from_bits(shape.visible, &(0..20 * 64).map(|i| i * i % 7 < 3).collect::<Vec<_>>());
-    let found = annealer.run(&mut *backend, &rbm.visible_bias, &Base::new(shape, &density), &starts)?;
+    let found = annealer.run(&mut *backend, model, &Base::new(shape, &density), &starts)?;
     let mut check = Check::new("log Z by sampling", "nats from enumeration", 0.1);
     check.see((found.log_z - expected).abs(), || format!("{:.4}, exactly {expected:.4}", found.log_z));
     Ok(vec![check])

@@ -240,7 +240,10 @@ impl Session {
                         path.display()
                     ));
                 }
-                trainer.restore(&state)?;
+                trainer.restore(&state).map_err(|error| match error {
+                    Error::Usage(reason) => Error::Usage(format!("{}: {reason}", path.display())),
+                    error => error,
+                })?;
                 display.say(&format!(
                     "going on from {}: {} of {} epochs, {} steps\n",
                     path.display(),

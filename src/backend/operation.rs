@@ -1,0 +1,530 @@
+//! What each verb of [`super::Backend`] is told beside its buffers: one small struct for each, in Rust and, as the uniform
+//! of the kernel with its name, in WGSL.
+
+use crate::{
+    data::{Packing, RowLayout},
+    rbm::Layer,
+    rng::{self, Address, Stream},
+};
+
+/// A verb's numbers. The adapter gets them as they lie in memory, and after them how many units there are.
+pub trait Operation: bytemuck::Pod + Sync {
+    /// The struct in WGSL, with `visible` and `hidden` at its end.
+    const WGSL: &str;
+
+    /// Rows that the kernel works on: cases or chains; 1 where it works on parameters alone.
+    fn rows(&self) -> u32 {
+        1
+    }
+
+    /// Chains of the negative phase, where there is one.
+    fn chains(&self) -> u32 {
+        0
+    }
+}
+
+/// A struct in Rust and in WGSL, from one text. The names of the types are the same in both.
+macro_rules! uniform {
+    ($(#[$of_struct:meta])* pub struct $name:ident { $($(#[$of_field:meta])* pub $field:ident: $type:ident,)* } $($end:literal)?) => {
+        $(#[$of_struct])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct $name {
+            $($(#[$of_field])* pub $field: $type,)*
+        }
+
+        impl $name {
+            pub(crate) const STRUCT: &str = concat!(
+                "struct ", stringify!($name), " {\n",
+                $("    ", stringify!($field), ": ", stringify!($type), ",\n",)*
+                $($end,)?
+                "}\n",
+            );
+        }
+    };
+}
+
+/// An [`Operation`]: a uniform that ends with how many units there are.
+macro_rules! operation {
+    ($(#[$of_struct:meta])* pub struct $name:ident { $($fields:tt)* } $({ $($methods:item)* })?) => {
+        uniform! {
+            $(#[$of_struct])*
+            pub struct $name { $($fields)* }
+            "    visible: u32,\n    hidden: u32,\n"
+        }
+
+        impl Operation for $name {
+            const WGSL: &str = Self::STRUCT;
+            $($($methods)*)?
+        }
+    };
+}
+
+/// Named numbers of a field, in Rust and in WGSL.
+macro_rules! choices {
+    ($name:ident: $($(#[$of_choice:meta])* $choice:ident = $number:literal;)*) => {
+        impl $name {
+            $($(#[$of_choice])* pub const $choice: u32 = $number;)*
+            /// Their names.
+            pub(crate) const CHOICES: &[(&str, u32)] = &[$((stringify!($choice), $number)),*];
+        }
+    };
+}
+
+uniform! {
+    /// How states are drawn, and with which random numbers. See [`Address`].
+    pub struct Draw {
+        /// The seed's lower 32 bits.
+        pub seed_low: u32,
+        /// The seed's upper 32 bits.
+        pub seed_high: u32,
+        /// The counter's first word, without the unit: the layer.
+        pub layer: u32,
+        /// The counter's third word: stream and sweep.
+        pub purpose: u32,
+        /// The counter's fourth word.
+        pub step: u32,
+        /// The counter's second word for row 0: rows are numbered on from it.
+        pub first_chain: u32,
+        /// [`Draw::MEANS`], [`Draw::GENERATOR`] or [`Draw::HOST`].
+        pub source: u32,
+        /// Where the draw's uniforms begin, if they come from the host.
+        pub uniforms_at: u32,
+    }
+}
+
+choices! {
+    Draw:
+    /// Nothing is drawn: a state is its mean.
+    MEANS = 0;
+    /// u < mean, with numbers from the generator.
+    GENERATOR = 1;
+    /// u < mean, with numbers from [`super::Backend::write_uniforms`], row by row.
+    HOST = 2;
+}
+
+impl Draw {
+    /// No draw: states are means.
+    pub fn none() -> Self {
+        bytemuck::Zeroable::zeroed()
+    }
+
+    /// A draw with the generator's numbers at an address; row 0 is chain 0.
+    pub fn at(seed: u64, address: Address) -> Self {
+        let ([seed_low, seed_high], [layer, purpose, step]) = (rng::key(seed), address.words());
+        Self { seed_low, seed_high, layer, purpose, step, source: Self::GENERATOR, ..Self::none() }
+    }
+
+    /// The same states of a layer's units: a stream's first draw at a step.
+    pub fn of(seed: u64, stream: Stream, layer: Layer, step: u32) -> Self {
+        Self::at(seed, Address::new(stream, step).layer(layer.number()))
+    }
+
+    /// The same in another sweep.
+    pub fn sweep(self, sweep: u32) -> Self {
+        let [layer, purpose, step] = self.address().sweep(sweep).words();
+        Self { layer, purpose, step, ..self }
+    }
+
+    /// The same for the chains from this one on.
+    pub fn chains_from(self, first_chain: u32) -> Self {
+        Self { first_chain, ..self }
+    }
+
+    /// The same with the host's uniforms from this one on.
+    pub fn from_host(self, at: usize) -> Self {
+        Self { source: Self::HOST, uniforms_at: at as u32, ..self }
+    }
+
+    /// Whether states are drawn.
+    #[inline(always)]
+    pub fn is_drawn(&self) -> bool {
+        self.source != Self::MEANS
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        u64::from(self.seed_high) << 32 | u64::from(self.seed_low)
+    }
+
+    /// Where the generator's numbers are.
+    pub fn address(&self) -> Address {
+        Address::from_words([self.layer, self.purpose, self.step])
+    }
+
+    /// The chain of a row.
+    #[inline(always)]
+    pub fn chain(&self, row: usize) -> u32 {
+        self.first_chain.wrapping_add(row as u32)
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::gather`].
+    pub struct Gather {
+        /// Whether values are drawn from.
+        pub draw: Draw,
+        /// Cases.
+        pub rows: u32,
+        /// Where the minibatch begins in the order of the cases.
+        pub first_row: u32,
+        /// [`Gather::BITS`], [`Gather::BYTES`] or [`Gather::FLOATS`].
+        pub packing: u32,
+        /// What a byte is multiplied by.
+        pub scale: f32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+choices! {
+    Gather:
+    /// One bit a unit.
+    BITS = 0;
+    /// One byte a unit.
+    BYTES = 1;
+    /// A 32-bit floating-point number a unit.
+    FLOATS = 2;
+}
+
+impl Gather {
+    /// The first cases of the order, as they are.
+    pub fn new(layout: RowLayout, rows: usize) -> Self {
+        let packing = match layout.packing {
+            Packing::Bits => Self::BITS,
+            Packing::Bytes => Self::BYTES,
+            Packing::Floats => Self::FLOATS,
+        };
+        Self { draw: Draw::none(), rows: rows as u32, first_row: 0, packing, scale: layout.scale }
+    }
+
+    /// The same from this place of the order on.
+    pub fn from_row(self, first_row: usize) -> Self {
+        Self { first_row: first_row as u32, ..self }
+    }
+
+    /// The same, drawn from.
+    pub fn drawn(self, draw: Draw) -> Self {
+        Self { draw, ..self }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::sample`].
+    pub struct HalfStep {
+        /// Whether states are drawn, or are their means.
+        pub draw: Draw,
+        /// Cases or chains.
+        pub rows: u32,
+        /// The inverse temperature, from 0 to 1.
+        pub beta: f32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+impl HalfStep {
+    /// At β = 1.
+    pub fn new(rows: usize, draw: Draw) -> Self {
+        Self { draw, rows: rows as u32, beta: 1.0 }
+    }
+
+    /// The same at another inverse temperature.
+    pub fn at(self, beta: f32) -> Self {
+        Self { beta, ..self }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::gradient`].
+    pub struct Contrast {
+        /// Cases of the positive phase.
+        pub rows: u32,
+        /// Chains of the negative phase.
+        pub chains: u32,
+        /// Whether units are taken less their offsets: 1 or 0.
+        pub centred: u32,
+        /// The share of the cases in which a hidden unit should be on.
+        pub sparsity_target: f32,
+        /// How strongly it is drawn there; 0 for not at all.
+        pub sparsity_cost: f32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+        fn chains(&self) -> u32 { self.chains }
+    }
+}
+
+impl Contrast {
+    /// Of so many cases and chains.
+    pub fn new(rows: usize, chains: usize) -> Self {
+        Self {
+            rows: rows as u32,
+            chains: chains as u32,
+            centred: 0,
+            sparsity_target: 0.0,
+            sparsity_cost: 0.0,
+        }
+    }
+
+    /// Whether hidden units are drawn to a target.
+    pub fn is_sparse(&self) -> bool {
+        self.sparsity_cost != 0.0
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::ascend`].
+    pub struct Ascent {
+        /// [`Ascent::MOMENTUM`], [`Ascent::NESTEROV`] or [`Ascent::ADAM`].
+        pub rule: u32,
+        /// The learning rate.
+        pub rate: f32,
+        /// The share of the last step that is carried on.
+        pub momentum: f32,
+        /// L2 decay of the weights.
+        pub weight_decay: f32,
+        /// L1 decay of the weights.
+        pub l1: f32,
+        /// 1/(1 − 0.9^t) at Adam's step t, from 1.
+        pub first_correction: f32,
+        /// 1/(1 − 0.999^t).
+        pub second_correction: f32,
+    }
+}
+
+choices! {
+    Ascent:
+    /// Classical momentum, or none.
+    MOMENTUM = 0;
+    /// Nesterov's momentum.
+    NESTEROV = 1;
+    /// Adam.
+    ADAM = 2;
+}
+
+/// The share of the mean of the gradients that Adam carries on, β₁ (Kingma and Ba 2015).
+pub const ADAM_FIRST: f64 = 0.9;
+/// The share of the mean of their squares, β₂.
+pub const ADAM_SECOND: f64 = 0.999;
+/// What keeps Adam from dividing by 0, ε.
+pub const ADAM_EPSILON: f64 = 1e-8;
+
+impl Ascent {
+    /// Plain steps at this learning rate.
+    pub fn new(rate: f32) -> Self {
+        Self { rate, ..bytemuck::Zeroable::zeroed() }
+    }
+
+    /// The same by Adam's rule, after so many steps.
+    pub fn adam(self, steps_before: u32) -> Self {
+        let correction = |share: f64| (1.0 / (1.0 - share.powf(f64::from(steps_before) + 1.0))) as f32;
+        let (first_correction, second_correction) = (correction(ADAM_FIRST), correction(ADAM_SECOND));
+        Self { rule: Self::ADAM, first_correction, second_correction, ..self }
+    }
+
+    /// Whether it is no more than momentum and L2 decay, which [`super::Backend::update`] fuses with the gradient.
+    pub fn is_plain(&self) -> bool {
+        self.rule == Self::MOMENTUM && self.l1 == 0.0
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::update`]: a [`Contrast`] and a plain [`Ascent`].
+    pub struct Update {
+        /// Cases of the positive phase.
+        pub rows: u32,
+        /// Chains of the negative phase.
+        pub chains: u32,
+        /// Whether units are taken less their offsets: 1 or 0.
+        pub centred: u32,
+        /// The share of the cases in which a hidden unit should be on.
+        pub sparsity_target: f32,
+        /// How strongly it is drawn there; 0 for not at all.
+        pub sparsity_cost: f32,
+        /// The learning rate.
+        pub rate: f32,
+        /// The share of the last step that is carried on.
+        pub momentum: f32,
+        /// L2 decay of the weights.
+        pub weight_decay: f32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+        fn chains(&self) -> u32 { self.chains }
+    }
+}
+
+impl Update {
+    /// Both in one.
+    pub fn new(contrast: Contrast, ascent: Ascent) -> Self {
+        debug_assert!(ascent.is_plain(), "only a plain ascent is fused");
+        let Contrast { rows, chains, centred, sparsity_target, sparsity_cost } = contrast;
+        let Ascent { rate, momentum, weight_decay, .. } = ascent;
+        Self { rows, chains, centred, sparsity_target, sparsity_cost, rate, momentum, weight_decay }
+    }
+
+    /// Its gradient.
+    pub fn contrast(&self) -> Contrast {
+        let &Self { rows, chains, centred, sparsity_target, sparsity_cost, .. } = self;
+        Contrast { rows, chains, centred, sparsity_target, sparsity_cost }
+    }
+
+    /// Its ascent.
+    pub fn ascent(&self) -> Ascent {
+        let &Self { rate, momentum, weight_decay, .. } = self;
+        Ascent { momentum, weight_decay, ..Ascent::new(rate) }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::recentre`].
+    pub struct Recentre {}
+}
+
+operation! {
+    /// Of [`super::Backend::limit_norms`].
+    pub struct LimitNorms {
+        /// The largest norm of a hidden unit's weights.
+        pub largest: f32,
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::combine`].
+    pub struct Combine {
+        /// What the model is multiplied by.
+        pub keep: f32,
+        /// What the other is multiplied by.
+        pub add: f32,
+    }
+}
+
+impl Combine {
+    /// The other in place of the model.
+    pub const COPY: Self = Self { keep: 0.0, add: 1.0 };
+    /// Their sum.
+    pub const SUM: Self = Self { keep: 1.0, add: 1.0 };
+
+    /// So much of the way from the model to the other: 0 is not at all, 1 is there.
+    pub fn towards(share: f32) -> Self {
+        Self { keep: 1.0 - share, add: share }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::track`].
+    pub struct Track {
+        /// Cases.
+        pub rows: u32,
+        /// How far the means move towards what they see: from 0, not at all, to 1.
+        pub rate: f32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::squared_error`].
+    pub struct SquaredError {
+        /// Cases.
+        pub rows: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::free_energy`].
+    pub struct FreeEnergy {
+        /// Cases or chains.
+        pub rows: u32,
+        /// The inverse temperature, from 0 to 1.
+        pub beta: f32,
+        /// How much of the number that was there is taken off: 0 or 1.
+        pub less: f32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+impl FreeEnergy {
+    /// At β = 1.
+    pub fn new(rows: usize) -> Self {
+        Self { rows: rows as u32, beta: 1.0, less: 0.0 }
+    }
+
+    /// The same at another inverse temperature.
+    pub fn at(self, beta: f32) -> Self {
+        Self { beta, ..self }
+    }
+
+    /// The same less the number that is there.
+    pub fn less(self) -> Self {
+        Self { less: 1.0, ..self }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::energy`].
+    pub struct Energy {
+        /// Chains.
+        pub rows: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::swap`].
+    pub struct Swap {
+        /// The random numbers, one a chain.
+        pub draw: Draw,
+        /// Chains.
+        pub rows: u32,
+        /// What the difference of energies is multiplied by: that of the inverse temperatures; 1 where energies are differences
+        /// of the two models' own.
+        pub factor: f32,
+        /// Units of the layer whose states are exchanged.
+        pub units: u32,
+        /// Where the pair's counts begin.
+        pub counts_at: u32,
+        /// Whether the colder side is the model's own: 1 or 0.
+        pub coldest: u32,
+        /// Whether the hotter side is the other end: 1 or 0.
+        pub hottest: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Of [`super::Backend::clamp_visible`].
+    pub struct ClampVisible {
+        /// Cases.
+        pub rows: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Of [`super::Ceiling::multiply_add`].
+    pub struct MultiplyAdd {
+        /// Numbers.
+        pub rows: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Of [`super::Ceiling::copy`].
+    pub struct Copy {
+        /// Numbers.
+        pub rows: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+/// How often [`super::Ceiling::multiply_add`] multiplies and adds.
+pub const MULTIPLY_ADDS: usize = 256;

@@ -1,0 +1,215 @@
+//! Where a case is tried: a device, a size, and rows beyond the last that nothing may touch.
+
+use super::{largest_difference, random_rbm, random_states, wrong_states};
+use crate::{
+    backend::{Backend, BackendExt, Draw, Model, Pair, Units, Values},
+    error::Result,
+    rbm::{Layer, Shape},
+};
+
+/// Rows beyond the last, in every buffer.
+const GUARD: usize = 3;
+/// What they hold.
+const UNTOUCHED: f32 = 7.5;
+
+/// How many cases and units a kernel is tried on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Cases or chains.
+    pub rows: usize,
+    /// Units.
+    pub shape: Shape,
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "rows={} visible={} hidden={}", self.rows, self.shape.visible, self.shape.hidden)
+    }
+}
+
+/// One side of a comparison: a device with the inputs of one size. The same inputs come to both sides.
+pub struct Stage<'a> {
+    /// The device.
+    pub backend: &'a mut dyn Backend,
+    /// The size.
+    pub size: Size,
+    /// What inputs are made of.
+    pub seed: u64,
+}
+
+/// One call of a kernel.
+pub type Call = Box<dyn Fn(&mut dyn Backend)>;
+
+/// A kernel that is ready to be called, and what it is to change.
+pub struct Prepared {
+    /// One call.
+    pub call: Call,
+    /// What to compare afterwards.
+    pub outputs: Vec<Output>,
+}
+
+/// Something that a kernel changes, and how far it may be from the reference's.
+#[derive(Clone, Copy, Debug)]
+pub enum Output {
+    /// The means of so many rows of units, and states that are drawn from them, or are them.
+    Units(Units, usize, Draw, f32),
+    /// States by themselves, the same to the last bit.
+    States(Units),
+    /// Parameters.
+    Model(Model, f32),
+    /// So many numbers: the tolerance is a share of the largest, or 1.
+    Values(Values, usize, f32),
+}
+
+/// What was read of an output.
+#[derive(Clone, Debug)]
+struct Read {
+    numbers: Vec<f32>,
+    /// States that are not what their means and uniforms make, and guarded rows that were touched.
+    wrong: usize,
+}
+
+impl Stage<'_> {
+    /// Numbers in [0, 1] that are no states.
+    pub fn grey(&self, layer: Layer, seed: u64) -> Vec<f32> {
+        let units = self.size.shape.units(layer);
+        let states = random_states(self.size.rows, units + 1, self.seed + seed);
+        (0..self.size.rows * units).map(|i| states[i] * 0.75 + (i % 97) as f32 / 400.0).collect()
+    }
+
+    /// States of a layer, half of them on.
+    pub fn binary(&self, layer: Layer, seed: u64) -> Vec<f32> {
+        random_states(self.size.rows, self.size.shape.units(layer), self.seed + seed)
+    }
+
+    /// Units that have these means and states in their first rows.
+    pub fn units(&mut self, layer: Layer, values: &[f32]) -> Result<Units> {
+        let mut all = vec![UNTOUCHED; (self.size.rows + GUARD) * self.size.shape.units(layer)];
+        all[..values.len()].copy_from_slice(values);
+        let units = self.backend.units(layer, self.size.rows + GUARD)?;
+        self.backend.write_units(units, &all, &all);
+        Ok(units)
+    }
+
+    /// Units that nobody has written.
+    pub fn empty(&mut self, layer: Layer) -> Result<Units> {
+        self.units(layer, &[])
+    }
+
+    /// Units of both layers with these values.
+    pub fn pair(&mut self, visible: &[f32], hidden: &[f32]) -> Result<Pair> {
+        Ok(Pair { visible: self.units(Layer::Visible, visible)?, hidden: self.units(Layer::Hidden, hidden)? })
+    }
+
+    /// A model whose weights have this standard deviation.
+    pub fn model(&mut self, deviation: f32, seed: u64) -> Result<Model> {
+        self.backend.model_of(&random_rbm(self.size.shape, deviation, self.seed + seed))
+    }
+
+    /// Numbers, and guarded ones after them.
+    pub fn values(&mut self, numbers: &[f32]) -> Result<Values> {
+        let values = self.backend.values(numbers.len() + GUARD)?;
+        self.backend.write_values(values, &[numbers, &[UNTOUCHED; GUARD]].concat());
+        Ok(values)
+    }
+
+    fn read(&mut self, output: &Output) -> Result<Read> {
+        let Size { rows, shape } = self.size;
+        Ok(match *output {
+            Output::Units(units, rows, draw, _) => {
+                let width = shape.units(units.layer);
+                let (means, states) = self.backend.read_units(units, self.size.rows + GUARD)?;
+                let (used, touched) = unguarded(means, rows * width);
+                let (states, also_touched) = unguarded(states, rows * width);
+                let wrong = wrong_states(&draw, width, &used, &states);
+                Read { numbers: used, wrong: wrong + touched + also_touched }
+            }
+            Output::States(units) => {
+                let (means, states) = self.backend.read_units(units, rows + GUARD)?;
+                drop(means);
+                let (numbers, wrong) = unguarded(states, rows * shape.units(units.layer));
+                Read { numbers, wrong }
+            }
+            Output::Model(model, _) => {
+                Read { numbers: self.backend.read_model(model)?.tensors().concat(), wrong: 0 }
+            }
+            Output::Values(values, count, _) => {
+                let (numbers, wrong) = unguarded(self.backend.read_values(values, count + GUARD)?, count);
+                Read { numbers, wrong }
+            }
+        })
+    }
+}
+
+/// The numbers that are used, and how many of the guarded ones were touched.
+fn unguarded(mut numbers: Vec<f32>, used: usize) -> (Vec<f32>, usize) {
+    let touched = numbers[used..].iter().filter(|&&x| x != UNTOUCHED).count();
+    numbers.truncate(used);
+    (numbers, touched)
+}
+
+/// How far a device is from the reference in one output.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Deviation {
+    /// The largest difference over its tolerance: 1 passes, more does not; infinite where a number is none.
+    pub share: f64,
+    /// The largest difference.
+    pub error: f64,
+    /// Its tolerance.
+    pub tolerance: f64,
+    /// States that are not what they should be, and rows past the last that were written.
+    pub wrong: usize,
+}
+
+impl Deviation {
+    /// Whether the output is right.
+    pub fn passes(&self) -> bool {
+        self.share <= 1.0 && self.wrong == 0
+    }
+}
+
+/// What a kernel left on one side.
+pub struct Outcome {
+    outputs: Vec<Output>,
+    reads: Vec<Read>,
+}
+
+/// Prepares a kernel, calls it once and reads what it changed.
+///
+/// # Errors
+/// When there is no room, or the device failed.
+pub fn observe(
+    prepare: fn(&mut Stage) -> Result<Prepared>,
+    backend: &mut dyn Backend,
+    size: Size,
+    seed: u64,
+) -> Result<Outcome> {
+    let mut stage = Stage { backend, size, seed };
+    let Prepared { call, outputs } = prepare(&mut stage)?;
+    call(stage.backend);
+    let reads = outputs.iter().map(|output| stage.read(output)).collect::<Result<_>>()?;
+    Ok(Outcome { outputs, reads })
+}
+
+impl Outcome {
+    /// How far each output is from what the reference left.
+    pub fn deviations<'a>(&'a self, reference: &'a Self) -> impl Iterator<Item = Deviation> + 'a {
+        let all = self.outputs.iter().zip(self.reads.iter().zip(&reference.reads));
+        all.map(|(output, (found, expected))| output.deviation(found, expected))
+    }
+}
+
+impl Output {
+    fn deviation(&self, found: &Read, expected: &Read) -> Deviation {
+        let difference = f64::from(largest_difference(&found.numbers, &expected.numbers));
+        let largest = expected.numbers.iter().fold(1.0_f32, |size, x| size.max(x.abs()));
+        let (error, tolerance) = match *self {
+            Self::Units(_, _, _, tolerance) | Self::Model(_, tolerance) => (difference, tolerance),
+            Self::States(_) => (difference, 0.0),
+            Self::Values(_, _, tolerance) => (difference / f64::from(largest), tolerance),
+        };
+        let tolerance = f64::from(tolerance);
+        let share = if error == 0.0 { 0.0 } else { error / tolerance };
+        Deviation { share, error, tolerance, wrong: found.wrong }
+    }
+}

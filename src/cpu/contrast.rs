@@ -1,0 +1,143 @@
+//! What a gradient and a fused update have in common: the difference of both phases' associations, a part at a time, and
+//! that of their means.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use super::{
+    Codes, FEWEST, Units, in_turn,
+    level::Level,
+    lookup::{self, Part, Term},
+    matrix::{Matrix, product},
+    share, vectorize,
+};
+use crate::{
+    backend::Contrast,
+    host::{Phase, Phases},
+};
+
+/// Both phases, each with what its sums are multiplied by.
+pub struct Difference<'a> {
+    level: Level,
+    /// m and n.
+    units: (usize, usize),
+    pub phases: [(Phase<'a, Units>, f32); 2],
+    /// p(h|v) of either phase; of the positive one less what draws it to the target.
+    hidden: [Cow<'a, [f32]>; 2],
+    /// The visible states as numbers, where they are not all bits.
+    states: Option<[Cow<'a, [f32]>; 2]>,
+}
+
+impl<'a> Difference<'a> {
+    /// `factor` · (⟨·⟩ of the positive phase − ⟨·⟩ of the negative one).
+    pub fn new(level: Level, op: &Contrast, phases: &Phases<'a, Units>, factor: f32) -> Self {
+        let units = (phases.positive.visible.width, phases.positive.hidden.width);
+        let lambda = phases.lambda;
+        let phases = [(phases.positive, 1.0), (phases.negative, -1.0)]
+            .map(|(phase, sign)| (phase, sign * factor / phase.rows as f32));
+        let means = |phase: &Phase<'a, Units>| &phase.hidden.means[..phase.rows * units.1];
+        let positive = match op.is_sparse() {
+            true => Cow::Owned(drawn_to_target(op, means(&phases[0].0), lambda)),
+            false => Cow::Borrowed(means(&phases[0].0)),
+        };
+        let binary =
+            phases.iter().all(|(phase, _)| phase.rows >= FEWEST && phase.visible.are_binary(phase.rows));
+        let states = (!binary).then(|| phases.map(|(phase, _)| phase.visible.states(phase.rows)));
+        Self { level, units, phases, hidden: [positive, Cow::Borrowed(means(&phases[1].0))], states }
+    }
+
+    /// p(h|v) of either phase, as it is multiplied.
+    pub fn hidden(&self) -> [&[f32]; 2] {
+        [&self.hidden[0], &self.hidden[1]]
+    }
+
+    /// The difference of the units' means, visible and hidden, and what `beside` gives: it is done by the side of the hidden
+    /// ones. Makes `codes` ready for [`Difference::associations`].
+    pub fn means<T: Send>(
+        &self,
+        codes: &mut [Codes; 2],
+        beside: impl FnOnce() -> T + Send,
+    ) -> (Vec<f32>, Vec<f32>, T) {
+        let Self { level, units: (m, n), phases, .. } = *self;
+        let visible = || {
+            if let Some([positive, negative]) = &self.states {
+                return unit_gradient(level, [(&**positive, phases[0].1), (&**negative, phases[1].1)], m);
+            }
+            let mut gradient = vec![0.0; m];
+            for (codes, (phase, scale)) in codes.iter_mut().zip(phases) {
+                codes.pack_transposed(level, phase.visible, phase.rows, n);
+                for (gradient, count) in gradient.iter_mut().zip(codes.counts()) {
+                    *gradient += scale * count as f32;
+                }
+            }
+            gradient
+        };
+        let hidden = || {
+            let [positive, negative] = self.hidden();
+            (unit_gradient(level, [(positive, phases[0].1), (negative, phases[1].1)], n), beside())
+        };
+        let small = lookup::is_small(m, phases[0].0.rows + phases[1].0.rows, n);
+        let (visible, (hidden, beside)) =
+            if small { in_turn(visible, hidden) } else { rayon::join(visible, hidden) };
+        (visible, hidden, beside)
+    }
+
+    /// The difference of v h, visible × hidden units, not centred, handed to `take` in parts. [`Difference::means`] comes before.
+    pub fn associations(&self, codes: &[Codes; 2], take: impl Fn(Part) + Sync) {
+        let Self { level, units: (m, n), phases, .. } = *self;
+        let hidden = self.hidden();
+        let means = [0, 1].map(|phase| Matrix::new(hidden[phase], phases[phase].0.rows, n));
+        let scales = phases.map(|(_, scale)| scale);
+        let Some(states) = &self.states else {
+            let terms =
+                [0, 1].map(|phase| Term { left: &codes[phase], right: means[phase], scale: scales[phase] });
+            return lookup::sum(level, &terms, take);
+        };
+        let share = share(m);
+        (0..m.div_ceil(share)).into_par_iter().for_each_init(Vec::new, |sums, part| {
+            let rows = part * share..m.min((part + 1) * share);
+            sums.resize(rows.len() * n, 0.0);
+            for (((states, means), scale), keep) in states.iter().zip(means).zip(scales).zip([0.0, 1.0]) {
+                let units = Matrix {
+                    values: &states[rows.start..],
+                    stride: (1, m),
+                    rows: rows.len(),
+                    columns: means.rows,
+                };
+                product(level, sums, keep, scale, units, means);
+            }
+            take(Part { rows, columns: 0..n, sums, stride: n });
+        });
+    }
+}
+
+/// Σ scale · the sum over its rows, for each unit of a layer: rows × units, and the scale.
+pub fn unit_gradient<const N: usize>(level: Level, phases: [(&[f32], f32); N], units: usize) -> Vec<f32> {
+    let mut gradient = vec![0.0; units];
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            for (values, scale) in phases {
+                for row in values.chunks(units) {
+                    for (sum, x) in gradient.iter_mut().zip(row) {
+                        *sum += scale * x;
+                    }
+                }
+            }
+        },
+    );
+    gradient
+}
+
+/// The means of the hidden units in the positive phase, less what draws them to the target; see
+/// [`crate::backend::Backend::gradient`].
+fn drawn_to_target(op: &Contrast, means: &[f32], lambda: &[f32]) -> Vec<f32> {
+    let mut means = means.to_vec();
+    let draws: Vec<f32> = lambda.iter().map(|&q| op.sparsity_cost * (q - op.sparsity_target)).collect();
+    means
+        .par_chunks_mut(draws.len())
+        .for_each(|row| row.iter_mut().zip(&draws).for_each(|(x, draw)| *x -= draw));
+    means
+}

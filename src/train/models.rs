@@ -1,0 +1,145 @@
+//! The models of a run on its device: the one that is learnt, and what learning keeps beside it.
+
+use super::uses_offsets;
+use crate::{
+    backend::{Ascent, Backend, BackendExt, Combine, Contrast, Model, Offsets, Update},
+    config::{Optimizer, TrainConfig},
+    doctor::step::Watched,
+    error::Result,
+    estimator::Phases,
+    rbm::Rbm,
+};
+
+/// The share of the fast weights that stays at each step (Tieleman and Hinton 2009).
+const FAST_SHARE: f32 = 0.95;
+
+/// What a run holds, as its options call for it.
+pub(super) struct Models {
+    /// The parameters.
+    pub theta: Model,
+    /// The last step, or what Adam keeps of the gradients.
+    pub velocity: Option<Model>,
+    /// What Adam keeps of their squares.
+    pub squares: Option<Model>,
+    /// The gradient, and then the step, where they are not fused.
+    gradient: Option<Model>,
+    /// The average of the parameters over the end of the run.
+    pub average: Option<Model>,
+    /// Fast weights, and their sum with the parameters, which the chains take.
+    fast: Option<[Model; 2]>,
+    /// Means of the units.
+    pub offsets: Option<Offsets>,
+}
+
+impl Models {
+    /// Makes room for them and writes the initial model; the units' means begin as `density` and ½.
+    pub fn new(
+        backend: &mut dyn Backend,
+        config: &TrainConfig,
+        initial: &Rbm,
+        density: &[f64],
+    ) -> Result<Self> {
+        let adam = config.optimizer == Optimizer::Adam;
+        let fused = is_fused(config);
+        let mut optional = |is_kept: bool| is_kept.then(|| backend.model()).transpose();
+        let [velocity, squares, gradient, average] = [
+            optional(keeps_velocity(config))?,
+            optional(adam)?,
+            optional(!fused)?,
+            optional(config.average > 0.0)?,
+        ];
+        let fast = match (optional(config.fast_weights.is_some())?, optional(config.fast_weights.is_some())?)
+        {
+            (Some(fast), Some(sum)) => Some([fast, sum]),
+            _ => None,
+        };
+        let theta = backend.model_of(initial)?;
+        if let Some([_, sum]) = fast {
+            backend.combine(&Combine::COPY, theta, sum);
+        }
+        let offsets = match uses_offsets(config) {
+            true => Some(Offsets {
+                visible: backend.values(initial.shape.visible)?,
+                hidden: backend.values(initial.shape.hidden)?,
+            }),
+            false => None,
+        };
+        if let Some(offsets) = offsets {
+            let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
+            backend.write_values(offsets.visible, &means);
+            // The initial model's hidden units are on half of the time.
+            backend.write_values(offsets.hidden, &vec![0.5; initial.shape.hidden]);
+        }
+        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets })
+    }
+
+    /// What the chains take for the model.
+    pub fn of_chains(&self) -> Model {
+        self.fast.map_or(self.theta, |[_, sum]| sum)
+    }
+
+    /// What the doctor reads.
+    pub fn watched(&self) -> Watched {
+        let &Self { theta, velocity, offsets, .. } = self;
+        Watched { theta, velocity, offsets }
+    }
+
+    /// All that a run goes on from, with what their names begin with.
+    pub fn named(&self) -> Vec<(&'static str, Model)> {
+        let [fast, sum] = [0, 1].map(|number| self.fast.map(|fast| fast[number]));
+        [
+            ("", Some(self.theta)),
+            ("velocity_", self.velocity),
+            ("squares_", self.squares),
+            ("average_", self.average),
+            ("fast_", fast),
+            ("fast_sum_", sum),
+        ]
+        .into_iter()
+        .filter_map(|(name, model)| Some((name, model?)))
+        .collect()
+    }
+
+    /// A step up the gradient: fused with it where nothing comes between.
+    pub fn learn(&self, backend: &mut dyn Backend, contrast: &Contrast, ascent: &Ascent, phases: Phases) {
+        let &Self { theta, velocity, squares, gradient, offsets, .. } = self;
+        let Phases { positive, negative, .. } = phases;
+        let (Some(gradient), Some(kept)) = (gradient, velocity) else {
+            return backend.update(
+                &Update::new(*contrast, *ascent),
+                positive,
+                negative,
+                offsets,
+                theta,
+                velocity,
+            );
+        };
+        backend.gradient(contrast, positive, negative, offsets, gradient);
+        backend.ascend(ascent, gradient, theta, kept, squares);
+        if let (1, Some(offsets)) = (contrast.centred, offsets) {
+            backend.recentre(gradient, offsets, theta);
+        }
+    }
+
+    /// Lets fast weights follow the last step, at `rate` times its size, and adds them to the parameters.
+    pub fn follow(&self, backend: &mut dyn Backend, rate: f32) {
+        if let (Some([fast, sum]), Some(step)) = (self.fast, self.velocity) {
+            backend.combine(&Combine { keep: FAST_SHARE, add: rate }, step, fast);
+            backend.combine(&Combine::COPY, self.theta, sum);
+            backend.combine(&Combine::SUM, fast, sum);
+        }
+    }
+}
+
+/// Whether a step is no more than momentum and L2 decay.
+pub(super) fn is_fused(config: &TrainConfig) -> bool {
+    config.optimizer == Optimizer::Sgd && !config.nesterov && config.l1 == 0.0
+}
+
+/// Whether a step is kept: for momentum, for fast weights; and for the doctor where the parameters do not show it.
+pub(super) fn keeps_velocity(config: &TrainConfig) -> bool {
+    !is_fused(config)
+        || config.momentum.values().any(|momentum| momentum != 0.0)
+        || config.fast_weights.is_some()
+        || config.max_norm.is_some()
+}
