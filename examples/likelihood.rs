@@ -19,7 +19,7 @@ pub fn main() -> rbm_gpu::Result<()> {
         trainer.epoch(|_| {})?;
     }
     let rbm = trainer.rbm()?;
-    let mut backend = Cpu::open(rbm.shape);
+    let mut backend = Cpu::open(rbm.shape());
     let model = backend.model_of(&rbm)?;
     let options = AisOptions { replicas: 10, rounds: 200, temperatures: 1000, ..AisOptions::default() };
     let mut evaluator = Evaluator::new(&mut backend, Some(options))?;

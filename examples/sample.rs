@@ -27,7 +27,7 @@ pub fn main() -> rbm_gpu::Result<()> {
     let rbm = trainer.rbm()?;
     let chains = 5;
     let inference = Inference::open(&rbm, &config.device, chains, config.seed)?;
-    let starts = random_starts(chains, rbm.shape.visible, config.seed);
+    let starts = random_starts(chains, rbm.shape().visible, config.seed);
     let mut sampler = Sampler::new(inference, &density, &starts, 10)?;
     sampler.advance(500)?;
     let (_, states) = sampler.read()?;

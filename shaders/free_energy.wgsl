@@ -33,7 +33,7 @@ fn free_energy(
             }
             for (var i = 0u; i < 4u; i++) {
                 let input = params.beta * sums[i];
-                energy[i] -= dot(select(constant(group, params.hidden) * input, softplus(input), is_unit(group, params.hidden)), vec4(1.0));
+                energy[i] -= dot(select(constant(group, params.hidden) * input, cumulant_of(input), is_unit(group, params.hidden)), vec4(1.0));
             }
         }
         let total = sum_of_workgroup(index, energy);
@@ -48,8 +48,4 @@ fn free_energy(
             }
         }
     }
-}
-
-fn softplus(x: vec4<f32>) -> vec4<f32> {
-    return max(x, vec4(0.0)) + log(1.0 + exp(-abs(x)));
 }

@@ -21,7 +21,7 @@ use std::pin::Pin;
 use crate::{
     data::RowLayout,
     error::Result,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, Side},
 };
 
 /// Numbers on their way from a device.
@@ -29,8 +29,12 @@ pub type Reading = Pin<Box<dyn Future<Output = Result<Vec<f32>>> + Send>>;
 
 /// Room on a device for models of one shape. All of it starts as zeros.
 pub trait Memory {
+    /// What its models are made of.
+    fn layers(&self) -> &Layers;
     /// How many units its models have.
-    fn shape(&self) -> Shape;
+    fn shape(&self) -> Shape {
+        self.layers().shape()
+    }
 
     /// Makes room for the parameters of a model.
     ///
@@ -38,7 +42,7 @@ pub trait Memory {
     /// [`crate::Error::Usage`] when the device has no room; so for the next four.
     fn model(&mut self) -> Result<Model>;
     /// Makes room for the units of a layer, for up to `rows` cases.
-    fn units(&mut self, layer: Layer, rows: usize) -> Result<Units>;
+    fn units(&mut self, layer: Side, rows: usize) -> Result<Units>;
     /// Makes room for `rows` packed rows and an order of as many entries.
     fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data>;
     /// Makes room for so many numbers.
@@ -187,7 +191,7 @@ pub trait BackendExt: Backend {
     /// [`crate::Error::Device`] when the device failed; so for the next two.
     fn read_model(&mut self, model: Model) -> Result<Rbm> {
         let parameters = pollster::block_on(self.read(Buffer::Model(model), 1))?;
-        Ok(Rbm::from_parameters(self.shape(), &parameters))
+        Ok(Rbm::from_parameters(self.layers(), parameters))
     }
 
     /// Waits for everything and gives the means and the states of the first rows.
@@ -212,7 +216,7 @@ pub trait BackendExt: Backend {
     /// # Errors
     /// [`crate::Error::Usage`] when the device has no room; so for the next.
     fn pair(&mut self, rows: usize) -> Result<Pair> {
-        Ok(Pair { visible: self.units(Layer::Visible, rows)?, hidden: self.units(Layer::Hidden, rows)? })
+        Ok(Pair { visible: self.units(Side::Visible, rows)?, hidden: self.units(Side::Hidden, rows)? })
     }
 
     /// Makes room for a model and writes it there.

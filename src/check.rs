@@ -10,7 +10,7 @@ use crate::{
     backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Pair, Units, Update},
     error::Result,
     host::Host,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     reference::Reference,
     rng::{Address, Philox, Stream, uniform_at},
 };
@@ -60,12 +60,8 @@ pub fn random_rbm(shape: Shape, deviation: f32, seed: u64) -> Rbm {
             })
             .collect()
     };
-    Rbm {
-        shape,
-        weights: draw(deviation, shape.visible * shape.hidden),
-        visible_bias: draw(1.0, shape.visible),
-        hidden_bias: draw(1.0, shape.hidden),
-    }
+    let Shape { visible, hidden } = shape;
+    Rbm::from_tensors(shape, [draw(deviation, visible * hidden), draw(1.0, visible), draw(1.0, hidden)])
 }
 
 /// The largest absolute difference of two slices; NaN anywhere gives infinity.
@@ -124,8 +120,8 @@ pub fn step(backend: &mut dyn Backend, rows: usize, seed: u64) -> Result<StepChe
     let mut check = StepCheck { rows, mean_error: 0.0, wrong_states: 0, parameter_error: 0.0 };
     // From which units to which, and how they are drawn.
     let passes = [
-        (0, 1, Draw::of(seed, Stream::Train, Layer::Hidden, 3)),
-        (1, 2, Draw::of(seed, Stream::Train, Layer::Visible, 3)),
+        (0, 1, Draw::of(seed, Stream::Train, Side::Hidden, 3)),
+        (1, 2, Draw::of(seed, Stream::Train, Side::Visible, 3)),
         (2, 3, Draw::none()),
     ];
     for (from, to, draw) in passes {

@@ -27,7 +27,7 @@ use crate::{
     },
     data::{Packing, RowLayout},
     host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, Side},
     reference,
 };
 use activation::{Activation, Finish};
@@ -58,14 +58,14 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// The native CPU path, with room for a model of this shape.
-    pub fn open(shape: Shape) -> Host<Self> {
-        Self::with(Level::default(), shape)
+    /// The native CPU path, with room for models of these layers.
+    pub fn open(layers: impl Into<Layers>) -> Host<Self> {
+        Self::with(Level::default(), layers)
     }
 
     /// The same with loops for another instruction set than the one chosen.
-    pub fn with(level: Level, shape: Shape) -> Host<Self> {
-        Host::new(Self { level, ..Self::default() }, Self::info_of(level), shape)
+    pub fn with(level: Level, layers: impl Into<Layers>) -> Host<Self> {
+        Host::new(Self { level, ..Self::default() }, Self::info_of(level), layers)
     }
 
     /// The processor, its instruction set and its threads.
@@ -90,11 +90,11 @@ impl Cpu {
 
     /// vW, rows × hidden units: in the buffer of `self.inputs`, which is to be given back.
     fn hidden_inputs(&mut self, rows: usize, rbm: &Rbm, visible: &Units) -> Vec<f32> {
-        let Shape { visible: m, hidden: n } = rbm.shape;
+        let Shape { visible: m, hidden: n } = rbm.shape();
         let mut inputs = std::mem::take(&mut self.inputs);
         inputs.resize(rows * n, 0.0);
         let strips = Strips::new(&mut inputs, n);
-        self.multiply(rows, visible, Matrix::new(&rbm.weights, m, n), |part| {
+        self.multiply(rows, visible, Matrix::new(rbm.weights(), m, n), |part| {
             for (row, sums) in part.rows() {
                 // SAFETY: the parts of a sum don't overlap.
                 unsafe { strips.row(row, &part.columns) }.copy_from_slice(sums);
@@ -132,25 +132,25 @@ fn in_turn<A, B>(a: impl FnOnce() -> A, b: impl FnOnce() -> B) -> (A, B) {
 }
 
 /// W as it is multiplied on the way to a layer.
-fn factor(to: Layer, rbm: &Rbm) -> Matrix<'_> {
-    let weights = Matrix::new(&rbm.weights, rbm.shape.visible, rbm.shape.hidden);
+fn factor(to: Side, rbm: &Rbm) -> Matrix<'_> {
+    let weights = Matrix::new(rbm.weights(), rbm.shape().visible, rbm.shape().hidden);
     match to {
-        Layer::Hidden => weights,
-        Layer::Visible => weights.transposed(),
+        Side::Hidden => weights,
+        Side::Visible => weights.transposed(),
     }
 }
 
 /// What is added to β times the sums on the way to a layer: β c, or β b + (1−β) b0.
-fn biases<'a>(to: Layer, HostPath { rbm, base }: HostPath<'a>, beta: f32) -> Cow<'a, [f32]> {
+fn biases<'a>(to: Side, HostPath { rbm, base }: HostPath<'a>, beta: f32) -> Cow<'a, [f32]> {
     let bias = match to {
-        Layer::Hidden => &rbm.hidden_bias,
-        Layer::Visible => &rbm.visible_bias,
+        Side::Hidden => rbm.hidden_bias(),
+        Side::Visible => rbm.visible_bias(),
     };
     if beta == 1.0 {
         return Cow::Borrowed(bias);
     }
     let mut biases: Vec<f32> = bias.iter().map(|bias| beta * bias).collect();
-    if to == Layer::Visible {
+    if to == Side::Visible {
         biases.iter_mut().zip(base).for_each(|(bias, base)| *bias += (1.0 - beta) * base);
     }
     Cow::Owned(biases)
@@ -210,7 +210,7 @@ impl HostKernels for Cpu {
     }
 
     /// Each part is finished, product, sigmoid and draw, while it is in the cache.
-    fn sample(&mut self, to: Layer, path: HostPath, half: Half<Units>) {
+    fn sample(&mut self, to: Side, path: HostPath, half: Half<Units>) {
         let Half { op, from, uniforms, to: out } = half;
         let (rows, level) = (op.rows as usize, self.level);
         let biases = biases(to, path, op.beta);
@@ -220,7 +220,7 @@ impl HostKernels for Cpu {
     }
 
     /// Where both are binary, one product has the rows of both: the sums of weights are made once.
-    fn sample_twice(&mut self, to: Layer, rbm: &Rbm, halves: [Half<Units>; 2]) {
+    fn sample_twice(&mut self, to: Side, rbm: &Rbm, halves: [Half<Units>; 2]) {
         let path = HostPath { rbm, base: &[] };
         let rows = halves.each_ref().map(|half| half.op.rows as usize);
         let mut inputs = halves.iter().map(|half| half.from).zip(rows);
@@ -244,7 +244,7 @@ impl HostKernels for Cpu {
     }
 
     fn gradient(&mut self, op: &Contrast, phases: Phases<Units>, gradient: &mut Rbm) {
-        let (level, n) = (self.level, gradient.shape.hidden);
+        let (level, n) = (self.level, gradient.shape().hidden);
         let difference = Difference::new(level, op, &phases, 1.0);
         let (visible, hidden, ()) = difference.means(&mut self.codes, || ());
         let centring = (op.centred == 1).then_some(Centring {
@@ -253,7 +253,7 @@ impl HostKernels for Cpu {
             visible: &visible,
             hidden: &hidden,
         });
-        let weights = Strips::new(&mut gradient.weights, n);
+        let weights = Strips::new(gradient.weights_mut(), n);
         difference.associations(&self.codes, |part: Part| {
             vectorize(
                 level,
@@ -267,7 +267,8 @@ impl HostKernels for Cpu {
                 },
             );
         });
-        (gradient.visible_bias, gradient.hidden_bias) = (visible, hidden);
+        gradient.visible_bias_mut().copy_from_slice(&visible);
+        gradient.hidden_bias_mut().copy_from_slice(&hidden);
     }
 
     fn ascend(
@@ -282,11 +283,11 @@ impl HostKernels for Cpu {
     }
 
     fn recentre(&mut self, step: &Rbm, mu: &[f32], lambda: &[f32], rbm: &mut Rbm) {
-        Shifts::of_weights(self.level, &step.weights, (mu, lambda)).follow(rbm);
+        Shifts::of_weights(self.level, step.weights(), (mu, lambda)).follow(rbm);
     }
 
     fn update(&mut self, op: &Update, phases: Phases<Units>, rbm: &mut Rbm, velocity: Option<&mut Rbm>) {
-        let (level, shape) = (self.level, rbm.shape);
+        let (level, shape) = (self.level, rbm.shape());
         let centred = op.centred == 1;
         let offsets = (phases.mu, phases.lambda);
         let momentum = if velocity.is_some() { op.momentum } else { 0.0 };
@@ -305,8 +306,8 @@ impl HostKernels for Cpu {
             None if centred && !is_gradient => Some(self.step.get_or_insert_with(|| Rbm::zeros(shape))),
             None => None,
         };
-        let weights = Strips::new(&mut rbm.weights, shape.hidden);
-        let steps = kept.as_mut().map(|kept| Strips::new(&mut kept.weights, shape.hidden));
+        let weights = Strips::new(rbm.weights_mut(), shape.hidden);
+        let steps = kept.as_mut().map(|kept| Strips::new(kept.weights_mut(), shape.hidden));
         difference.associations(&self.codes, |part: Part| {
             vectorize(
                 level,
@@ -327,19 +328,15 @@ impl HostKernels for Cpu {
                 },
             );
         });
-        let (mut no_visible, mut no_hidden) = (vec![], vec![]);
-        let (visible_step, hidden_step) = match &mut kept {
-            Some(kept) => (&mut kept.visible_bias, &mut kept.hidden_bias),
-            None => {
-                no_visible.resize(shape.visible, 0.0);
-                no_hidden.resize(shape.hidden, 0.0);
-                (&mut no_visible, &mut no_hidden)
+        let [_, visible_bias, hidden_bias] = rbm.tensors_mut();
+        for (bias, gradient, tensor) in [(visible_bias, &visible, 1), (hidden_bias, &hidden, 2)] {
+            match &mut kept {
+                Some(kept) => descent::step(momentum, 0.0, bias, kept.tensors_mut()[tensor], gradient),
+                None => bias.iter_mut().zip(gradient).for_each(|(bias, gradient)| *bias += gradient),
             }
-        };
-        descent::step(momentum, 0.0, &mut rbm.visible_bias, visible_step, &visible);
-        descent::step(momentum, 0.0, &mut rbm.hidden_bias, hidden_step, &hidden);
+        }
         if centred {
-            let of_step = || kept.map(|step| Shifts::of_weights(level, &step.weights, offsets));
+            let of_step = || kept.map(|step| Shifts::of_weights(level, step.weights(), offsets));
             if let Some(shifts) = shifts.or_else(of_step) {
                 shifts.follow(rbm);
             }
@@ -390,7 +387,7 @@ impl HostKernels for Cpu {
         visible: &Units,
         values: &mut [f32],
     ) {
-        let Shape { visible: m, hidden: n } = rbm.shape;
+        let Shape { visible: m, hidden: n } = rbm.shape();
         let (rows, level, beta) = (op.rows as usize, self.level, f64::from(op.beta));
         let inputs = self.hidden_inputs(rows, rbm, visible);
         values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate().for_each_init(
@@ -402,8 +399,8 @@ impl HostKernels for Cpu {
                     || {
                         let v = visible.row(row, scratch);
                         let of_base = if base.is_empty() { 0.0 } else { long_dot(v, base) };
-                        let bias = beta * long_dot(v, &rbm.visible_bias) + (1.0 - beta) * of_base;
-                        let energy = -bias - sum_of_softplus(op.beta, inputs, &rbm.hidden_bias);
+                        let bias = beta * long_dot(v, rbm.visible_bias()) + (1.0 - beta) * of_base;
+                        let energy = -bias - sum_of_softplus(op.beta, inputs, rbm.hidden_bias());
                         let before =
                             if op.less == 0.0 { 0.0 } else { f64::from(op.less) * f64::from(*value) };
                         (energy - before) as f32
@@ -422,7 +419,7 @@ impl HostKernels for Cpu {
         hidden: &Units,
         values: &mut [f32],
     ) {
-        let Shape { visible: m, hidden: n } = rbm.shape;
+        let Shape { visible: m, hidden: n } = rbm.shape();
         let level = self.level;
         let inputs = self.hidden_inputs(op.rows as usize, rbm, visible);
         let rows = values[..op.rows as usize].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
@@ -435,7 +432,7 @@ impl HostKernels for Cpu {
                     || {
                         let (v, h) = (visible.row(row, v), hidden.row(row, h));
                         let of_base = if base.is_empty() { 0.0 } else { long_dot(v, base) };
-                        let biases = long_dot(v, &rbm.visible_bias) + long_dot(h, &rbm.hidden_bias);
+                        let biases = long_dot(v, rbm.visible_bias()) + long_dot(h, rbm.hidden_bias());
                         (of_base - biases - long_dot(h, inputs)) as f32
                     },
                 );

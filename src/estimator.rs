@@ -7,7 +7,7 @@ pub mod trajectory;
 use crate::{
     backend::{Backend, Draw, HalfStep, Model, Pair},
     config::{Estimator, TrainConfig, VisibleStates},
-    rbm::{Layer, Shape},
+    rbm::{Shape, Side},
     rng::{Address, Stream},
     schedule::PreparedDraw,
 };
@@ -47,7 +47,7 @@ impl Draws {
     }
 
     /// The next draw: of a layer's units in a sweep, for so many rows.
-    pub fn next(&mut self, stream: Stream, layer: Layer, sweep: u32, rows: usize) -> Draw {
+    pub fn next(&mut self, stream: Stream, layer: Side, sweep: u32, rows: usize) -> Draw {
         let draw = Draw::at(self.seed, Address::new(stream, self.step).layer(layer.number()).sweep(sweep));
         let Some(at) = self.host else { return draw };
         self.skip(layer, rows);
@@ -60,7 +60,7 @@ impl Draws {
     }
 
     /// Leaves out the uniforms of a draw that is not made.
-    pub fn skip(&mut self, layer: Layer, rows: usize) {
+    pub fn skip(&mut self, layer: Side, rows: usize) {
         if let Some(at) = &mut self.host {
             *at += rows * self.shape.units(layer);
         }
@@ -87,19 +87,19 @@ pub fn contrastive_divergence(
     visible_states: VisibleStates,
 ) {
     let Phases { positive, negative, rows, .. } = phases;
-    let first = draws.next(Stream::Train, Layer::Hidden, 0, rows);
+    let first = draws.next(Stream::Train, Side::Hidden, 0, rows);
     backend.sample(&HalfStep::new(rows, first), model.into(), positive.visible, positive.hidden);
     let mut from = positive.hidden;
     for sweep in 0..k {
         let reconstruct = match visible_states {
-            VisibleStates::Sample => draws.next(Stream::Train, Layer::Visible, sweep, rows),
+            VisibleStates::Sample => draws.next(Stream::Train, Side::Visible, sweep, rows),
             VisibleStates::Mean => Draw::none(),
         };
         backend.sample(&HalfStep::new(rows, reconstruct), model.into(), from, negative.visible);
         // The last hidden pass uses the probabilities: a draw would only add noise (Hinton 2010, section 3.1).
         let drive = match sweep + 1 == k {
             true => Draw::none(),
-            false => draws.next(Stream::Train, Layer::Hidden, sweep + 1, rows),
+            false => draws.next(Stream::Train, Side::Hidden, sweep + 1, rows),
         };
         backend.sample(&HalfStep::new(rows, drive), model.into(), negative.visible, negative.hidden);
         from = negative.hidden;
@@ -123,12 +123,12 @@ pub fn persistent_contrastive_divergence(
     let data = HalfStep::new(rows, Draw::none());
     for sweep in 0..k {
         let fantasy = match visible_states {
-            VisibleStates::Sample => draws.next(Stream::Train, Layer::Visible, sweep, chains),
+            VisibleStates::Sample => draws.next(Stream::Train, Side::Visible, sweep, chains),
             VisibleStates::Mean => Draw::none(),
         };
         backend.sample(&HalfStep::new(chains, fantasy), of_chains.into(), negative.hidden, negative.visible);
         // The update takes the means, the next sweep takes the states.
-        let up = HalfStep::new(chains, draws.next(Stream::Train, Layer::Hidden, sweep, chains));
+        let up = HalfStep::new(chains, draws.next(Stream::Train, Side::Hidden, sweep, chains));
         if sweep + 1 == k && of_data == of_chains {
             let minibatches =
                 [(&data, positive.visible, positive.hidden), (&up, negative.visible, negative.hidden)];
@@ -144,7 +144,7 @@ pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Prepar
     let draw = |stream, layer, sweep, chains| PreparedDraw { stream, layer, sweep, chains };
     let mut draws = Vec::new();
     if binarize {
-        draws.push(draw(Stream::Binarize, Layer::Visible, 0, None));
+        draws.push(draw(Stream::Binarize, Side::Visible, 0, None));
     }
     let chains = match config.estimator {
         Estimator::Cd => None,
@@ -156,8 +156,8 @@ pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Prepar
         Estimator::Pt | Estimator::Tt => k.saturating_mul(config.temperatures as u32),
     };
     for sweep in 0..sweeps {
-        let hidden = draw(Stream::Train, Layer::Hidden, sweep, chains);
-        let visible = draw(Stream::Train, Layer::Visible, sweep, chains);
+        let hidden = draw(Stream::Train, Side::Hidden, sweep, chains);
+        let visible = draw(Stream::Train, Side::Visible, sweep, chains);
         let visible = (config.visible_states == VisibleStates::Sample).then_some(visible);
         match config.estimator {
             Estimator::Cd | Estimator::Tt => draws.extend([Some(hidden), visible].into_iter().flatten()),

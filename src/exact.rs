@@ -7,7 +7,7 @@ pub(crate) mod product;
 use crate::{
     data::Rows,
     error::{Result, usage},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     reference::{free_energy, hidden_input, sigmoid},
 };
 
@@ -25,7 +25,7 @@ pub fn is_enumerable(shape: Shape) -> bool {
 /// # Errors
 /// [`crate::Error::Usage`] when both layers have more than [`LARGEST_LAYER`] units, or a parameter is not finite.
 pub fn log_partition_function(rbm: &Rbm) -> Result<f64> {
-    let smaller = if rbm.shape.visible <= rbm.shape.hidden { Layer::Visible } else { Layer::Hidden };
+    let smaller = if rbm.shape().visible <= rbm.shape().hidden { Side::Visible } else { Side::Hidden };
     log_partition_function_over(rbm, smaller)
 }
 
@@ -33,9 +33,9 @@ pub fn log_partition_function(rbm: &Rbm) -> Result<f64> {
 ///
 /// # Errors
 /// [`crate::Error::Usage`] when this layer has more than [`LARGEST_LAYER`] units, or a parameter is not finite.
-pub fn log_partition_function_over(rbm: &Rbm, layer: Layer) -> Result<f64> {
-    if rbm.shape.units(layer) > LARGEST_LAYER {
-        let Shape { visible, hidden } = rbm.shape;
+pub fn log_partition_function_over(rbm: &Rbm, layer: Side) -> Result<f64> {
+    if rbm.shape().units(layer) > LARGEST_LAYER {
+        let Shape { visible, hidden } = rbm.shape();
         return usage!(
             "log Z is exact only where a layer has at most {LARGEST_LAYER} units; this model has {visible} × {hidden}"
         );
@@ -65,11 +65,11 @@ pub fn log_likelihood(rbm: &Rbm, rows: &Rows) -> Result<f64> {
 pub fn log_likelihood_gradient(rbm: &Rbm, rows: &Rows) -> Result<[Vec<f64>; 3]> {
     check_visible(rbm)?;
     let log_z = log_partition_function(rbm)?;
-    let mut gradient = Statistics::zeros(rbm.shape);
+    let mut gradient = Statistics::zeros(rbm.shape());
     for row in 0..rows.len() {
         gradient.add(rbm, 1.0 / rows.len() as f64, &rows.values(row).collect::<Vec<_>>());
     }
-    for_each_state(rbm.shape.visible, |visible| {
+    for_each_state(rbm.shape().visible, |visible| {
         let probability = (-free_energy(rbm, 1.0, visible) - log_z).exp();
         gradient.add(rbm, -probability, visible);
     });
@@ -84,16 +84,16 @@ pub fn visible_distribution(rbm: &Rbm) -> Result<Vec<f64>> {
     check_visible(rbm)?;
     let log_z = log_partition_function(rbm)?;
     let mut distribution = Vec::new();
-    for_each_state(rbm.shape.visible, |v| distribution.push((-free_energy(rbm, 1.0, v) - log_z).exp()));
+    for_each_state(rbm.shape().visible, |v| distribution.push((-free_energy(rbm, 1.0, v) - log_z).exp()));
     Ok(distribution)
 }
 
 fn check_visible(rbm: &Rbm) -> Result<()> {
-    if rbm.shape.visible > LARGEST_LAYER {
+    if rbm.shape().visible > LARGEST_LAYER {
         return usage!(
             "every visible state is visited only where there are at most {LARGEST_LAYER} visible units; \
              this model has {}",
-            rbm.shape.visible
+            rbm.shape().visible
         );
     }
     Ok(())
@@ -123,11 +123,11 @@ impl Statistics {
         for (i, &v) in visible.iter().enumerate() {
             visible_bias[i] += weight * f64::from(v);
         }
-        for j in 0..rbm.shape.hidden {
+        for j in 0..rbm.shape().hidden {
             let mean = sigmoid(hidden_input(rbm, visible, j));
             hidden_bias[j] += weight * mean;
             for (i, &v) in visible.iter().enumerate() {
-                weights[i * rbm.shape.hidden + j] += weight * f64::from(v) * mean;
+                weights[i * rbm.shape().hidden + j] += weight * f64::from(v) * mean;
             }
         }
     }

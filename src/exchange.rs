@@ -73,19 +73,19 @@ pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32
 
 /// The model's arrays under these names, in the order W, c, b.
 fn arrays(rbm: &Rbm, names: Names) -> [(&'static str, Array); 3] {
-    let Shape { visible, hidden } = rbm.shape;
+    let Shape { visible, hidden } = rbm.shape();
     let array =
         |shape: &[usize], values: Vec<f32>| Array { shape: shape.to_vec(), values: Values::Floats(values) };
     let weights = if names.is_transposed() {
-        array(&[hidden, visible], transposed(&rbm.weights, visible, hidden))
+        array(&[hidden, visible], transposed(rbm.weights(), visible, hidden))
     } else {
-        array(&[visible, hidden], rbm.weights.clone())
+        array(&[visible, hidden], rbm.weights().to_vec())
     };
     let [w, c, b] = names.names();
     [
         (w, weights),
-        (c, array(&[hidden], rbm.hidden_bias.clone())),
-        (b, array(&[visible], rbm.visible_bias.clone())),
+        (c, array(&[hidden], rbm.hidden_bias().to_vec())),
+        (b, array(&[visible], rbm.visible_bias().to_vec())),
     ]
 }
 
@@ -190,7 +190,10 @@ fn model(path: &Path, Arrays { mut arrays, names: found }: Arrays) -> Result<Rbm
     let (hidden_bias, visible_bias) = (bias(c, hidden)?, bias(b, visible)?);
     let values = weights.values.floats();
     let weights = if names.is_transposed() { transposed(&values, rows, columns) } else { values };
-    Ok(Rbm { shape: Shape { visible, hidden }, weights, visible_bias, hidden_bias })
+    if weights.len() != visible * hidden {
+        return Err(bad(format!("expected {w} of {} values, found {}", visible * hidden, weights.len())));
+    }
+    Ok(Rbm::from_tensors(Shape { visible, hidden }, [weights, visible_bias, hidden_bias]))
 }
 
 /// Arrays by their names, and the names of all that there were.

@@ -28,7 +28,7 @@ use crate::{
     },
     data::RowLayout,
     error::Result,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, Side},
 };
 use kernels::{Kernel, Size};
 use pace::Pace;
@@ -46,6 +46,7 @@ type Bindings = [Option<usize>; 8];
 /// Models on a GPU, or on a software adapter.
 pub struct Gpu {
     context: Arc<Context>,
+    layers: Layers,
     shape: Shape,
     /// Instead of the tile that suits each dispatch.
     tile: Option<Tile>,
@@ -87,11 +88,13 @@ struct Dispatch {
 }
 
 impl Gpu {
-    /// Room for models of this shape, with the tile that suits each dispatch, or one for all.
+    /// Room for models of these layers, with the tile that suits each dispatch, or one for all.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if there is no room.
-    pub fn new(context: Arc<Context>, shape: Shape, tile: Option<Tile>) -> Result<Self> {
+    pub fn new(context: Arc<Context>, layers: impl Into<Layers>, tile: Option<Tile>) -> Result<Self> {
+        let layers = layers.into();
+        let shape = layers.shape();
         let device = &context.device;
         let alignment = device.limits().min_uniform_buffer_offset_alignment as usize;
         let slot_size = UNIFORM_BYTES.next_multiple_of(alignment);
@@ -102,6 +105,7 @@ impl Gpu {
             mapped_at_creation: false,
         });
         let mut gpu = Self {
+            layers,
             shape,
             tile,
             buffers: Vec::new(),
@@ -255,15 +259,15 @@ impl Gpu {
 }
 
 impl Memory for Gpu {
-    fn shape(&self) -> Shape {
-        self.shape
+    fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     fn model(&mut self) -> Result<Model> {
         self.buffer("parameters", memory::parameters_len(self.shape)).map(Model)
     }
 
-    fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
+    fn units(&mut self, layer: Side, rows: usize) -> Result<Units> {
         let width = self.shape.units(layer);
         let words = rows * memory::stride(width);
         let buffers =
@@ -344,10 +348,8 @@ impl Backend for Gpu {
         let (input, UnitsBuffers { means, states }) = (self.units[from.number].states, self.units[to.number]);
         let (model, uniforms, base) = (path.model.0, self.uniforms, self.base(path));
         match to.layer {
-            Layer::Hidden => {
-                self.dispatch(Kernel::SampleHidden, op, &[model, input, uniforms, means, states])
-            }
-            Layer::Visible => {
+            Side::Hidden => self.dispatch(Kernel::SampleHidden, op, &[model, input, uniforms, means, states]),
+            Side::Visible => {
                 self.dispatch(Kernel::SampleVisible, op, &[model, input, uniforms, base, means, states]);
             }
         }
@@ -466,7 +468,7 @@ impl Backend for Gpu {
         let (words, layer) = match buffer {
             Buffer::Model(model) => {
                 let words = self.read_words(model.0, memory::parameters_len(shape));
-                return Box::pin(async move { Ok(memory::split(&words.await?, shape).tensors().concat()) });
+                return Box::pin(async move { Ok(memory::split(&words.await?, shape)) });
             }
             Buffer::Values(values) => return Box::pin(self.read_words(values.0, rows)),
             Buffer::Means(units) => {

@@ -9,7 +9,7 @@ use crate::{
     },
     data::RowLayout,
     error::Result,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, Side},
     rng,
 };
 
@@ -32,7 +32,7 @@ impl<'a> Uniforms<'a> {
     }
 
     /// The uniform for one unit of one row, in a layer of `units`.
-    fn at(&self, units: usize, row: usize, unit: usize) -> f32 {
+    pub fn at(&self, units: usize, row: usize, unit: usize) -> f32 {
         match self.host {
             Some(buffer) => buffer[row * units + unit],
             None => rng::uniform_at(self.draw.seed(), self.draw.address(), self.draw.chain(row), unit as u32),
@@ -176,9 +176,9 @@ pub trait HostKernels: Send {
         visible: &mut Self::Units,
     );
     /// To the layer `to`.
-    fn sample(&mut self, to: Layer, path: HostPath, half: Half<Self::Units>);
+    fn sample(&mut self, to: Side, path: HostPath, half: Half<Self::Units>);
     /// See [`Backend::sample_twice`].
-    fn sample_twice(&mut self, to: Layer, rbm: &Rbm, halves: [Half<Self::Units>; 2]) {
+    fn sample_twice(&mut self, to: Side, rbm: &Rbm, halves: [Half<Self::Units>; 2]) {
         for half in halves {
             self.sample(to, HostPath { rbm, base: &[] }, half);
         }
@@ -242,7 +242,7 @@ struct DataBuffer {
 pub struct Host<K: HostKernels> {
     kernels: K,
     info: DeviceInfo,
-    shape: Shape,
+    layers: Layers,
     models: Vec<Rbm>,
     units: Vec<K::Units>,
     data: Vec<DataBuffer>,
@@ -251,12 +251,12 @@ pub struct Host<K: HostKernels> {
 }
 
 impl<K: HostKernels> Host<K> {
-    /// Room for models of this shape.
-    pub fn new(kernels: K, info: DeviceInfo, shape: Shape) -> Self {
+    /// Room for models of these layers.
+    pub fn new(kernels: K, info: DeviceInfo, layers: impl Into<Layers>) -> Self {
         Self {
             kernels,
             info,
-            shape,
+            layers: layers.into(),
             models: Vec::new(),
             units: Vec::new(),
             data: Vec::new(),
@@ -343,17 +343,17 @@ impl<'a, K: HostKernels> Buffers<'a, K> {
 }
 
 impl<K: HostKernels> Memory for Host<K> {
-    fn shape(&self) -> Shape {
-        self.shape
+    fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     fn model(&mut self) -> Result<Model> {
-        self.models.push(Rbm::zeros(self.shape));
+        self.models.push(Rbm::zeros(&self.layers));
         Ok(Model(self.models.len() - 1))
     }
 
-    fn units(&mut self, layer: Layer, rows: usize) -> Result<Units> {
-        self.units.push(HostUnits::new(self.shape.units(layer), rows));
+    fn units(&mut self, layer: Side, rows: usize) -> Result<Units> {
+        self.units.push(HostUnits::new(self.shape().units(layer), rows));
         Ok(Units { number: self.units.len() - 1, layer })
     }
 
@@ -561,7 +561,7 @@ impl<K: HostKernels> Backend for Host<K> {
 
     fn read(&mut self, buffer: Buffer, rows: usize) -> Reading {
         let numbers = match buffer {
-            Buffer::Model(model) => self.models[model.0].tensors().concat(),
+            Buffer::Model(model) => self.models[model.0].parameters().to_vec(),
             Buffer::Means(units) => self.units[units.number].means(rows),
             Buffer::States(units) => self.units[units.number].states(rows),
             Buffer::Values(values) => self.values[values.0][..rows].to_vec(),

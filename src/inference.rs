@@ -11,7 +11,7 @@ use crate::{
     device::{self, Footprint},
     error::Result,
     model::{self, DataOptions},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
 };
 
 /// Cases are brought to the device in parts of so many.
@@ -51,7 +51,7 @@ pub struct Found {
 impl Found {
     /// Height and width of its cases as images: as in training, or else a guess.
     pub fn image(&self) -> (usize, usize) {
-        let units = self.rbm.shape.visible;
+        let units = self.rbm.shape().visible;
         let known = self.config.as_ref().and_then(|config| config.selection.image);
         let ImageSize(height, width) =
             known.filter(|size| size.0 * size.1 == units).unwrap_or(ImageSize::guess(units));
@@ -75,7 +75,7 @@ impl ModelOptions {
     /// Those of [`DataOptions::load`].
     pub fn load(&self, found: &Found) -> Result<(Source, Dataset)> {
         let Found { path, rbm, config } = found;
-        let (source, dataset) = self.data.load(path, rbm.shape.visible, config.as_ref())?;
+        let (source, dataset) = self.data.load(path, rbm.shape().visible, config.as_ref())?;
         let trained = config.as_ref().map(|config| config.binarize);
         let how = self.binarize.unwrap_or(match trained {
             Some(Binarize::Threshold) => Binarize::Threshold,
@@ -113,7 +113,7 @@ impl Inference {
     /// [`crate::Error::Usage`] if there is no such device or no room, [`crate::Error::Device`].
     pub fn open(rbm: &Rbm, device: &DeviceChoice, rows: usize, seed: u64) -> Result<Self> {
         let rows = rows.max(PART);
-        let (_, backend) = device::open(device, &Footprint::new(rbm.shape, rows, 4, 0).of_model())?;
+        let (_, backend) = device::open(device, &Footprint::new(rbm.shape(), rows, 4, 0).of_model())?;
         Self::with_backend(backend, rbm, rows, seed)
     }
 
@@ -126,9 +126,9 @@ impl Inference {
         Ok(Self {
             model: backend.model_of(rbm)?,
             seed,
-            visible: backend.units(Layer::Visible, rows)?,
-            hidden: backend.units(Layer::Hidden, rows)?,
-            reconstruction: backend.units(Layer::Visible, rows)?,
+            visible: backend.units(Side::Visible, rows)?,
+            hidden: backend.units(Side::Hidden, rows)?,
+            reconstruction: backend.units(Side::Visible, rows)?,
             backend,
             rows,
             native,

@@ -14,7 +14,7 @@ use crate::{
     data::Rows,
     error::Result,
     inference::Inference,
-    rbm::{Layer, Rbm},
+    rbm::{Rbm, Side},
     rng::Stream,
 };
 
@@ -68,8 +68,8 @@ pub fn inpaint(
                 };
                 let op = ClampVisible { rows: cases.len() as u32 };
                 this.backend.clamp_visible(&op, known, mask, chain);
-                this.backend.sample(&half_step(Layer::Hidden), path, chain, hidden);
-                this.backend.sample(&half_step(Layer::Visible), path, hidden, chain);
+                this.backend.sample(&half_step(Side::Hidden), path, chain, hidden);
+                this.backend.sample(&half_step(Side::Visible), path, hidden, chain);
                 this.backend.submit()?;
                 if step >= warm {
                     let (means, _) = this.backend.read_units(chain, cases.len())?;

@@ -88,6 +88,7 @@ pub mod run;
 pub mod sample;
 pub mod schedule;
 pub mod train;
+pub mod units;
 #[doc(hidden)]
 pub mod untrusted;
 pub mod verify;

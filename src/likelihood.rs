@@ -35,7 +35,7 @@ use crate::{
     exact::{self, LogSum},
     memory,
     model::{self, DataOptions},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
 };
 
 /// Cases are brought to the device in parts of so many.
@@ -266,7 +266,7 @@ pub struct EvalReport {
 /// be used; [`crate::Error::Device`].
 pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> Result<EvalReport> {
     let (path, rbm, config) = model::open(&options.model)?;
-    let shape = rbm.shape;
+    let shape = rbm.shape();
     let ais = AisOptions {
         chains: options.chains,
         replicas: options.replicas,
@@ -407,9 +407,9 @@ impl Evaluator {
         backend.write_order(data, &(0..PART as u32).collect::<Vec<_>>());
         Ok(Self {
             data,
-            visible: backend.units(Layer::Visible, PART)?,
-            hidden: backend.units(Layer::Hidden, PART)?,
-            reconstruction: backend.units(Layer::Visible, PART)?,
+            visible: backend.units(Side::Visible, PART)?,
+            hidden: backend.units(Side::Hidden, PART)?,
+            reconstruction: backend.units(Side::Visible, PART)?,
             values: backend.values(PART)?,
             finder,
             look: 0,
@@ -447,11 +447,11 @@ impl Evaluator {
         let mass = cases.mass.value();
         let held_out = &dataset.held_out().rows;
         let reconstruction_error = self.reconstruction_error(backend, model, held_out)?;
-        let Shape { visible, hidden } = rbm.shape;
+        let Shape { visible, hidden } = rbm.shape();
         let cases = (self.pseudo_work / (visible * hidden)).clamp(1, held_out.len());
         let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
 
-        let base = || Base::new(rbm.shape, &train.density());
+        let base = || Base::new(rbm.shape(), &train.density());
         let mut log_z = match &mut self.finder {
             Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?, mass),
             Finder::Annealer(annealer) => {

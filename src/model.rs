@@ -1,5 +1,5 @@
-//! A model's file: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32, and the
-//! options it was trained with in the metadata.
+//! A model's file: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32, and in the metadata
+//! what its layers are made of and the options it was trained with.
 
 mod data;
 
@@ -11,17 +11,36 @@ use std::{
 };
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
     config::TrainConfig,
     data::file,
     error::{Error, Result, excerpt, list, usage},
     output,
-    rbm::{Rbm, Shape},
+    rbm::{Layers, Rbm, Shape},
+    units::Layer,
 };
 
 /// The metadata's only key. One key, because their order in the file is not fixed, and equal runs give equal bytes.
 const CONFIG: &str = "rbm_gpu_config";
+
+/// What the metadata say.
+#[derive(Serialize, Deserialize)]
+struct Metadata<Config> {
+    /// What the layers are made of; binary units in files of versions that knew no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layers: Option<Names>,
+    #[serde(flatten)]
+    config: Config,
+}
+
+/// Layers as [`Layer`] writes them.
+#[derive(Serialize, Deserialize)]
+struct Names {
+    visible: String,
+    hidden: String,
+}
 
 /// Writes the model beside `path` and renames it, so that `path` is always whole.
 ///
@@ -34,12 +53,12 @@ pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
 
 /// The bytes of a model's file, which will be at `path`.
 pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<Vec<u8>> {
-    let Shape { visible, hidden } = rbm.shape;
+    let Shape { visible, hidden } = rbm.shape();
     let model_error = |reason: String| Error::Model { path: path.into(), reason };
     let tensors = [
-        ("weights", vec![visible, hidden], &rbm.weights),
-        ("visible_bias", vec![visible], &rbm.visible_bias),
-        ("hidden_bias", vec![hidden], &rbm.hidden_bias),
+        ("weights", vec![visible, hidden], rbm.weights()),
+        ("visible_bias", vec![visible], rbm.visible_bias()),
+        ("hidden_bias", vec![hidden], rbm.hidden_bias()),
     ];
     let views = tensors
         .into_iter()
@@ -48,8 +67,9 @@ pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<V
         })
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(|error| model_error(error.to_string()))?;
-    let config =
-        serde_json::to_string(&config.model_options()).map_err(|error| model_error(error.to_string()))?;
+    let [visible, hidden] = [&rbm.layers().visible, &rbm.layers().hidden].map(|layer| layer.to_string());
+    let metadata = Metadata { layers: Some(Names { visible, hidden }), config: config.model_options() };
+    let config = serde_json::to_string(&metadata).map_err(|error| model_error(error.to_string()))?;
     safetensors::serialize(views, Some(HashMap::from([(CONFIG.to_string(), config)])))
         .map_err(|error| model_error(error.to_string()))
 }
@@ -89,16 +109,31 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
         }
         Ok(values)
     };
-    let rbm = Rbm {
-        shape,
-        weights,
-        visible_bias: bias("visible_bias", shape.visible)?,
-        hidden_bias: bias("hidden_bias", shape.hidden)?,
-    };
+    let tensors = [weights, bias("visible_bias", shape.visible)?, bias("hidden_bias", shape.hidden)?];
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-    let config = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG));
-    let config = config.map(|text| TrainConfig::parse(text)).transpose();
-    Ok((rbm, config.map_err(|error| bad(format!("its metadata: {}", error.marked())))?))
+    let metadata = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG));
+    let in_metadata = |reason: String| bad(format!("its metadata: {reason}"));
+    let config = metadata.map(|text| TrainConfig::parse(text)).transpose();
+    let config = config.map_err(|error| in_metadata(error.marked()))?;
+    let names = metadata.map(|text| serde_json::from_str::<Metadata<IgnoredAny>>(text)).transpose();
+    let names = names.map_err(|error| in_metadata(excerpt(&error.to_string())))?;
+    let layers = match names.and_then(|metadata| metadata.layers) {
+        None => Layers::from(shape),
+        Some(names) => {
+            let layer = |text: &str| text.parse::<Layer>().map_err(|error| in_metadata(excerpt(&error)));
+            Layers { visible: layer(&names.visible)?, hidden: layer(&names.hidden)? }
+        }
+    };
+    if layers.shape() != shape {
+        return Err(in_metadata(format!(
+            "expected layers of {} × {} units, as the weights have, found {} × {}",
+            shape.visible,
+            shape.hidden,
+            layers.shape().visible,
+            layers.shape().hidden
+        )));
+    }
+    Ok((Rbm::from_tensors(layers, tensors), config))
 }
 
 /// Finds, reads and checks a model: its file, its parameters and, where it has them, the options it was trained with.
@@ -110,8 +145,8 @@ pub fn open(path: &Path) -> Result<(PathBuf, Rbm, Option<TrainConfig>)> {
     let path = find(path)?;
     let (rbm, config) = load(&path)?;
     let bad = |reason: String| Error::Model { path: path.clone(), reason };
-    if rbm.shape.visible == 0 || rbm.shape.hidden == 0 {
-        let Shape { visible, hidden } = rbm.shape;
+    if rbm.shape().visible == 0 || rbm.shape().hidden == 0 {
+        let Shape { visible, hidden } = rbm.shape();
         return Err(bad(format!("expected at least one unit in each layer, found {visible} × {hidden}")));
     }
     if let Some((tensor, index, value)) = rbm.non_finite() {

@@ -17,13 +17,13 @@ const BACKGROUND: u8 = 48;
 /// four standard deviations of all weights, so that a unit that has learnt nothing stays grey. Large models show their
 /// first units.
 pub fn filters(rbm: &Rbm, image: (usize, usize)) -> GrayImage {
-    let hidden = rbm.shape.hidden;
-    let squares: f64 = rbm.weights.iter().map(|&w| f64::from(w).powi(2)).sum();
-    let white = (4.0 * (squares / rbm.weights.len() as f64).sqrt()).max(f64::MIN_POSITIVE) as f32;
+    let hidden = rbm.shape().hidden;
+    let squares: f64 = rbm.weights().iter().map(|&w| f64::from(w).powi(2)).sum();
+    let white = (4.0 * (squares / rbm.weights().len() as f64).sqrt()).max(f64::MIN_POSITIVE) as f32;
     let units = hidden.min(most_tiles(image));
     let columns = (units as f64).sqrt().ceil() as usize;
     grid(image, units, columns, |unit, pixel| {
-        let share = rbm.weights[pixel * hidden + unit] / white;
+        let share = rbm.weights()[pixel * hidden + unit] / white;
         127.5 + 127.5 * share
     })
 }

@@ -1,8 +1,11 @@
-//! The model: its shape and its parameters.
+//! The model: its layers and its parameters.
 
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::rng::{Philox, Stream};
+use crate::{
+    rng::{Philox, Stream},
+    units::{Kind, Layer},
+};
 
 /// How many units a model has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,24 +18,24 @@ pub struct Shape {
 
 impl Shape {
     /// Units in `layer`.
-    pub fn units(&self, layer: Layer) -> usize {
+    pub fn units(&self, layer: Side) -> usize {
         match layer {
-            Layer::Visible => self.visible,
-            Layer::Hidden => self.hidden,
+            Side::Visible => self.visible,
+            Side::Hidden => self.hidden,
         }
     }
 }
 
 /// One of the two sides of the bipartite graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Layer {
+pub enum Side {
     /// The units that data set.
     Visible,
     /// The units that are never observed.
     Hidden,
 }
 
-impl Layer {
+impl Side {
     /// Its number in the addresses of random numbers.
     pub const fn number(self) -> u32 {
         match self {
@@ -42,80 +45,188 @@ impl Layer {
     }
 }
 
-/// A Restricted Boltzmann Machine with binary units, or its velocities: the same shapes.
+/// What both sides of a model are made of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Layers {
+    /// The units that data set.
+    pub visible: Layer,
+    /// The units that are never observed.
+    pub hidden: Layer,
+}
+
+impl Layers {
+    /// How many units there are.
+    pub fn shape(&self) -> Shape {
+        Shape { visible: self.visible.columns(), hidden: self.hidden.columns() }
+    }
+
+    /// One of them.
+    pub fn side(&self, side: Side) -> &Layer {
+        match side {
+            Side::Visible => &self.visible,
+            Side::Hidden => &self.hidden,
+        }
+    }
+
+    /// The numbers of each tensor: W, the potentials of the visible units, those of the hidden units.
+    fn lengths(&self) -> [usize; 3] {
+        let Shape { visible, hidden } = self.shape();
+        [visible * hidden, self.visible.parameters(), self.hidden.parameters()]
+    }
+}
+
+impl From<Shape> for Layers {
+    /// Binary units on both sides.
+    fn from(Shape { visible, hidden }: Shape) -> Self {
+        Self { visible: Layer::of(Kind::Binary, visible), hidden: Layer::of(Kind::Binary, hidden) }
+    }
+}
+
+impl From<&Layers> for Layers {
+    fn from(layers: &Layers) -> Self {
+        layers.clone()
+    }
+}
+
+/// A Restricted Boltzmann Machine, or what has a number for each of its parameters: a velocity, a gradient.
+///
+/// ```text
+/// E(v,h) = −vᵀWh − bᵀv − cᵀh          for binary units; for others see [`crate::units`]
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rbm {
-    /// How many units there are.
-    pub shape: Shape,
-    /// W, visible × hidden, row-major: `weights[i * hidden + j]` joins visible unit i and hidden unit j.
-    pub weights: Vec<f32>,
-    /// b, one for each visible unit.
-    pub visible_bias: Vec<f32>,
-    /// c, one for each hidden unit.
-    pub hidden_bias: Vec<f32>,
+    layers: Layers,
+    /// W row by row, the potentials of the visible units, those of the hidden units.
+    parameters: Vec<f32>,
 }
+
+/// The names of the tensors, in order.
+pub const TENSORS: [&str; 3] = ["weights", "visible_bias", "hidden_bias"];
 
 impl Rbm {
     /// The standard deviation of the initial weights (Hinton 2010, section 8).
     pub const INITIAL_DEVIATION: f32 = 0.01;
 
     /// Parameters that are all zero.
-    pub fn zeros(shape: Shape) -> Self {
-        Self {
-            shape,
-            weights: vec![0.0; shape.visible * shape.hidden],
-            visible_bias: vec![0.0; shape.visible],
-            hidden_bias: vec![0.0; shape.hidden],
-        }
+    pub fn zeros(layers: impl Into<Layers>) -> Self {
+        let layers = layers.into();
+        Self { parameters: vec![0.0; layers.lengths().iter().sum()], layers }
     }
 
-    /// From W row by row, then b, then c.
-    pub fn from_parameters(shape: Shape, parameters: &[f32]) -> Self {
-        let (weights, biases) = parameters.split_at(shape.visible * shape.hidden);
-        let (visible_bias, hidden_bias) = biases.split_at(shape.visible);
-        Self {
-            shape,
-            weights: weights.to_vec(),
-            visible_bias: visible_bias.to_vec(),
-            hidden_bias: hidden_bias.to_vec(),
-        }
+    /// From all numbers: W row by row, then b, then c.
+    ///
+    /// # Panics
+    /// If there are not as many as the layers have.
+    pub fn from_parameters(layers: impl Into<Layers>, parameters: Vec<f32>) -> Self {
+        let layers = layers.into();
+        assert_eq!(parameters.len(), layers.lengths().iter().sum::<usize>(), "a number for each parameter");
+        Self { layers, parameters }
     }
 
-    /// W row by row, b, and c.
-    pub fn tensors(&self) -> [&[f32]; 3] {
-        [&self.weights, &self.visible_bias, &self.hidden_bias]
-    }
-
-    /// The same, to be changed.
-    pub fn tensors_mut(&mut self) -> [&mut [f32]; 3] {
-        [&mut self.weights, &mut self.visible_bias, &mut self.hidden_bias]
+    /// From its tensors: W row by row, b and c.
+    ///
+    /// # Panics
+    /// If one has not as many numbers as the layers say.
+    pub fn from_tensors(layers: impl Into<Layers>, tensors: [Vec<f32>; 3]) -> Self {
+        let layers = layers.into();
+        assert_eq!(tensors.each_ref().map(Vec::len), layers.lengths(), "a number for each parameter");
+        Self { layers, parameters: tensors.concat() }
     }
 
     /// A model to start training from (Hinton 2010, section 8): weights from N(0, 0.01²), hidden biases 0, and
     /// visible biases [`Rbm::base_rates`] of `density`, the share of cases in which each unit is on.
-    pub fn initial(shape: Shape, density: &[f64], seed: u64) -> Self {
+    pub fn initial(layers: impl Into<Layers>, density: &[f64], seed: u64) -> Self {
+        let mut rbm = Self::zeros(layers);
         let mut generator = Philox::new(seed, Stream::Weights, 0);
         let mut normal = || -> f32 { StandardNormal.sample(&mut generator) };
-        Self {
-            weights: (0..shape.visible * shape.hidden).map(|_| normal() * Self::INITIAL_DEVIATION).collect(),
-            visible_bias: Self::base_rates(density),
-            hidden_bias: vec![0.0; shape.hidden],
-            shape,
-        }
+        rbm.weights_mut().iter_mut().for_each(|weight| *weight = normal() * Self::INITIAL_DEVIATION);
+        rbm.visible_bias_mut().copy_from_slice(&Self::base_rates(density));
+        rbm
     }
 
     /// The visible biases of units that are on in a share p of the cases without any weight: log(p/(1−p)). The share is
     /// clipped to 0.001…0.999: a unit that never changes must not be at ±∞.
     pub fn base_rates(density: &[f64]) -> Vec<f32> {
-        density.iter().map(|p| p.clamp(0.001, 0.999)).map(|p| (p / (1.0 - p)).ln() as f32).collect()
+        let mut biases = vec![0.0; density.len()];
+        for (bias, &p) in biases.iter_mut().zip(density) {
+            Kind::Binary.unit().fit(&[p], std::slice::from_mut(bias));
+        }
+        biases
+    }
+
+    /// What its layers are made of.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    /// How many units it has.
+    pub fn shape(&self) -> Shape {
+        self.layers.shape()
+    }
+
+    /// All parameters: W row by row, then b, then c.
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// The same, to be changed.
+    pub fn parameters_mut(&mut self) -> &mut [f32] {
+        &mut self.parameters
+    }
+
+    /// W, row by row, b, and c.
+    pub fn tensors(&self) -> [&[f32]; 3] {
+        let [weights, visible, _] = self.layers.lengths();
+        let (weights, biases) = self.parameters.split_at(weights);
+        let (visible_bias, hidden_bias) = biases.split_at(visible);
+        [weights, visible_bias, hidden_bias]
+    }
+
+    /// The same, to be changed.
+    pub fn tensors_mut(&mut self) -> [&mut [f32]; 3] {
+        let [weights, visible, _] = self.layers.lengths();
+        let (weights, biases) = self.parameters.split_at_mut(weights);
+        let (visible_bias, hidden_bias) = biases.split_at_mut(visible);
+        [weights, visible_bias, hidden_bias]
+    }
+
+    /// W, visible × hidden, row-major: `weights()[i * hidden + j]` joins visible unit i and hidden unit j.
+    pub fn weights(&self) -> &[f32] {
+        self.tensors()[0]
+    }
+
+    /// W, to be changed.
+    pub fn weights_mut(&mut self) -> &mut [f32] {
+        let [weights, ..] = self.tensors_mut();
+        weights
+    }
+
+    /// b, one for each visible unit.
+    pub fn visible_bias(&self) -> &[f32] {
+        self.tensors()[1]
+    }
+
+    /// b, to be changed.
+    pub fn visible_bias_mut(&mut self) -> &mut [f32] {
+        let [_, bias, _] = self.tensors_mut();
+        bias
+    }
+
+    /// c, one for each hidden unit.
+    pub fn hidden_bias(&self) -> &[f32] {
+        self.tensors()[2]
+    }
+
+    /// c, to be changed.
+    pub fn hidden_bias_mut(&mut self) -> &mut [f32] {
+        let [_, _, bias] = self.tensors_mut();
+        bias
     }
 
     /// The first parameter that is not a finite number, if any: its tensor, its index and its value.
     pub fn non_finite(&self) -> Option<(&'static str, usize, f32)> {
-        [("weights", &self.weights), ("visible_bias", &self.visible_bias), ("hidden_bias", &self.hidden_bias)]
-            .into_iter()
-            .find_map(|(name, values)| {
-                values.iter().position(|x| !x.is_finite()).map(|at| (name, at, values[at]))
-            })
+        TENSORS.into_iter().zip(self.tensors()).find_map(|(name, values)| {
+            values.iter().position(|x| !x.is_finite()).map(|at| (name, at, values[at]))
+        })
     }
 }

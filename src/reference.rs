@@ -1,6 +1,8 @@
 //! The oracle: every kernel as a textbook prints it. Loops, sums in `f64`, no tricks; slow and obviously right. The
 //! other devices are tested against it, so it is never optimised.
 
+use std::ops::Range;
+
 use crate::{
     backend::{
         Ascent, ClampVisible, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms, MultiplyAdd,
@@ -9,8 +11,9 @@ use crate::{
     },
     data::RowLayout,
     host::{Half, HostKernels, HostPath, HostUnits, Phase, Phases, PlainUnits, Uniforms},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     rng::uniform_at,
+    units::{Layer, Place, Unit},
 };
 
 /// σ(x) = 1 / (1 + e^(−x))
@@ -23,49 +26,96 @@ pub fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// E(v,h) = −vᵀWh − bᵀv − cᵀh, equation (1).
-pub fn energy(rbm: &Rbm, visible: &[f32], hidden: &[f32]) -> f64 {
-    let mut energy = 0.0;
-    for (i, &v) in visible.iter().enumerate() {
-        energy -= f64::from(rbm.visible_bias[i]) * f64::from(v);
-        for (j, &h) in hidden.iter().enumerate() {
-            energy -= f64::from(v) * f64::from(rbm.weights[i * rbm.shape.hidden + j]) * f64::from(h);
+/// The parameters of a layer's units, in `f64`.
+struct Potentials<'a> {
+    layer: &'a Layer,
+    /// For each parameter of a kind, one number a column.
+    parameters: Vec<f64>,
+}
+
+impl<'a> Potentials<'a> {
+    fn of(rbm: &'a Rbm, side: Side) -> Self {
+        let [_, visible, hidden] = rbm.tensors();
+        let parameters = if side == Side::Visible { visible } else { hidden };
+        let parameters = parameters.iter().copied().map(f64::from).collect();
+        Self { layer: rbm.layers().side(side), parameters }
+    }
+
+    /// β times these, and 1−β times the base's, where there is one.
+    fn at(mut self, beta: f64, base: &[f32]) -> Self {
+        self.parameters.iter_mut().for_each(|parameter| *parameter *= beta);
+        for (parameter, &base) in self.parameters.iter_mut().zip(base) {
+            *parameter += (1.0 - beta) * f64::from(base);
         }
+        self
     }
-    for (j, &h) in hidden.iter().enumerate() {
-        energy -= f64::from(rbm.hidden_bias[j]) * f64::from(h);
+
+    /// Each unit, its parameters, and its columns.
+    fn units(&self) -> impl Iterator<Item = (&'static dyn Unit, Vec<f64>, Range<usize>)> {
+        let columns = self.layer.columns();
+        self.layer.places().map(move |Place { kind, column }| {
+            let numbers = (0..kind.parameters()).flat_map(|number| {
+                (column..column + kind.columns()).map(move |column| number * columns + column)
+            });
+            let parameters = numbers.map(|at| self.parameters[at]).collect();
+            (kind.unit(), parameters, column..column + kind.columns())
+        })
     }
-    energy
+
+    /// Σ_i a_i(s_i).
+    fn sum(&self, states: &[f32]) -> f64 {
+        let states: Vec<f64> = states.iter().copied().map(f64::from).collect();
+        self.units().map(|(unit, parameters, columns)| unit.potential(&parameters, &states[columns])).sum()
+    }
+}
+
+/// Σ_i v_i W_ij, what comes into a hidden unit, or Σ_j W_ij h_j, what comes into a visible one: `to` says which.
+fn inputs(rbm: &Rbm, to: Side, states: &[f32]) -> Vec<f64> {
+    let Shape { visible, hidden } = rbm.shape();
+    let weights = rbm.weights();
+    let weight = |i: usize, j: usize| f64::from(weights[i * hidden + j]);
+    let state = |unit: usize| f64::from(states[unit]);
+    match to {
+        Side::Hidden => (0..hidden).map(|j| (0..visible).map(|i| state(i) * weight(i, j)).sum()).collect(),
+        Side::Visible => (0..visible).map(|i| (0..hidden).map(|j| weight(i, j) * state(j)).sum()).collect(),
+    }
+}
+
+/// E(v,h) = −vᵀWh − Σ_i a_i(v_i) − Σ_j c_j(h_j), equation (1).
+pub fn energy(rbm: &Rbm, visible: &[f32], hidden: &[f32]) -> f64 {
+    let inputs = inputs(rbm, Side::Hidden, visible);
+    let product: f64 = inputs.iter().zip(hidden).map(|(x, &h)| x * f64::from(h)).sum();
+    -product - Potentials::of(rbm, Side::Visible).sum(visible) - Potentials::of(rbm, Side::Hidden).sum(hidden)
 }
 
 /// c_j + Σ_i v_i W_ij, the argument of equation (18).
 pub fn hidden_input(rbm: &Rbm, visible: &[f32], j: usize) -> f64 {
-    let mut sum = f64::from(rbm.hidden_bias[j]);
-    for (i, &v) in visible.iter().enumerate() {
-        sum += f64::from(v) * f64::from(rbm.weights[i * rbm.shape.hidden + j]);
-    }
-    sum
+    let weights = rbm.weights().iter().skip(j).step_by(rbm.shape().hidden);
+    let sum: f64 = visible.iter().zip(weights).map(|(&v, &w)| f64::from(v) * f64::from(w)).sum();
+    f64::from(rbm.hidden_bias()[j]) + sum
 }
 
 /// b_i + Σ_j W_ij h_j, the argument of equation (8).
 pub fn visible_input(rbm: &Rbm, hidden: &[f32], i: usize) -> f64 {
-    let mut sum = f64::from(rbm.visible_bias[i]);
-    for (j, &h) in hidden.iter().enumerate() {
-        sum += f64::from(rbm.weights[i * rbm.shape.hidden + j]) * f64::from(h);
-    }
-    sum
+    let weights = &rbm.weights()[i * hidden.len()..];
+    let sum: f64 = hidden.iter().zip(weights).map(|(&h, &w)| f64::from(w) * f64::from(h)).sum();
+    f64::from(rbm.visible_bias()[i]) + sum
 }
 
-/// F(v) = −β bᵀv − Σ_j softplus(β(c_j + (vW)_j)): p(v) = e^(−F(v)) / Z, equation (23) with the sum over h done.
+/// F(v) = −β Σ_i a_i(v_i) − Σ_j K_j(β(vW)_j), K_j being the cumulant of β c_j; for binary units −β bᵀv −
+/// Σ_j softplus(β(c_j + (vW)_j)): p(v) = e^(−F(v)) / Z, equation (23) with the sum over h done.
 pub fn free_energy(rbm: &Rbm, beta: f64, visible: &[f32]) -> f64 {
-    let mut energy = 0.0;
-    for (i, &v) in visible.iter().enumerate() {
-        energy -= beta * f64::from(rbm.visible_bias[i]) * f64::from(v);
-    }
-    for j in 0..rbm.shape.hidden {
-        energy -= softplus(beta * hidden_input(rbm, visible, j));
-    }
-    energy
+    free_energy_on_path(HostPath { rbm, base: &[] }, beta, visible)
+}
+
+/// The same on the way from a base: its potential takes part with 1−β.
+fn free_energy_on_path(HostPath { rbm, base }: HostPath, beta: f64, visible: &[f32]) -> f64 {
+    let inputs: Vec<f64> = inputs(rbm, Side::Hidden, visible).into_iter().map(|x| beta * x).collect();
+    let hidden = Potentials::of(rbm, Side::Hidden).at(beta, &[]);
+    let cumulants =
+        hidden.units().map(|(unit, parameters, columns)| unit.cumulant(&parameters, &inputs[columns]));
+    let cumulants: f64 = cumulants.sum();
+    -Potentials::of(rbm, Side::Visible).at(beta, base).sum(visible) - cumulants
 }
 
 /// How far one parameter moves up its gradient, less its decay; see [`crate::backend::Backend::ascend`]. `velocity` and
@@ -153,28 +203,37 @@ impl HostKernels for Reference {
         }
     }
 
-    fn sample(&mut self, to: Layer, HostPath { rbm, base }: HostPath, half: Half<PlainUnits>) {
+    fn sample(&mut self, to: Side, HostPath { rbm, base }: HostPath, half: Half<PlainUnits>) {
         let Half { op, from, uniforms, to: out } = half;
         let beta = f64::from(op.beta);
-        let (width, units) = (from.width, out.width);
+        let base = if to == Side::Visible { base } else { &[] };
+        let potentials = Potentials::of(rbm, to).at(beta, base);
+        let width = out.width;
         for row in 0..op.rows as usize {
-            let states = &from.states[row * width..][..width];
-            for unit in 0..units {
-                let input = match to {
-                    Layer::Hidden => beta * hidden_input(rbm, states, unit),
-                    Layer::Visible => {
-                        beta * visible_input(rbm, states, unit) + (1.0 - beta) * or_zero(base, unit)
+            let inputs = inputs(rbm, to, &from.states[row * from.width..][..from.width]);
+            let inputs: Vec<f64> = inputs.into_iter().map(|x| beta * x).collect();
+            let means = &mut out.means[row * width..][..width];
+            let states = &mut out.states[row * width..][..width];
+            for (number, (unit, parameters, columns)) in potentials.units().enumerate() {
+                let mut mean = vec![0.0; columns.len()];
+                unit.mean(&parameters, &inputs[columns.clone()], &mut mean);
+                for (out, mean) in means[columns.clone()].iter_mut().zip(mean) {
+                    *out = mean as f32;
+                }
+                let (mean, state) = (&means[columns.clone()], &mut states[columns.clone()]);
+                match uniforms.are_drawn() {
+                    true => {
+                        let uniform = uniforms.at(width, row, number);
+                        unit.draw(&parameters, &inputs[columns], mean, uniform, state);
                     }
-                };
-                let mean = sigmoid(input) as f32;
-                out.means[row * units + unit] = mean;
-                out.states[row * units + unit] = uniforms.state(units, row, unit, mean);
+                    false => state.copy_from_slice(mean),
+                }
             }
         }
     }
 
     fn gradient(&mut self, op: &Contrast, phases: Phases<PlainUnits>, gradient: &mut Rbm) {
-        let Shape { visible, hidden } = gradient.shape;
+        let Shape { visible, hidden } = gradient.shape();
         let Phases { positive, negative, mu, lambda } = phases;
         let offset =
             |offsets: &[f32], unit: usize| if op.centred == 1 { or_zero(offsets, unit) } else { 0.0 };
@@ -199,12 +258,12 @@ impl HostKernels for Reference {
             let data_mean = mean(&positive, &|phase, row| v(phase, row, i));
             for j in 0..hidden {
                 let association = difference(&|phase, row| v(phase, row, i) * h(phase, row, j));
-                gradient.weights[i * hidden + j] = (association - draw(j) * data_mean) as f32;
+                gradient.weights_mut()[i * hidden + j] = (association - draw(j) * data_mean) as f32;
             }
-            gradient.visible_bias[i] = difference(&|phase, row| v(phase, row, i)) as f32;
+            gradient.visible_bias_mut()[i] = difference(&|phase, row| v(phase, row, i)) as f32;
         }
         for j in 0..hidden {
-            gradient.hidden_bias[j] = (difference(&|phase, row| h(phase, row, j)) - draw(j)) as f32;
+            gradient.hidden_bias_mut()[j] = (difference(&|phase, row| h(phase, row, j)) - draw(j)) as f32;
         }
     }
 
@@ -233,21 +292,22 @@ impl HostKernels for Reference {
     }
 
     fn recentre(&mut self, step: &Rbm, mu: &[f32], lambda: &[f32], rbm: &mut Rbm) {
-        let Shape { visible, hidden } = rbm.shape;
-        let moved = |i: usize, j: usize| f64::from(step.weights[i * hidden + j]);
+        let Shape { visible, hidden } = rbm.shape();
+        let step = step.weights();
+        let moved = |i: usize, j: usize| f64::from(step[i * hidden + j]);
         for i in 0..visible {
             let shift: f64 = (0..hidden).map(|j| moved(i, j) * f64::from(lambda[j])).sum();
-            rbm.visible_bias[i] -= shift as f32;
+            rbm.visible_bias_mut()[i] -= shift as f32;
         }
         for j in 0..hidden {
             let shift: f64 = (0..visible).map(|i| moved(i, j) * f64::from(mu[i])).sum();
-            rbm.hidden_bias[j] -= shift as f32;
+            rbm.hidden_bias_mut()[j] -= shift as f32;
         }
     }
 
     fn update(&mut self, op: &Update, phases: Phases<PlainUnits>, rbm: &mut Rbm, velocity: Option<&mut Rbm>) {
         let Phases { mu, lambda, .. } = phases;
-        let (mut gradient, mut none) = (Rbm::zeros(rbm.shape), Rbm::zeros(rbm.shape));
+        let (mut gradient, mut none) = (Rbm::zeros(rbm.shape()), Rbm::zeros(rbm.shape()));
         self.gradient(&op.contrast(), phases, &mut gradient);
         self.ascend(&op.ascent(), &mut gradient, rbm, velocity.unwrap_or(&mut none), None);
         if op.centred == 1 {
@@ -256,14 +316,14 @@ impl HostKernels for Reference {
     }
 
     fn limit_norms(&mut self, op: &LimitNorms, rbm: &mut Rbm) {
-        let Shape { visible, hidden } = rbm.shape;
+        let Shape { visible, hidden } = rbm.shape();
+        let weights = rbm.weights_mut();
         for j in 0..hidden {
-            let square = |i: usize| f64::from(rbm.weights[i * hidden + j]).powi(2);
-            let norm = (0..visible).map(square).sum::<f64>().sqrt();
+            let norm = (0..visible).map(|i| f64::from(weights[i * hidden + j]).powi(2)).sum::<f64>().sqrt();
             let largest = f64::from(op.largest);
             if norm > largest {
                 for i in 0..visible {
-                    let weight = &mut rbm.weights[i * hidden + j];
+                    let weight = &mut weights[i * hidden + j];
                     *weight = (f64::from(*weight) * largest / norm) as f32;
                 }
             }
@@ -308,19 +368,11 @@ impl HostKernels for Reference {
         }
     }
 
-    fn free_energy(
-        &mut self,
-        op: &FreeEnergy,
-        HostPath { rbm, base }: HostPath,
-        visible: &PlainUnits,
-        values: &mut [f32],
-    ) {
+    fn free_energy(&mut self, op: &FreeEnergy, path: HostPath, visible: &PlainUnits, values: &mut [f32]) {
         let beta = f64::from(op.beta);
         let rows = visible.states.chunks(visible.width);
         for (value, visible) in values[..op.rows as usize].iter_mut().zip(rows) {
-            let of_base: f64 =
-                visible.iter().enumerate().map(|(i, &v)| or_zero(base, i) * f64::from(v)).sum();
-            let energy = free_energy(rbm, beta, visible) - (1.0 - beta) * of_base;
+            let energy = free_energy_on_path(path, beta, visible);
             *value =
                 if op.less == 0.0 { energy } else { energy - f64::from(op.less) * f64::from(*value) } as f32;
         }
@@ -334,10 +386,10 @@ impl HostKernels for Reference {
         hidden: &PlainUnits,
         values: &mut [f32],
     ) {
-        let rows = visible.states.chunks(rbm.shape.visible).zip(hidden.states.chunks(rbm.shape.hidden));
+        let rows = visible.states.chunks(visible.width).zip(hidden.states.chunks(hidden.width));
         for (value, (visible, hidden)) in values[..op.rows as usize].iter_mut().zip(rows) {
-            let of_base: f64 =
-                visible.iter().enumerate().map(|(i, &v)| or_zero(base, i) * f64::from(v)).sum();
+            // What β multiplies along the path: at β = 0 the base's potential is left.
+            let of_base = Potentials::of(rbm, Side::Visible).at(0.0, base).sum(visible);
             *value = (energy(rbm, visible, hidden) + of_base) as f32;
         }
     }

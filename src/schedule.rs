@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 
 use crate::{
     data::Rows,
-    rbm::{Layer, Shape},
+    rbm::{Shape, Side},
     rng::{self, Address, Philox, Stream},
 };
 
@@ -27,7 +27,7 @@ pub struct PreparedDraw {
     /// What for.
     pub stream: Stream,
     /// Whose states.
-    pub layer: Layer,
+    pub layer: Side,
     /// In which sweep.
     pub sweep: u32,
     /// Rows, if they are not the cases of the minibatch.
@@ -189,7 +189,7 @@ mod tests {
     fn schedule(rows: &Rows, stream_rows: bool) -> Schedule<'_> {
         let shape = Shape { visible: 3, hidden: 2 };
         let draw = |layer| PreparedDraw { stream: Stream::Train, layer, sweep: 0, chains: None };
-        let draws = vec![draw(Layer::Hidden), draw(Layer::Visible)];
+        let draws = vec![draw(Side::Hidden), draw(Side::Visible)];
         Schedule { rows, shape, batch: 4, seed: 5, stream_rows, draws }
     }
 

@@ -540,14 +540,14 @@ fn check(config: &TrainConfig, dataset: &Dataset) -> Result<()> {
 fn initial(config: &TrainConfig, shape: Shape, density: &[f64]) -> Result<Rbm> {
     let Some(path) = &config.init else { return Ok(Rbm::initial(shape, density, config.seed)) };
     let (path, rbm, _) = model::open(path)?;
-    if rbm.shape != shape {
+    if rbm.shape() != shape {
         return usage!(
             "‹init› {}: expected a model of {} × {} units, as the data and ‹hidden› are, found {} × {}",
             path.display(),
             shape.visible,
             shape.hidden,
-            rbm.shape.visible,
-            rbm.shape.hidden
+            rbm.shape().visible,
+            rbm.shape().hidden
         );
     }
     Ok(rbm)

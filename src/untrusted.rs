@@ -74,9 +74,9 @@ fn gone_through(dataset: &Dataset) {
 }
 
 fn is_whole(rbm: &Rbm) {
-    let (visible, hidden) = (rbm.shape.visible, rbm.shape.hidden);
-    assert_eq!(rbm.weights.len(), visible * hidden);
-    assert_eq!((rbm.visible_bias.len(), rbm.hidden_bias.len()), (visible, hidden));
+    let (visible, hidden) = (rbm.shape().visible, rbm.shape().hidden);
+    assert_eq!(rbm.weights().len(), visible * hidden);
+    assert_eq!((rbm.visible_bias().len(), rbm.hidden_bias().len()), (visible, hidden));
 }
 
 fn idx_file(bytes: &[u8]) -> Result<()> {
@@ -123,7 +123,7 @@ fn png(bytes: &[u8]) -> Result<()> {
 fn model_file(bytes: &[u8]) -> Result<()> {
     let read = foreign::parse(name(), bytes).map(|(rbm, _, _)| {
         is_whole(&rbm);
-        if !rbm.weights.is_empty() {
+        if !rbm.weights().is_empty() {
             let _ = ModelFigures::measure(&rbm).findings();
         }
     });

@@ -69,7 +69,7 @@ fn a_run_leaves_everything_it_promised() {
     assert_eq!((&config["seed"], &config["data"]), (&Value::from(12), &Value::from("bars-and-stripes:3")));
 
     let (rbm, options) = model::load(&out.join("model.safetensors")).unwrap();
-    assert_eq!((rbm.shape.visible, rbm.shape.hidden), (9, 5));
+    assert_eq!((rbm.shape().visible, rbm.shape().hidden), (9, 5));
     let options: TrainConfig = options.expect("the options are in the metadata");
     assert_eq!((options.seed, options.learning_rate), (12, 0.07));
     let bytes = fs::read(out.join("model.safetensors")).unwrap();

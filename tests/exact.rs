@@ -14,7 +14,7 @@ use rbm_gpu::{
     },
     exact,
     host::{self, HostKernels, Phase, PlainUnits},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     reference::{self, Reference, sigmoid},
     rng::{Address, Stream, uniform_at},
 };
@@ -73,8 +73,8 @@ fn the_conditionals_are_ratios_of_the_joint_distribution() {
     });
 }
 
-fn parameters(rbm: &mut Rbm) -> [&mut Vec<f32>; 3] {
-    [&mut rbm.weights, &mut rbm.visible_bias, &mut rbm.hidden_bias]
+fn parameters(rbm: &mut Rbm) -> [&mut [f32]; 3] {
+    rbm.tensors_mut()
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn the_references_gradient_is_the_enumerated_gradient() {
         };
         let hidden = driven(&data);
         let distribution = exact::visible_distribution(&rbm).unwrap();
-        let mut sums = [vec![0.0; rbm.weights.len()], vec![0.0; shape.visible], vec![0.0; shape.hidden]];
+        let mut sums = [vec![0.0; rbm.weights().len()], vec![0.0; shape.visible], vec![0.0; shape.hidden]];
         let mut state = 0;
         exact::for_each_state(shape.visible, |v| {
             let chains = v.repeat(cases);
@@ -163,18 +163,16 @@ fn the_references_gradient_is_the_enumerated_gradient() {
 fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
     let turned = |units: &[f32]| -> Vec<f32> { units.iter().map(|x| 1.0 - x).collect() };
     let turn = |rbm: &Rbm| {
-        let Shape { visible, hidden } = rbm.shape;
-        let weight = |i: usize, j: usize| rbm.weights[i * hidden + j];
+        let Shape { visible, hidden } = rbm.shape();
+        let weight = |i: usize, j: usize| rbm.weights()[i * hidden + j];
         let visible_bias =
-            (0..visible).map(|i| -rbm.visible_bias[i] - (0..hidden).map(|j| weight(i, j)).sum::<f32>());
+            (0..visible).map(|i| -rbm.visible_bias()[i] - (0..hidden).map(|j| weight(i, j)).sum::<f32>());
         let hidden_bias =
-            (0..hidden).map(|j| -rbm.hidden_bias[j] - (0..visible).map(|i| weight(i, j)).sum::<f32>());
-        Rbm {
-            shape: rbm.shape,
-            weights: rbm.weights.clone(),
-            visible_bias: visible_bias.collect(),
-            hidden_bias: hidden_bias.collect(),
-        }
+            (0..hidden).map(|j| -rbm.hidden_bias()[j] - (0..visible).map(|i| weight(i, j)).sum::<f32>());
+        Rbm::from_tensors(
+            rbm.layers(),
+            [rbm.weights().to_vec(), visible_bias.collect(), hidden_bias.collect()],
+        )
     };
     let shape = Shape { visible: 7, hidden: 5 };
     let (cases, chains) = (9, 4);
@@ -281,12 +279,12 @@ fn nesterovs_gradient_is_taken_where_the_momentum_leads_to() {
     let (decay, l1, momentum, rate) = (0.9, 0.3, 0.8, 0.1);
     let op = Ascent { rule: Ascent::NESTEROV, weight_decay: decay, l1, momentum, ..Ascent::new(rate) };
     let (mut rbm, mut velocity) = (rules.rbm.clone(), Rbm::zeros(rules.shape));
-    let (mut theta, mut v) = (rbm.weights.clone(), vec![0.0_f32; rbm.weights.len()]);
+    let (mut theta, mut v) = (rbm.weights().to_vec(), vec![0.0_f32; rbm.weights().len()]);
     for step in 0..6 {
         rules.ascend(&op, &mut rbm, &mut velocity, None);
-        for (at, weight) in rbm.weights.iter().enumerate() {
+        for (at, weight) in rbm.weights().iter().enumerate() {
             let ahead = theta[at] + momentum * v[at];
-            let slope = gradient.weights[at] - decay * ahead - l1 * ahead.signum();
+            let slope = gradient.weights()[at] - decay * ahead - l1 * ahead.signum();
             v[at] = momentum * v[at] + rate * slope;
             theta[at] += v[at];
             let expected = theta[at] + momentum * v[at];
@@ -348,7 +346,7 @@ fn exact_sample(rbm: &Rbm, chains: usize, seed: u64) -> Vec<f32> {
                 u < 0.0
             })
             .unwrap_or(distribution.len() - 1);
-        states.extend((0..rbm.shape.visible).map(|unit| (number >> unit & 1) as f32));
+        states.extend((0..rbm.shape().visible).map(|unit| (number >> unit & 1) as f32));
     }
     states
 }
@@ -357,8 +355,8 @@ fn exact_sample(rbm: &Rbm, chains: usize, seed: u64) -> Vec<f32> {
 fn total_variation(rbm: &Rbm, states: &[f32]) -> (f64, f64) {
     let distribution = exact::visible_distribution(rbm).unwrap();
     let mut counts = vec![0.0; distribution.len()];
-    let chains = (states.len() / rbm.shape.visible) as f64;
-    for state in states.chunks(rbm.shape.visible) {
+    let chains = (states.len() / rbm.shape().visible) as f64;
+    for state in states.chunks(rbm.shape().visible) {
         counts[state.iter().rev().fold(0, |number, &unit| number << 1 | unit as usize)] += 1.0;
     }
     let variation = counts.iter().zip(&distribution).map(|(n, p)| (n / chains - p).abs()).sum::<f64>() / 2.0;
@@ -386,14 +384,14 @@ fn moved(
     moves: Moves,
     steps: u32,
 ) -> Vec<Vec<f32>> {
-    let chains = states[0].len() / rbm.shape.visible;
+    let chains = states[0].len() / rbm.shape().visible;
     let (positive, negative) = (backend.pair(chains).unwrap(), backend.pair(chains).unwrap());
     let phases = Phases { positive, negative, rows: chains, chains };
     let model = backend.model_of(rbm).unwrap();
     let mut replicas = vec![negative];
     let mut tempering = None;
     if let Moves::Tempering(temperatures) = moves {
-        let density = vec![0.3; rbm.shape.visible];
+        let density = vec![0.3; rbm.shape().visible];
         let streams = Streams::TRAINING;
         let mut all = Tempering::new(backend, negative, chains, temperatures, streams).unwrap();
         all.restart(backend, model, SEED, &density);
@@ -402,11 +400,11 @@ fn moved(
     }
     for (states, &Pair { visible, hidden }) in states.iter().zip(&replicas) {
         backend.write_units(visible, states, states);
-        let draw = Draw::of(SEED, Stream::Synthetic, Layer::Hidden, 0).sweep(9);
+        let draw = Draw::of(SEED, Stream::Synthetic, Side::Hidden, 0).sweep(9);
         backend.sample(&HalfStep::new(chains, draw), model.into(), visible, hidden);
     }
     for step in 0..steps {
-        let draws = &mut Draws::new(rbm.shape, SEED, step);
+        let draws = &mut Draws::new(rbm.shape(), SEED, step);
         match (moves, &mut tempering) {
             (Moves::Gibbs(beta), _) => {
                 let Pair { visible, hidden } = negative;
@@ -414,8 +412,8 @@ fn moved(
                     let draw = draws.next(Stream::Train, layer, 0, chains);
                     backend.sample(&HalfStep::new(chains, draw).at(beta), model.into(), from, to);
                 };
-                half(Layer::Hidden, visible, hidden);
-                half(Layer::Visible, hidden, visible);
+                half(Side::Hidden, visible, hidden);
+                half(Side::Visible, hidden, visible);
             }
             (_, None) => {
                 let states = VisibleStates::Sample;
@@ -449,12 +447,12 @@ fn chains_drawn_from_the_model_stay_there() {
 /// The model on the way to independent units that are on in a share of 0.3, at an inverse temperature.
 fn tempered(rbm: &Rbm, beta: f32) -> Rbm {
     let base = Rbm::base_rates(&[0.3])[0];
-    Rbm {
-        shape: rbm.shape,
-        weights: rbm.weights.iter().map(|w| beta * w).collect(),
-        visible_bias: rbm.visible_bias.iter().map(|b| beta * b + (1.0 - beta) * base).collect(),
-        hidden_bias: rbm.hidden_bias.iter().map(|c| beta * c).collect(),
-    }
+    let tensors = [
+        rbm.weights().iter().map(|w| beta * w).collect(),
+        rbm.visible_bias().iter().map(|b| beta * b + (1.0 - beta) * base).collect(),
+        rbm.hidden_bias().iter().map(|c| beta * c).collect(),
+    ];
+    Rbm::from_tensors(rbm.layers(), tensors)
 }
 
 /// Each temperature's replicas, drawn exactly from its distribution, keep to it while they are swapped.
@@ -521,12 +519,8 @@ fn replicas_drawn_from_their_snapshots_stay_there() {
 fn tempering_goes_from_mode_to_mode_where_persistent_chains_do_not() {
     let shape = Shape { visible: 10, hidden: 6 };
     let strength = 1.3;
-    let rbm = Rbm {
-        shape,
-        weights: vec![strength; 60],
-        visible_bias: vec![-strength * 3.0; 10],
-        hidden_bias: vec![-strength * 5.0; 6],
-    };
+    let tensors = [vec![strength; 60], vec![-strength * 3.0; 10], vec![-strength * 5.0; 6]];
+    let rbm = Rbm::from_tensors(shape, tensors);
     let chains = 400;
     let off = vec![vec![0.0; 10 * chains]; 8];
     let test = "tempering_goes_from_mode_to_mode_where_persistent_chains_do_not";
@@ -552,7 +546,7 @@ fn models_too_large_to_enumerate_are_refused() {
 /// log Z by brute force over the visible units of a model with few: no tables, no products, one logarithm a term.
 fn log_z_over_visible(rbm: &Rbm) -> f64 {
     let mut energies = Vec::new();
-    exact::for_each_state(rbm.shape.visible, |v| energies.push(-reference::free_energy(rbm, 1.0, v)));
+    exact::for_each_state(rbm.shape().visible, |v| energies.push(-reference::free_energy(rbm, 1.0, v)));
     let largest = energies.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     largest + energies.iter().map(|energy| (energy - largest).exp()).sum::<f64>().ln()
 }
@@ -575,7 +569,7 @@ fn log_z_agrees_with_an_independent_enumeration() {
     ]) {
         let rbm = random_rbm(Shape { visible, hidden }, 0.3, seed);
         let expected = log_z_over_visible(&rbm);
-        for layer in [Layer::Visible, Layer::Hidden] {
+        for layer in [Side::Visible, Side::Hidden] {
             let found = exact::log_partition_function_over(&rbm, layer).unwrap();
             assert!(
                 (found - expected).abs() <= 1e-12 * expected.abs(),
@@ -593,7 +587,7 @@ fn log_z_of_a_wide_model_agrees_with_sums_of_logarithms() {
         let rbm = random_rbm(shape, deviation, 3);
         let mut terms = Vec::new();
         exact::for_each_state(shape.hidden, |h| {
-            let bias: f64 = h.iter().zip(&rbm.hidden_bias).map(|(h, c)| f64::from(h * c)).sum();
+            let bias: f64 = h.iter().zip(rbm.hidden_bias()).map(|(h, c)| f64::from(h * c)).sum();
             terms.push(
                 bias + (0..784)
                     .map(|i| reference::softplus(reference::visible_input(&rbm, h, i)))
@@ -614,7 +608,7 @@ fn log_z_of_a_wide_model_agrees_with_sums_of_logarithms() {
 fn a_model_with_a_parameter_that_is_no_number_has_no_log_z() {
     for value in [f32::NAN, f32::INFINITY] {
         let mut rbm = random_rbm(SHAPES[1], 0.3, 1);
-        rbm.weights[4] = value;
+        rbm.weights_mut()[4] = value;
         let message = exact::log_partition_function(&rbm).unwrap_err().to_string();
         assert!(message.contains("weights[4] is"), "{message}");
     }

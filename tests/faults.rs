@@ -19,7 +19,7 @@ use rbm_gpu::{
         Finding,
         finding::{NAMES, sorted},
     },
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, Side},
     rng::{Philox, Stream, uniform_at},
     train::Trainer,
     verify::verify_backend,
@@ -106,7 +106,7 @@ impl Faulty {
     }
 
     /// What becomes of a half step to a layer.
-    fn half_step(&mut self, op: &HalfStep, to: Layer) -> HalfStep {
+    fn half_step(&mut self, op: &HalfStep, to: Side) -> HalfStep {
         let draw = op.draw;
         // The lower 8 bits are the stream.
         let training = draw.is_drawn() && draw.purpose & 0xFF == Stream::Train as u32;
@@ -115,28 +115,29 @@ impl Faulty {
         }
         match self.fault {
             Fault::FrozenNumbers => HalfStep { draw: Draw { step: 0, ..draw }, ..*op },
-            Fault::NotSampled if to == Layer::Hidden => HalfStep { draw: Draw::none(), ..*op },
+            Fault::NotSampled if to == Side::Hidden => HalfStep { draw: Draw::none(), ..*op },
             Fault::ColdChains if training => op.at(1000.0),
             _ => *op,
         }
     }
 
     /// Whether half steps to this layer take W where Wᵀ should stand.
-    fn is_untransposed(&self, to: Layer) -> bool {
-        self.fault == Fault::NotTransposed && to == Layer::Visible
+    fn is_untransposed(&self, to: Side) -> bool {
+        self.fault == Fault::NotTransposed && to == Side::Visible
     }
 
     /// A half step to the visible units by W.
+    #[expect(clippy::needless_range_loop, reason = "i and j are the equation's")]
     fn sample_untransposed(&mut self, op: &HalfStep, path: Path, hidden: Units, visible: Units) {
         let rbm = self.inner.read_model(path.model).unwrap();
-        let Shape { visible: m, hidden: n } = rbm.shape;
+        let Shape { visible: m, hidden: n } = rbm.shape();
         let base = path.base.map_or(vec![0.0; m], |base| self.inner.read_values(base, m).unwrap());
         let h = self.inner.read_units(hidden, op.rows as usize).unwrap().1;
         let (mut means, mut states) = (Vec::new(), Vec::new());
         for (row, h) in h.chunks(n).enumerate() {
             for i in 0..m {
-                let sum: f32 = (0..n).map(|j| h[j] * rbm.weights[j * m + i]).sum();
-                let input = op.beta * (rbm.visible_bias[i] + sum) + (1.0 - op.beta) * base[i];
+                let sum: f32 = (0..n).map(|j| h[j] * rbm.weights()[j * m + i]).sum();
+                let input = op.beta * (rbm.visible_bias()[i] + sum) + (1.0 - op.beta) * base[i];
                 let mean = 1.0 / (1.0 + (-input).exp());
                 let u = uniform_at(op.draw.seed(), op.draw.address(), op.draw.chain(row), i as u32);
                 means.push(mean);
@@ -168,13 +169,13 @@ macro_rules! forward {
 }
 
 impl Memory for Faulty {
-    fn shape(&self) -> Shape {
-        self.inner.shape()
+    fn layers(&self) -> &Layers {
+        self.inner.layers()
     }
 
     forward! {
         model() -> Result<Model>;
-        units(layer: Layer, rows: usize) -> Result<Units>;
+        units(layer: Side, rows: usize) -> Result<Units>;
         data(layout: RowLayout, rows: usize) -> Result<Data>;
         values(count: usize) -> Result<Values>;
         uniforms(count: usize) -> Result<()>;
@@ -197,17 +198,17 @@ impl Backend for Faulty {
         let mut rbm = rbm.clone();
         // The first model of a run is the initial one.
         if !std::mem::replace(&mut self.started, true) {
-            let hidden = rbm.shape.hidden;
+            let hidden = rbm.shape().hidden;
             match self.fault {
                 Fault::LargeWeights | Fault::ColdChains => {
                     let mut generator = Philox::new(3, Stream::Synthetic, 0);
-                    rbm.weights.iter_mut().for_each(|w| {
+                    rbm.weights_mut().iter_mut().for_each(|w| {
                         *w = rand_distr::Distribution::sample(&rand_distr::StandardNormal, &mut generator)
                     });
                 }
-                Fault::ZeroBiases => rbm.visible_bias.fill(0.0),
-                Fault::HiddenBias(bias) => rbm.hidden_bias[..hidden / 2].fill(bias),
-                Fault::EqualUnits => rbm.weights.chunks_mut(hidden).for_each(|row| row.fill(row[0])),
+                Fault::ZeroBiases => rbm.visible_bias_mut().fill(0.0),
+                Fault::HiddenBias(bias) => rbm.hidden_bias_mut()[..hidden / 2].fill(bias),
+                Fault::EqualUnits => rbm.weights_mut().chunks_mut(hidden).for_each(|row| row.fill(row[0])),
                 _ => {}
             }
         }
@@ -260,33 +261,35 @@ impl Backend for Faulty {
         match self.fault {
             Fault::ScalarVisibleBias => {
                 self.after_update(op, phases, offsets, models, |[_, old], [after, new]| {
-                    let (b, v) = (&mut after.visible_bias, &mut new.visible_bias);
-                    one_number(&old.visible_bias, momentum, b, v);
+                    let (b, v) = (after.visible_bias_mut(), new.visible_bias_mut());
+                    one_number(old.visible_bias(), momentum, b, v);
                 })
             }
             Fault::ScalarHiddenBias => {
                 self.after_update(op, phases, offsets, models, |[_, old], [after, new]| {
-                    let (c, v) = (&mut after.hidden_bias, &mut new.hidden_bias);
-                    one_number(&old.hidden_bias, momentum, c, v);
+                    let (c, v) = (after.hidden_bias_mut(), new.hidden_bias_mut());
+                    one_number(old.hidden_bias(), momentum, c, v);
                 })
             }
             Fault::SignOfVisibleBias => {
                 self.after_update(op, phases, offsets, models, |[_, old], [after, new]| {
-                    for i in 0..old.shape.visible {
-                        let velocity = 2.0 * momentum * old.visible_bias[i] - new.visible_bias[i];
-                        after.visible_bias[i] += velocity - new.visible_bias[i];
-                        new.visible_bias[i] = velocity;
+                    for i in 0..old.shape().visible {
+                        let velocity = 2.0 * momentum * old.visible_bias()[i] - new.visible_bias()[i];
+                        after.visible_bias_mut()[i] += velocity - new.visible_bias()[i];
+                        new.visible_bias_mut()[i] = velocity;
                     }
                 })
             }
             Fault::WeightsNotUpdated => {
                 self.after_update(op, phases, offsets, models, |[before, old], [after, new]| {
-                    after.weights.clone_from(&before.weights);
-                    new.weights.clone_from(&old.weights);
+                    after.weights_mut().copy_from_slice(before.weights());
+                    new.weights_mut().copy_from_slice(old.weights());
                 })
             }
             Fault::NanAtStep(step) if step == self.step => {
-                self.after_update(op, phases, offsets, models, |_, [after, _]| after.weights[7] = f32::NAN)
+                self.after_update(op, phases, offsets, models, |_, [after, _]| {
+                    after.weights_mut()[7] = f32::NAN
+                })
             }
             _ => self.inner.update(op, positive, negative, offsets, model, velocity),
         }

@@ -378,7 +378,7 @@ fn another_model_may_be_the_beginning() {
     succeed(folder.path(), &more("second", "first"));
     let second = model::open(&folder.path().join("second")).unwrap().1;
     let largest =
-        |a: &Rbm| first.weights.iter().zip(&a.weights).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        |a: &Rbm| first.weights().iter().zip(a.weights()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(largest(&second) < 1e-6, "so small a learning rate leaves the model where it began");
     // It goes on even if that model is gone, and takes a checkpoint as well as a run.
     let checkpoint = files(&folder.path().join("first/checkpoints"))[0].display().to_string();

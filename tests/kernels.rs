@@ -16,7 +16,7 @@ use rbm_gpu::{
         wrong_states,
     },
     data::Rows,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     rng::{Address, Stream, uniform_at},
 };
 
@@ -127,12 +127,12 @@ fn two_minibatches_at_once_are_one_after_the_other() {
             let grey: Vec<f32> = states.iter().map(|x| 0.2 + 0.5 * x).collect();
             for other in [&states, &grey] {
                 let inputs = [&states, other].map(|states| {
-                    let units = backend.units(Layer::Visible, rows).unwrap();
+                    let units = backend.units(Side::Visible, rows).unwrap();
                     backend.write_units(units, states, states);
                     units
                 });
-                let outputs = [0; 4].map(|_| backend.units(Layer::Hidden, rows).unwrap());
-                let draw = Draw::of(seed, Stream::Train, Layer::Hidden, 5).chains_from(3);
+                let outputs = [0; 4].map(|_| backend.units(Side::Hidden, rows).unwrap());
+                let draw = Draw::of(seed, Stream::Train, Side::Hidden, 5).chains_from(3);
                 let ops = [HalfStep::new(rows, Draw::none()), HalfStep::new(few, draw)];
                 let halves = [(&ops[0], inputs[0], outputs[0]), (&ops[1], inputs[1], outputs[1])];
                 backend.sample_twice(model, halves);
@@ -213,7 +213,7 @@ fn norms_are_as_long_as_they_may_be() {
     for (name, mut backend) in common::all("norms_are_as_long_as_they_may_be", shape) {
         let rbm = random_rbm(shape, 0.3, 4);
         let norm = |rbm: &Rbm, j: usize| {
-            (0..37).map(|i| f64::from(rbm.weights[i * 21 + j]).powi(2)).sum::<f64>().sqrt() as f32
+            (0..37).map(|i| f64::from(rbm.weights()[i * 21 + j]).powi(2)).sum::<f64>().sqrt() as f32
         };
         let largest = (0..21).map(|j| norm(&rbm, j)).sum::<f32>() / 21.0;
         let model = backend.model_of(&rbm).unwrap();
@@ -223,7 +223,10 @@ fn norms_are_as_long_as_they_may_be() {
             let expected = norm(&rbm, j).min(largest);
             assert!((norm(&limited, j) - expected).abs() <= TOLERANCE, "{name}: unit {j}");
         }
-        assert!(limited.visible_bias == rbm.visible_bias && limited.hidden_bias == rbm.hidden_bias, "{name}");
+        assert!(
+            limited.visible_bias() == rbm.visible_bias() && limited.hidden_bias() == rbm.hidden_bias(),
+            "{name}"
+        );
     }
 }
 
@@ -242,7 +245,7 @@ fn more_rows_than_workgroups() {
         let data = backend.data(cases.layout(), rows).unwrap();
         backend.write_data(data, cases.words());
         backend.write_order(data, &order);
-        let visible = backend.units(Layer::Visible, rows).unwrap();
+        let visible = backend.units(Side::Visible, rows).unwrap();
         let values = backend.values(rows).unwrap();
         backend.gather(&Gather::new(cases.layout(), rows), data, visible);
         // The means are zeros, so the squared error is the number of units that are on.
@@ -268,7 +271,7 @@ fn uniforms_from_the_host_draw_the_same_states() {
         let Pair { visible, hidden } = backend.pair(rows).unwrap();
         let states = random_states(rows, 37, 2);
         backend.write_units(visible, &states, &states);
-        let draw = Draw::of(3, Stream::Train, Layer::Hidden, 4).sweep(1);
+        let draw = Draw::of(3, Stream::Train, Side::Hidden, 4).sweep(1);
         backend.sample(&HalfStep::new(rows, draw), model.into(), visible, hidden);
         let drawn_there = backend.read_units(hidden, rows).unwrap();
 
@@ -290,7 +293,7 @@ fn uniforms_from_the_host_draw_the_same_states() {
 fn every_tile_draws_the_same_states() {
     let shape = Shape { visible: 203, hidden: 150 };
     let rows = 70;
-    for (from, to) in [(Layer::Visible, Layer::Hidden), (Layer::Hidden, Layer::Visible)] {
+    for (from, to) in [(Side::Visible, Side::Hidden), (Side::Hidden, Side::Visible)] {
         let states = random_states(rows, shape.units(from), 1);
         let draw = Draw::of(3, Stream::Train, to, 4);
         let mut first: Option<(Vec<f32>, Vec<f32>)> = None;
@@ -328,8 +331,8 @@ fn a_wrong_kernel_is_found() {
     let shape = Shape { visible: 9, hidden: 6 };
     let mut rbm = random_rbm(shape, 0.3, 1);
     let right = rbm.clone();
-    rbm.weights[4] += 1e-3;
-    let draw = Draw::at(1, Address::new(Stream::Train, 0).layer(Layer::Hidden.number()));
+    rbm.weights_mut()[4] += 1e-3;
+    let draw = Draw::at(1, Address::new(Stream::Train, 0).layer(Side::Hidden.number()));
     let means = [right, rbm].map(|rbm| {
         let mut side = common::reference(shape);
         let (model, Pair { visible, hidden }) = (side.model_of(&rbm).unwrap(), side.pair(2).unwrap());

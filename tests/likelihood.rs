@@ -39,8 +39,8 @@ fn anneal(backend: &mut dyn Backend, rbm: &Rbm, base: &Base, starts: &Rows, opti
 
 /// An estimate on the native path, with base rates of the rows.
 fn estimate(rbm: &Rbm, rows: &Rows, options: AisOptions) -> Ais {
-    let base = Base::new(rbm.shape, &rows.density());
-    anneal(&mut Cpu::open(rbm.shape), rbm, &base, rows, options)
+    let base = Base::new(rbm.shape(), &rows.density());
+    anneal(&mut Cpu::open(rbm.shape()), rbm, &base, rows, options)
 }
 
 /// Enough for models of some tens of units.
@@ -167,7 +167,7 @@ fn progress_adds_up_to_the_steps_that_are_expected() {
     let rbm = random_rbm(Shape { visible: 20, hidden: 12 }, 0.5, 2);
     let options =
         AisOptions { chains: 10, replicas: 4, rounds: 215, annealed: 20, temperatures: 30, seed: 1 };
-    let mut backend = Cpu::open(rbm.shape);
+    let mut backend = Cpu::open(rbm.shape());
     let model = backend.model_of(&rbm).unwrap();
     let mut annealer = Annealer::new(&mut backend, options).unwrap();
     let done = Arc::new(AtomicU64::new(0));
@@ -176,7 +176,7 @@ fn progress_adds_up_to_the_steps_that_are_expected() {
         told.fetch_add(steps, Ordering::Relaxed);
     }));
     let rows = some_rows(20, 50);
-    let base = Base::new(rbm.shape, &rows.density());
+    let base = Base::new(rbm.shape(), &rows.density());
     annealer.run(&mut backend, model, &base, &rows).unwrap();
     assert_eq!(done.load(Ordering::Relaxed), options.steps());
 }
@@ -186,9 +186,9 @@ fn progress_adds_up_to_the_steps_that_are_expected() {
 fn mass_that_the_forward_chains_miss_is_cause_for_doubt() {
     let shape = Shape { visible: 60, hidden: 1 };
     let mut rbm = Rbm::zeros(shape);
-    rbm.visible_bias.fill(-3.0);
-    rbm.weights.fill(8.0);
-    rbm.hidden_bias.fill(-270.0);
+    rbm.visible_bias_mut().fill(-3.0);
+    rbm.weights_mut().fill(8.0);
+    rbm.hidden_bias_mut().fill(-270.0);
     let exact = exact::log_partition_function(&rbm).unwrap();
     assert!(exact > 25.0, "the mass is not where the hidden unit is off: {exact}");
     let base = Base::new(shape, &[0.05; 60]);
@@ -206,13 +206,13 @@ fn modes(patterns: &[Vec<bool>], strength: f32, shares: &[f64]) -> Rbm {
     for (unit, (pattern, share)) in patterns.iter().zip(shares).enumerate() {
         let on = pattern.iter().filter(|&&on| on).count() as f64;
         for (i, &on) in pattern.iter().enumerate() {
-            rbm.weights[i * shape.hidden + unit] = if on { strength } else { -strength };
+            rbm.weights_mut()[i * shape.hidden + unit] = if on { strength } else { -strength };
         }
         // Without any bias: Π (1 + e^±w) over the units.
         let softplus = |x: f64| x.exp().ln_1p();
         let strength = f64::from(strength);
         let mass = on * softplus(strength) + (pattern.len() as f64 - on) * softplus(-strength);
-        rbm.hidden_bias[unit] = (60.0 + share.ln() - mass) as f32;
+        rbm.hidden_bias_mut()[unit] = (60.0 + share.ln() - mass) as f32;
     }
     rbm
 }
@@ -251,7 +251,7 @@ fn modes_that_replicas_miss_are_cause_for_doubt() {
 fn weights_beyond_all_measure_give_doubt_and_no_number() {
     let shape = Shape { visible: 30, hidden: 30 };
     let mut rbm = random_rbm(shape, 1.0, 1);
-    rbm.weights.iter_mut().for_each(|w| *w *= 1e37);
+    rbm.weights_mut().iter_mut().for_each(|w| *w *= 1e37);
     let ais =
         estimate(&rbm, &some_rows(30, 20), AisOptions { chains: 20, rounds: 20, temperatures: 20, ..SHORT });
     assert!(ais.doubt.is_some(), "{ais:?}");
@@ -373,7 +373,7 @@ fn what_eval_cannot_use_is_explained() {
     let binary = || Source::Path("binary".into());
     for (name, value) in [("nan", f32::NAN), ("infinity", f32::INFINITY)] {
         let mut bad = rbm.clone();
-        bad.weights[7] = value;
+        bad.weights_mut()[7] = value;
         save(&folder.join(name).join("model.safetensors"), &bad, binary());
     }
     save(&folder.join("wide/model.safetensors"), &Rbm::zeros(Shape { visible: 13, hidden: 6 }), binary());

@@ -237,8 +237,8 @@ fn features_of_mnist_are_those_of_64_bits() {
     let digits = Source::Mnist.load().unwrap().test.unwrap().rows;
     let mut largest: f64 = 0.0;
     for (digit, features) in features.values.floats().chunks(100).enumerate() {
-        let mut sums: Vec<f64> = rbm.hidden_bias.iter().map(|&c| f64::from(c)).collect();
-        for (x, weights) in digits.values(digit).zip(rbm.weights.chunks(100)) {
+        let mut sums: Vec<f64> = rbm.hidden_bias().iter().map(|&c| f64::from(c)).collect();
+        for (x, weights) in digits.values(digit).zip(rbm.weights().chunks(100)) {
             let x = (f64::from(x) * 255.0).round() / 255.0;
             sums.iter_mut().zip(weights).for_each(|(sum, &w)| *sum += x * f64::from(w));
         }

@@ -10,7 +10,7 @@ use rbm_gpu::{
     config::{DeviceChoice, TrainConfig},
     cpu::Cpu,
     data::{Cases, Dataset, Rows, Source},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     rng::{Address, Philox, Stream, fill},
     train::Trainer,
 };
@@ -47,13 +47,13 @@ fn the_questions_recipe_gives_its_two_plateaus() {
     let rate = 0.1;
     let mut rbm = Rbm::zeros(shape);
     let mut generator = Philox::new(1, Stream::Weights, 0);
-    for weight in &mut rbm.weights {
+    for weight in rbm.weights_mut() {
         *weight = rand_distr::Distribution::sample(&rand_distr::StandardNormal, &mut generator);
     }
     let mut backend = Cpu::open(shape);
     let mut units = |layer| backend.units(layer, CASES).unwrap();
-    let (x_states, vis, vis_states) = (units(Layer::Visible), units(Layer::Visible), units(Layer::Visible));
-    let (x_grey, hid, hid2) = (units(Layer::Visible), units(Layer::Hidden), units(Layer::Hidden));
+    let (x_states, vis, vis_states) = (units(Side::Visible), units(Side::Visible), units(Side::Visible));
+    let (x_grey, hid, hid2) = (units(Side::Visible), units(Side::Hidden), units(Side::Hidden));
     let mut binary = vec![0.0; x.len()];
     for (row, states) in binary.chunks_mut(784).enumerate() {
         fill(1, Address::new(Stream::Binarize, 0), row as u32, 0, states);
@@ -68,9 +68,9 @@ fn the_questions_recipe_gives_its_two_plateaus() {
     let mut costs = Vec::new();
     for _ in 0..14 {
         backend.write_model(model, &rbm);
-        backend.sample(&half_step(Layer::Hidden, 0), model.into(), x_states, hid);
-        backend.sample(&half_step(Layer::Visible, 0), model.into(), hid, vis_states);
-        backend.sample(&half_step(Layer::Hidden, 1), model.into(), vis_states, hid2);
+        backend.sample(&half_step(Side::Hidden, 0), model.into(), x_states, hid);
+        backend.sample(&half_step(Side::Visible, 0), model.into(), hid, vis_states);
+        backend.sample(&half_step(Side::Hidden, 1), model.into(), vis_states, hid2);
         let (means, _) = backend.read_units(vis_states, CASES).unwrap();
         costs.push(cost(&x, &means));
         // w += rate · (xᵀ hid − visᵀ hid2): a sum over the cases, where ours is a mean.
@@ -79,14 +79,14 @@ fn the_questions_recipe_gives_its_two_plateaus() {
         let positive = Pair { visible: x_grey, hidden: hid };
         let negative = Pair { visible: vis, hidden: hid2 };
         backend.update(&sums, positive, negative, None, model, None);
-        rbm.weights = backend.read_model(model).unwrap().weights;
+        rbm.weights_mut().copy_from_slice(backend.read_model(model).unwrap().weights());
         // by += rate · (sum(x) − sum(vis)): one number for every unit; and so for bh.
         let (hid, hid2) =
             (backend.read_units(hid, CASES).unwrap().0, backend.read_units(hid2, CASES).unwrap().0);
         let visible_step = rate * (total(&x) - total(&means)) as f32;
         let hidden_step = rate * (total(&hid) - total(&hid2)) as f32;
-        rbm.visible_bias.iter_mut().for_each(|bias| *bias += visible_step);
-        rbm.hidden_bias.iter_mut().for_each(|bias| *bias += hidden_step);
+        rbm.visible_bias_mut().iter_mut().for_each(|bias| *bias += visible_step);
+        rbm.hidden_bias_mut().iter_mut().for_each(|bias| *bias += hidden_step);
     }
     let plateaus: Vec<_> = costs[1..]
         .iter()

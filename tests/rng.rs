@@ -8,7 +8,7 @@ use rbm_gpu::{
     backend::{BackendExt, Draw, Gather, HalfStep},
     check::wrong_states,
     data::{Packing, RowLayout},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     rng::{self, Address, Stream, philox, uniform},
 };
 
@@ -35,8 +35,8 @@ fn philox_gives_the_known_answers() {
         let mut filled = [0.0; 139];
         rng::fill(5, address, 8, first, &mut filled);
         for (unit, u) in (first..).zip(filled) {
-            // Layer, chain, sweep and stream, step.
-            let words = philox([3 << 26 | unit / 4, 8, 9 << 8 | Stream::Sample as u32, 6], rng::key(5));
+            // Side, chain, sweep and stream, step.
+            let words = philox([(3 << 26) | (unit / 4), 8, 9 << 8 | Stream::Sample as u32, 6], rng::key(5));
             assert_eq!(u, uniform(words[unit as usize % 4]));
             assert_eq!(u, rng::uniform_at(5, address, 8, unit));
         }
@@ -59,7 +59,7 @@ fn the_device_draws_the_same_uniforms_to_the_last_bit() {
                     let data = backend.data(layout, 1).unwrap();
                     backend.write_data(data, &[0x0101_0101; 3]);
                     backend.write_order(data, &[0]);
-                    let visible = backend.units(Layer::Visible, 1).unwrap();
+                    let visible = backend.units(Side::Visible, 1).unwrap();
                     let draw = Draw::at(seed, address).chains_from(chain);
                     backend.gather(&Gather::new(layout, 1).drawn(draw), data, visible);
                     let state = backend.read_units(visible, 1).unwrap().1[unit];
@@ -75,16 +75,16 @@ fn device_words_are_bit_equal_to_host_words() {
     let shape = Shape { visible: 1001, hidden: 1 };
     let rows = 40;
     let mut biased = Rbm::zeros(shape);
-    biased.visible_bias.iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
+    biased.visible_bias_mut().iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
     for (name, mut backend) in common::all("device_words_are_bit_equal_to_host_words", shape) {
         let model = backend.model_of(&biased).unwrap();
         // Nobody has written the hidden units: they are off, and p = σ(b).
-        let hidden = backend.units(Layer::Hidden, rows).unwrap();
-        let visible = backend.units(Layer::Visible, rows).unwrap();
+        let hidden = backend.units(Side::Hidden, rows).unwrap();
+        let visible = backend.units(Side::Visible, rows).unwrap();
         for (seed, step, sweep, first_chain) in
             [(0, 0, 0, 0), (u64::MAX, u32::MAX, Address::SWEEPS - 1, 1 << 31)]
         {
-            let draw = Draw::of(seed, Stream::Train, Layer::Visible, step);
+            let draw = Draw::of(seed, Stream::Train, Side::Visible, step);
             let draw = draw.sweep(sweep).chains_from(first_chain);
             backend.sample(&HalfStep::new(rows, draw), model.into(), hidden, visible);
             let (means, states) = backend.read_units(visible, rows).unwrap();

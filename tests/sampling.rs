@@ -20,7 +20,7 @@ fn inference(backend: Box<dyn Backend>, rbm: &Rbm, rows: usize) -> Inference {
 
 /// p(v) for every v: bit i of the index is unit i.
 fn distribution(rbm: &Rbm) -> Vec<f64> {
-    let units = rbm.shape.visible;
+    let units = rbm.shape().visible;
     let state = |index: usize| -> Vec<f32> { (0..units).map(|i| (index >> i & 1) as f32).collect() };
     let weights: Vec<f64> =
         (0..1 << units).map(|index| (-free_energy(rbm, 1.0, &state(index))).exp()).collect();
@@ -68,12 +68,8 @@ fn samples_are_distributed_as_the_model_says() {
 fn tempered_chains_cross_between_modes() {
     let shape = Shape { visible: 8, hidden: 4 };
     let weight = 2.5;
-    let rbm = Rbm {
-        shape,
-        weights: vec![weight; 32],
-        visible_bias: vec![-weight * 4.0 / 2.0; 8],
-        hidden_bias: vec![-weight * 8.0 / 2.0; 4],
-    };
+    let tensors = [vec![weight; 32], vec![-weight * 4.0 / 2.0; 8], vec![-weight * 8.0 / 2.0; 4]];
+    let rbm = Rbm::from_tensors(shape, tensors);
     let chains = 200;
     let starts = vec![1.0; chains * 8];
     for (name, backend) in common::fast("tempered_chains_cross_between_modes", shape) {

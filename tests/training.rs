@@ -227,7 +227,7 @@ fn sparsity_and_norms_end_where_they_should() {
 
     let (_, rbm) = activity(&TrainConfig { max_norm: Some(0.7), ..plain });
     let norms = (0..20)
-        .map(|j| rbm.weights[j..].iter().step_by(20).map(|weight| weight * weight).sum::<f32>().sqrt());
+        .map(|j| rbm.weights()[j..].iter().step_by(20).map(|weight| weight * weight).sum::<f32>().sqrt());
     let norms: Vec<f32> = norms.collect();
     assert!(norms.iter().all(|&norm| norm < 0.7001) && norms.iter().any(|&norm| norm > 0.699), "{norms:?}");
 }

@@ -4,7 +4,7 @@ use super::{Base, Progress, population::Population};
 use crate::{
     backend::{Backend, BackendExt, Draw, FreeEnergy, HalfStep, Model, Pair, Path, Values},
     error::Result,
-    rbm::Layer,
+    rbm::Side,
     rng::{Address, Stream, uniform_at},
 };
 
@@ -33,7 +33,7 @@ impl Run {
     }
 
     /// The draw of a layer's units at a step.
-    fn draw(self, seed: u64, layer: Layer, step: u32) -> Draw {
+    fn draw(self, seed: u64, layer: Side, step: u32) -> Draw {
         Draw::of(seed, Stream::Anneal, layer, step).sweep(self.number)
     }
 }
@@ -101,7 +101,7 @@ impl Annealed {
         let zeros = vec![0.0; self.chains * backend.shape().hidden];
         backend.write_units(self.pair.hidden, &zeros, &zeros);
         let path = self.path(backend, way);
-        self.sample(backend, path, run, Layer::Visible, 0, 0.0);
+        self.sample(backend, path, run, Side::Visible, 0, 0.0);
         let energies = self.base_energies(backend, way.base)?;
         let mut chains = Chains { population: Population::new(energies.len()), energies };
         for (step, &beta) in (1..).zip(temperatures) {
@@ -142,8 +142,8 @@ impl Annealed {
     ) -> Result<Vec<f32>> {
         backend.write_units(self.pair.hidden, states, states);
         for step in 0..steps {
-            self.sample(backend, model.into(), Run::FROM_HIDDEN, Layer::Visible, step, 1.0);
-            self.sample(backend, model.into(), Run::FROM_HIDDEN, Layer::Hidden, step, 1.0);
+            self.sample(backend, model.into(), Run::FROM_HIDDEN, Side::Visible, step, 1.0);
+            self.sample(backend, model.into(), Run::FROM_HIDDEN, Side::Hidden, step, 1.0);
             backend.submit()?;
         }
         self.states(backend)
@@ -175,8 +175,8 @@ impl Annealed {
                 drawn.iter().flat_map(|chain| &states[chain * width..][..width]).copied().collect();
             backend.write_units(self.pair.visible, &states, &states);
         }
-        self.sample(backend, path, run, Layer::Hidden, step, beta);
-        self.sample(backend, path, run, Layer::Visible, step, beta);
+        self.sample(backend, path, run, Side::Hidden, step, beta);
+        self.sample(backend, path, run, Side::Visible, step, beta);
         chains.energies = self.free_energies(backend, path, beta, self.after)?;
         Ok(())
     }
@@ -188,11 +188,11 @@ impl Annealed {
     }
 
     /// Half a Gibbs step of the chains, to this layer.
-    fn sample(&self, backend: &mut dyn Backend, path: Path, run: Run, to: Layer, step: u32, beta: f32) {
+    fn sample(&self, backend: &mut dyn Backend, path: Path, run: Run, to: Side, step: u32, beta: f32) {
         let Pair { visible, hidden } = self.pair;
         let (from, to_units) = match to {
-            Layer::Visible => (hidden, visible),
-            Layer::Hidden => (visible, hidden),
+            Side::Visible => (hidden, visible),
+            Side::Hidden => (visible, hidden),
         };
         let op = HalfStep::new(self.chains, run.draw(self.seed, to, step)).at(beta);
         backend.sample(&op, path, from, to_units);

@@ -23,7 +23,7 @@ use crate::{
     backend::Backend,
     data::Rows,
     error::Result,
-    rbm::{Layer, Shape},
+    rbm::{Shape, Side},
     rng::{self, Address, Stream, uniform_at},
 };
 
@@ -115,7 +115,7 @@ fn hidden_states(Shape { hidden, .. }: Shape, seed: u64) -> Vec<f32> {
         if chain < alone {
             states[chain * hidden / alone] = 1.0;
         } else {
-            let address = Address::new(Stream::Cells, 0).layer(Layer::Hidden.number());
+            let address = Address::new(Stream::Cells, 0).layer(Side::Hidden.number());
             rng::fill(seed, address, chain as u32, 0, states);
             states.iter_mut().for_each(|state| *state = f32::from(*state < 0.5));
         }

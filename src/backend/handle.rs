@@ -1,6 +1,6 @@
 //! What lies on a device: names for buffers, which only the device that gave them knows.
 
-use crate::rbm::Layer;
+use crate::rbm::Side;
 
 /// The parameters of a model, or as many numbers that belong to them: a velocity, a gradient, an average.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,7 +11,7 @@ pub struct Model(pub(crate) usize);
 pub struct Units {
     pub(crate) number: usize,
     /// Whose units they are.
-    pub layer: Layer,
+    pub layer: Side,
 }
 
 /// Packed data rows, and the order in which minibatches take them.

@@ -3,7 +3,7 @@
 
 use crate::{
     data::{Packing, RowLayout},
-    rbm::Layer,
+    rbm::Side,
     rng::{self, Address, Stream},
 };
 
@@ -116,7 +116,7 @@ impl Draw {
     }
 
     /// The same states of a layer's units: a stream's first draw at a step.
-    pub fn of(seed: u64, stream: Stream, layer: Layer, step: u32) -> Self {
+    pub fn of(seed: u64, stream: Stream, layer: Side, step: u32) -> Self {
         Self::at(seed, Address::new(stream, step).layer(layer.number()))
     }
 

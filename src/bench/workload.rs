@@ -7,7 +7,7 @@ use crate::{
     data::Rows,
     error::Result,
     estimator::{Draws, Phases, contrastive_divergence},
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     rng::Stream,
     schedule::Schedule,
 };
@@ -96,8 +96,8 @@ impl Workload {
         let draw = |layer| HalfStep::new(rows, Draw::of(1, Stream::Train, layer, 0));
         match kernel {
             0 => backend.gather(&Gather::new(self.rows.layout(), rows), data, positive.visible),
-            1 => backend.sample(&draw(Layer::Hidden), model.into(), positive.visible, positive.hidden),
-            2 => backend.sample(&draw(Layer::Visible), model.into(), positive.hidden, negative.visible),
+            1 => backend.sample(&draw(Side::Hidden), model.into(), positive.visible, positive.hidden),
+            2 => backend.sample(&draw(Side::Visible), model.into(), positive.hidden, negative.visible),
             _ => self.update(backend, rows),
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     },
     data::Rows,
     error::Result,
-    rbm::{Layer, Shape},
+    rbm::{Shape, Side},
     rng::{Address, Stream, uniform_at},
 };
 
@@ -49,18 +49,18 @@ pub const CASES: &[Case] = &[
     Case { kernel: "gather", way: "drawn from bits", prepare: |s| gather(s, bits, true), work: gather_work },
     Case { kernel: "gather", way: "drawn from bytes", prepare: |s| gather(s, bytes, true), work: gather_work },
     Case { kernel: "gather", way: "drawn from floats", prepare: |s| gather(s, floats, true), work: gather_work },
-    Case { kernel: "sample_hidden", way: "of states", prepare: |s| half_step(s, Layer::Hidden, true, DRAWN), work: hidden_work },
-    Case { kernel: "sample_hidden", way: "of states, means", prepare: |s| half_step(s, Layer::Hidden, true, MEANS), work: hidden_work },
-    Case { kernel: "sample_hidden", way: "of states, β = 0.4", prepare: |s| half_step(s, Layer::Hidden, true, WARM), work: hidden_work },
-    Case { kernel: "sample_hidden", way: "of means", prepare: |s| half_step(s, Layer::Hidden, false, DRAWN), work: hidden_work },
-    Case { kernel: "sample_hidden", way: "of means, β = 0.4", prepare: |s| half_step(s, Layer::Hidden, false, WARM), work: hidden_work },
+    Case { kernel: "sample_hidden", way: "of states", prepare: |s| half_step(s, Side::Hidden, true, DRAWN), work: hidden_work },
+    Case { kernel: "sample_hidden", way: "of states, means", prepare: |s| half_step(s, Side::Hidden, true, MEANS), work: hidden_work },
+    Case { kernel: "sample_hidden", way: "of states, β = 0.4", prepare: |s| half_step(s, Side::Hidden, true, WARM), work: hidden_work },
+    Case { kernel: "sample_hidden", way: "of means", prepare: |s| half_step(s, Side::Hidden, false, DRAWN), work: hidden_work },
+    Case { kernel: "sample_hidden", way: "of means, β = 0.4", prepare: |s| half_step(s, Side::Hidden, false, WARM), work: hidden_work },
     Case { kernel: "sample_hidden", way: "of two minibatches", prepare: |s| twice(s, true), work: twice_work },
     Case { kernel: "sample_hidden", way: "of two minibatches, one of means", prepare: |s| twice(s, false), work: twice_work },
-    Case { kernel: "sample_visible", way: "of states", prepare: |s| half_step(s, Layer::Visible, true, DRAWN), work: visible_work },
-    Case { kernel: "sample_visible", way: "of states, means", prepare: |s| half_step(s, Layer::Visible, true, MEANS), work: visible_work },
-    Case { kernel: "sample_visible", way: "of states, β = 0.4 from a base", prepare: |s| half_step(s, Layer::Visible, true, WARM), work: visible_work },
-    Case { kernel: "sample_visible", way: "of means", prepare: |s| half_step(s, Layer::Visible, false, DRAWN), work: visible_work },
-    Case { kernel: "sample_visible", way: "of means, β = 0.4 from a base", prepare: |s| half_step(s, Layer::Visible, false, WARM), work: visible_work },
+    Case { kernel: "sample_visible", way: "of states", prepare: |s| half_step(s, Side::Visible, true, DRAWN), work: visible_work },
+    Case { kernel: "sample_visible", way: "of states, means", prepare: |s| half_step(s, Side::Visible, true, MEANS), work: visible_work },
+    Case { kernel: "sample_visible", way: "of states, β = 0.4 from a base", prepare: |s| half_step(s, Side::Visible, true, WARM), work: visible_work },
+    Case { kernel: "sample_visible", way: "of means", prepare: |s| half_step(s, Side::Visible, false, DRAWN), work: visible_work },
+    Case { kernel: "sample_visible", way: "of means, β = 0.4 from a base", prepare: |s| half_step(s, Side::Visible, false, WARM), work: visible_work },
     Case { kernel: "gradient", way: "of states", prepare: |s| gradient(s, true, PLAIN), work: gradient_work },
     Case { kernel: "gradient", way: "of means, fewer chains", prepare: |s| gradient(s, false, FEW), work: gradient_work },
     Case { kernel: "gradient", way: "centred", prepare: |s| gradient(s, true, CENTRED), work: gradient_work },
@@ -92,9 +92,9 @@ pub const CASES: &[Case] = &[
     Case { kernel: "free_energy", way: "less another", prepare: |s| free_energy(s, true, 1.0, true), work: energy_work },
     Case { kernel: "energy", way: "", prepare: |s| energy(s, false), work: energy_work },
     Case { kernel: "energy", way: "from a base", prepare: |s| energy(s, true), work: energy_work },
-    Case { kernel: "swap", way: "hidden units", prepare: |s| swap(s, Layer::Hidden, 0, 0), work: swap_work },
-    Case { kernel: "swap", way: "hidden units, the coldest", prepare: |s| swap(s, Layer::Hidden, 1, 0), work: swap_work },
-    Case { kernel: "swap", way: "visible units, the hottest", prepare: |s| swap(s, Layer::Visible, 0, 1), work: swap_work },
+    Case { kernel: "swap", way: "hidden units", prepare: |s| swap(s, Side::Hidden, 0, 0), work: swap_work },
+    Case { kernel: "swap", way: "hidden units, the coldest", prepare: |s| swap(s, Side::Hidden, 1, 0), work: swap_work },
+    Case { kernel: "swap", way: "visible units, the hottest", prepare: |s| swap(s, Side::Visible, 0, 1), work: swap_work },
     Case { kernel: "clamp_visible", way: "states", prepare: |s| clamp_visible(s, true), work: clamp_work },
     Case { kernel: "clamp_visible", way: "means", prepare: |s| clamp_visible(s, false), work: clamp_work },
     Case { kernel: "multiply_add", way: "", prepare: multiply_add, work: multiply_add_work },
@@ -231,9 +231,9 @@ fn gather(stage: &mut Stage, rows: fn(Size) -> Rows, drawn: bool) -> Result<Prep
     stage
         .backend
         .write_order(data, &(0..count + 2).map(|row| (row * 7 + 3) % (count + 5)).collect::<Vec<_>>());
-    let states = stage.empty(Layer::Visible)?;
+    let states = stage.empty(Side::Visible)?;
     let op = Gather::new(rows.layout(), size.rows).from_row(2);
-    let op = if drawn { op.drawn(Draw::of(stage.seed, Stream::Binarize, Layer::Visible, 9)) } else { op };
+    let op = if drawn { op.drawn(Draw::of(stage.seed, Stream::Binarize, Side::Visible, 9)) } else { op };
     prepared(move |backend| backend.gather(&op, data, states), [Output::States(states)])
 }
 
@@ -243,8 +243,8 @@ const DRAWN: Way = (true, 1.0);
 const MEANS: Way = (false, 1.0);
 const WARM: Way = (true, 0.4);
 
-fn half_step(stage: &mut Stage, to: Layer, of_states: bool, (drawn, beta): Way) -> Result<Prepared> {
-    let from = if to == Layer::Hidden { Layer::Visible } else { Layer::Hidden };
+fn half_step(stage: &mut Stage, to: Side, of_states: bool, (drawn, beta): Way) -> Result<Prepared> {
+    let from = if to == Side::Hidden { Side::Visible } else { Side::Hidden };
     let values = if of_states { stage.binary(from, 0) } else { stage.grey(from, 0) };
     let (input, output) = (stage.units(from, &values)?, stage.empty(to)?);
     let model = stage.model(0.3, 0)?;
@@ -266,12 +266,12 @@ fn fewer(rows: usize) -> usize {
 
 fn twice(stage: &mut Stage, both_states: bool) -> Result<Prepared> {
     let rows = [stage.size.rows, fewer(stage.size.rows)];
-    let states = stage.binary(Layer::Visible, 0);
-    let others = if both_states { stage.binary(Layer::Visible, 2) } else { stage.grey(Layer::Visible, 2) };
-    let inputs = [stage.units(Layer::Visible, &states)?, stage.units(Layer::Visible, &others)?];
-    let outputs = [stage.empty(Layer::Hidden)?, stage.empty(Layer::Hidden)?];
+    let states = stage.binary(Side::Visible, 0);
+    let others = if both_states { stage.binary(Side::Visible, 2) } else { stage.grey(Side::Visible, 2) };
+    let inputs = [stage.units(Side::Visible, &states)?, stage.units(Side::Visible, &others)?];
+    let outputs = [stage.empty(Side::Hidden)?, stage.empty(Side::Hidden)?];
     let model = stage.model(0.3, 0)?;
-    let draws = [Draw::none(), Draw::of(stage.seed, Stream::Train, Layer::Hidden, 5).sweep(2).chains_from(3)];
+    let draws = [Draw::none(), Draw::of(stage.seed, Stream::Train, Side::Hidden, 5).sweep(2).chains_from(3)];
     let ops = [0, 1].map(|at| HalfStep::new(rows[at], draws[at]));
     prepared(
         move |backend| {
@@ -303,17 +303,17 @@ fn contrast(size: Size, contrast: Contrast) -> Contrast {
 
 /// Both phases and the offsets.
 fn phases(stage: &mut Stage, of_states: bool) -> Result<(Pair, Pair, Option<Offsets>)> {
-    let negative = if of_states { stage.binary(Layer::Visible, 3) } else { stage.grey(Layer::Visible, 3) };
-    let (v, h) = (stage.binary(Layer::Visible, 1), stage.grey(Layer::Hidden, 2));
+    let negative = if of_states { stage.binary(Side::Visible, 3) } else { stage.grey(Side::Visible, 3) };
+    let (v, h) = (stage.binary(Side::Visible, 1), stage.grey(Side::Hidden, 2));
     let positive = stage.pair(&v, &h)?;
-    let h = stage.grey(Layer::Hidden, 4);
+    let h = stage.grey(Side::Hidden, 4);
     let negative = stage.pair(&negative, &h)?;
     Ok((positive, negative, Some(offsets(stage)?)))
 }
 
 fn offsets(stage: &mut Stage) -> Result<Offsets> {
     let Shape { visible, hidden } = stage.size.shape;
-    let (mu, lambda) = (stage.grey(Layer::Visible, 5), stage.grey(Layer::Hidden, 6));
+    let (mu, lambda) = (stage.grey(Side::Visible, 5), stage.grey(Side::Hidden, 6));
     let offsets = Offsets { visible: stage.backend.values(visible)?, hidden: stage.backend.values(hidden)? };
     stage.backend.write_values(offsets.visible, &mu[..visible]);
     stage.backend.write_values(offsets.hidden, &lambda[..hidden]);
@@ -387,8 +387,8 @@ fn limit_norms(stage: &mut Stage) -> Result<Prepared> {
 }
 
 fn track(stage: &mut Stage) -> Result<Prepared> {
-    let (means, tracked) = (stage.grey(Layer::Hidden, 1), stage.grey(Layer::Hidden, 2));
-    let (hidden, count) = (stage.units(Layer::Hidden, &means)?, stage.size.shape.hidden);
+    let (means, tracked) = (stage.grey(Side::Hidden, 1), stage.grey(Side::Hidden, 2));
+    let (hidden, count) = (stage.units(Side::Hidden, &means)?, stage.size.shape.hidden);
     let tracked = stage.values(&tracked[..count])?;
     let op = Track { rows: stage.size.rows as u32, rate: 0.25 };
     prepared(move |backend| backend.track(&op, hidden, tracked), [Output::Values(tracked, count, TOLERANCE)])
@@ -403,9 +403,9 @@ fn combine(stage: &mut Stage, op: Combine) -> Result<Prepared> {
 }
 
 fn squared_error(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
-    let x = if of_states { stage.binary(Layer::Visible, 1) } else { stage.grey(Layer::Visible, 1) };
-    let p = stage.grey(Layer::Visible, 2);
-    let (x, p) = (stage.units(Layer::Visible, &x)?, stage.units(Layer::Visible, &p)?);
+    let x = if of_states { stage.binary(Side::Visible, 1) } else { stage.grey(Side::Visible, 1) };
+    let p = stage.grey(Side::Visible, 2);
+    let (x, p) = (stage.units(Side::Visible, &x)?, stage.units(Side::Visible, &p)?);
     let values = stage.values(&vec![1.5; stage.size.rows])?;
     let op = SquaredError { rows: stage.size.rows as u32 };
     prepared(
@@ -415,8 +415,8 @@ fn squared_error(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
 }
 
 fn free_energy(stage: &mut Stage, of_states: bool, beta: f32, less: bool) -> Result<Prepared> {
-    let v = if of_states { stage.binary(Layer::Visible, 1) } else { stage.grey(Layer::Visible, 1) };
-    let (v, model, other) = (stage.units(Layer::Visible, &v)?, stage.model(0.3, 0)?, stage.model(0.3, 2)?);
+    let v = if of_states { stage.binary(Side::Visible, 1) } else { stage.grey(Side::Visible, 1) };
+    let (v, model, other) = (stage.units(Side::Visible, &v)?, stage.model(0.3, 0)?, stage.model(0.3, 2)?);
     let base = base(stage)?;
     let path = if beta == 1.0 { model.into() } else { Path { model, base: Some(base) } };
     let (rows, Shape { visible, hidden }) = (stage.size.rows, stage.size.shape);
@@ -436,7 +436,7 @@ fn free_energy(stage: &mut Stage, of_states: bool, beta: f32, less: bool) -> Res
 }
 
 fn energy(stage: &mut Stage, from_base: bool) -> Result<Prepared> {
-    let (v, h) = (stage.binary(Layer::Visible, 1), stage.binary(Layer::Hidden, 3));
+    let (v, h) = (stage.binary(Side::Visible, 1), stage.binary(Side::Hidden, 3));
     let (pair, model, base) = (stage.pair(&v, &h)?, stage.model(0.3, 0)?, base(stage)?);
     let path = Path { model, base: from_base.then_some(base) };
     let rows = stage.size.rows;
@@ -449,7 +449,7 @@ fn energy(stage: &mut Stage, from_base: bool) -> Result<Prepared> {
 }
 
 /// Some swaps are certain and some are not; marks of every kind.
-fn swap(stage: &mut Stage, layer: Layer, coldest: u32, hottest: u32) -> Result<Prepared> {
+fn swap(stage: &mut Stage, layer: Side, coldest: u32, hottest: u32) -> Result<Prepared> {
     let rows = stage.size.rows;
     let number = |row: usize, seed: u64| {
         uniform_at(seed, Address::new(Stream::Synthetic, 0).sweep(3), row as u32, 0) * 12.0 - 6.0
@@ -485,9 +485,9 @@ fn swap(stage: &mut Stage, layer: Layer, coldest: u32, hottest: u32) -> Result<P
 }
 
 fn clamp_visible(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
-    let known = if of_states { stage.binary(Layer::Visible, 5) } else { stage.grey(Layer::Visible, 5) };
-    let states = stage.binary(Layer::Visible, 6);
-    let (known, states) = (stage.units(Layer::Visible, &known)?, stage.units(Layer::Visible, &states)?);
+    let known = if of_states { stage.binary(Side::Visible, 5) } else { stage.grey(Side::Visible, 5) };
+    let states = stage.binary(Side::Visible, 6);
+    let (known, states) = (stage.units(Side::Visible, &known)?, stage.units(Side::Visible, &states)?);
     let mask: Vec<f32> = (0..stage.size.shape.visible).map(|i| (i * 7 % 3) as f32).collect();
     let mask = stage.values(&mask)?;
     let op = ClampVisible { rows: stage.size.rows as u32 };
@@ -496,7 +496,7 @@ fn clamp_visible(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
 
 /// As many numbers as there are visible units in all cases.
 fn numbers(stage: &Stage) -> Vec<f32> {
-    stage.grey(Layer::Visible, 5).iter().map(|x| x * 20.0).collect()
+    stage.grey(Side::Visible, 5).iter().map(|x| x * 20.0).collect()
 }
 
 fn multiply_add(stage: &mut Stage) -> Result<Prepared> {

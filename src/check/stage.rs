@@ -4,7 +4,7 @@ use super::{largest_difference, random_rbm, random_states, wrong_states};
 use crate::{
     backend::{Backend, BackendExt, Draw, Model, Pair, Units, Values},
     error::Result,
-    rbm::{Layer, Shape},
+    rbm::{Shape, Side},
 };
 
 /// Rows beyond the last, in every buffer.
@@ -71,19 +71,19 @@ struct Read {
 
 impl Stage<'_> {
     /// Numbers in [0, 1] that are no states.
-    pub fn grey(&self, layer: Layer, seed: u64) -> Vec<f32> {
+    pub fn grey(&self, layer: Side, seed: u64) -> Vec<f32> {
         let units = self.size.shape.units(layer);
         let states = random_states(self.size.rows, units + 1, self.seed + seed);
         (0..self.size.rows * units).map(|i| states[i] * 0.75 + (i % 97) as f32 / 400.0).collect()
     }
 
     /// States of a layer, half of them on.
-    pub fn binary(&self, layer: Layer, seed: u64) -> Vec<f32> {
+    pub fn binary(&self, layer: Side, seed: u64) -> Vec<f32> {
         random_states(self.size.rows, self.size.shape.units(layer), self.seed + seed)
     }
 
     /// Units that have these means and states in their first rows.
-    pub fn units(&mut self, layer: Layer, values: &[f32]) -> Result<Units> {
+    pub fn units(&mut self, layer: Side, values: &[f32]) -> Result<Units> {
         let mut all = vec![UNTOUCHED; (self.size.rows + GUARD) * self.size.shape.units(layer)];
         all[..values.len()].copy_from_slice(values);
         let units = self.backend.units(layer, self.size.rows + GUARD)?;
@@ -92,13 +92,13 @@ impl Stage<'_> {
     }
 
     /// Units that nobody has written.
-    pub fn empty(&mut self, layer: Layer) -> Result<Units> {
+    pub fn empty(&mut self, layer: Side) -> Result<Units> {
         self.units(layer, &[])
     }
 
     /// Units of both layers with these values.
     pub fn pair(&mut self, visible: &[f32], hidden: &[f32]) -> Result<Pair> {
-        Ok(Pair { visible: self.units(Layer::Visible, visible)?, hidden: self.units(Layer::Hidden, hidden)? })
+        Ok(Pair { visible: self.units(Side::Visible, visible)?, hidden: self.units(Side::Hidden, hidden)? })
     }
 
     /// A model whose weights have this standard deviation.

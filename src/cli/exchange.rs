@@ -52,7 +52,7 @@ pub fn export(options: &ExportOptions) -> Result<ExitCode> {
     }
     let (path, rbm, _) = model::open(&options.model)?;
     exchange::export(&rbm, &target, options.to, options.names)?;
-    print(format!("{}: {}\n  {}\n", path.display(), units(rbm.shape), target.path().display()));
+    print(format!("{}: {}\n  {}\n", path.display(), units(rbm.shape()), target.path().display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -73,7 +73,7 @@ pub fn import(options: &ImportOptions) -> Result<ExitCode> {
     let target = target(options.out.clone(), options.force, &["safetensors"])?;
     let rbm = exchange::import(&options.arrays)?;
     exchange::export(&rbm, &target, Format::Safetensors, Names::RbmGpu)?;
-    print(format!("{}: {}\n  {}\n", options.arrays.display(), units(rbm.shape), target.path().display()));
+    print(format!("{}: {}\n  {}\n", options.arrays.display(), units(rbm.shape()), target.path().display()));
     Ok(ExitCode::SUCCESS)
 }
 

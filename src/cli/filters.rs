@@ -22,7 +22,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let (path, rbm, config) = model::open(&options.model)?;
     let found = Found { path, rbm, config };
     let image = options.image.map_or_else(|| found.image(), |ImageSize(height, width)| (height, width));
-    let units = found.rbm.shape.visible;
+    let units = found.rbm.shape().visible;
     if image.0 * image.1 != units {
         return Err(Error::Usage(format!(
             "--image {}x{}: the model has {units} visible units; choose a height and a width that make these",
@@ -33,7 +33,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     print(format!(
         "{}: the weights of {} hidden units, each as {}×{} pixels\n  {}\n",
         found.path.display(),
-        found.rbm.shape.hidden,
+        found.rbm.shape().hidden,
         image.0,
         image.1,
         target.path().display()

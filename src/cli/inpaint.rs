@@ -43,7 +43,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let found = options.model.open()?;
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
-    let units = found.rbm.shape.visible;
+    let units = found.rbm.shape().visible;
     let unknown = options.mask.units(dataset.image, options.model.seed)?;
     let mean: Vec<f32> = dataset.train.rows.density().iter().map(|&mean| mean as f32).collect();
     let name = dataset.held_out_name();

@@ -47,7 +47,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         )));
     };
     let cases = dataset.train.rows.len() + test.rows.len();
-    let units = found.rbm.shape.visible.saturating_add(found.rbm.shape.hidden);
+    let units = found.rbm.shape().visible.saturating_add(found.rbm.shape().hidden);
     let what = format!("the values and the features of {cases} cases");
     memory::check(&what, memory::product(&[cases, units, 4]), "choose fewer cases with --limit")?;
     let mut inference = options.model.inference(&found.rbm, 0)?;
@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         "train error",
         "test error"
     ));
-    let shape = found.rbm.shape;
+    let shape = found.rbm.shape();
     for (what, errors) in [
         (format!("{} features, p(h|v)", shape.hidden), of_features),
         (format!("{} values", shape.visible), of_values),

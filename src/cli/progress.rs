@@ -176,8 +176,8 @@ impl Display {
     /// What the hidden units have learnt.
     pub fn weights(&mut self, rbm: &Rbm, image: (usize, usize)) {
         let Some(screen) = &self.screen else { return };
-        let hidden = rbm.shape.hidden;
-        let unit = |j: usize| rbm.weights.iter().copied().skip(j).step_by(hidden).collect();
+        let hidden = rbm.shape().hidden;
+        let unit = |j: usize| rbm.weights().iter().copied().skip(j).step_by(hidden).collect();
         let units = (0..hidden.min(MOST_UNITS)).map(unit).collect();
         screen.view().weights = Weights { image, of: hidden, units };
     }

@@ -29,7 +29,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
     let cases = dataset.held_out();
-    let units = found.rbm.shape.visible;
+    let units = found.rbm.shape().visible;
     let what = format!("{} reconstructions of {units} values", cases.rows.len());
     memory::check(&what, memory::product(&[cases.rows.len(), units, 12]), "choose fewer cases with --limit")?;
     let mut inference = options.model.inference(&found.rbm, 0)?;

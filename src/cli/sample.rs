@@ -69,10 +69,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let strip =
         options.strip.clone().map(|path| outputs::target(path, options.force, &["png"])).transpose()?;
     let found = options.model.open()?;
-    let (image, units) = (found.image(), found.rbm.shape.visible);
+    let (image, units) = (found.image(), found.rbm.shape().visible);
     // The states that are shown; a replica has means and states of both layers.
-    let layers =
-        found.rbm.shape.visible.saturating_add(found.rbm.shape.hidden).saturating_mul(2 * options.tempered);
+    let layers = found
+        .rbm
+        .shape()
+        .visible
+        .saturating_add(found.rbm.shape().hidden)
+        .saturating_mul(2 * options.tempered);
     let needed =
         memory::product(&[options.chains, units.saturating_mul(FRAMES + 4).saturating_add(layers), 4]);
     let what = format!("{} chains at {} temperatures", options.chains, options.tempered);

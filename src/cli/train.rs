@@ -60,7 +60,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         Some(run) => Session::resume(&run, &options, &display)?,
         None => {
             if let Some(init) = options.config.init.as_ref().filter(|_| !options.is_given("hidden")) {
-                options.config.hidden = model::open(init)?.1.shape.hidden;
+                options.config.hidden = model::open(init)?.1.shape().hidden;
             }
             let (session, trainer) = Session::begin(options)?;
             (session, Some(trainer))

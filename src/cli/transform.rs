@@ -43,7 +43,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     model.data.data = options.cases.clone().or(model.data.data);
     let (source, dataset) = model.load(&found)?;
     let cases: usize = dataset.parts().map(|cases| cases.rows.len()).sum();
-    let hidden = found.rbm.shape.hidden;
+    let hidden = found.rbm.shape().hidden;
     let what = format!("{hidden} features of {cases} cases");
     memory::check(&what, memory::product(&[cases, hidden, 4]), "choose fewer cases with --limit")?;
     let mut inference = model.inference(&found.rbm, 0)?;

@@ -63,8 +63,8 @@ impl Shifts {
 
     /// Takes the shifts off the biases.
     pub fn follow(&self, rbm: &mut Rbm) {
-        for (biases, shifts) in [(&mut rbm.visible_bias, &self.visible), (&mut rbm.hidden_bias, &self.hidden)]
-        {
+        let [_, visible, hidden] = rbm.tensors_mut();
+        for (biases, shifts) in [(visible, &self.visible), (hidden, &self.hidden)] {
             biases.iter_mut().zip(shifts).for_each(|(bias, shift)| *bias -= shift);
         }
     }

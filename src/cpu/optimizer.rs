@@ -104,13 +104,13 @@ pub fn combine(level: Level, op: &Combine, other: &Rbm, rbm: &mut Rbm) {
 
 /// Scales the weights of each hidden unit down to the largest norm.
 pub fn limit_norms(level: Level, op: &LimitNorms, rbm: &mut Rbm) {
-    let units = rbm.shape.hidden;
+    let units = rbm.shape().hidden;
     let mut factors = vec![0.0_f64; units];
     vectorize(
         level,
         #[inline(always)]
         || {
-            for row in rbm.weights.chunks(units) {
+            for row in rbm.weights().chunks(units) {
                 for (sum, &weight) in factors.iter_mut().zip(row) {
                     *sum += f64::from(weight) * f64::from(weight);
                 }
@@ -122,7 +122,7 @@ pub fn limit_norms(level: Level, op: &LimitNorms, rbm: &mut Rbm) {
     if factors.iter().all(|&factor| factor == 1.0) {
         return;
     }
-    rbm.weights.par_chunks_mut(units).with_min_len(64).for_each(|row| {
+    rbm.weights_mut().par_chunks_mut(units).with_min_len(64).for_each(|row| {
         row.iter_mut().zip(&factors).for_each(|(weight, &factor)| *weight *= factor as f32);
     });
 }

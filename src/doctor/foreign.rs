@@ -90,7 +90,7 @@ fn foreign(arrays: &BTreeMap<String, Array>) -> Option<(Rbm, String)> {
         excerpt(biases[1].0),
         if rows == columns { "; a square matrix may be the other way round" } else { "" }
     );
-    Some((Rbm { shape, weights, visible_bias, hidden_bias }, how))
+    Some((Rbm::from_tensors(shape, [weights, visible_bias, hidden_bias]), how))
 }
 
 /// Whether a bias is called as those of hidden units are: `hidden_bias`, `bh`, `h_bias`, `hb`, `c`.

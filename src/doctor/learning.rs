@@ -13,7 +13,7 @@ const SMALLEST_REACH: f64 = 0.1;
 /// What a model should start from (Hinton 2010, section 8).
 pub fn initial(rbm: &Rbm, density: &[f64]) -> Vec<Finding> {
     let mut found = Vec::new();
-    let Spread { deviation, .. } = Spread::of(&rbm.weights);
+    let Spread { deviation, .. } = Spread::of(rbm.weights());
     if deviation > 0.3 {
         found.push(Finding::warning(
             "initial-weights-large",
@@ -25,7 +25,7 @@ pub fn initial(rbm: &Rbm, density: &[f64]) -> Vec<Finding> {
     }
     let base = Rbm::base_rates(density);
     let sigmoid = |b: f32| 1.0 / (1.0 + f64::from(-b).exp());
-    let apart = base.iter().zip(&rbm.visible_bias).map(|(&base, &b)| (sigmoid(base) - sigmoid(b)).abs());
+    let apart = base.iter().zip(rbm.visible_bias()).map(|(&base, &b)| (sigmoid(base) - sigmoid(b)).abs());
     let apart = apart.sum::<f64>() / base.len() as f64;
     if apart > 0.15 {
         found.push(Finding::warning(

@@ -12,7 +12,7 @@ use crate::{
     config::Binarize,
     data::{Dataset, RowLayout, Rows, spread_out},
     error::Result,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     reference::{hidden_input, sigmoid, visible_input},
     rng::Stream,
 };
@@ -111,14 +111,14 @@ impl Look {
         backend.write_data(data, &words);
         backend.write_order(data, &(0..(train + test) as u32).collect::<Vec<_>>());
         let rows = train.max(test);
-        let pixels = Draw::of(seed, Stream::Evaluation, Layer::Visible, 0);
+        let pixels = Draw::of(seed, Stream::Evaluation, Side::Visible, 0);
         Ok(Self {
             data,
             train,
             test,
-            visible: backend.units(Layer::Visible, rows)?,
-            hidden: backend.units(Layer::Hidden, rows)?,
-            reconstruction: backend.units(Layer::Visible, CHECKED)?,
+            visible: backend.units(Side::Visible, rows)?,
+            hidden: backend.units(Side::Hidden, rows)?,
+            reconstruction: backend.units(Side::Visible, CHECKED)?,
             energies: backend.values(rows)?,
             layout,
             pixels: if binarize == Binarize::Sample { pixels } else { Draw::none() },
@@ -139,7 +139,7 @@ impl Look {
 
     /// The hidden units of the cases that are shown, drawn.
     fn drive(&self, backend: &mut dyn Backend, model: Model, rows: usize) {
-        let draw = Draw::of(self.seed, Stream::Evaluation, Layer::Hidden, 0);
+        let draw = Draw::of(self.seed, Stream::Evaluation, Side::Hidden, 0);
         backend.sample(&HalfStep::new(rows, draw), model.into(), self.visible, self.hidden);
     }
 
@@ -166,7 +166,7 @@ impl Look {
         let h = backend.read_units(self.hidden, checked)?.1;
         let reconstruction = backend.read_units(self.reconstruction, checked)?.0;
 
-        let Shape { visible, hidden } = rbm.shape;
+        let Shape { visible, hidden } = rbm.shape();
         let largest = |found: &[f32], expected: &dyn Fn(usize, usize) -> f64, units: usize| {
             let errors = found
                 .iter()
@@ -190,8 +190,9 @@ impl Look {
         let untransposed_error = largest(
             &reconstruction,
             &|row, i| {
-                let sum = |j: usize| f64::from(h[row * hidden + j]) * f64::from(rbm.weights[j * visible + i]);
-                sigmoid(f64::from(rbm.visible_bias[i]) + (0..hidden).map(sum).sum::<f64>())
+                let sum =
+                    |j: usize| f64::from(h[row * hidden + j]) * f64::from(rbm.weights()[j * visible + i]);
+                sigmoid(f64::from(rbm.visible_bias()[i]) + (0..hidden).map(sum).sum::<f64>())
             },
             visible,
         );
@@ -245,7 +246,7 @@ impl Look {
         let fantasy = backend.pair(rows)?;
         let [changed, step] = [backend.model()?, backend.model()?];
         self.drive(backend, model, rows);
-        let draw = Draw::of(self.seed, Stream::Evaluation, Layer::Visible, 1);
+        let draw = Draw::of(self.seed, Stream::Evaluation, Side::Visible, 1);
         backend.sample(&HalfStep::new(rows, draw), model.into(), self.hidden, fantasy.visible);
         let means = HalfStep::new(rows, Draw::none());
         backend.sample(&means, model.into(), fantasy.visible, fantasy.hidden);

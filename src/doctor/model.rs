@@ -61,11 +61,11 @@ impl ModelFigures {
     pub fn measure(rbm: &Rbm) -> Self {
         let (compared, duplicates, equal_units) = duplicates(rbm);
         Self {
-            units: (rbm.shape.visible, rbm.shape.hidden),
+            units: (rbm.shape().visible, rbm.shape().hidden),
             non_finite: rbm.non_finite().map(|(tensor, index, value)| (tensor, index, value.to_string())),
-            weights: Spread::of(&rbm.weights),
-            visible_bias: Spread::of(&rbm.visible_bias),
-            hidden_bias: Spread::of(&rbm.hidden_bias),
+            weights: Spread::of(rbm.weights()),
+            visible_bias: Spread::of(rbm.visible_bias()),
+            hidden_bias: Spread::of(rbm.hidden_bias()),
             compared,
             duplicates,
             equal_units,
@@ -156,18 +156,18 @@ pub fn bias_moves_as_one(seen: impl Into<String>, letter: &str) -> Finding {
 
 /// Units that were compared, those that are copies of one before, and two such.
 fn duplicates(rbm: &Rbm) -> (usize, usize, Option<(usize, usize)>) {
-    let (visible, hidden) = (rbm.shape.visible, rbm.shape.hidden);
+    let (visible, hidden) = (rbm.shape().visible, rbm.shape().hidden);
     let units: Vec<usize> = spread_out(hidden, COMPARED_UNITS);
     // The visible units with the largest weights tell most.
     let size =
-        |i: usize| rbm.weights[i * hidden..][..hidden].iter().map(|&w| f64::from(w).powi(2)).sum::<f64>();
+        |i: usize| rbm.weights()[i * hidden..][..hidden].iter().map(|&w| f64::from(w).powi(2)).sum::<f64>();
     let mut rows: Vec<(usize, f64)> = (0..visible).map(|i| (i, size(i))).collect();
     rows.sort_by(|a, b| b.1.total_cmp(&a.1));
     rows.truncate(COMPARED_WEIGHTS);
     let columns: Vec<(usize, Vec<f32>, f64)> = units
         .iter()
         .map(|&unit| {
-            let column: Vec<f32> = rows.iter().map(|&(i, _)| rbm.weights[i * hidden + unit]).collect();
+            let column: Vec<f32> = rows.iter().map(|&(i, _)| rbm.weights()[i * hidden + unit]).collect();
             let norm = column.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>().sqrt();
             (unit, column, norm)
         })

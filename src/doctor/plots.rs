@@ -75,9 +75,9 @@ impl Plots {
     /// [`Error::Write`].
     pub fn histograms(&mut self, name: &str, title: &str, rbm: &Rbm) -> Result<()> {
         let groups = [
-            ("weights W", &rbm.weights),
-            ("visible biases b", &rbm.visible_bias),
-            ("hidden biases c", &rbm.hidden_bias),
+            ("weights W", rbm.weights()),
+            ("visible biases b", rbm.visible_bias()),
+            ("hidden biases c", rbm.hidden_bias()),
         ];
         let charts: Vec<Chart> = groups
             .iter()

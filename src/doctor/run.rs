@@ -133,7 +133,7 @@ pub(super) fn model(
     if let Some(folder) = path.parent().filter(|folder| folder.ends_with(CHECKPOINTS) && config.is_none()) {
         config = options(&folder.join(".."))?;
     }
-    let shape = rbm.shape;
+    let shape = rbm.shape();
     if shape.visible == 0 || shape.hidden == 0 {
         let reason =
             format!("expected at least one unit in each layer, found {} × {}", shape.visible, shape.hidden);
@@ -201,7 +201,7 @@ fn look(
     choice: &DeviceChoice,
     pictured: bool,
 ) -> Result<Seen> {
-    let footprint = Footprint::new(rbm.shape, look::CASES, 3, 0).of_model();
+    let footprint = Footprint::new(rbm.shape(), look::CASES, 3, 0).of_model();
     let (_, mut backend) = device::open(choice, &footprint)?;
     let backend = &mut *backend;
     let model = backend.model_of(rbm)?;

@@ -13,7 +13,7 @@ use crate::{
     data::spread_out,
     error::Result,
     estimator::Phases,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     rng::{Address, Stream},
 };
 
@@ -29,7 +29,7 @@ pub type Read = (Vec<f32>, Vec<f32>);
 pub type Means = (Vec<f32>, Vec<f32>);
 
 /// One of the tensors of a model.
-type Pick = fn(&Rbm) -> &Vec<f32>;
+type Pick = fn(&Rbm) -> &[f32];
 
 /// The models of a run that a step changes.
 #[derive(Clone, Copy, Debug)]
@@ -254,6 +254,7 @@ impl StepReading<'_> {
         let weights = spread_out(visible * hidden, count);
         let (before, velocity) = self.before;
         let after = self.after;
+        let before_weights = before.weights();
         let adam = ascent.rule == Ascent::ADAM;
         let rate = if adam { 1.0 - ADAM_FIRST } else { f64::from(ascent.rate) };
         let momentum = if adam { ADAM_FIRST } else { f64::from(ascent.momentum) };
@@ -292,16 +293,16 @@ impl StepReading<'_> {
             Move::of(&pairs, whole, size)
         };
         [
-            group(weights, |rbm| &rbm.weights, 0, &|at| {
+            group(weights, |rbm| rbm.weights(), 0, &|at| {
                 let (i, j) = (at / hidden, at % hidden);
                 difference(&|phase, row| v(phase, row, i) * h(phase, row, j))
                     - sparse(j) * data_mean(i)
-                    - decay(before.weights[at])
+                    - decay(before_weights[at])
             }),
-            group((0..visible).collect(), |rbm| &rbm.visible_bias, 1, &|i| {
+            group((0..visible).collect(), |rbm| rbm.visible_bias(), 1, &|i| {
                 difference(&|phase, row| v(phase, row, i))
             }),
-            group((0..hidden).collect(), |rbm| &rbm.hidden_bias, 2, &|j| {
+            group((0..hidden).collect(), |rbm| rbm.hidden_bias(), 2, &|j| {
                 difference(&|phase, row| h(phase, row, j)) - sparse(j)
             }),
         ]
@@ -312,7 +313,7 @@ impl StepReading<'_> {
         let Shape { visible, hidden } = self.taken.shape;
         let Some((mu, lambda)) = &self.offsets else { return Default::default() };
         let mut shifts = [vec![0.0; visible], vec![0.0; hidden]];
-        for (at, (after, before)) in self.after.0.weights.iter().zip(&self.before.0.weights).enumerate() {
+        for (at, (after, before)) in self.after.0.weights().iter().zip(self.before.0.weights()).enumerate() {
             let (i, j, change) = (at / hidden, at % hidden, f64::from(*after) - f64::from(*before));
             shifts[0][i] += change * f64::from(lambda[j]);
             shifts[1][j] += change * f64::from(mu[i]);
@@ -325,14 +326,14 @@ impl StepReading<'_> {
         let rows = self.taken.phases.rows.min(FOLLOWED);
         let units = spread_out(hidden, (WORK / rows / visible).max(1));
         let (before, after) = (&self.before.0, &self.after.0);
-        let change =
-            |of: fn(&Rbm) -> &Vec<f32>, at: usize| f64::from(of(after)[at]) - f64::from(of(before)[at]);
+        let change = |of: Pick, at: usize| f64::from(of(after)[at]) - f64::from(of(before)[at]);
         rms((0..rows).flat_map(|row| {
             let v = &self.positive.0.1[row * visible..][..visible];
             units.iter().map(move |&j| {
                 let on = v.iter().enumerate().filter(|&(_, &x)| x != 0.0);
-                change(|rbm| &rbm.hidden_bias, j)
-                    + on.map(|(i, &x)| f64::from(x) * change(|rbm| &rbm.weights, i * hidden + j)).sum::<f64>()
+                change(|rbm| rbm.hidden_bias(), j)
+                    + on.map(|(i, &x)| f64::from(x) * change(|rbm| rbm.weights(), i * hidden + j))
+                        .sum::<f64>()
             })
         }))
     }
@@ -347,7 +348,7 @@ impl StepReading<'_> {
         let some = (64 * hidden).min(means.len());
         let (means, states) = (&means[..some], &states[..some]);
         let wrong = |step: u32| {
-            let address = Address::new(Stream::Train, step).layer(Layer::Hidden.number()).sweep(sweep);
+            let address = Address::new(Stream::Train, step).layer(Side::Hidden.number()).sweep(sweep);
             wrong_states(&Draw::at(seed, address), hidden, means, states)
         };
         let found = wrong(step);

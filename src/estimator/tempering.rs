@@ -20,7 +20,7 @@ use super::{Draws, Phases};
 use crate::{
     backend::{Backend, BackendExt, Draw, Energy, HalfStep, Model, Pair, Path, Swap, Values},
     error::Result,
-    rbm::{Layer, Rbm},
+    rbm::{Rbm, Side},
     rng::{self, Address, Stream},
 };
 
@@ -147,7 +147,7 @@ impl Tempering {
             let (_, mut all) = backend.read_units(pair.visible, self.chains)?;
             all[before..].copy_from_slice(states);
             backend.write_units(pair.visible, &all, &all);
-            let draw = Draw::of(seed, Stream::Chains, Layer::Hidden, 0).sweep(1 + number);
+            let draw = Draw::of(seed, Stream::Chains, Side::Hidden, 0).sweep(1 + number);
             backend.sample(&HalfStep::new(self.chains, draw), model.into(), pair.visible, pair.hidden);
         }
         Ok(())
@@ -260,9 +260,9 @@ impl Tempering {
         for ((&Rung { pair: Pair { visible, hidden }, .. }, &beta), number) in
             self.rungs.iter().zip(&self.betas).zip(first..)
         {
-            let down = draws.next(states, Layer::Visible, number, self.chains);
+            let down = draws.next(states, Side::Visible, number, self.chains);
             backend.sample(&HalfStep::new(self.chains, down).at(beta), path, hidden, visible);
-            let up = draws.next(states, Layer::Hidden, number, self.chains);
+            let up = draws.next(states, Side::Hidden, number, self.chains);
             backend.sample(&HalfStep::new(self.chains, up).at(beta), path, visible, hidden);
         }
     }
@@ -410,7 +410,7 @@ pub fn start_chains(
         states.iter_mut().zip(density).for_each(|(state, &mean)| *state = f32::from(*state < mean as f32));
     }
     backend.write_units(pair.visible, &states, &states);
-    let draw = Draw::of(seed, Stream::Chains, Layer::Hidden, 0).chains_from(first_chain as u32);
+    let draw = Draw::of(seed, Stream::Chains, Side::Hidden, 0).chains_from(first_chain as u32);
     backend.sample(&HalfStep::new(chains, draw), model.into(), pair.visible, pair.hidden);
 }
 

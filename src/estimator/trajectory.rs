@@ -27,7 +27,7 @@ use super::{
 use crate::{
     backend::{Backend, BackendExt, Combine, Draw, FreeEnergy, HalfStep, Model, Pair, Swap, Units, Values},
     error::{Result, usage},
-    rbm::{Layer, Rbm},
+    rbm::{Rbm, Side},
     rng::Stream,
 };
 
@@ -92,7 +92,8 @@ impl Trajectory {
             all.push(Rung { pair, values: backend.values(2 * chains)?, snapshot, taken: 0 });
             start_chains(backend, model, seed, density, pair, chains, rung * chains);
         }
-        let base = Rbm { visible_bias: Rbm::base_rates(density), ..Rbm::zeros(backend.shape()) };
+        let mut base = Rbm::zeros(backend.layers());
+        base.visible_bias_mut().copy_from_slice(&Rbm::base_rates(density));
         if let Some(of_base) = all[BASE].snapshot {
             backend.write_model(of_base, &base);
         }
@@ -152,15 +153,15 @@ impl Trajectory {
         for (&rung, number) in self.ladder.iter().zip(first..) {
             let Rung { pair: Pair { visible, hidden }, snapshot, .. } = self.rungs[rung];
             let of = snapshot.unwrap_or(model);
-            let up = draws.next(Stream::Train, Layer::Hidden, number, self.chains);
+            let up = draws.next(Stream::Train, Side::Hidden, number, self.chains);
             backend.sample(&HalfStep::new(self.chains, up), of.into(), visible, hidden);
-            let down = draws.next(Stream::Train, Layer::Visible, number, self.chains);
+            let down = draws.next(Stream::Train, Side::Visible, number, self.chains);
             backend.sample(&HalfStep::new(self.chains, down), of.into(), hidden, visible);
         }
         // The host knows of no ladder, and prepares as many draws as it may come to.
         for _ in self.ladder.len()..self.rungs.len() {
-            draws.skip(Layer::Hidden, self.chains);
-            draws.skip(Layer::Visible, self.chains);
+            draws.skip(Side::Hidden, self.chains);
+            draws.skip(Side::Visible, self.chains);
         }
     }
 

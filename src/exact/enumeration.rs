@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cpu::Level,
-    rbm::{Layer, Rbm},
+    rbm::{Rbm, Side},
     reference::softplus,
 };
 
@@ -33,19 +33,19 @@ struct Sides {
 }
 
 impl Sides {
-    fn new(rbm: &Rbm, enumerated: Layer) -> Self {
+    fn new(rbm: &Rbm, enumerated: Side) -> Self {
         let f64s = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
-        let hidden = rbm.shape.hidden;
-        let rows = |unit: usize| f64s(&rbm.weights[unit * hidden..][..hidden]);
+        let hidden = rbm.shape().hidden;
+        let rows = |unit: usize| f64s(&rbm.weights()[unit * hidden..][..hidden]);
         let columns =
-            |unit: usize| rbm.weights.iter().skip(unit).step_by(hidden).map(|&w| f64::from(w)).collect();
-        let (visible_bias, hidden_bias) = (f64s(&rbm.visible_bias), f64s(&rbm.hidden_bias));
-        let units = 0..rbm.shape.units(enumerated);
+            |unit: usize| rbm.weights().iter().skip(unit).step_by(hidden).map(|&w| f64::from(w)).collect();
+        let (visible_bias, hidden_bias) = (f64s(rbm.visible_bias()), f64s(rbm.hidden_bias()));
+        let units = 0..rbm.shape().units(enumerated);
         match enumerated {
-            Layer::Visible => {
+            Side::Visible => {
                 Self { outer: visible_bias, inner: hidden_bias, weights: units.map(rows).collect() }
             }
-            Layer::Hidden => {
+            Side::Hidden => {
                 Self { outer: hidden_bias, inner: visible_bias, weights: units.map(columns).collect() }
             }
         }
@@ -90,7 +90,7 @@ impl Table {
 }
 
 /// log Z by enumerating `enumerated`.
-pub fn log_partition_function(rbm: &Rbm, enumerated: Layer) -> f64 {
+pub fn log_partition_function(rbm: &Rbm, enumerated: Side) -> f64 {
     let sides = Sides::new(rbm, enumerated);
     let exponent = sides.largest_input();
     if exponent > LARGEST_EXPONENT {

@@ -18,6 +18,8 @@ const GEOMETRY: &str = include_str!("../../shaders/shared/geometry.wgsl");
 const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
 const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
+/// The only kind of unit.
+const UNIT: &str = include_str!("../../shaders/shared/unit_binary.wgsl");
 const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
 const BASE: &str = include_str!("../../shaders/shared/base.wgsl");
 const CONTRAST: &str = include_str!("../../shaders/shared/contrast.wgsl");
@@ -106,8 +108,8 @@ use Grid::{Invocations, Workgroups};
 #[rustfmt::skip]
 kernels! {
     Gather "gather", Gather, [RANDOM], [R, R, R, W], Invocations(units_of_rows, once);
-    SampleHidden "sample_hidden", HalfStep, [ACCUMULATE, SAMPLE, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
-    SampleVisible "sample_visible", HalfStep, [ACCUMULATE, SAMPLE, RANDOM], [R, R, R, R, W, W], Grid::Product(to_visible);
+    SampleHidden "sample_hidden", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
+    SampleVisible "sample_visible", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, R, W, W], Grid::Product(to_visible);
     Gradient "gradient", Contrast, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W], Grid::Product(associations);
     Ascend "ascend", Ascent, [], [W, W, W, W], Invocations(parameters, once);
     Recentre "recentre", Recentre, [REDUCE], [R, R, R, W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);
@@ -116,7 +118,7 @@ kernels! {
     Track "track", Track, [REDUCE], [R, W], Workgroups(|s| groups(s.hidden), once);
     Combine "combine", Combine, [], [R, W], Invocations(parameters, once);
     SquaredError "squared_error", SquaredError, [REDUCE], [R, R, W], Workgroups(|s| s.rows, once);
-    FreeEnergy "free_energy", FreeEnergy, [ACCUMULATE, REDUCE, BASE], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
+    FreeEnergy "free_energy", FreeEnergy, [ACCUMULATE, REDUCE, BASE, UNIT], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
     Energy "energy", Energy, [ACCUMULATE, REDUCE, BASE], [R, R, R, R, W], Workgroups(row_blocks, weights_for_rows);
     Swap "swap", Swap, [RANDOM], [R, W, W, W, W, W, W], Workgroups(|s| s.rows, once);
     ClampVisible "clamp_visible", ClampVisible, [], [R, R, W], Invocations(units_of_rows, once);

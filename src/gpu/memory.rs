@@ -15,34 +15,27 @@ pub fn parameters_len(shape: Shape) -> usize {
 
 /// A = [W b; c 0].
 pub fn augment(rbm: &Rbm) -> Vec<f32> {
-    let Shape { visible, hidden } = rbm.shape;
+    let Shape { visible, hidden } = rbm.shape();
     let width = stride(hidden);
-    let mut matrix = vec![0.0; parameters_len(rbm.shape)];
-    let rows = matrix.chunks_exact_mut(width).zip(rbm.weights.chunks_exact(hidden)).zip(&rbm.visible_bias);
+    let mut matrix = vec![0.0; parameters_len(rbm.shape())];
+    let rows = matrix.chunks_exact_mut(width).zip(rbm.weights().chunks_exact(hidden)).zip(rbm.visible_bias());
     for ((row, weights), &bias) in rows {
         row[..hidden].copy_from_slice(weights);
         row[hidden] = bias;
     }
-    matrix[visible * width..][..hidden].copy_from_slice(&rbm.hidden_bias);
+    matrix[visible * width..][..hidden].copy_from_slice(rbm.hidden_bias());
     matrix
 }
 
-/// The reverse of [`augment`].
-pub fn split(matrix: &[f32], shape: Shape) -> Rbm {
-    let Shape { visible, hidden } = shape;
-    let mut rows = matrix.chunks_exact(stride(hidden));
-    let mut rbm = Rbm {
-        shape,
-        weights: Vec::with_capacity(visible * hidden),
-        visible_bias: vec![],
-        hidden_bias: vec![],
-    };
-    for row in rows.by_ref().take(visible) {
-        rbm.weights.extend_from_slice(&row[..hidden]);
-        rbm.visible_bias.push(row[hidden]);
-    }
-    rbm.hidden_bias.extend(rows.flatten().take(hidden));
-    rbm
+/// The reverse of [`augment`]: W row by row, b and c.
+pub fn split(matrix: &[f32], Shape { visible, hidden }: Shape) -> Vec<f32> {
+    let width = stride(hidden);
+    let rows = || matrix.chunks_exact(width).take(visible);
+    let mut parameters = Vec::with_capacity(visible * hidden + visible + hidden);
+    rows().for_each(|row| parameters.extend_from_slice(&row[..hidden]));
+    parameters.extend(rows().map(|row| row[hidden]));
+    parameters.extend_from_slice(&matrix[visible * width..][..hidden]);
+    parameters
 }
 
 /// Rows of `units` values, each followed by the unit that is always on and by zeros.
@@ -69,11 +62,11 @@ mod tests {
         for (visible, hidden) in [(1, 1), (3, 4), (4, 3), (5, 7), (8, 8)] {
             let rbm = Rbm::initial(Shape { visible, hidden }, &vec![0.3; visible], 7);
             let matrix = augment(&rbm);
-            assert_eq!(split(&matrix, rbm.shape), rbm);
+            assert_eq!(split(&matrix, rbm.shape()), rbm.parameters());
             let corner = matrix[visible * stride(hidden) + hidden];
             let padding: f32 = matrix.chunks(stride(hidden)).flat_map(|row| &row[hidden + 1..]).sum();
             assert_eq!((corner, padding), (0.0, 0.0));
-            assert_eq!(unpad_rows(&pad_rows(&rbm.weights, hidden), hidden), rbm.weights);
+            assert_eq!(unpad_rows(&pad_rows(rbm.weights(), hidden), hidden), rbm.weights());
         }
     }
 }

@@ -15,7 +15,7 @@ const BLOCK: usize = 16;
 
 /// σ(c + vW) of each row: rows × hidden units.
 pub(super) fn features(rbm: &Rbm, rows: &Rows) -> Vec<f32> {
-    let Shape { visible, hidden } = rbm.shape;
+    let Shape { visible, hidden } = rbm.shape();
     let mut features = vec![0.0; rows.len() * hidden];
     let level = Level::default();
     features.par_chunks_mut(BLOCK * hidden).enumerate().for_each(|(block, features)| {
@@ -24,12 +24,12 @@ pub(super) fn features(rbm: &Rbm, rows: &Rows) -> Vec<f32> {
         for (case, values) in values.chunks_mut(visible).enumerate() {
             rows.layout().unpack(rows.row(block * BLOCK + case), values);
         }
-        let bias: Vec<f64> = rbm.hidden_bias.iter().map(|&c| f64::from(c)).collect();
+        let bias: Vec<f64> = rbm.hidden_bias().iter().map(|&c| f64::from(c)).collect();
         let mut sums = bias.repeat(cases);
         level.dispatch(
             #[inline(always)]
             || {
-                for (unit, weights) in rbm.weights.chunks(hidden).enumerate() {
+                for (unit, weights) in rbm.weights().chunks(hidden).enumerate() {
                     for (sums, values) in sums.chunks_mut(hidden).zip(values.chunks(visible)) {
                         let x = f64::from(values[unit]);
                         if x != 0.0 {

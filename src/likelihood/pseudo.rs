@@ -24,10 +24,10 @@ const BLOCK: usize = 16;
 ///
 /// The sums are logarithms of products with e^x and e^(±W), which are known.
 pub fn pseudo_log_likelihood(rbm: &Rbm, rows: &Rows, cases: usize) -> f64 {
-    let Shape { visible, hidden } = rbm.shape;
-    let largest_weight = rbm.weights.iter().map(|&w| f64::from(w.abs())).fold(0.0, f64::max);
+    let Shape { visible, hidden } = rbm.shape();
+    let largest_weight = rbm.weights().iter().map(|&w| f64::from(w.abs())).fold(0.0, f64::max);
     let factors =
-        |sign: f64| -> Vec<f64> { rbm.weights.iter().map(|&w| (sign * f64::from(w)).exp()).collect() };
+        |sign: f64| -> Vec<f64> { rbm.weights().iter().map(|&w| (sign * f64::from(w)).exp()).collect() };
     let [on, off] = [factors(1.0), factors(-1.0)];
     let numbers: Vec<usize> = (0..cases.min(rows.len())).collect();
     let level = Level::default();
@@ -55,14 +55,14 @@ pub fn pseudo_log_likelihood(rbm: &Rbm, rows: &Rows, cases: usize) -> f64 {
                             || log_product(a, b, run),
                         )
                     } else {
-                        let weights = &rbm.weights[of_unit.clone()];
+                        let weights = &rbm.weights()[of_unit.clone()];
                         inputs[case]
                             .iter()
                             .zip(weights)
                             .map(|(x, w)| softplus(x + sign * f64::from(*w)))
                             .sum()
                     };
-                    sum -= softplus(sign * f64::from(rbm.visible_bias[unit]) + turned - rest[case]);
+                    sum -= softplus(sign * f64::from(rbm.visible_bias()[unit]) + turned - rest[case]);
                 }
             }
             sum
@@ -73,8 +73,8 @@ pub fn pseudo_log_likelihood(rbm: &Rbm, rows: &Rows, cases: usize) -> f64 {
 
 /// c + vW.
 fn inputs(rbm: &Rbm, visible: &[f32]) -> Vec<f64> {
-    let mut sums: Vec<f64> = rbm.hidden_bias.iter().map(|&c| f64::from(c)).collect();
-    for (v, weights) in visible.iter().zip(rbm.weights.chunks(rbm.shape.hidden)) {
+    let mut sums: Vec<f64> = rbm.hidden_bias().iter().map(|&c| f64::from(c)).collect();
+    for (v, weights) in visible.iter().zip(rbm.weights().chunks(rbm.shape().hidden)) {
         if *v != 0.0 {
             sums.iter_mut().zip(weights).for_each(|(sum, w)| *sum += f64::from(*w));
         }

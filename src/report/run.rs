@@ -165,9 +165,9 @@ fn duration(seconds: f64) -> String {
 /// How the parameters are spread, with their quantiles as a table.
 fn histograms(rbm: &Rbm) -> Result<Markup> {
     let groups = [
-        ("Weights W", &rbm.weights),
-        ("Visible biases b", &rbm.visible_bias),
-        ("Hidden biases c", &rbm.hidden_bias),
+        ("Weights W", rbm.weights()),
+        ("Visible biases b", rbm.visible_bias()),
+        ("Hidden biases c", rbm.hidden_bias()),
     ];
     let mut drawn = Vec::new();
     for (title, values) in groups {

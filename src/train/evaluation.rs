@@ -5,7 +5,7 @@ use crate::{
     config::TrainConfig,
     data::{Dataset, Rows},
     error::Result,
-    rbm::Layer,
+    rbm::Side,
     rng::Stream,
 };
 
@@ -38,9 +38,9 @@ impl Evaluation {
         Ok(Self {
             rows,
             data,
-            visible: backend.units(Layer::Visible, rows)?,
-            hidden: backend.units(Layer::Hidden, rows)?,
-            reconstruction: backend.units(Layer::Visible, rows)?,
+            visible: backend.units(Side::Visible, rows)?,
+            hidden: backend.units(Side::Hidden, rows)?,
+            reconstruction: backend.units(Side::Visible, rows)?,
             errors: backend.values(rows)?,
         })
     }
@@ -88,8 +88,8 @@ impl Evaluation {
         let mut from = self.visible;
         for step in 0..FANTASY_STEPS {
             let draw = |layer| HalfStep::new(cases.len(), Draw::of(seed, Stream::Sample, layer, step));
-            backend.sample(&draw(Layer::Hidden), model.into(), from, self.hidden);
-            backend.sample(&draw(Layer::Visible), model.into(), self.hidden, self.reconstruction);
+            backend.sample(&draw(Side::Hidden), model.into(), from, self.hidden);
+            backend.sample(&draw(Side::Visible), model.into(), self.hidden, self.reconstruction);
             from = self.reconstruction;
             backend.submit()?;
         }

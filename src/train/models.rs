@@ -59,8 +59,8 @@ impl Models {
         }
         let offsets = match uses_offsets(config) {
             true => Some(Offsets {
-                visible: backend.values(initial.shape.visible)?,
-                hidden: backend.values(initial.shape.hidden)?,
+                visible: backend.values(initial.shape().visible)?,
+                hidden: backend.values(initial.shape().hidden)?,
             }),
             false => None,
         };
@@ -68,7 +68,7 @@ impl Models {
             let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
             backend.write_values(offsets.visible, &means);
             // The initial model's hidden units are on half of the time.
-            backend.write_values(offsets.hidden, &vec![0.5; initial.shape.hidden]);
+            backend.write_values(offsets.hidden, &vec![0.5; initial.shape().hidden]);
         }
         Ok(Self { theta, velocity, squares, gradient, average, fast, offsets })
     }

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     estimator::{Replicas, tempering::Tempering, trajectory::Trajectory},
     likelihood::Monitor,
-    rbm::{Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, TENSORS},
     rng,
 };
 
@@ -132,21 +132,16 @@ impl State {
     }
 
     /// A model's tensors have its names, after a prefix.
-    fn push_rbm(&mut self, prefix: &str, rbm: Rbm) {
-        let Shape { visible, hidden } = rbm.shape;
-        self.push(format!("{prefix}weights"), &[visible, hidden], rbm.weights);
-        self.push(format!("{prefix}visible_bias"), &[visible], rbm.visible_bias);
-        self.push(format!("{prefix}hidden_bias"), &[hidden], rbm.hidden_bias);
+    fn push_rbm(&mut self, prefix: &str, rbm: &Rbm) {
+        let Shape { visible, hidden } = rbm.shape();
+        let shapes = [&[visible, hidden][..], &[visible], &[hidden]];
+        for ((name, values), shape) in TENSORS.into_iter().zip(rbm.tensors()).zip(shapes) {
+            self.push(format!("{prefix}{name}"), shape, values.to_vec());
+        }
     }
 
-    fn rbm(&self, prefix: &str, shape: Shape) -> Rbm {
-        let tensor = |name: &str| self.tensor(&format!("{prefix}{name}")).to_vec();
-        Rbm {
-            shape,
-            weights: tensor("weights"),
-            visible_bias: tensor("visible_bias"),
-            hidden_bias: tensor("hidden_bias"),
-        }
+    fn rbm(&self, prefix: &str, layers: &Layers) -> Rbm {
+        Rbm::from_tensors(layers, TENSORS.map(|name| self.tensor(&format!("{prefix}{name}")).to_vec()))
     }
 
     /// Replicas at all temperatures and what is counted of them, under names after a prefix.
@@ -281,7 +276,7 @@ impl Trainer {
                 Some(rbm) => rbm,
                 None => self.backend.read_model(model)?,
             };
-            state.push_rbm(&prefix, rbm);
+            state.push_rbm(&prefix, &rbm);
         }
         if let Some(offsets) = self.models.offsets {
             let Shape { visible, hidden } = self.backend.shape();
@@ -353,9 +348,9 @@ impl Trainer {
         }
         let kept = self.kept();
         let backend = &mut *self.backend;
-        let shape = backend.shape();
+        let layers = backend.layers().clone();
         for (prefix, model) in kept {
-            backend.write_model(model, &state.rbm(&prefix, shape));
+            backend.write_model(model, &state.rbm(&prefix, &layers));
         }
         if let Some(offsets) = self.models.offsets {
             backend.write_values(offsets.visible, state.tensor("visible_offsets"));

@@ -7,7 +7,7 @@ use crate::{
     doctor::step::StepTaken,
     error::Result,
     estimator::{Draws, Phases, Replicas, contrastive_divergence, persistent_contrastive_divergence},
-    rbm::Layer,
+    rbm::Side,
     rng::Stream,
     schedule::Minibatch,
 };
@@ -46,7 +46,7 @@ impl Trainer {
 
         let gather = Gather::new(self.dataset_layout, rows).from_row(first_row);
         let gather = match self.config.binarize {
-            Binarize::Sample => gather.drawn(draws.next(Stream::Binarize, Layer::Visible, 0, rows)),
+            Binarize::Sample => gather.drawn(draws.next(Stream::Binarize, Side::Visible, 0, rows)),
             Binarize::Threshold | Binarize::None => gather,
         };
         backend.gather(&gather, self.training, positive.visible);

@@ -10,7 +10,7 @@ use crate::{
     },
     error::Result,
     host::Host,
-    rbm::{Layer, Rbm, Shape},
+    rbm::{Rbm, Shape, Side},
     reference::Reference,
     rng::{Address, Stream},
 };
@@ -20,7 +20,7 @@ pub fn random_words(open: &Open) -> Result<Vec<Check>> {
     let (shape, rows) = (Shape { visible: 1001, hidden: 1 }, 40);
     let mut backend = open(shape, rows)?;
     let mut biased = Rbm::zeros(shape);
-    biased.visible_bias.iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
+    biased.visible_bias_mut().iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
     let model = backend.model_of(&biased)?;
     // The hidden units start off, so p = σ(b).
     let Pair { visible, hidden } = backend.pair(rows)?;
@@ -28,7 +28,7 @@ pub fn random_words(open: &Open) -> Result<Vec<Check>> {
     for (seed, step, sweep, first_chain) in
         [(0, 0, 0, 0), (1, 2, 3, 4), (u64::MAX, u32::MAX, Address::SWEEPS - 1, 1 << 31)]
     {
-        let draw = Draw::of(seed, Stream::Train, Layer::Visible, step).sweep(sweep).chains_from(first_chain);
+        let draw = Draw::of(seed, Stream::Train, Side::Visible, step).sweep(sweep).chains_from(first_chain);
         backend.sample(&HalfStep::new(rows, draw), model.into(), hidden, visible);
         let (means, states) = backend.read_units(visible, rows)?;
         let wrong = wrong_states(&draw, shape.visible, &means, &states);

@@ -8,7 +8,7 @@ use crate::{
     data::Rows,
     error::Result,
     exact,
-    rbm::{Layer, Shape},
+    rbm::{Shape, Side},
     rng::{Address, Stream, uniform_at},
 };
 
@@ -40,8 +40,8 @@ pub fn stationarity(open: &Open) -> Result<Vec<Check>> {
     backend.write_units(visible, &states, &states);
     for sweep in 0..SWEEPS {
         let draw = |layer| HalfStep::new(CHAINS, Draw::of(2, Stream::Train, layer, 0).sweep(sweep));
-        backend.sample(&draw(Layer::Hidden), model.into(), visible, hidden);
-        backend.sample(&draw(Layer::Visible), model.into(), hidden, visible);
+        backend.sample(&draw(Side::Hidden), model.into(), visible, hidden);
+        backend.sample(&draw(Side::Visible), model.into(), hidden, visible);
     }
     let mut counts = vec![0.0; distribution.len()];
     for state in backend.read_units(visible, CHAINS)?.1.chunks(shape.visible) {
