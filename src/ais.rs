@@ -56,7 +56,7 @@ pub use tracker::{Tracked, Tracker};
 use serde::Serialize;
 
 use crate::{
-    backend::{Backend, BackendExt, Model},
+    backend::{Backend, Model},
     data::Rows,
     error::{Result, usage},
     estimator::tempering::Swaps,

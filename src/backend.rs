@@ -49,6 +49,14 @@ pub trait Memory {
     fn values(&mut self, count: usize) -> Result<Values>;
     /// Makes room for `count` uniforms from the host.
     fn uniforms(&mut self, count: usize) -> Result<()>;
+
+    /// Makes room for the units of both layers.
+    ///
+    /// # Errors
+    /// [`crate::Error::Usage`] when the device has no room.
+    fn pair(&mut self, rows: usize) -> Result<Pair> {
+        Ok(Pair { visible: self.units(Side::Visible, rows)?, hidden: self.units(Side::Hidden, rows)? })
+    }
 }
 
 /// What a device can reach at all: for benchmarks.
@@ -209,14 +217,6 @@ pub trait BackendExt: Backend {
     /// As for the last one.
     fn read_values(&mut self, values: Values, count: usize) -> Result<Vec<f32>> {
         pollster::block_on(self.read(Buffer::Values(values), count))
-    }
-
-    /// Makes room for the units of both layers.
-    ///
-    /// # Errors
-    /// [`crate::Error::Usage`] when the device has no room; so for the next.
-    fn pair(&mut self, rows: usize) -> Result<Pair> {
-        Ok(Pair { visible: self.units(Side::Visible, rows)?, hidden: self.units(Side::Hidden, rows)? })
     }
 
     /// Makes room for a model and writes it there.

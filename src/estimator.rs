@@ -1,8 +1,11 @@
 //! How the gradient's second term, the mean over the model, is estimated: where the chains of the negative phase
 //! start and how they move.
 
+mod ladder;
 pub mod tempering;
 pub mod trajectory;
+
+pub use ladder::start_chains;
 
 use crate::{
     backend::{Backend, Draw, HalfStep, Model, Pair},

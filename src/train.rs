@@ -22,8 +22,8 @@ use crate::{
     doctor::watch::{self, Watch},
     error::{Error, Result, usage},
     estimator::{
-        Phases, Replicas, draws_of_step,
-        tempering::{Streams, Swaps, Tempering, start_chains},
+        Phases, Replicas, draws_of_step, start_chains,
+        tempering::{Streams, Swaps, Tempering},
         trajectory::Trajectory,
     },
     likelihood::{Look, Monitor},
@@ -208,8 +208,8 @@ impl Trainer {
                 Some(Replicas::Temperatures(tempering))
             }
             Estimator::Tt => {
-                let size = (chains, temperatures);
-                let trajectory = Trajectory::new(&mut *backend, theta, seed, negative, size, &density)?;
+                let mut trajectory = Trajectory::new(&mut *backend, negative, chains, temperatures)?;
+                trajectory.start(&mut *backend, theta, seed, &density);
                 Some(Replicas::Trajectory(trajectory))
             }
         };

@@ -487,7 +487,8 @@ fn replicas_drawn_from_their_snapshots_stay_there() {
     for (name, mut backend) in common::all("replicas_drawn_from_their_snapshots_stay_there", shape) {
         let backend = &mut *backend;
         let (own, model) = (backend.pair(chains).unwrap(), backend.model_of(&rbm).unwrap());
-        let mut trajectory = Trajectory::new(backend, model, SEED, own, (chains, 4), &[0.3; 6]).unwrap();
+        let mut trajectory = Trajectory::new(backend, own, chains, 4).unwrap();
+        trajectory.start(backend, model, SEED, &[0.3; 6]);
         // Out of order, as rungs come to be.
         let snapshots = trajectory.snapshots();
         backend.write_model(snapshots[2].1, &models[1]);

@@ -5,8 +5,8 @@ mod common;
 
 use rbm_gpu::{
     backend::{
-        Ascent, Backend, BackendExt, Contrast, Draw, FreeEnergy, Gather, HalfStep, LimitNorms, Offsets, Pair,
-        SquaredError, Update,
+        Ascent, Backend, BackendExt, Contrast, Draw, FreeEnergy, Gather, HalfStep, LimitNorms, Memory,
+        Offsets, Pair, SquaredError, Update,
     },
     check::{
         self, TOLERANCE,

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Base, Tempered, annealed::Way, replicas::Replicas};
 use crate::{
-    backend::{Backend, BackendExt, Model},
+    backend::{Backend, Model},
     data::Rows,
     error::Result,
     estimator::tempering::Tempering,

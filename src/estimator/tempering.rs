@@ -16,26 +16,21 @@
 //!
 //! The same replicas train a model, draw its samples ([`crate::sample`]), and say what its log Z is ([`crate::ais`]).
 
-use super::{Draws, Phases};
+use super::{
+    Draws, Phases,
+    ladder::{Ladder, Pairs, Rung, sum},
+};
 use crate::{
-    backend::{Backend, BackendExt, Draw, Energy, HalfStep, Model, Pair, Path, Swap, Values},
+    backend::{Backend, BackendExt, Draw, Energy, HalfStep, Memory, Model, Pair, Path, Values},
     error::Result,
     rbm::{Rbm, Side},
-    rng::{self, Address, Stream},
+    rng::Stream,
 };
 
 /// The lowest inverse temperature: as good as 0.
 const HOTTEST: f32 = 1.0 / 4096.0;
 /// Swaps of each pair of a chain that must have been tried before temperatures are moved.
-const ENOUGH: u32 = 50;
-
-/// The replicas of one temperature, one for each chain.
-#[derive(Clone, Copy, Debug)]
-struct Rung {
-    pair: Pair,
-    /// Energies, and the marks of [`Backend::swap`].
-    values: Values,
-}
+const ENOUGH: usize = 50;
 
 /// What the random numbers of replicas are for, by the same names as in training.
 #[derive(Clone, Copy, Debug)]
@@ -57,17 +52,11 @@ impl Streams {
 #[derive(Debug)]
 pub struct Tempering {
     /// From the coldest, whose units are those of the negative phase.
-    rungs: Vec<Rung>,
+    ladder: Ladder,
     betas: Vec<f32>,
-    chains: usize,
     streams: Streams,
     /// b0, one number for each visible unit.
     base: Values,
-    /// For each pair of neighbours its chains' counts.
-    accepted: Values,
-    trips: Values,
-    /// Times that the even and the odd pairs were tried since the counts began.
-    tries: [u32; 2],
 }
 
 /// How well replicas move between temperatures.
@@ -93,47 +82,32 @@ impl Tempering {
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
     pub fn new(
-        backend: &mut dyn Backend,
+        memory: &mut dyn Memory,
         coldest: Pair,
         chains: usize,
         temperatures: usize,
         streams: Streams,
     ) -> Result<Self> {
-        let mut rungs = Vec::new();
-        for rung in 0..temperatures {
-            let pair = if rung == 0 { coldest } else { backend.pair(chains)? };
-            rungs.push(Rung { pair, values: backend.values(2 * chains)? });
-        }
-        Ok(Self {
-            rungs,
-            betas: Vec::new(),
-            chains,
-            streams,
-            base: backend.values(backend.shape().visible)?,
-            accepted: backend.values(chains * temperatures)?,
-            trips: backend.values(chains)?,
-            tries: [0; 2],
-        })
+        let ladder = Ladder::new(memory, coldest, temperatures, chains)?;
+        let base = memory.values(memory.shape().visible)?;
+        Ok(Self { ladder, betas: Vec::new(), streams, base })
     }
 
     /// Starts every replica from independent visible units that are on as often as `density` says, at temperatures that are
     /// evenly spread, and counts from 0.
     pub fn restart(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
         backend.write_values(self.base, &Rbm::base_rates(density));
-        for (rung, first_chain) in self.rungs.iter().zip((0..).step_by(self.chains)) {
-            start_chains(backend, model, seed, density, rung.pair, self.chains, first_chain);
-            backend.write_values(rung.values, &vec![0.0; 2 * self.chains]);
-        }
-        let last = (self.rungs.len() - 1).max(1) as f32;
-        self.betas = (0..self.rungs.len()).map(|t| (1.0 - t as f32 / last).max(HOTTEST)).collect();
+        self.ladder.start(backend, model, seed, density);
+        let count = self.ladder.rungs.len();
+        let last = (count - 1).max(1) as f32;
+        self.betas = (0..count).map(|t| (1.0 - t as f32 / last).max(HOTTEST)).collect();
         self.reset_counts(backend);
     }
 
     /// Lets the counts of [`Tempering::swaps`] begin anew.
     pub fn reset_counts(&mut self, backend: &mut dyn Backend) {
-        backend.write_values(self.accepted, &vec![0.0; self.chains * self.rungs.len()]);
-        backend.write_values(self.trips, &vec![0.0; self.chains]);
-        self.tries = [0; 2];
+        self.ladder.reset_swaps(backend);
+        self.ladder.reset_trips(backend);
     }
 
     /// Starts the last chains of every temperature from these visible states, from 0 to 1, as many as there are: chains ×
@@ -142,20 +116,21 @@ impl Tempering {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn start_at(&self, backend: &mut dyn Backend, model: Model, seed: u64, states: &[f32]) -> Result<()> {
-        let before = self.chains * backend.shape().visible - states.len();
-        for (&Rung { pair, .. }, number) in self.rungs.iter().zip(0..) {
-            let (_, mut all) = backend.read_units(pair.visible, self.chains)?;
+        let chains = self.chains();
+        let before = chains * backend.shape().visible - states.len();
+        for (&Rung { pair, .. }, number) in self.ladder.rungs.iter().zip(0..) {
+            let (_, mut all) = backend.read_units(pair.visible, chains)?;
             all[before..].copy_from_slice(states);
             backend.write_units(pair.visible, &all, &all);
             let draw = Draw::of(seed, Stream::Chains, Side::Hidden, 0).sweep(1 + number);
-            backend.sample(&HalfStep::new(self.chains, draw), model.into(), pair.visible, pair.hidden);
+            backend.sample(&HalfStep::new(chains, draw), model.into(), pair.visible, pair.hidden);
         }
         Ok(())
     }
 
     /// Chains.
     pub fn chains(&self) -> usize {
-        self.chains
+        self.ladder.chains
     }
 
     /// The inverse temperatures, from 1.
@@ -165,32 +140,28 @@ impl Tempering {
 
     /// Times that the even and the odd pairs were tried since the counts began.
     pub fn tries(&self) -> [u32; 2] {
-        self.tries
+        self.ladder.tries
     }
 
     /// What counts and marks there are beside the states: a name, where they lie, how many.
     pub fn counts(&self) -> Vec<(String, Values, usize)> {
-        let marks = self.rungs.iter().enumerate();
-        let marks = marks.map(|(t, rung)| (format!("replica_{t}_marks"), rung.values, 2 * self.chains));
-        let pairs = self.rungs.len() - 1;
-        let accepted = ("swaps_accepted".to_string(), self.accepted, pairs * self.chains);
-        marks.chain([accepted, ("round_trips".to_string(), self.trips, self.chains)]).collect()
+        self.ladder.counts()
     }
 
     /// Puts back what [`Tempering::inverse_temperatures`] and [`Tempering::tries`] gave.
     pub fn set(&mut self, inverse_temperatures: &[f32], tries: [u32; 2]) {
         self.betas = inverse_temperatures.to_vec();
-        self.tries = tries;
+        self.ladder.tries = tries;
     }
 
     /// The units at the temperature 1.
     pub fn coldest(&self) -> Pair {
-        self.rungs[0].pair
+        self.ladder.rungs[0].pair
     }
 
     /// The units of each temperature, from 1.
     pub fn replicas(&self) -> impl Iterator<Item = Pair> {
-        self.rungs.iter().map(|rung| rung.pair)
+        self.ladder.rungs.iter().map(|rung| rung.pair)
     }
 
     /// Parallel tempering, k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive` hold
@@ -212,12 +183,12 @@ impl Tempering {
     pub fn advance(&mut self, backend: &mut dyn Backend, model: Model, draws: &mut Draws, k: u32) {
         let path = self.path(model);
         for sweep in 0..k {
-            let pairs = Pairs::of_round(draws.step.wrapping_mul(k).wrapping_add(sweep));
-            let last = self.rungs.len() - 1;
-            for rung in pairs.of(last).flat_map(|pair| [pair, pair + 1]) {
+            let half = Pairs::of_round(draws.step.wrapping_mul(k).wrapping_add(sweep));
+            let pairs = self.ladder.rungs.len() - 1;
+            for rung in half.of(pairs).flat_map(|pair| [pair, pair + 1]) {
                 self.energy(backend, path, rung);
             }
-            self.swap(backend, draws, sweep, pairs);
+            self.swap(backend, draws, sweep, half);
             self.step(backend, path, draws, sweep);
         }
     }
@@ -234,12 +205,12 @@ impl Tempering {
         draws: &mut Draws,
     ) -> Result<Vec<f32>> {
         let path = self.path(model);
-        (0..self.rungs.len()).for_each(|rung| self.energy(backend, path, rung));
+        (0..self.ladder.rungs.len()).for_each(|rung| self.energy(backend, path, rung));
         self.swap(backend, draws, 0, Pairs::of_round(draws.step));
         self.step(backend, path, draws, 0);
-        let mut energies = Vec::with_capacity(self.rungs.len() * self.chains);
-        for rung in &self.rungs {
-            energies.extend(backend.read_values(rung.values, self.chains)?);
+        let mut energies = Vec::with_capacity(self.ladder.rungs.len() * self.chains());
+        for rung in &self.ladder.rungs {
+            energies.extend(backend.read_values(rung.values, self.chains())?);
         }
         Ok(energies)
     }
@@ -250,41 +221,30 @@ impl Tempering {
 
     /// U of the replicas of a rung.
     fn energy(&self, backend: &mut dyn Backend, path: Path, rung: usize) {
-        let Rung { pair, values } = self.rungs[rung];
-        backend.energy(&Energy { rows: self.chains as u32 }, path, pair, values);
+        let Rung { pair, values } = self.ladder.rungs[rung];
+        backend.energy(&Energy { rows: self.chains() as u32 }, path, pair, values);
     }
 
     /// A Gibbs step of each replica.
     fn step(&self, backend: &mut dyn Backend, path: Path, draws: &mut Draws, sweep: u32) {
-        let (first, states) = (sweep * self.rungs.len() as u32, self.streams.states);
+        let (first, states, chains) = (self.ladder.number(sweep), self.streams.states, self.chains());
         for ((&Rung { pair: Pair { visible, hidden }, .. }, &beta), number) in
-            self.rungs.iter().zip(&self.betas).zip(first..)
+            self.ladder.rungs.iter().zip(&self.betas).zip(first..)
         {
-            let down = draws.next(states, Side::Visible, number, self.chains);
-            backend.sample(&HalfStep::new(self.chains, down).at(beta), path, hidden, visible);
-            let up = draws.next(states, Side::Hidden, number, self.chains);
-            backend.sample(&HalfStep::new(self.chains, up).at(beta), path, visible, hidden);
+            let down = draws.next(states, Side::Visible, number, chains);
+            backend.sample(&HalfStep::new(chains, down).at(beta), path, hidden, visible);
+            let up = draws.next(states, Side::Hidden, number, chains);
+            backend.sample(&HalfStep::new(chains, up).at(beta), path, visible, hidden);
         }
     }
 
-    /// Tries to swap half of the pairs of neighbours, whose energies are known.
+    /// Tries to swap half of the pairs of neighbours, whose energies are known: the hidden units, as the visible ones are drawn
+    /// anew in any case.
     fn swap(&mut self, backend: &mut dyn Backend, draws: &Draws, sweep: u32, half: Pairs) {
-        let pairs = self.rungs.len() - 1;
-        for pair in half.of(pairs) {
-            let number = sweep * self.rungs.len() as u32 + pair as u32;
-            let swap = Swap {
-                draw: draws.of_chains(self.streams.swap, number),
-                rows: self.chains as u32,
-                factor: self.betas[pair] - self.betas[pair + 1],
-                units: draws.shape.hidden as u32,
-                counts_at: (pair * self.chains) as u32,
-                coldest: u32::from(pair == 0),
-                hottest: u32::from(pair + 1 == pairs),
-            };
-            let sides = [pair, pair + 1].map(|rung| (self.rungs[rung].pair.hidden, self.rungs[rung].values));
-            backend.swap(&swap, sides[0], sides[1], self.accepted, self.trips);
-        }
-        self.tries[half as usize] += 1;
+        let Self { ladder, betas, streams, .. } = self;
+        let order: Vec<usize> = (0..betas.len()).collect();
+        let factor = |pair: usize| betas[pair] - betas[pair + 1];
+        ladder.swap(backend, (draws, streams.swap, sweep), (&order, half), Side::Hidden, factor);
     }
 
     /// How well replicas have moved since the counts began. Waits for the device.
@@ -292,10 +252,8 @@ impl Tempering {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn swaps(&self, backend: &mut dyn Backend) -> Result<Swaps> {
-        let pairs = self.rungs.len() - 1;
-        let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
+        let acceptance = self.ladder.acceptance(backend, self.betas.len() - 1)?;
         let trips = self.round_trips(backend)?;
-        let acceptance = shares(&accepted, self.chains, self.tries);
         let (inverse_temperatures, round_trips) = (self.betas.clone(), sum(&trips) as u64);
         Ok(Swaps { inverse_temperatures, acceptance, round_trips, ..Swaps::default() })
     }
@@ -305,7 +263,7 @@ impl Tempering {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn round_trips(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
-        backend.read_values(self.trips, self.chains)
+        self.ladder.round_trips(backend)
     }
 
     /// How well replicas have moved since the counts began, where that is known well enough; then they begin anew, and
@@ -314,9 +272,8 @@ impl Tempering {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn adapt(&mut self, backend: &mut dyn Backend) -> Result<Option<Swaps>> {
-        let pairs = self.rungs.len() - 1;
-        // With two temperatures there is no odd pair, and with one there is none.
-        if pairs == 0 || self.tries.iter().take(pairs).any(|&tries| tries < ENOUGH) {
+        let pairs = self.betas.len() - 1;
+        if pairs == 0 || !self.ladder.was_tried(pairs, ENOUGH) {
             return Ok(None);
         }
         self.respace(backend).map(Some)
@@ -332,40 +289,6 @@ impl Tempering {
         self.reset_counts(backend);
         Ok(swaps)
     }
-}
-
-/// The pairs of neighbours that are tried in one round: every other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pairs {
-    /// The first with the second, the third with the fourth.
-    Even,
-    /// The second with the third.
-    Odd,
-}
-
-impl Pairs {
-    /// They take turns.
-    pub fn of_round(round: u32) -> Self {
-        if round.is_multiple_of(2) { Self::Even } else { Self::Odd }
-    }
-
-    /// The first of each pair, of so many pairs of neighbours.
-    pub fn of(self, pairs: usize) -> impl Iterator<Item = usize> {
-        (self as usize..pairs).step_by(2)
-    }
-}
-
-/// The sum of counts.
-pub(super) fn sum(counts: &[f32]) -> f64 {
-    counts.iter().map(|&count| f64::from(count)).sum()
-}
-
-/// The share of its swaps that each pair of neighbours accepted: `accepted` is pairs × chains, and `tries` says how often the
-/// even and the odd pairs were tried.
-pub(super) fn shares(accepted: &[f32], chains: usize, tries: [u32; 2]) -> Vec<f64> {
-    let share =
-        |(pair, counts): (usize, &[f32])| sum(counts) / (f64::from(tries[pair % 2].max(1)) * chains as f64);
-    accepted.chunks(chains).enumerate().map(share).collect()
 }
 
 /// Temperatures between which as many swaps will be rejected everywhere: the rejections between two temperatures add up
@@ -390,28 +313,6 @@ fn respaced(betas: &[f32], acceptance: &[f64]) -> Vec<f32> {
         *beta = betas[segment] + share * (betas[segment + 1] - betas[segment]);
     }
     moved
-}
-
-/// Chains that start from independent visible units that are on as often as `density` says, and hidden units drawn from
-/// them. The random numbers are those of the chains from `first_chain` on.
-pub fn start_chains(
-    backend: &mut dyn Backend,
-    model: Model,
-    seed: u64,
-    density: &[f64],
-    pair: Pair,
-    chains: usize,
-    first_chain: usize,
-) {
-    let units = density.len();
-    let mut states = vec![0.0; chains * units];
-    for (chain, states) in (first_chain..).zip(states.chunks_mut(units)) {
-        rng::fill(seed, Address::new(Stream::Chains, 0), chain as u32, 0, states);
-        states.iter_mut().zip(density).for_each(|(state, &mean)| *state = f32::from(*state < mean as f32));
-    }
-    backend.write_units(pair.visible, &states, &states);
-    let draw = Draw::of(seed, Stream::Chains, Side::Hidden, 0).chains_from(first_chain as u32);
-    backend.sample(&HalfStep::new(chains, draw), model.into(), pair.visible, pair.hidden);
 }
 
 #[cfg(test)]

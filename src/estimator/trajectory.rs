@@ -22,10 +22,11 @@
 
 use super::{
     Draws, Phases,
-    tempering::{Pairs, Swaps, shares, start_chains, sum},
+    ladder::{Ladder, Pairs, Rung, sum},
+    tempering::Swaps,
 };
 use crate::{
-    backend::{Backend, BackendExt, Combine, Draw, FreeEnergy, HalfStep, Model, Pair, Swap, Units, Values},
+    backend::{Backend, BackendExt, Combine, Draw, FreeEnergy, HalfStep, Memory, Model, Pair, Units, Values},
     error::{Result, usage},
     rbm::{Rbm, Side},
     rng::Stream,
@@ -42,13 +43,10 @@ const LOOK: u32 = 8;
 /// The rung of the independent units.
 const BASE: usize = 1;
 
-/// The replicas of one moment, one for each chain.
+/// The model as it was.
 #[derive(Clone, Copy, Debug)]
-struct Rung {
-    pair: Pair,
-    /// U of the last pair that was tried with this rung, for each chain; and the marks of [`Backend::swap`].
-    values: Values,
-    /// The parameters as they were; none for the model itself.
+struct Moment {
+    /// Its parameters; none for the model as it is.
     snapshot: Option<Model>,
     /// The step before which they were the model's, about.
     taken: u32,
@@ -57,58 +55,46 @@ struct Rung {
 /// Chains with replicas along the way that the training took.
 #[derive(Debug)]
 pub struct Trajectory {
-    /// Room for all: first the model itself, then the independent units, then snapshots.
-    rungs: Vec<Rung>,
-    /// Those in use, in order: from the model itself to the independent units.
-    ladder: Vec<usize>,
-    chains: usize,
-    /// For each pair of neighbours its chains' counts.
-    accepted: Values,
-    trips: Values,
-    /// Times that the even and the odd pairs were tried since the counts began.
-    tries: [u32; 2],
+    /// Room for all: first the model itself, then the independent units, then snapshots. A rung's values are U of the last pair
+    /// that was tried with it.
+    ladder: Ladder,
+    /// What each rung is.
+    moments: Vec<Moment>,
+    /// The rungs in use, in order: from the model itself to the independent units.
+    order: Vec<usize>,
 }
 
 impl Trajectory {
     /// Makes room for a ladder of `rungs` rungs, at least 2, with so many chains. `own` is the room of the replicas in the model
-    /// itself. All start from independent visible units that are on as often as `density` says.
+    /// itself. [`Trajectory::start`] comes first.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
-    pub fn new(
-        backend: &mut dyn Backend,
-        model: Model,
-        seed: u64,
-        own: Pair,
-        (chains, rungs): (usize, usize),
-        density: &[f64],
-    ) -> Result<Self> {
-        let mut all = Vec::new();
-        for rung in 0..rungs {
-            let (pair, snapshot) = match rung {
-                0 => (own, None),
-                _ => (backend.pair(chains)?, Some(backend.model()?)),
-            };
-            all.push(Rung { pair, values: backend.values(2 * chains)?, snapshot, taken: 0 });
-            start_chains(backend, model, seed, density, pair, chains, rung * chains);
+    pub fn new(memory: &mut dyn Memory, own: Pair, chains: usize, rungs: usize) -> Result<Self> {
+        let ladder = Ladder::new(memory, own, rungs, chains)?;
+        let mut moments = vec![Moment { snapshot: None, taken: 0 }];
+        for _ in 1..rungs {
+            moments.push(Moment { snapshot: Some(memory.model()?), taken: 0 });
         }
+        Ok(Self { ladder, moments, order: vec![0, BASE] })
+    }
+
+    /// Starts all replicas from independent visible units that are on as often as `density` says.
+    pub fn start(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
         let mut base = Rbm::zeros(backend.layers());
         base.visible_bias_mut().copy_from_slice(&Rbm::base_rates(density));
-        if let Some(of_base) = all[BASE].snapshot {
-            backend.write_model(of_base, &base);
-        }
-        let (accepted, trips) = (backend.values(chains * rungs)?, backend.values(chains)?);
-        Ok(Self { rungs: all, ladder: vec![0, BASE], chains, accepted, trips, tries: [0; 2] })
+        backend.write_model(self.moments[BASE].snapshot.unwrap_or(model), &base);
+        self.ladder.start(backend, model, seed, density);
     }
 
     /// Chains.
     pub fn chains(&self) -> usize {
-        self.chains
+        self.ladder.chains
     }
 
     /// The visible units of the rungs in use, from the model itself on.
     pub fn replicas(&self) -> impl Iterator<Item = Units> {
-        self.ladder.iter().map(|&rung| self.rungs[rung].pair.visible)
+        self.order.iter().map(|&rung| self.ladder.rungs[rung].pair.visible)
     }
 
     /// Trajectory tempering, k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive` hold
@@ -126,7 +112,7 @@ impl Trajectory {
         k: u32,
     ) -> Result<()> {
         if draws.step.is_multiple_of(LOOK) && self.is_known() {
-            let acceptance = self.acceptance(backend)?;
+            let acceptance = self.ladder.acceptance(backend, self.pairs())?;
             self.climb(backend, model, draws.step, &acceptance)?;
         }
         self.advance(backend, model, draws, k);
@@ -149,64 +135,49 @@ impl Trajectory {
 
     /// A Gibbs step of each replica.
     fn step(&self, backend: &mut dyn Backend, model: Model, draws: &mut Draws, sweep: u32) {
-        let first = sweep * self.rungs.len() as u32;
-        for (&rung, number) in self.ladder.iter().zip(first..) {
-            let Rung { pair: Pair { visible, hidden }, snapshot, .. } = self.rungs[rung];
-            let of = snapshot.unwrap_or(model);
-            let up = draws.next(Stream::Train, Side::Hidden, number, self.chains);
-            backend.sample(&HalfStep::new(self.chains, up), of.into(), visible, hidden);
-            let down = draws.next(Stream::Train, Side::Visible, number, self.chains);
-            backend.sample(&HalfStep::new(self.chains, down), of.into(), hidden, visible);
+        let (first, chains) = (self.ladder.number(sweep), self.chains());
+        for (&rung, number) in self.order.iter().zip(first..) {
+            let (Pair { visible, hidden }, of) = (self.ladder.rungs[rung].pair, self.parameters(rung, model));
+            let up = draws.next(Stream::Train, Side::Hidden, number, chains);
+            backend.sample(&HalfStep::new(chains, up), of.into(), visible, hidden);
+            let down = draws.next(Stream::Train, Side::Visible, number, chains);
+            backend.sample(&HalfStep::new(chains, down), of.into(), hidden, visible);
         }
         // The host knows of no ladder, and prepares as many draws as it may come to.
-        for _ in self.ladder.len()..self.rungs.len() {
-            draws.skip(Side::Hidden, self.chains);
-            draws.skip(Side::Visible, self.chains);
+        for _ in self.order.len()..self.moments.len() {
+            draws.skip(Side::Hidden, chains);
+            draws.skip(Side::Visible, chains);
         }
     }
 
-    /// Tries to swap half of the pairs of neighbours.
+    /// The parameters of a rung.
+    fn parameters(&self, rung: usize, model: Model) -> Model {
+        self.moments[rung].snapshot.unwrap_or(model)
+    }
+
+    /// Tries to swap half of the pairs of neighbours: the visible units, by the free energies of either in both.
     fn swap(&mut self, backend: &mut dyn Backend, model: Model, draws: &Draws, sweep: u32, half: Pairs) {
-        let pairs = self.ladder.len() - 1;
-        for pair in half.of(pairs) {
-            let (cold, hot) = (self.rungs[self.ladder[pair]], self.rungs[self.ladder[pair + 1]]);
-            let [of_cold, of_hot] = [cold, hot].map(|rung| rung.snapshot.unwrap_or(model));
-            for Rung { pair, values, .. } in [cold, hot] {
-                let op = FreeEnergy::new(self.chains);
+        for pair in half.of(self.pairs()) {
+            let rungs = [self.order[pair], self.order[pair + 1]];
+            let [of_cold, of_hot] = rungs.map(|rung| self.parameters(rung, model));
+            for Rung { pair, values } in rungs.map(|rung| self.ladder.rungs[rung]) {
+                let op = FreeEnergy::new(self.chains());
                 backend.free_energy(&op, of_hot.into(), pair.visible, values);
                 backend.free_energy(&op.less(), of_cold.into(), pair.visible, values);
             }
-            let swap = Swap {
-                draw: draws.of_chains(Stream::Swap, sweep * self.rungs.len() as u32 + pair as u32),
-                rows: self.chains as u32,
-                factor: 1.0,
-                units: draws.shape.visible as u32,
-                counts_at: (pair * self.chains) as u32,
-                coldest: u32::from(pair == 0),
-                hottest: u32::from(pair + 1 == pairs),
-            };
-            let sides = [cold, hot].map(|rung| (rung.pair.visible, rung.values));
-            backend.swap(&swap, sides[0], sides[1], self.accepted, self.trips);
         }
-        self.tries[half as usize] += 1;
+        let swaps = (draws, Stream::Swap, sweep);
+        self.ladder.swap(backend, swaps, (&self.order, half), Side::Visible, |_| 1.0);
+    }
+
+    /// Pairs of neighbours in use.
+    fn pairs(&self) -> usize {
+        self.order.len() - 1
     }
 
     /// Whether each pair was tried often enough to say how often it is swapped.
     fn is_known(&self) -> bool {
-        let pairs = self.ladder.len() - 1;
-        self.tries.iter().take(pairs).all(|&tries| tries as usize * self.chains >= ENOUGH)
-    }
-
-    /// The share of its swaps that each pair accepted since the counts began. Waits for the device.
-    fn acceptance(&self, backend: &mut dyn Backend) -> Result<Vec<f64>> {
-        let pairs = self.ladder.len() - 1;
-        let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
-        Ok(shares(&accepted, self.chains, self.tries))
-    }
-
-    fn reset_acceptance(&mut self, backend: &mut dyn Backend) {
-        backend.write_values(self.accepted, &vec![0.0; self.chains * self.rungs.len()]);
-        self.tries = [0; 2];
+        self.ladder.was_tried(self.pairs(), ENOUGH.div_ceil(self.chains()))
     }
 
     /// Puts a rung into the widest gap, if there is room and fewer than [`WILLING`] swaps cross it, or if it is missed less
@@ -220,22 +191,23 @@ impl Trajectory {
     ) -> Result<()> {
         let gaps: Vec<f64> = acceptance.iter().map(|&share| distance(share)).collect();
         let mut widest = (0..gaps.len()).max_by(|&a, &b| gaps[a].total_cmp(&gaps[b])).unwrap_or(0);
-        let rung = if self.ladder.len() < self.rungs.len() {
+        let rung = if self.order.len() < self.moments.len() {
             if acceptance[widest] >= WILLING {
                 return Ok(());
             }
-            self.ladder.len()
+            self.order.len()
         } else {
             let Some(least) = least_missed(&gaps) else { return Ok(()) };
             // The gap that it leaves is larger than those on both sides of it, so it is none of the widest's own.
             if least <= widest {
                 widest -= 1;
             }
-            self.ladder.remove(least)
+            self.order.remove(least)
         };
-        let (colder, hotter) = (self.rungs[self.ladder[widest]], self.rungs[self.ladder[widest + 1]]);
-        self.ladder.insert(widest + 1, rung);
-        let young = &mut self.rungs[rung];
+        let neighbours = [self.order[widest], self.order[widest + 1]];
+        let [colder, hotter] = neighbours.map(|rung| self.moments[rung]);
+        self.order.insert(widest + 1, rung);
+        let young = &mut self.moments[rung];
         young.taken = match (young.snapshot, colder.snapshot, hotter.snapshot) {
             // Half of one and half of the other.
             (Some(own), Some(one), Some(other)) => {
@@ -249,10 +221,11 @@ impl Trajectory {
             }
         };
         // Its replicas start as those of its neighbour: the model's own, where it is a snapshot of the model.
-        let (means, states) = backend.read_units(colder.pair.visible, self.chains)?;
-        backend.write_units(self.rungs[rung].pair.visible, &means, &states);
-        backend.write_values(self.rungs[rung].values, &vec![0.0; 2 * self.chains]);
-        self.reset_acceptance(backend);
+        let (its, colder) = (self.ladder.rungs[rung], self.ladder.rungs[neighbours[0]]);
+        let (means, states) = backend.read_units(colder.pair.visible, self.chains())?;
+        backend.write_units(its.pair.visible, &means, &states);
+        backend.write_values(its.values, &vec![0.0; 2 * self.chains()]);
+        self.ladder.reset_swaps(backend);
         Ok(())
     }
 
@@ -266,13 +239,13 @@ impl Trajectory {
         if !self.is_known() {
             return Ok(None);
         }
-        let acceptance = self.acceptance(backend)?;
-        let trips = backend.read_values(self.trips, self.chains)?;
-        backend.write_values(self.trips, &vec![0.0; self.chains]);
+        let acceptance = self.ladder.acceptance(backend, self.pairs())?;
+        let trips = self.ladder.round_trips(backend)?;
+        self.ladder.reset_trips(backend);
         let round_trips = sum(&trips) as u64;
-        let snapshots = &self.ladder[1..self.ladder.len() - 1];
-        let snapshots = snapshots.iter().map(|&rung| self.rungs[rung].taken).collect();
-        self.reset_acceptance(backend);
+        let snapshots = &self.order[1..self.pairs()];
+        let snapshots = snapshots.iter().map(|&rung| self.moments[rung].taken).collect();
+        self.ladder.reset_swaps(backend);
         self.climb(backend, model, next, &acceptance)?;
         Ok(Some(Swaps { snapshots: Some(snapshots), acceptance, round_trips, ..Swaps::default() }))
     }
@@ -280,7 +253,7 @@ impl Trajectory {
     /// The rungs in use and the steps before which their parameters were taken; and how often pairs were tried: what
     /// [`Trajectory::set`] puts back.
     pub fn ladder(&self) -> (Vec<(usize, u32)>, [u32; 2]) {
-        (self.ladder.iter().map(|&rung| (rung, self.rungs[rung].taken)).collect(), self.tries)
+        (self.order.iter().map(|&rung| (rung, self.moments[rung].taken)).collect(), self.ladder.tries)
     }
 
     /// Puts back what [`Trajectory::ladder`] gave.
@@ -293,7 +266,7 @@ impl Trajectory {
         sorted.sort_unstable();
         // Rungs come into use one after the other.
         if ends != (Some(0), Some(BASE))
-            || sorted.len() > self.rungs.len()
+            || sorted.len() > self.moments.len()
             || !sorted.iter().copied().eq(0..sorted.len())
         {
             return usage!(
@@ -301,19 +274,21 @@ impl Trajectory {
                  each once, at most {} in all",
                 ladder.len(),
                 &ladder[..ladder.len().min(4)],
-                self.rungs.len()
+                self.moments.len()
             );
         }
         for &(rung, taken) in ladder {
-            self.rungs[rung].taken = taken;
+            self.moments[rung].taken = taken;
         }
-        (self.ladder, self.tries) = (ladder.iter().map(|&(rung, _)| rung).collect(), tries);
+        self.order = ladder.iter().map(|&(rung, _)| rung).collect();
+        self.ladder.tries = tries;
         Ok(())
     }
 
     /// The states of all rungs, whether they are in use or not: a name, and where they lie.
     pub fn states(&self) -> Vec<(String, Units)> {
-        self.rungs
+        self.ladder
+            .rungs
             .iter()
             .enumerate()
             .map(|(at, rung)| (format!("replica_{at}_visible"), rung.pair.visible))
@@ -322,16 +297,13 @@ impl Trajectory {
 
     /// The parameters of all rungs but the model itself, whether they are in use or not: a name, and where they lie.
     pub fn snapshots(&self) -> Vec<(String, Model)> {
-        let snapshots = self.rungs.iter().filter_map(|rung| rung.snapshot).enumerate();
+        let snapshots = self.moments.iter().filter_map(|moment| moment.snapshot).enumerate();
         snapshots.map(|(number, model)| (format!("snapshot_{number}_"), model)).collect()
     }
 
     /// Their counts and marks: a name, where they lie, how many.
     pub fn counts(&self) -> Vec<(String, Values, usize)> {
-        let marks = self.rungs.iter().enumerate();
-        let marks = marks.map(|(at, rung)| (format!("replica_{at}_marks"), rung.values, 2 * self.chains));
-        let accepted = ("swaps_accepted".to_string(), self.accepted, self.rungs.len() * self.chains);
-        marks.chain([accepted, ("round_trips".to_string(), self.trips, self.chains)]).collect()
+        self.ladder.counts()
     }
 }
 
