@@ -228,7 +228,10 @@ fn near(pattern: &[bool], cases: usize) -> Vec<bool> {
 /// that begin elsewhere.
 #[test]
 fn modes_that_replicas_miss_are_cause_for_doubt() {
-    let patterns = [1, 2].map(|seed| random_states(1, 60, seed).iter().map(|&x| x > 0.5).collect::<Vec<_>>());
+    // They differ in two of three units.
+    let pattern: Vec<bool> = random_states(1, 60, 1).iter().map(|&x| x > 0.5).collect();
+    let other = pattern.iter().enumerate().map(|(unit, on)| on ^ !unit.is_multiple_of(3)).collect();
+    let patterns = [pattern, other];
     let exactly = |rbm: &Rbm| exact::log_partition_function(rbm).unwrap();
     let expect = |name: &str, rbm: &Rbm, bits: &[bool]| {
         let ais = estimate(rbm, &Rows::from_bits(60, bits), AisOptions { rounds: 1200, ..SHORT });
