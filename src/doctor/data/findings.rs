@@ -1,0 +1,322 @@
+//! What the figures of a data set say: a check for each thing that can be wrong with it.
+
+use super::DataFigures;
+use crate::{
+    config::TrainConfig,
+    doctor::finding::{Finding, Severity},
+};
+
+type Check = fn(&DataFigures) -> Option<Finding>;
+
+/// In the order in which they are told.
+const CHECKS: [Check; 11] = [
+    DataFigures::not_finite,
+    DataFigures::outside,
+    DataFigures::label,
+    DataFigures::inverted,
+    DataFigures::copied_rows,
+    DataFigures::copied_columns,
+    DataFigures::constant,
+    DataFigures::one_hot,
+    DataFigures::grey,
+    DataFigures::binary,
+    DataFigures::sparse,
+];
+
+fn share(count: usize, of: usize) -> f64 {
+    100.0 * count as f64 / of as f64
+}
+
+impl DataFigures {
+    /// What these figures say; `hidden` is the number of hidden units, if they are known.
+    pub fn findings(&self, hidden: Option<usize>) -> Vec<Finding> {
+        if let Some(alike) = self.alike() {
+            let before = [Self::not_finite, Self::outside].iter().filter_map(|check| check(self));
+            return before.chain([alike]).collect();
+        }
+        let checks = CHECKS.iter().filter_map(|check| check(self));
+        checks.chain(self.parameters(hidden)).collect()
+    }
+
+    /// Values that are no finite numbers.
+    fn not_finite(&self) -> Option<Finding> {
+        if let Some((case, unit, value)) = &self.first_not_finite {
+            return Some(Finding::error(
+                "values-not-finite",
+                format!(
+                    "{} of {} values are no finite numbers; the first is case {case}, unit {unit}: {value}",
+                    self.not_finite,
+                    self.cases * self.units
+                ),
+                "every parameter that such a value meets is no number after one update, and rbm-gpu train refuses them",
+                "leave these cases out, or put the column's mean in their place; in your own code: \
+                 x = x[np.isfinite(x).all(axis=1)]",
+            ));
+        }
+        None
+    }
+
+    /// Values beyond [0, 1], or far below 1.
+    fn outside(&self) -> Option<Finding> {
+        if let Some((case, unit, value)) = self.first_outside {
+            let seen = format!(
+                "{} of {} values are outside [0, 1], from {:.6} to {:.6}; the first is case {case}, unit {unit}: \
+                 {value}",
+                self.outside,
+                self.cases * self.units,
+                self.smallest,
+                self.largest
+            );
+            let why = "a visible unit is on or off, and a grey value is the probability that it is on; p(v|h) = σ(b + hWᵀ) \
+                       cannot reach a value outside [0, 1], so the gradient pushes for ever (Hinton 2010, section 13)";
+            let is_label = self.label_column.as_ref().is_some_and(|&(column, _)| column == unit);
+            if is_label && self.columns_outside == 1 {
+                // It is said below, with what to do about a label.
+            } else if self.columns_outside * 2 < self.units {
+                return Some(Finding::error(
+                    "unscaled-columns",
+                    format!("{seen}; these are {} of {} columns", self.columns_outside, self.units),
+                    why,
+                    "scale these columns to [0, 1], each by its own smallest and largest value, or leave them out; in your \
+                     own code: x ← (x − min) / (max − min)",
+                ));
+            } else {
+                let fix = if self.smallest >= -1.0 && self.largest <= 1.0 && self.grey < 1.0 {
+                    "make 0 and 1 of −1 and 1; in your own code: x ← (x + 1) / 2"
+                } else if self.smallest < 0.0 {
+                    "the values were standardised, or their mean was taken off, which is for Gaussian visible units; these are \
+                     binary: take the values from before, divided by their largest (--divide-by); in your own code: \
+                     x ← (x − min) / (max − min), with one min and max for all columns of an image, or each its own"
+                } else {
+                    "divide by the largest value (--divide-by); in your own code: x ← x / 255 for bytes"
+                };
+                return Some(Finding::error("values-outside-0-1", seen, why, fix));
+            }
+        } else if self.largest > 0.0 && self.largest < 0.1 {
+            return Some(Finding::error(
+                "values-scaled-twice",
+                format!("the largest value is {:.6}, 1/{:.0}", self.largest, 1.0 / self.largest),
+                "as probabilities of being on, such values leave every visible unit off: 0 and 1 were divided by 255, or \
+                 bytes were divided twice",
+                "save the data as bytes from 0 to 255; in your own code: divide once",
+            ));
+        }
+        None
+    }
+
+    /// Rows that are all the same: nothing else is worth saying then.
+    fn alike(&self) -> Option<Finding> {
+        if self.cases > 1 && self.duplicated_rows + 1 == self.cases || self.constant_columns == self.units {
+            return Some(Finding::error(
+                "all-rows-alike",
+                match self.cases {
+                    1 => "there is one row".into(),
+                    cases => format!("all {cases} rows are the same, and all columns are constant"),
+                },
+                "there is nothing to learn but the visible biases",
+                "look at how the file was written, and name another with --data",
+            ));
+        }
+        None
+    }
+
+    /// A column that looks like a class.
+    fn label(&self) -> Option<Finding> {
+        if let Some((column, reason)) = &self.label_column {
+            let label = Finding::warning(
+                "label-column",
+                format!(
+                    "column {} of {} looks like a class, not like a measurement: {reason}",
+                    column + 1,
+                    self.units
+                ),
+                "the model spends its hidden units on predicting a number that is no pixel; as a value in [0, 1] it means \
+                 nothing, and later accuracies come from it",
+                format!(
+                    "--label-column {} for a table, else leave the column out; to learn classes on purpose, give each its own \
+                     unit, of which one is on (Hinton 2010, section 16)",
+                    column + 1
+                ),
+            );
+            let severity = if self.outside > 0 { Severity::Error } else { label.severity };
+            return Some(Finding { severity, ..label });
+        }
+        None
+    }
+
+    /// A background that is on.
+    fn inverted(&self) -> Option<Finding> {
+        if self.density > 0.7 && self.outside == 0 {
+            return Some(Finding::warning(
+                "inverted-data",
+                format!("the mean of all values is {:.3}: the background is on", self.density),
+                "sums over visible units are then large and shared by all hidden units, and learning is slow and poor: on \
+                 flipped MNIST 16 hidden units lose several nats (Melchior, Fischer and Wiskott 2016)",
+                "invert the values, or train with --centred on; in your own code: x ← 1 − x, or take v − ⟨v⟩ and h − ⟨h⟩ in the \
+                 gradient",
+            ));
+        }
+        None
+    }
+
+    /// Rows that come again.
+    fn copied_rows(&self) -> Option<Finding> {
+        // Where there are few rows to choose from, some come again by chance.
+        let by_chance = self.bits < (self.cases as f64).log2() + 2.0;
+        if self.duplicated_rows * 2 > self.cases && !by_chance {
+            return Some(Finding::warning(
+                "duplicated-rows",
+                format!(
+                    "{} of {} rows ({:.1} %) are the same as one before",
+                    self.duplicated_rows,
+                    self.cases,
+                    share(self.duplicated_rows, self.cases)
+                ),
+                "copies are no new cases: the model learns the few that there are by heart, and test cases that are copies of \
+                 training cases prove nothing",
+                "remove the copies, or say how often each case counts by design",
+            ));
+        } else if self.duplicated_rows > 0 {
+            return Some(Finding::note(
+                "duplicated-rows",
+                format!(
+                    "{} of {} rows ({:.1} %) are the same as one before",
+                    self.duplicated_rows,
+                    self.cases,
+                    share(self.duplicated_rows, self.cases)
+                ),
+                if by_chance && self.duplicated_rows * 2 > self.cases {
+                    "rows that are told by so few bits come again by chance; if it is not that, the model learns the few that \
+                     there are by heart"
+                } else {
+                    "a few copies do no harm; make sure that none are in both training and test cases"
+                },
+                "nothing, if the data are meant to be so",
+            ));
+        }
+        None
+    }
+
+    /// Columns that come again.
+    fn copied_columns(&self) -> Option<Finding> {
+        if let Some((first, second)) = self.equal_columns {
+            let most = self.duplicated_columns * 2 > self.units;
+            let make = if most { Finding::warning } else { Finding::note };
+            return Some(make(
+                "duplicated-columns",
+                format!(
+                    "columns that are the same as one before: {}; columns {first} and {second}, for example",
+                    self.duplicated_columns
+                ),
+                "a copied unit counts twice in every sum, and its likelihood is that of a copy",
+                "leave out the copies, unless they are there by chance, as at the border of images",
+            ));
+        }
+        None
+    }
+
+    /// Columns that never change.
+    fn constant(&self) -> Option<Finding> {
+        if self.constant_columns > 0 {
+            let most = self.constant_columns * 10 > self.units * 9;
+            let make = if most { Finding::warning } else { Finding::note };
+            return Some(make(
+                "constant-columns",
+                format!(
+                    "{} of {} columns ({:.1} %) never change",
+                    self.constant_columns,
+                    self.units,
+                    share(self.constant_columns, self.units)
+                ),
+                "a unit that never changes has a bias of ±∞ at the optimum; its base rate is clipped to 0.001…0.999 here, \
+                 other programs get parameters that are not finite",
+                "nothing for the borders of images; else leave the columns out. In your own code: b = log(p/(1−p)) with p clipped",
+            ));
+        }
+        None
+    }
+
+    /// Columns of which each row has exactly one on.
+    fn one_hot(&self) -> Option<Finding> {
+        if let Some((first, count)) = self.one_hot {
+            return Some(Finding::note(
+                "one-hot-columns",
+                format!("of columns {first} to {}, each row has exactly one on", first + count - 1),
+                "these look like a class with a unit for each: the model then learns p(v, class)",
+                "nothing, if that is meant; else leave the columns out",
+            ));
+        }
+        None
+    }
+
+    /// Values between 0 and 1.
+    fn grey(&self) -> Option<Finding> {
+        if self.grey > 0.0 {
+            return Some(Finding::note(
+                "grey-values",
+                format!("{:.1} % of the values are between 0 and 1", 100.0 * self.grey),
+                "a grey value is taken as the probability of being on; likelihoods are only defined for binary data, and \
+                 depend on how they were made binary (Salakhutdinov and Murray 2008)",
+                "--binarize sample draws them anew for each minibatch, threshold and none are the other choices; in your own \
+                 code: use one and the same x for the hidden units and for the statistics",
+            ));
+        }
+        None
+    }
+
+    /// Values that are all 0 or 1.
+    fn binary(&self) -> Option<Finding> {
+        if self.grey == 0.0 && self.not_finite == 0 {
+            return Some(Finding::note(
+                "binary-values",
+                "all values are 0 or 1",
+                "an RBM's likelihood is that of such data. If grey levels were meant, they have been lost: by a threshold, or by \
+                 a division of whole numbers, which leaves 1 only where a pixel had its largest value",
+                "nothing, if that is meant; else, in your own code: x ← x / 255.0 and not x // 255",
+            ));
+        }
+        None
+    }
+
+    /// Units that are hardly ever on.
+    fn sparse(&self) -> Option<Finding> {
+        if self.density < 0.01 && self.outside == 0 {
+            return Some(Finding::warning(
+                "sparse-data",
+                format!(
+                    "the mean of all values is {:.5}: fewer than one unit in a hundred is on",
+                    self.density
+                ),
+                "with so little to see a case, all hidden units may take the same state for every case, on or off",
+                "leave out columns that are hardly ever on, use --batch and --lr for many rare events (more cases, a smaller \
+                 rate), and look at the hidden units with rbm-gpu doctor RUN; b must begin at log(p/(1−p))",
+            ));
+        }
+        None
+    }
+
+    /// Whether so many hidden units are too many; of the default number, where there is no model, only a note.
+    fn parameters(&self, hidden: Option<usize>) -> Option<Finding> {
+        let units = hidden.unwrap_or(TrainConfig::default().hidden);
+        let parameters = (self.units as f64 + 1.0) * (units as f64 + 1.0) - 1.0;
+        let bits = self.bits * self.cases as f64;
+        if self.outside > 0 || bits <= 0.0 || parameters <= bits {
+            return None;
+        }
+        let many = hidden.is_some() && parameters > 30.0 * bits;
+        Some(if many { Finding::warning } else { Finding::note }(
+            "more-parameters-than-bits",
+            format!(
+                "{units} hidden units{} have {parameters} parameters for {} cases of at most {:.0} bits each: {:.2} parameters a \
+                 bit",
+                if hidden.is_some() { "" } else { ", as rbm-gpu train has by default," },
+                self.cases,
+                self.bits,
+                parameters / bits
+            ),
+            "each case constrains the parameters by as many bits as it takes to describe it; with many more parameters the \
+             model learns the cases by heart (Hinton 2010, section 12)",
+            "fewer --hidden units, more cases, --weight-decay, and stop when the free-energy gap grows",
+        ))
+    }
+}
