@@ -21,17 +21,7 @@ fn energy(
         let cases = row * groups(params.visible);
         var sum = of_base(index, cases);
         for (var group = index; group < stride; group += 64u) {
-            var inputs = mat4x4<f32>();
-            for (var k = 0u; k < groups(params.visible); k++) {
-                let at = 4u * k * stride + group;
-                let weights = mat4x4(
-                    parameters[at], parameters[at + stride], parameters[at + 2u * stride], parameters[at + 3u * stride],
-                );
-                let slices = transpose(mat4x4(
-                    visible[cases.x + k], visible[cases.y + k], visible[cases.z + k], visible[cases.w + k],
-                ));
-                inputs = accumulate(inputs, slices, weights);
-            }
+            let inputs = hidden_inputs(cases, group);
             for (var i = 0u; i < 4u; i++) {
                 sum[i] -= dot(inputs[i], hidden[row[i] * stride + group]);
             }

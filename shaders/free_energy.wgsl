@@ -20,17 +20,7 @@ fn free_energy(
         let cases = row * groups(params.visible);
         var energy = (params.beta - 1.0) * of_base(index, cases);
         for (var group = index; group < stride; group += 64u) {
-            var sums = mat4x4<f32>();
-            for (var k = 0u; k < groups(params.visible); k++) {
-                let at = 4u * k * stride + group;
-                let weights = mat4x4(
-                    parameters[at], parameters[at + stride], parameters[at + 2u * stride], parameters[at + 3u * stride],
-                );
-                let slices = transpose(mat4x4(
-                    visible[cases.x + k], visible[cases.y + k], visible[cases.z + k], visible[cases.w + k],
-                ));
-                sums = accumulate(sums, slices, weights);
-            }
+            let sums = hidden_inputs(cases, group);
             for (var i = 0u; i < 4u; i++) {
                 let input = params.beta * sums[i];
                 energy[i] -= dot(select(constant(group, params.hidden) * input, cumulant_of(input), is_unit(group, params.hidden)), vec4(1.0));

@@ -73,7 +73,7 @@ pub fn log_likelihood_gradient(rbm: &Rbm, rows: &Rows) -> Result<[Vec<f64>; 3]> 
         let probability = (-free_energy(rbm, 1.0, visible) - log_z).exp();
         gradient.add(rbm, -probability, visible);
     });
-    Ok(gradient.0)
+    Ok([gradient.associations, gradient.visible, gradient.hidden])
 }
 
 /// p(v) for every v, in the order of [`for_each_state`].
@@ -110,24 +110,35 @@ pub fn for_each_state(units: usize, mut visit: impl FnMut(&[f32])) {
     }
 }
 
-/// ⟨v p(h|v)⟩, ⟨v⟩ and ⟨p(h|v)⟩.
-struct Statistics([Vec<f64>; 3]);
+/// The means that a gradient is the difference of.
+struct Statistics {
+    /// ⟨v p(h|v)⟩, visible × hidden.
+    associations: Vec<f64>,
+    /// ⟨v⟩.
+    visible: Vec<f64>,
+    /// ⟨p(h|v)⟩.
+    hidden: Vec<f64>,
+}
 
 impl Statistics {
     fn zeros(Shape { visible, hidden }: Shape) -> Self {
-        Self([vec![0.0; visible * hidden], vec![0.0; visible], vec![0.0; hidden]])
+        Self {
+            associations: vec![0.0; visible * hidden],
+            visible: vec![0.0; visible],
+            hidden: vec![0.0; hidden],
+        }
     }
 
     fn add(&mut self, rbm: &Rbm, weight: f64, visible: &[f32]) {
-        let [weights, visible_bias, hidden_bias] = &mut self.0;
-        for (i, &v) in visible.iter().enumerate() {
-            visible_bias[i] += weight * f64::from(v);
+        for (sum, &v) in self.visible.iter_mut().zip(visible) {
+            *sum += weight * f64::from(v);
         }
-        for j in 0..rbm.shape().hidden {
+        let units = self.hidden.len();
+        for j in 0..units {
             let mean = sigmoid(hidden_input(rbm, visible, j));
-            hidden_bias[j] += weight * mean;
+            self.hidden[j] += weight * mean;
             for (i, &v) in visible.iter().enumerate() {
-                weights[i * rbm.shape().hidden + j] += weight * f64::from(v) * mean;
+                self.associations[i * units + j] += weight * f64::from(v) * mean;
             }
         }
     }

@@ -21,7 +21,7 @@ const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
 /// The only kind of unit.
 const UNIT: &str = include_str!("../../shaders/shared/unit_binary.wgsl");
 const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
-const BASE: &str = include_str!("../../shaders/shared/base.wgsl");
+const FOUR_CASES: &str = include_str!("../../shaders/shared/four_cases.wgsl");
 const CONTRAST: &str = include_str!("../../shaders/shared/contrast.wgsl");
 const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
 const STREAMING: &str = include_str!("../../shaders/shared/product_streaming.wgsl");
@@ -118,8 +118,8 @@ kernels! {
     Track "track", Track, [REDUCE], [R, W], Workgroups(|s| groups(s.hidden), once);
     Combine "combine", Combine, [], [R, W], Invocations(parameters, once);
     SquaredError "squared_error", SquaredError, [REDUCE], [R, R, W], Workgroups(|s| s.rows, once);
-    FreeEnergy "free_energy", FreeEnergy, [ACCUMULATE, REDUCE, BASE, UNIT], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
-    Energy "energy", Energy, [ACCUMULATE, REDUCE, BASE], [R, R, R, R, W], Workgroups(row_blocks, weights_for_rows);
+    FreeEnergy "free_energy", FreeEnergy, [ACCUMULATE, REDUCE, FOUR_CASES, UNIT], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
+    Energy "energy", Energy, [ACCUMULATE, REDUCE, FOUR_CASES], [R, R, R, R, W], Workgroups(row_blocks, weights_for_rows);
     Swap "swap", Swap, [RANDOM], [R, W, W, W, W, W, W], Workgroups(|s| s.rows, once);
     ClampVisible "clamp_visible", ClampVisible, [], [R, R, W], Invocations(units_of_rows, once);
     MultiplyAdd "multiply_add", MultiplyAdd, [], [W], Invocations(|s| row_blocks(s).div_ceil(8).into(), multiply_adds);

@@ -1,0 +1,31 @@
+
+// What energies have in common: a workgroup takes four cases, its invocations share the units. `cases` are where the visible
+// units of each begin.
+
+// What comes into four hidden units, their biases included; row i is case i.
+fn hidden_inputs(cases: vec4<u32>, group: u32) -> mat4x4<f32> {
+    let stride = groups(params.hidden);
+    var inputs = mat4x4<f32>();
+    for (var k = 0u; k < groups(params.visible); k++) {
+        let at = 4u * k * stride + group;
+        let weights = mat4x4(
+            parameters[at], parameters[at + stride], parameters[at + 2u * stride], parameters[at + 3u * stride],
+        );
+        let slices = transpose(mat4x4(
+            visible[cases.x + k], visible[cases.y + k], visible[cases.z + k], visible[cases.w + k],
+        ));
+        inputs = accumulate(inputs, slices, weights);
+    }
+    return inputs;
+}
+
+// b0ᵀv, this invocation's part of it. b0 is 0 past the last unit.
+fn of_base(index: u32, cases: vec4<u32>) -> vec4<f32> {
+    var sum = vec4(0.0);
+    for (var group = index; group < groups(params.visible); group += 64u) {
+        for (var i = 0u; i < 4u; i++) {
+            sum[i] += dot(visible[cases[i] + group], base[group]);
+        }
+    }
+    return sum;
+}
