@@ -48,7 +48,6 @@ pub use base::Base;
 pub use cells::Share;
 pub(crate) use doubt::halves as halves_that_disagree;
 pub use progress::Progress;
-pub(crate) use search::CHAINS as SEARCHERS;
 pub use search::{Part, Search};
 pub use tempered::Measured;
 pub use tracker::{Tracked, Tracker};
@@ -56,7 +55,7 @@ pub use tracker::{Tracked, Tracker};
 use serde::Serialize;
 
 use crate::{
-    backend::{Backend, Model},
+    backend::{Backend, Memory, Model},
     data::Rows,
     error::{Result, usage},
     estimator::tempering::Swaps,
@@ -276,14 +275,14 @@ impl Annealer {
     ///
     /// # Errors
     /// [`crate::Error::Usage`] for options out of range, or when there is no room.
-    pub fn new(backend: &mut dyn Backend, options: AisOptions) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, options: AisOptions) -> Result<Self> {
         options.check()?;
         let AisOptions { chains, annealed, replicas, seed, .. } = options;
-        let coldest = backend.pair(chains)?;
+        let coldest = memory.pair(chains)?;
         Ok(Self {
-            replicas: Replicas::new(backend, coldest, chains, replicas, seed)?,
-            annealed: Annealed::new(backend, annealed, seed)?,
-            search: Annealed::new(backend, search::CHAINS, seed)?,
+            replicas: Replicas::new(memory, coldest, chains, replicas, seed)?,
+            annealed: Annealed::new(memory, annealed, seed)?,
+            search: Annealed::new(memory, search::CHAINS, seed)?,
             options,
         })
     }

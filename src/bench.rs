@@ -31,7 +31,7 @@ use crate::{
     rbm::Shape,
 };
 use timing::{Patience, time};
-use workload::{Workload, random_rows};
+use workload::{Room, Workload, random_rows};
 
 /// The options of a benchmark.
 #[derive(Clone, Debug, clap::Args)]
@@ -174,7 +174,14 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     };
     let visible = loaded.as_ref().map_or(options.visible, |rows| rows.layout().units);
     let shape = Shape { visible, hidden };
-    let footprint = Footprint::new(shape, batch, 6, 0);
+    let layout = RowLayout { units: visible, packing: Packing::Bits, scale: 1.0 };
+    let footprint = Footprint::planned(shape, |memory| {
+        // The step that is checked, beside what is timed.
+        memory.model()?;
+        memory.model()?;
+        (0..2).try_for_each(|_| memory.pair(batch).map(drop))?;
+        Room::new(memory, layout, 0, batch).map(drop)
+    })?;
     // The step's check has two models and their velocities, and the reference has them once more.
     let parameters = memory::product(&[visible, hidden, 32]);
     memory::check(
@@ -190,7 +197,6 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         return usage!("‹batch› {batch} is larger than the data: there are {most} training cases");
     }
     let count = (options.rows.min(most) / batch).max(1) * batch;
-    let layout = RowLayout { units: visible, packing: Packing::Bits, scale: 1.0 };
     if !candidate.holds(layout, count, &footprint) {
         return usage!("there is no room for {count} rows of {visible} units; choose fewer ‹rows›");
     }
@@ -206,7 +212,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
             rows
         }
     };
-    let mut workload = Workload::new(backend, rows, hidden, batch, cd)?;
+    let mut workload = Workload::new(backend, rows, batch, cd)?;
     // Steps as the scheduler runs them, their kernels in order, and each kernel by itself.
     let calls = [1, 1 + cd, cd, 1];
     let seconds = time(backend, Patience::LONG, 2 + KERNELS.len(), |backend, which| {

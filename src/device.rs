@@ -1,7 +1,11 @@
 //! Which device to compute on, and whether the work fits it.
 
+mod plan;
+
+pub use plan::Plan;
+
 use crate::{
-    backend::{Backend, DeviceInfo},
+    backend::{Backend, DeviceInfo, Memory},
     config::DeviceChoice,
     cpu::{Cpu, Level},
     data::RowLayout,
@@ -9,16 +13,16 @@ use crate::{
     gpu::{Context, Gpu, adapter, tile::Tiles},
     host::Host,
     memory::{self, gb},
-    rbm::Shape,
+    rbm::{Layers, Shape},
     reference::Reference,
     schedule::RING,
 };
 
 /// What a run will keep in memory, in bytes: known before anything is allocated.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Footprint {
-    /// How many units there are.
-    pub shape: Shape,
+    /// What the models are made of.
+    layers: Layers,
     /// Rows of the largest minibatch.
     rows: usize,
     /// The parameters once.
@@ -53,6 +57,37 @@ impl Parts {
 }
 
 impl Footprint {
+    /// Of work that makes this room for itself. The options may ask for anything: what overflows is too large for every
+    /// device.
+    ///
+    /// # Errors
+    /// Those of `room`.
+    pub fn planned(
+        layers: impl Into<Layers>,
+        room: impl FnOnce(&mut dyn Memory) -> Result<()>,
+    ) -> Result<Self> {
+        let mut plan = Plan::new(layers);
+        room(&mut plan)?;
+        let (parameters, uniforms) = (plan.model_bytes(), plan.uniforms);
+        // A device has room for a step that nobody keeps; the host has each model in a state to go back to, in that on its way
+        // to a file, and as its bytes.
+        let device = Parts {
+            parameters: parameters.saturating_mul(plan.models + 1),
+            layers: plan.units.saturating_add(plan.values).saturating_add(plan.data),
+            uniforms,
+        };
+        let host = Parts {
+            parameters: parameters.saturating_mul(plan.models).saturating_mul(3),
+            layers: 0,
+            uniforms: uniforms.saturating_mul(RING as u64 + 1),
+        };
+        let fewer_units = "a smaller ‹hidden›";
+        let remedies = [fewer_units, "a smaller ‹batch›, or fewer ‹chains›", fewer_units];
+        let (rows, layer) = (plan.rows, plan.largest_layer);
+        let layers = plan.layers().clone();
+        Ok(Self { layers, rows, parameters, layer, uniforms, device, host, remedies })
+    }
+
     /// For a model, minibatches of up to `rows` cases in so many pairs of layers, and so many uniforms from the host.
     /// The options may ask for anything: what overflows is too large for every device.
     pub fn new(shape: Shape, rows: usize, pairs_of_layers: u64, uniforms: usize) -> Self {
@@ -69,7 +104,8 @@ impl Footprint {
         let host = Parts { parameters: twice.saturating_mul(2), layers: 0, uniforms: streamed };
         let fewer_units = "a smaller ‹hidden›";
         let remedies = [fewer_units, "a smaller ‹batch›, or fewer ‹chains›", fewer_units];
-        Self { shape, rows, parameters, layer, uniforms, device, host, remedies }
+        let layers = shape.into();
+        Self { layers, rows, parameters, layer, uniforms, device, host, remedies }
     }
 
     /// The same for a command that does not choose the model, and whose rows are chains.
@@ -98,7 +134,7 @@ impl Footprint {
 
     /// Holds this against the room there is.
     fn check(&self, room: &Room, device: &str) -> Result<()> {
-        let Shape { visible, hidden } = self.shape;
+        let Shape { visible, hidden } = self.layers.shape();
         let [fewer_units, fewer_rows, _] = self.remedies;
         let smaller_layers = if self.is_wide() { fewer_units } else { fewer_rows };
         for (what, bytes, remedy) in [
@@ -135,7 +171,7 @@ impl Footprint {
         };
         let needed = of(|parts| parts.sum());
         let Some(left) = room.memory.filter(|&left| needed > left) else { return Ok(()) };
-        let Shape { visible, hidden } = self.shape;
+        let Shape { visible, hidden } = self.layers.shape();
         let [_, fewer_rows, fewer_parameters] = self.remedies;
         let (parameters, layers) = (of(|parts| parts.parameters), of(|parts| parts.layers));
         let (parameters, layers) =
@@ -167,7 +203,8 @@ impl Footprint {
 
     /// Whether it is the units, not the rows, that make a layer large.
     fn is_wide(&self) -> bool {
-        self.rows < self.shape.visible.max(self.shape.hidden)
+        let Shape { visible, hidden } = self.layers.shape();
+        self.rows < visible.max(hidden)
     }
 }
 
@@ -264,9 +301,9 @@ impl Candidate {
     pub(crate) fn open(&self, footprint: &Footprint) -> Result<Box<dyn Backend>> {
         footprint.check(&self.room(), &self.info().name)?;
         Ok(match self {
-            Self::Adapter(adapter) => Box::new(Gpu::new(Context::open(adapter)?, footprint.shape, None)?),
-            Self::Cpu => Box::new(Cpu::open(footprint.shape)),
-            Self::Reference => Box::new(Host::new(Reference, self.info(), footprint.shape)),
+            Self::Adapter(adapter) => Box::new(Gpu::new(Context::open(adapter)?, &footprint.layers, None)?),
+            Self::Cpu => Box::new(Cpu::open(&footprint.layers)),
+            Self::Reference => Box::new(Host::new(Reference, self.info(), &footprint.layers)),
         })
     }
 }

@@ -5,7 +5,7 @@ mod features;
 use std::path::PathBuf;
 
 use crate::{
-    backend::{Backend, BackendExt, DeviceInfo, Draw, Gather, HalfStep, Model, Units},
+    backend::{Backend, BackendExt, DeviceInfo, Draw, Gather, HalfStep, Memory, Model, Units},
     config::{Binarize, DeviceChoice, TrainConfig},
     data::{Dataset, ImageSize, Rows, Source},
     device::{self, Footprint},
@@ -93,6 +93,25 @@ impl ModelOptions {
     }
 }
 
+/// What [`Inference`] has on a device.
+struct Room {
+    model: Model,
+    visible: Units,
+    hidden: Units,
+    reconstruction: Units,
+}
+
+impl Room {
+    fn new(memory: &mut dyn Memory, rows: usize) -> Result<Self> {
+        Ok(Self {
+            model: memory.model()?,
+            visible: memory.units(Side::Visible, rows)?,
+            hidden: memory.units(Side::Hidden, rows)?,
+            reconstruction: memory.units(Side::Visible, rows)?,
+        })
+    }
+}
+
 /// A model on a device, to be shown cases.
 pub struct Inference {
     pub(crate) backend: Box<dyn Backend>,
@@ -113,7 +132,8 @@ impl Inference {
     /// [`crate::Error::Usage`] if there is no such device or no room, [`crate::Error::Device`].
     pub fn open(rbm: &Rbm, device: &DeviceChoice, rows: usize, seed: u64) -> Result<Self> {
         let rows = rows.max(PART);
-        let (_, backend) = device::open(device, &Footprint::new(rbm.shape(), rows, 4, 0).of_model())?;
+        let footprint = Footprint::planned(rbm.layers(), |memory| Room::new(memory, rows).map(drop))?;
+        let (_, backend) = device::open(device, &footprint.of_model())?;
         Self::with_backend(backend, rbm, rows, seed)
     }
 
@@ -123,16 +143,9 @@ impl Inference {
     /// [`crate::Error::Device`] if there is no room.
     pub fn with_backend(mut backend: Box<dyn Backend>, rbm: &Rbm, rows: usize, seed: u64) -> Result<Self> {
         let native = (backend.info().kind == "cpu").then(|| rbm.clone());
-        Ok(Self {
-            model: backend.model_of(rbm)?,
-            seed,
-            visible: backend.units(Side::Visible, rows)?,
-            hidden: backend.units(Side::Hidden, rows)?,
-            reconstruction: backend.units(Side::Visible, rows)?,
-            backend,
-            rows,
-            native,
-        })
+        let Room { model, visible, hidden, reconstruction } = Room::new(&mut *backend, rows)?;
+        backend.write_model(model, rbm);
+        Ok(Self { model, seed, visible, hidden, reconstruction, backend, rows, native })
     }
 
     /// The device.

@@ -25,8 +25,8 @@ use serde::Serialize;
 use crate::{
     ais::{self, Ais, AisOptions, Annealer, Base, Progress, Tracked, Tracker, WIDEST},
     backend::{
-        Backend, BackendExt, Data, DeviceInfo, Draw, FreeEnergy, Gather, HalfStep, Model, SquaredError,
-        Units, Values,
+        Backend, BackendExt, Data, DeviceInfo, Draw, FreeEnergy, Gather, HalfStep, Memory, Model,
+        SquaredError, Units, Values,
     },
     config::{Binarize, DeviceChoice},
     data::{Dataset, Packing, Rows},
@@ -315,18 +315,15 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         let bytes = memory::product(&[ais.annealed, shape.visible.max(shape.hidden), 12]);
         memory::check("the states of annealed chains", bytes, "choose fewer: ‹annealed›")?;
     }
-    let (chains, states) = if exact {
-        (0, 0)
-    } else {
-        let replicas = (ais.chains as u64).saturating_mul(ais.replicas as u64);
-        (ais.chains.max(ais.annealed), replicas.saturating_add((ais.annealed + ais::SEARCHERS) as u64))
-    };
-    let pairs = 4 + states.div_ceil(PART as u64);
-    let footprint = Footprint::new(shape, PART.max(chains), pairs, 0).of_model();
-    let (_, mut backend) = device::open(&options.device, &footprint)?;
+    let ais = (!exact).then_some(ais);
+    let footprint = Footprint::planned(rbm.layers(), |memory| {
+        memory.model()?;
+        Evaluator::new(memory, ais).map(drop)
+    })?;
+    let (_, mut backend) = device::open(&options.device, &footprint.of_model())?;
     let model = backend.model_of(&rbm)?;
-    let mut evaluator = Evaluator::new(&mut *backend, if exact { None } else { Some(ais) })?;
-    evaluator.set_progress(begin(if exact { 0 } else { ais.steps() }));
+    let mut evaluator = Evaluator::new(&mut *backend, ais)?;
+    evaluator.set_progress(begin(ais.map_or(0, |ais| ais.steps())));
     let likelihood = evaluator.run(&mut *backend, model, &rbm, &dataset)?;
     Ok(EvalReport {
         version: env!("CARGO_PKG_VERSION"),
@@ -384,33 +381,31 @@ impl Evaluator {
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
-    pub fn new(backend: &mut dyn Backend, ais: Option<AisOptions>) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, ais: Option<AisOptions>) -> Result<Self> {
         let finder = match ais {
             None => Finder::Enumeration,
-            Some(options) => Finder::Annealer(Box::new(Annealer::new(backend, options)?)),
+            Some(options) => Finder::Annealer(Box::new(Annealer::new(memory, options)?)),
         };
-        Self::with(backend, finder)
+        Self::with(memory, finder)
     }
 
     /// The same for a model that changes little from run to run: log Z is tracked ([`Tracker`]).
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
-    pub fn tracking(backend: &mut dyn Backend, model: Model, data: &Rows) -> Result<Self> {
-        let finder = Finder::Tracker(Box::new(Tracker::new(backend, model, data)?));
-        Self::with(backend, finder)
+    pub fn tracking(memory: &mut dyn Memory, data: &Rows) -> Result<Self> {
+        let finder = Finder::Tracker(Box::new(Tracker::new(memory, data)?));
+        Self::with(memory, finder)
     }
 
-    fn with(backend: &mut dyn Backend, finder: Finder) -> Result<Self> {
-        let layout = Rows::from_bits(backend.shape().visible, &[]).layout();
-        let data = backend.data(layout, PART)?;
-        backend.write_order(data, &(0..PART as u32).collect::<Vec<_>>());
+    fn with(memory: &mut dyn Memory, finder: Finder) -> Result<Self> {
+        let layout = Rows::from_bits(memory.shape().visible, &[]).layout();
         Ok(Self {
-            data,
-            visible: backend.units(Side::Visible, PART)?,
-            hidden: backend.units(Side::Hidden, PART)?,
-            reconstruction: backend.units(Side::Visible, PART)?,
-            values: backend.values(PART)?,
+            data: memory.data(layout, PART)?,
+            visible: memory.units(Side::Visible, PART)?,
+            hidden: memory.units(Side::Hidden, PART)?,
+            reconstruction: memory.units(Side::Visible, PART)?,
+            values: memory.values(PART)?,
             finder,
             look: 0,
             pseudo_work: PSEUDO_WORK,
@@ -441,6 +436,7 @@ impl Evaluator {
         if !is_packed(train) || !test.is_none_or(is_packed) {
             return usage!("a likelihood needs binary data; make them so by a threshold, or draw them");
         }
+        backend.write_order(self.data, &(0..PART as u32).collect::<Vec<_>>());
         let mut cases = DistinctCases::default();
         let train_energy = self.free_energy(backend, model, train, &mut cases)?;
         let test_energy = test.map(|test| self.free_energy(backend, model, test, &mut cases)).transpose()?;

@@ -225,7 +225,10 @@ impl Trainer {
         };
         let steps_an_epoch = schedule.steps();
         let evaluation = Evaluation::new(&mut *backend, config, &dataset)?;
-        let monitor = config.eval_every.map(|_| Monitor::new(&mut *backend, theta, &dataset)).transpose()?;
+        let mut monitor = config.eval_every.map(|_| Monitor::new(&mut *backend, &dataset)).transpose()?;
+        if let Some(monitor) = &mut monitor {
+            monitor.start(&mut *backend, theta)?;
+        }
         let doctor = data.map(|data| Watch::new(&mut *backend, theta, config, &dataset, &density, &data));
         let doctor = doctor.transpose()?;
         Ok(Self {

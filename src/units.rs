@@ -159,7 +159,8 @@ impl FromStr for Layer {
             let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == name)?;
             Some(Block { kind, units: units.parse().ok()? })
         };
-        let blocks = text.split(',').map(|part| {
+        let parts = text.split(',').filter(|_| !text.is_empty());
+        let blocks = parts.map(|part| {
             block(part).ok_or_else(|| {
                 let kinds = Kind::ALL.map(|kind| kind.to_string()).join(", ");
                 format!("expected numbers of units and kinds of this version ({kinds}), as 784 binary, found {part:?}")
@@ -208,9 +209,10 @@ mod tests {
         let layer = Layer::of(Kind::Binary, 784);
         assert_eq!((layer.to_string(), "784 binary".parse()), ("784 binary".into(), Ok(layer.clone())));
         assert_eq!((layer.columns(), layer.parameters(), layer.places().count()), (784, 784, 784));
+        assert_eq!(("".parse(), Layer::new([]).to_string()), (Ok(Layer::of(Kind::Binary, 0)), String::new()));
         let two: Layer = "3 binary, 2 binary".parse().unwrap();
         assert_eq!(two.places().map(|place| place.column).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-        for wrong in ["784 potts", "binary", "", "-1 binary", "1 binary; 2 binary"] {
+        for wrong in ["784 potts", "binary", " ", "-1 binary", "1 binary; 2 binary"] {
             assert!(Layer::from_str(wrong).unwrap_err().contains("this version (binary)"), "{wrong}");
         }
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::{
-    backend::{Backend, DeviceInfo},
+    backend::{Backend, DeviceInfo, Memory},
     check,
     config::DeviceChoice,
     device::{self, Footprint},
@@ -106,7 +106,13 @@ pub type Open<'a> = dyn Fn(Shape, usize) -> Result<Box<dyn Backend>> + 'a;
 pub fn verify(options: &VerifyOptions, report: impl FnMut(&Check)) -> Result<VerifyReport> {
     let candidates = device::choose(&options.device)?;
     let first = candidates.first().ok_or_else(|| Error::Usage("no device was found".into()))?;
-    verify_backend(first.info(), &|shape, rows| first.open(&Footprint::new(shape, rows, 6, 0)), report)
+    // A case has a few models and minibatches.
+    let room = |rows: usize| {
+        move |memory: &mut dyn Memory| {
+            (0..4).try_for_each(|_| memory.model().and_then(|_| memory.pair(rows)).map(drop))
+        }
+    };
+    verify_backend(first.info(), &|shape, rows| first.open(&Footprint::planned(shape, room(rows))?), report)
 }
 
 /// The same for any backend.

@@ -2,7 +2,7 @@
 
 use super::{Base, Progress, population::Population};
 use crate::{
-    backend::{Backend, BackendExt, Draw, FreeEnergy, HalfStep, Model, Pair, Path, Values},
+    backend::{Backend, BackendExt, Draw, FreeEnergy, HalfStep, Memory, Model, Pair, Path, Values},
     error::Result,
     rbm::Side,
     rng::{Address, Stream, uniform_at},
@@ -72,12 +72,12 @@ pub struct Annealed {
 
 impl Annealed {
     /// For so many chains.
-    pub fn new(backend: &mut dyn Backend, chains: usize, seed: u64) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, chains: usize, seed: u64) -> Result<Self> {
         Ok(Self {
-            pair: backend.pair(chains)?,
-            before: backend.values(chains)?,
-            after: backend.values(chains)?,
-            base: backend.values(backend.shape().visible)?,
+            pair: memory.pair(chains)?,
+            before: memory.values(chains)?,
+            after: memory.values(chains)?,
+            base: memory.values(memory.shape().visible)?,
             chains,
             seed,
             progress: Progress::default(),

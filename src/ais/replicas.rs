@@ -2,7 +2,7 @@
 
 use super::{Base, Progress, Tempered, annealed::Way, tempered::Energies};
 use crate::{
-    backend::{Backend, BackendExt, Model, Pair},
+    backend::{Backend, BackendExt, Memory, Model, Pair},
     data::Rows,
     error::Result,
     estimator::{
@@ -23,13 +23,13 @@ pub struct Replicas {
 impl Replicas {
     /// Makes room for `temperatures` replicas of each of the chains; `coldest` is the room of those at β = 1.
     pub fn new(
-        backend: &mut dyn Backend,
+        memory: &mut dyn Memory,
         coldest: Pair,
         chains: usize,
         temperatures: usize,
         seed: u64,
     ) -> Result<Self> {
-        let tempering = Tempering::new(backend, coldest, chains, temperatures, Streams::SAMPLING)?;
+        let tempering = Tempering::new(memory, coldest, chains, temperatures, Streams::SAMPLING)?;
         Ok(Self { tempering, seed, round: 0, progress: Progress::default() })
     }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Base, Tempered, annealed::Way, replicas::Replicas};
 use crate::{
-    backend::{Backend, Model},
+    backend::{Backend, Memory, Model},
     data::Rows,
     error::Result,
     estimator::tempering::Tempering,
@@ -70,17 +70,22 @@ impl Tracker {
     /// Rows of units that it needs room for.
     pub const ROWS: usize = CHAINS * REPLICAS;
 
-    /// Makes room beside a model on the device, and starts the replicas: half of the chains from the base, half from `data`,
-    /// which are binary.
+    /// Makes room beside a model. [`Tracker::start`] comes first.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
-    pub fn new(backend: &mut dyn Backend, model: Model, data: &Rows) -> Result<Self> {
-        let coldest = backend.pair(CHAINS)?;
-        let mut replicas = Replicas::new(backend, coldest, CHAINS, REPLICAS, 1)?;
-        let base = Base::new(backend.shape(), &data.density());
-        replicas.start(backend, model, &base, data)?;
-        Ok(Self { replicas, base, last: None })
+    pub fn new(memory: &mut dyn Memory, data: &Rows) -> Result<Self> {
+        let coldest = memory.pair(CHAINS)?;
+        let replicas = Replicas::new(memory, coldest, CHAINS, REPLICAS, 1)?;
+        Ok(Self { replicas, base: Base::new(memory.shape(), &data.density()), last: None })
+    }
+
+    /// Starts the replicas: half of the chains from the base, half from `data`, which are binary.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn start(&mut self, backend: &mut dyn Backend, model: Model, data: &Rows) -> Result<()> {
+        self.replicas.start(backend, model, &self.base, data)
     }
 
     /// The replicas, for a run's state.

@@ -5,10 +5,10 @@ use serde::Serialize;
 use super::{
     BenchOptions, checked,
     timing::{Patience, Times, time},
-    workload::{Workload, random_rows},
+    workload::{Room, Workload, random_rows},
 };
 use crate::{
-    backend::DeviceInfo,
+    backend::{DeviceInfo, Memory},
     device::{self, Footprint},
     error::{Result, usage},
     rbm::Shape,
@@ -78,11 +78,13 @@ pub fn sweep(options: &BenchOptions, mut report: impl FnMut(&SweepPoint)) -> Res
     let mut points: Vec<SweepPoint> = Vec::new();
     for hidden in powers(HIDDEN) {
         let shape = Shape { visible, hidden };
-        let footprint = Footprint::new(shape, BATCH[1], 2, 0);
+        let rows = random_rows(BATCH[1], visible);
+        let room = |memory: &mut dyn Memory| Room::new(memory, rows.layout(), rows.len(), BATCH[1]).map(drop);
+        let footprint = Footprint::planned(shape, room)?;
         let (_, mut backend) = device::open(&options.device, &footprint)?;
         let backend = &mut *backend;
         device = Some(backend.info().clone());
-        let mut workload = Workload::new(backend, random_rows(BATCH[1], visible), hidden, BATCH[1], cd)?;
+        let mut workload = Workload::new(backend, rows, BATCH[1], cd)?;
         let batches: Vec<usize> = powers(BATCH).collect();
         let epochs = time(backend, Patience::SHORT, batches.len(), |backend, which| {
             workload.epoch(backend, batches[which])

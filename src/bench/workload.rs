@@ -1,10 +1,10 @@
 //! What is timed: CD-k on some rows, through the scheduler, as training does it, without the watching.
 
 use crate::{
-    backend::{Ascent, Backend, BackendExt, Contrast, Data, Draw, Gather, HalfStep, Model, Update},
+    backend::{Ascent, Backend, Contrast, Data, Draw, Gather, HalfStep, Memory, Model, Update},
     check::random_states,
     config::VisibleStates,
-    data::Rows,
+    data::{RowLayout, Rows},
     error::Result,
     estimator::{Draws, Phases, contrastive_divergence},
     rbm::{Rbm, Shape, Side},
@@ -24,6 +24,22 @@ pub(super) struct Workload {
     epochs: usize,
 }
 
+/// What a [`Workload`] has on a device.
+pub(super) struct Room {
+    data: Data,
+    model: Model,
+    phases: Phases,
+}
+
+impl Room {
+    /// For so many rows, in minibatches of up to `batch`.
+    pub fn new(memory: &mut dyn Memory, layout: RowLayout, rows: usize, batch: usize) -> Result<Self> {
+        let (positive, negative) = (memory.pair(batch)?, memory.pair(batch)?);
+        let phases = Phases { positive, negative, rows: batch, chains: batch };
+        Ok(Self { data: memory.data(layout, rows)?, model: memory.model()?, phases })
+    }
+}
+
 /// Random rows, half of the bits on.
 pub(super) fn random_rows(count: usize, units: usize) -> Rows {
     const PART: usize = 1024; // so that there are never many numbers that are not packed yet
@@ -37,15 +53,13 @@ pub(super) fn random_rows(count: usize, units: usize) -> Rows {
 }
 
 impl Workload {
-    /// For minibatches of up to `batch` cases.
-    pub fn new(backend: &mut dyn Backend, rows: Rows, hidden: usize, batch: usize, cd: u32) -> Result<Self> {
-        let shape = Shape { visible: rows.layout().units, hidden };
-        let data = backend.data(rows.layout(), rows.len())?;
+    /// For minibatches of up to `batch` of these rows.
+    pub fn new(backend: &mut dyn Backend, rows: Rows, batch: usize, cd: u32) -> Result<Self> {
+        let Room { data, model, phases } = Room::new(backend, rows.layout(), rows.len(), batch)?;
+        let shape = backend.shape();
         backend.write_data(data, rows.words());
         backend.write_order(data, &(0..rows.len() as u32).collect::<Vec<_>>());
-        let model = backend.model_of(&Rbm::initial(shape, &rows.density(), 1))?;
-        let (positive, negative) = (backend.pair(batch)?, backend.pair(batch)?);
-        let phases = Phases { positive, negative, rows: batch, chains: batch };
+        backend.write_model(model, &Rbm::initial(backend.layers(), &rows.density(), 1));
         Ok(Self { rows, data, shape, model, phases, cd, epochs: 0 })
     }
 

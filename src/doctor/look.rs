@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::finding::Finding;
 use crate::{
     backend::{
-        Ascent, Backend, BackendExt, Contrast, Data, Draw, FreeEnergy, Gather, HalfStep, Model, Pair, Units,
-        Update, Values,
+        Ascent, Backend, BackendExt, Contrast, Data, Draw, FreeEnergy, Gather, HalfStep, Memory, Model, Pair,
+        Units, Update, Values,
     },
     config::Binarize,
     data::{Dataset, RowLayout, Rows, spread_out},
@@ -85,17 +85,19 @@ pub struct Look {
     reconstruction: Units,
     energies: Values,
     layout: RowLayout,
+    /// The cases, until they are there.
+    words: Vec<u32>,
     /// The draw of grey pixels, if they are made binary by one.
     pixels: Draw,
     seed: u64,
 }
 
 impl Look {
-    /// Makes room, and moves some cases there.
+    /// Makes room for some cases. [`Look::start`] comes first.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] when there is no room.
-    pub fn new(backend: &mut dyn Backend, dataset: &Dataset, binarize: Binarize, seed: u64) -> Result<Self> {
+    /// [`crate::Error::Usage`] when there is no room.
+    pub fn new(memory: &mut dyn Memory, dataset: &Dataset, binarize: Binarize, seed: u64) -> Result<Self> {
         let train = &dataset.train.rows;
         let layout = train.layout();
         let some = |rows: &Rows| -> (usize, Vec<u32>) {
@@ -107,23 +109,28 @@ impl Look {
         let test_rows = unseen.map(|cases| &cases.rows).filter(|rows| rows.layout() == layout);
         let (test, more) = test_rows.map_or((0, Vec::new()), some);
         words.extend(more);
-        let data = backend.data(layout, train + test)?;
-        backend.write_data(data, &words);
-        backend.write_order(data, &(0..(train + test) as u32).collect::<Vec<_>>());
+        let data = memory.data(layout, train + test)?;
         let rows = train.max(test);
         let pixels = Draw::of(seed, Stream::Evaluation, Side::Visible, 0);
         Ok(Self {
             data,
             train,
             test,
-            visible: backend.units(Side::Visible, rows)?,
-            hidden: backend.units(Side::Hidden, rows)?,
-            reconstruction: backend.units(Side::Visible, CHECKED)?,
-            energies: backend.values(rows)?,
+            visible: memory.units(Side::Visible, rows)?,
+            hidden: memory.units(Side::Hidden, rows)?,
+            reconstruction: memory.units(Side::Visible, CHECKED)?,
+            energies: memory.values(rows)?,
             layout,
+            words,
             pixels: if binarize == Binarize::Sample { pixels } else { Draw::none() },
             seed,
         })
+    }
+
+    /// Moves the cases to the device.
+    pub fn start(&mut self, backend: &mut dyn Backend) {
+        backend.write_data(self.data, &std::mem::take(&mut self.words));
+        backend.write_order(self.data, &(0..(self.train + self.test) as u32).collect::<Vec<_>>());
     }
 
     /// Shows some cases to the device's units; grey pixels always become the same binary ones.

@@ -9,11 +9,11 @@ use super::{
     data::Values,
     finding::{Finding, NAMES, Severity},
     foreign, log,
-    look::{self, Look, LookFigures},
+    look::{Look, LookFigures},
     model::ModelFigures,
 };
 use crate::{
-    backend::BackendExt,
+    backend::{BackendExt, Memory},
     checkpoint::store::{Checkpoints, Disk},
     config::{Binarize, DeviceChoice, TrainConfig},
     data::{Dataset, Source, file},
@@ -201,11 +201,17 @@ fn look(
     choice: &DeviceChoice,
     pictured: bool,
 ) -> Result<Seen> {
-    let footprint = Footprint::new(rbm.shape(), look::CASES, 3, 0).of_model();
-    let (_, mut backend) = device::open(choice, &footprint)?;
+    let room = |memory: &mut dyn Memory| Look::new(memory, dataset, config.binarize, config.seed);
+    let footprint = Footprint::planned(rbm.layers(), |memory| {
+        // Of the model, of its step, and of what that would make of it.
+        (0..3).try_for_each(|_| memory.model().map(drop))?;
+        room(memory).map(drop)
+    })?;
+    let (_, mut backend) = device::open(choice, &footprint.of_model())?;
     let backend = &mut *backend;
     let model = backend.model_of(rbm)?;
-    let look = Look::new(backend, dataset, config.binarize, config.seed)?;
+    let mut look = room(backend)?;
+    look.start(backend);
     let figures = look.look(backend, model, rbm)?;
     let pictured = match pictured {
         true => Some((look.activity(backend, model)?, look.update(backend, model, config.learning_rate)?)),

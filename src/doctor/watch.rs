@@ -111,7 +111,8 @@ impl Watch {
         let began = Instant::now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
         let kind = backend.info().kind.clone();
-        let look = Look::new(backend, dataset, config.binarize, config.seed)?;
+        let mut look = Look::new(backend, dataset, config.binarize, config.seed)?;
+        look.start(backend);
         let mut watch = Self {
             look,
             every: steps_between_looks(&kind).div_ceil(steps_an_epoch),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Evaluator, Finder, Likelihood, PART};
 use crate::{
     ais::Tracker,
-    backend::{Backend, Model},
+    backend::{Backend, Memory, Model},
     config::Binarize,
     data::{Cases, Dataset},
     error::Result,
@@ -34,18 +34,29 @@ impl Monitor {
     ///
     /// # Errors
     /// Those of [`Evaluator::new`].
-    pub fn new(backend: &mut dyn Backend, model: Model, dataset: &Dataset) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, dataset: &Dataset) -> Result<Self> {
         let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
         let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
         let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) }.threshold();
-        let Shape { visible, hidden } = backend.shape();
+        let Shape { visible, hidden } = memory.shape();
         let states = 1_usize.checked_shl(visible.min(hidden) as u32).unwrap_or(usize::MAX);
         let evaluator = match states.saturating_mul(visible.max(hidden)) <= QUICK_ENUMERATION {
-            true => Evaluator::new(backend, None)?,
-            false => Evaluator::tracking(backend, model, &dataset.train.rows)?,
+            true => Evaluator::new(memory, None)?,
+            false => Evaluator::tracking(memory, &dataset.train.rows)?,
         };
         let evaluator = Evaluator { pseudo_work: QUICK_PSEUDO_WORK, ..evaluator };
         Ok(Self { evaluator, dataset })
+    }
+
+    /// Begins to follow a model on the device.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn start(&mut self, backend: &mut dyn Backend, model: Model) -> Result<()> {
+        match &mut self.evaluator.finder {
+            Finder::Tracker(tracker) => tracker.start(backend, model, &self.dataset.train.rows),
+            Finder::Enumeration | Finder::Annealer(_) => Ok(()),
+        }
     }
 
     /// Rows of units that it needs room for.

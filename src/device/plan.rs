@@ -1,0 +1,90 @@
+//! What some work will take: its own allocation, on a memory that only counts.
+
+use crate::{
+    backend::{Data, Memory, Model, Units, Values},
+    data::RowLayout,
+    error::Result,
+    rbm::{Layers, Shape, Side},
+};
+
+/// A memory that only counts. Sizes are those of the kernels' layout; what overflows is too large for every device.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    layers: Layers,
+    /// Models, and what has a number for each of their parameters.
+    pub(super) models: u64,
+    /// Rows of the largest minibatch.
+    pub(super) rows: usize,
+    /// Bytes of the largest layer's means or states.
+    pub(super) largest_layer: u64,
+    /// Bytes of all means and states.
+    pub(super) units: u64,
+    /// Bytes of uniforms from the host.
+    pub(super) uniforms: u64,
+    /// Bytes of packed rows and their orders.
+    pub(super) data: u64,
+    /// Bytes of other numbers.
+    pub(super) values: u64,
+}
+
+/// Bytes of so many rows of numbers, each with the unit that is always on, up to a whole vec4.
+fn matrix(rows: usize, columns: usize) -> u64 {
+    (rows as u64).saturating_mul((columns as u64).saturating_add(4)).saturating_mul(4)
+}
+
+impl Plan {
+    /// Nothing yet.
+    pub fn new(layers: impl Into<Layers>) -> Self {
+        Self {
+            layers: layers.into(),
+            models: 0,
+            rows: 0,
+            largest_layer: 0,
+            units: 0,
+            uniforms: 0,
+            data: 0,
+            values: 0,
+        }
+    }
+
+    /// Bytes of one model.
+    pub(super) fn model_bytes(&self) -> u64 {
+        let Shape { visible, hidden } = self.layers.shape();
+        matrix(visible.saturating_add(4), hidden)
+    }
+}
+
+impl Memory for Plan {
+    fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
+    fn model(&mut self) -> Result<Model> {
+        self.models += 1;
+        Ok(Model(0))
+    }
+
+    fn units(&mut self, side: Side, rows: usize) -> Result<Units> {
+        let bytes = matrix(rows, self.shape().units(side));
+        self.rows = self.rows.max(rows);
+        self.largest_layer = self.largest_layer.max(bytes);
+        self.units = self.units.saturating_add(bytes.saturating_mul(2));
+        Ok(Units { number: 0, layer: side })
+    }
+
+    fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data> {
+        let words = (layout.words() as u64).saturating_add(1);
+        self.data = self.data.saturating_add(words.saturating_mul(rows as u64).saturating_mul(4));
+        Ok(Data(0))
+    }
+
+    fn values(&mut self, count: usize) -> Result<Values> {
+        self.values = self.values.saturating_add(matrix(1, count));
+        Ok(Values(0))
+    }
+
+    fn uniforms(&mut self, count: usize) -> Result<()> {
+        self.uniforms = matrix(1, count);
+        Ok(())
+    }
+}
