@@ -5,7 +5,10 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::data::{Binarize, Switch};
+pub use crate::{
+    data::{Binarize, Switch},
+    device::DeviceChoice,
+};
 use crate::{
     data::{Selection, Source},
     error::{Error, Result, excerpt, usage},
@@ -502,56 +505,6 @@ pub enum Uniforms {
     Device,
     /// On the host, prepared while the device works and streamed with the minibatches.
     Host,
-}
-
-/// Which device to compute on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// The best there is: a discrete GPU, then an integrated one, then the native CPU path.
-    Auto,
-    /// A discrete GPU.
-    Discrete,
-    /// An integrated GPU.
-    Integrated,
-    /// A software Vulkan adapter, such as Mesa's llvmpipe.
-    Software,
-    /// The native CPU path.
-    Cpu,
-    /// The oracle: textbook loops, slow.
-    Reference,
-    /// The first adapter whose name contains this, in any case.
-    Name(String),
-}
-
-impl FromStr for DeviceChoice {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Ok(match text {
-            "" => return usage!("expected a device's name, found nothing; `rbm-gpu devices` lists them"),
-            "auto" => Self::Auto,
-            "discrete" => Self::Discrete,
-            "integrated" => Self::Integrated,
-            "software" => Self::Software,
-            "cpu" => Self::Cpu,
-            "reference" => Self::Reference,
-            name => Self::Name(name.into()),
-        })
-    }
-}
-
-impl fmt::Display for DeviceChoice {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Discrete => "discrete",
-            Self::Integrated => "integrated",
-            Self::Software => "software",
-            Self::Cpu => "cpu",
-            Self::Reference => "reference",
-            Self::Name(name) => name,
-        })
-    }
 }
 
 /// Serde through `Display` and `FromStr`: a configuration file says what the command line says.

@@ -1,12 +1,13 @@
 //! Which device to compute on, and whether the work fits it.
 
+pub(crate) mod choice;
 mod plan;
 
+pub use choice::DeviceChoice;
 pub use plan::Plan;
 
 use crate::{
     backend::{Backend, DeviceInfo, Memory},
-    config::DeviceChoice,
     cpu::{Cpu, Level},
     data::RowLayout,
     error::{Error, Result, usage},

@@ -36,8 +36,8 @@ use serde_json::{Value, json};
 pub use finding::{Finding, Severity};
 
 use crate::{
-    config::DeviceChoice,
     data::{Dataset, Packing, Selection, Source, file},
+    device::DeviceChoice,
     error::{Error, Result, usage},
     exchange, memory,
 };

@@ -13,8 +13,7 @@ use serde::Serialize;
 use crate::{
     backend::{Backend, DeviceInfo, Memory},
     check,
-    config::DeviceChoice,
-    device::{self, Footprint},
+    device::{self, DeviceChoice, Footprint},
     error::{Error, Result},
     rbm::Shape,
 };

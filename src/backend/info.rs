@@ -1,6 +1,6 @@
 //! What a device is, for people and for reports.
 
-use crate::config::DeviceChoice;
+use crate::device::choice::DeviceChoice;
 
 /// What a device is, for people and for reports.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
