@@ -1,10 +1,11 @@
 //! The host-side scheduler: shuffles the cases of an epoch, cuts them into minibatches, and prepares blocks of them,
-//! with their uniforms and, where the data set does not fit the device, with their rows, on a thread of its own while
-//! the device works on the block before. That thread asks nothing of the pool of the native path, which may be waiting
-//! for it.
+//! with their uniforms and, where the data set does not fit the device, with their rows, while the device works on the
+//! block before.
 
-use std::sync::mpsc::{Receiver, sync_channel};
+mod ahead;
 
+pub(crate) use ahead::RING;
+use ahead::ahead;
 use rand::seq::SliceRandom;
 
 use crate::{
@@ -18,8 +19,6 @@ use crate::{
 const BLOCK_BYTES: usize = 32 << 20;
 /// Minibatches in a block, at most: enough to amortise the way to the device.
 const BLOCK_MINIBATCHES: usize = 64;
-/// Blocks in the ring: one on the device's way, one ready, one being prepared.
-pub(crate) const RING: usize = 3;
 
 /// A draw of every step whose uniforms the host prepares.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,35 +117,18 @@ impl Schedule<'_> {
         &self,
         epoch: usize,
         first: usize,
-        mut work: impl FnMut(&Block) -> Result<(), E>,
+        work: impl FnMut(&Block) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
         order.shuffle(&mut Philox::new(self.seed, Stream::Order, epoch as u32));
-        std::thread::scope(|scope| {
-            // Two blocks wait in the channels at most; every buffer is used again.
-            let (ready, blocks) = sync_channel(RING);
-            let (done, free) = sync_channel(RING);
-            (0..RING).try_for_each(|_| done.send(Block::default())).unwrap_or_default();
-            scope.spawn(move || {
-                let left = &order[(first * self.batch).min(order.len())..];
-                let cases = left.chunks(self.block_minibatches() * self.batch);
-                let mut step = epoch * self.steps() + first;
-                for cases in cases {
-                    // A channel that is closed means that `work` failed: there is nothing left to do.
-                    let Ok(mut block) = Receiver::recv(&free) else { return };
-                    self.prepare(&mut block, cases, step);
-                    step += block.minibatches.len();
-                    if ready.send(block).is_err() {
-                        return;
-                    }
-                }
-            });
-            for block in blocks {
-                work(&block)?;
-                let _ = done.send(block); // nobody takes it after the last
-            }
-            Ok(())
-        })
+        let left = &order[(first * self.batch).min(order.len())..];
+        let size = self.block_minibatches();
+        let first_step = epoch * self.steps() + first;
+        let parts = left.chunks(size * self.batch).enumerate();
+        let prepare = |block: &mut Block, (at, cases): (usize, &[u32])| {
+            self.prepare(block, cases, first_step + at * size);
+        };
+        ahead(parts, prepare, work)
     }
 
     fn prepare(&self, block: &mut Block, cases: &[u32], first_step: usize) {
