@@ -60,6 +60,7 @@ pub mod bench;
 mod chart;
 pub mod check;
 pub mod checkpoint;
+pub mod clock;
 pub mod config;
 pub mod cpu;
 pub mod data;

@@ -18,7 +18,7 @@ mod pseudo;
 pub use monitor::{Look, Monitor};
 pub use pseudo::pseudo_log_likelihood;
 
-use std::{collections::HashSet, path::PathBuf, time::Instant};
+use std::{collections::HashSet, path::PathBuf};
 
 use serde::Serialize;
 
@@ -28,6 +28,7 @@ use crate::{
         Backend, BackendExt, Data, DeviceInfo, Draw, FreeEnergy, Gather, HalfStep, Memory, Model,
         SquaredError, Units, Values,
     },
+    clock::{Clock, System},
     config::{Binarize, DeviceChoice},
     data::{Dataset, Packing, Rows},
     device::{self, Footprint},
@@ -298,7 +299,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         Binarize::Threshold | Binarize::None => dataset.threshold(),
     };
 
-    let start = Instant::now();
+    let clock = System::new();
     let exact = match options.log_z {
         Method::Auto => exact::is_enumerable(shape),
         Method::Enumeration => true,
@@ -337,7 +338,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         train_cases: dataset.train.rows.len(),
         test_cases: dataset.test.as_ref().map_or(0, |test| test.rows.len()),
         likelihood,
-        seconds: start.elapsed().as_secs_f64(),
+        seconds: clock.now().as_secs_f64(),
     })
 }
 

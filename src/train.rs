@@ -10,12 +10,13 @@ mod step;
 
 pub use evaluation::FANTASY_STEPS;
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Duration};
 
 use averaging::Averaging;
 
 use crate::{
     backend::{Backend, BackendExt, Data, DeviceInfo, Model, Values},
+    clock::{Clock, System},
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
     data::{Dataset, RowLayout, Rows},
     device::{self, Footprint},
@@ -105,6 +106,7 @@ pub struct Trainer {
     config: TrainConfig,
     dataset: Dataset,
     backend: Box<dyn Backend>,
+    clock: Arc<dyn Clock>,
     /// How the training rows lie in memory.
     dataset_layout: RowLayout,
     models: Models,
@@ -176,8 +178,23 @@ impl Trainer {
     pub fn with_backend(
         config: &TrainConfig,
         dataset: Dataset,
+        backend: Box<dyn Backend>,
+        stream_rows: bool,
+    ) -> Result<Self> {
+        Self::with_clock(config, dataset, backend, stream_rows, Arc::new(System::new()))
+    }
+
+    /// A run as [`Trainer::with_backend`] makes it, whose times are those of `clock` rather than of the operating system. The
+    /// model does not depend on them.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::with_backend`].
+    pub fn with_clock(
+        config: &TrainConfig,
+        dataset: Dataset,
         mut backend: Box<dyn Backend>,
         stream_rows: bool,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         let config = &config.settled();
         check(config, &dataset)?;
@@ -225,16 +242,19 @@ impl Trainer {
         };
         let steps_an_epoch = schedule.steps();
         let evaluation = Evaluation::new(&mut *backend, config, &dataset)?;
-        let mut monitor = config.eval_every.map(|_| Monitor::new(&mut *backend, &dataset)).transpose()?;
+        let monitor = config.eval_every.map(|_| Monitor::new(&mut *backend, &dataset, clock.clone()));
+        let mut monitor = monitor.transpose()?;
         if let Some(monitor) = &mut monitor {
             monitor.start(&mut *backend, theta)?;
         }
-        let doctor = data.map(|data| Watch::new(&mut *backend, theta, config, &dataset, &density, &data));
+        let doctor = data
+            .map(|data| Watch::new(&mut *backend, theta, config, &dataset, &density, &data, clock.clone()));
         let doctor = doctor.transpose()?;
         Ok(Self {
             config: config.clone(),
             dataset,
             backend,
+            clock,
             dataset_layout: layout,
             models,
             phases,
@@ -342,7 +362,7 @@ impl Trainer {
             Some(_) => Some(self.read_state()?),
             None => None,
         };
-        let start = Instant::now();
+        let start = self.clock.now();
         let mut pace =
             Pace { before: self.sums.seconds, start, last_report: start, next_check: start + REPORT_EVERY };
         // The schedule borrows the rows, and the steps borrow the rest of the trainer.
@@ -356,7 +376,7 @@ impl Trainer {
             Ok(()) => {}
             Err(Halt::Pause) => {
                 self.backend.wait()?;
-                self.sums.seconds = pace.seconds();
+                self.sums.seconds = pace.seconds(&*self.clock);
                 return Ok(Advance::Paused);
             }
             Err(Halt::NonFinite(found)) => return Err(self.diverged(found)),
@@ -365,7 +385,7 @@ impl Trainer {
         self.backend.wait()?;
         let last = self.progress(&pace)?;
         report(last);
-        let seconds = pace.seconds();
+        let seconds = pace.seconds(&*self.clock);
         let cases = self.sums.cases;
 
         let parameters = self.backend.read_model(self.models.theta)?;
@@ -422,7 +442,7 @@ impl Trainer {
             let most = self.minibatches_a_submission.min(most.unwrap_or(usize::MAX));
             let (now, later) = rest.split_at(most.min(rest.len()));
             rest = later;
-            let start = Instant::now();
+            let start = self.clock.now();
             for minibatch in now {
                 self.watched_step(minibatch)?;
                 self.steps += 1;
@@ -433,22 +453,22 @@ impl Trainer {
             }
             self.backend.submit()?;
             // Submitting waits for the submission before the last, so this is about the device's time for one.
-            let took = start.elapsed();
+            let took = self.clock.since(start);
             if took < SUBMISSION / 2 && now.len() == self.minibatches_a_submission {
                 self.minibatches_a_submission *= 2;
             } else if took > SUBMISSION * 2 {
                 self.minibatches_a_submission = (self.minibatches_a_submission / 2).max(1);
             }
-            if pace.last_report.elapsed() > REPORT_EVERY {
+            if self.clock.since(pace.last_report) > REPORT_EVERY {
                 report(self.progress(pace)?);
-                pace.last_report = Instant::now();
+                pace.last_report = self.clock.now();
             }
-            if pace.next_check <= Instant::now() {
-                let start = Instant::now();
+            let start = self.clock.now();
+            if pace.next_check <= start {
                 if let Some(found) = self.backend.read_model(self.models.theta)?.non_finite() {
                     return Err(Halt::NonFinite(found));
                 }
-                pace.next_check = start + (start.elapsed() * CHECK_SHARE).max(REPORT_EVERY);
+                pace.next_check = start + (self.clock.since(start) * CHECK_SHARE).max(REPORT_EVERY);
             }
             // At the end of an epoch there is something to be said first.
             if self.steps < self.steps_an_epoch && pause(self.steps_done()) {
@@ -476,7 +496,7 @@ impl Trainer {
             epoch: self.epoch + 1,
             cases: self.sums.cases,
             cost: (self.sums.cost_cases > 0).then(|| sum / self.sums.cost_cases as f64),
-            samples_per_second: self.sums.cases as f64 / pace.seconds(),
+            samples_per_second: self.sums.cases as f64 / pace.seconds(&*self.clock),
         })
     }
 
@@ -571,19 +591,19 @@ struct Sums {
     seconds: f64,
 }
 
-/// The times of an epoch since the last pause.
+/// The times of an epoch since the last pause, by the run's clock.
 struct Pace {
     /// Seconds before that.
     before: f64,
-    start: Instant,
-    last_report: Instant,
+    start: Duration,
+    last_report: Duration,
     /// When to look for numbers that are none.
-    next_check: Instant,
+    next_check: Duration,
 }
 
 impl Pace {
-    fn seconds(&self) -> f64 {
-        self.before + self.start.elapsed().as_secs_f64()
+    fn seconds(&self, clock: &dyn Clock) -> f64 {
+        self.before + clock.since(self.start).as_secs_f64()
     }
 }
 

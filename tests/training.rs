@@ -2,8 +2,17 @@
 
 mod common;
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
 use rbm_gpu::{
     backend::{Backend, BackendExt},
+    clock::Clock,
     config::{
         Binarize, ByEpoch, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig, Uniforms,
         VisibleStates,
@@ -338,6 +347,33 @@ fn mnist_is_learnt_with_the_defaults() {
     println!("{errors:?}");
     assert!(errors[..5].is_sorted_by(|before, after| after < before), "the error must fall: {errors:?}");
     assert!(errors[config.epochs - 1] <= 5.0, "on grey test digits, a case: {errors:?}");
+}
+
+/// Each time it is asked, a sixteenth of a second has passed.
+#[derive(Debug, Default)]
+struct Sixteenths(AtomicU32);
+
+impl Clock for Sixteenths {
+    fn now(&self) -> Duration {
+        Duration::from_secs(1) / 16 * self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn times_are_those_of_the_clock_that_was_handed_in() {
+    let config = TrainConfig { eval_every: Some(1), ..small() };
+    let run = || {
+        let (dataset, backend) = (some_mnist(230, 60), Box::new(rbm_gpu::cpu::Cpu::open(SMALL)));
+        let clock = Arc::new(Sixteenths::default());
+        let mut trainer = Trainer::with_clock(&config, dataset, backend, false, clock).unwrap();
+        let mut shown = Vec::new();
+        let metrics: Vec<_> =
+            (0..config.epochs).map(|_| trainer.epoch(|progress| shown.push(progress)).unwrap()).collect();
+        (metrics, shown, trainer.doctor().map(|doctor| doctor.spent()))
+    };
+    let first = run();
+    assert_eq!(first, run(), "nothing tells the time but that clock");
+    assert!(first.0.iter().all(|epoch| (16.0 * epoch.seconds).fract() == 0.0), "{:?}", first.0);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Repeated measurements.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{backend::Backend, error::Result};
+use crate::{
+    backend::Backend,
+    clock::{Clock, System},
+    error::Result,
+};
 
 /// Times of many runs of one thing, in seconds.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -71,13 +75,13 @@ pub(super) fn time(
     calls: usize,
     mut call: impl FnMut(&mut dyn Backend, usize) -> Result<()>,
 ) -> Result<Vec<Vec<f64>>> {
+    let clock = System::new();
     let mut measure = |backend: &mut dyn Backend, which: usize, times: u32| -> Result<Duration> {
-        let start = Instant::now();
+        let start = clock.now();
         (0..times).try_for_each(|_| call(backend, which))?;
         backend.wait()?;
-        Ok(start.elapsed())
+        Ok(clock.since(start))
     };
-    let start = Instant::now();
     let mut times = vec![1; calls];
     for (which, times) in times.iter_mut().enumerate() {
         measure(backend, which, 1)?;
@@ -87,7 +91,7 @@ pub(super) fn time(
     }
     let mut seconds = vec![Vec::new(); calls];
     for round in 0..patience.rounds {
-        if round >= 3 && start.elapsed() > patience.most {
+        if round >= 3 && clock.now() > patience.most {
             break;
         }
         for (which, &times) in times.iter().enumerate() {

@@ -4,10 +4,7 @@
 //! some cases ([`super::look`]). The first epoch is always looked at. How often the later ones are is a matter of steps, not
 //! of time, so a run that is repeated has the same findings. Nothing that the doctor does changes the run.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +20,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, BackendExt, Model},
+    clock::Clock,
     config::{Estimator, TrainConfig},
     data::{Cases, Dataset, spread_out},
     error::Result,
@@ -74,6 +72,7 @@ pub struct Watch {
     look: Look,
     /// Epochs from one look to the next.
     every: usize,
+    clock: Arc<dyn Clock>,
     /// Time spent looking.
     spent: Duration,
     estimator: Estimator,
@@ -96,7 +95,8 @@ pub struct Watch {
 
 impl Watch {
     /// Looks at what the run is told, and at the initial model, which is on the device. `data` is what [`of_some`] measured of the
-    /// training cases, `density` the means of the visible units in them.
+    /// training cases, `density` the means of the visible units in them. `clock`
+    /// tells the time spent looking.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if there is no room or the device failed.
@@ -107,8 +107,9 @@ impl Watch {
         dataset: &Dataset,
         density: &[f64],
         data: &DataFigures,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let began = Instant::now();
+        let began = clock.now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
         let kind = backend.info().kind.clone();
         let mut look = Look::new(backend, dataset, config.binarize, config.seed)?;
@@ -116,6 +117,7 @@ impl Watch {
         let mut watch = Self {
             look,
             every: steps_between_looks(&kind).div_ceil(steps_an_epoch),
+            clock,
             spent: Duration::ZERO,
             estimator: config.estimator,
             k: config.k.at(0),
@@ -142,7 +144,7 @@ impl Watch {
         let figures = watch.look.look(backend, model, &rbm)?;
         watch.say(figures.arithmetic().into_iter().collect());
         watch.latest = Latest { model: Some(ModelFigures::measure(&rbm)), look: Some(figures), step: None };
-        watch.spent = began.elapsed();
+        watch.count(began);
         Ok(watch)
     }
 
@@ -210,7 +212,7 @@ impl Watch {
         }
         if self.steps_left > 0 {
             backend.wait()?; // the run's own work is not the doctor's
-            let start = Instant::now();
+            let start = self.clock.now();
             self.before = Some(models.read(backend)?);
             self.count(start);
         }
@@ -225,7 +227,7 @@ impl Watch {
         let Some(before) = self.before.take() else { return Ok(()) };
         self.steps_left -= 1;
         backend.wait()?;
-        let start = Instant::now();
+        let start = self.clock.now();
         let after = taken.models.read(backend)?;
         let [v, h, chains, last] = StepReading::units(backend, taken.phases)?;
         let reading = StepReading {
@@ -258,7 +260,7 @@ impl Watch {
         if !std::mem::take(&mut self.looking) {
             return Ok(());
         }
-        let start = Instant::now();
+        let start = self.clock.now();
         let rbm = backend.read_model(model)?;
         let figures = self.look.look(backend, model, &rbm)?;
         let model = ModelFigures::measure(&rbm);
@@ -292,8 +294,8 @@ impl Watch {
         self.epoch.is_multiple_of(self.every)
     }
 
-    fn count(&mut self, start: Instant) {
-        self.spent += start.elapsed();
+    fn count(&mut self, start: Duration) {
+        self.spent += self.clock.since(start);
     }
 
     /// Keeps what is new, and worse than a note.

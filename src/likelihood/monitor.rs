@@ -1,7 +1,7 @@
 //! Quick looks at a model while it is being trained: the figures of an evaluation, of fewer cases, with log Z tracked by a
 //! few chains.
 
-use std::time::Instant;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::{Evaluator, Finder, Likelihood, PART};
 use crate::{
     ais::Tracker,
     backend::{Backend, Memory, Model},
+    clock::Clock,
     config::Binarize,
     data::{Cases, Dataset},
     error::Result,
@@ -26,15 +27,16 @@ const QUICK_PSEUDO_WORK: usize = 40_000_000;
 pub struct Monitor {
     evaluator: Evaluator,
     dataset: Dataset,
+    clock: Arc<dyn Clock>,
 }
 
 impl Monitor {
     /// Makes room beside the model. Data that are grey are made binary by a threshold, as `eval` does by itself; of many
-    /// training cases some from all over the data are taken.
+    /// training cases some from all over the data are taken. `clock` times the looks.
     ///
     /// # Errors
     /// Those of [`Evaluator::new`].
-    pub fn new(memory: &mut dyn Memory, dataset: &Dataset) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, dataset: &Dataset, clock: Arc<dyn Clock>) -> Result<Self> {
         let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
         let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
         let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) }.threshold();
@@ -45,7 +47,7 @@ impl Monitor {
             false => Evaluator::tracking(memory, &dataset.train.rows)?,
         };
         let evaluator = Evaluator { pseudo_work: QUICK_PSEUDO_WORK, ..evaluator };
-        Ok(Self { evaluator, dataset })
+        Ok(Self { evaluator, dataset, clock })
     }
 
     /// Begins to follow a model on the device.
@@ -77,7 +79,7 @@ impl Monitor {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn look(&mut self, backend: &mut dyn Backend, model: Model, rbm: &Rbm, epoch: usize) -> Result<Look> {
-        let start = Instant::now();
+        let start = self.clock.now();
         self.evaluator.look = epoch;
         let likelihood = self.evaluator.run(backend, model, rbm, &self.dataset)?;
         let test_cases = self.dataset.test.as_ref().map_or(0, |test| test.rows.len());
@@ -86,7 +88,7 @@ impl Monitor {
             train_cases: self.dataset.train.rows.len(),
             test_cases,
             likelihood,
-            seconds: start.elapsed().as_secs_f64(),
+            seconds: self.clock.since(start).as_secs_f64(),
         })
     }
 }
