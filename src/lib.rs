@@ -61,6 +61,7 @@ mod chart;
 pub mod check;
 pub mod checkpoint;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod cpu;
 pub mod data;

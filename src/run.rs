@@ -1,7 +1,7 @@
 //! A run's folder: what it was told, what it measured, what it learnt, and pictures of that. Whoever writes there holds its
 //! lock, so two runs never mix.
 
-mod layout;
+pub(crate) mod layout;
 pub mod lines;
 
 use std::{

@@ -5,6 +5,7 @@ use std::{io::Cursor, path::Path};
 
 use crate::{
     checkpoint::{self, Policy},
+    command,
     config::TrainConfig,
     data::{Dataset, Rows, Selection, Summary, csv, file, idx, images, npy},
     doctor::{
@@ -184,7 +185,7 @@ fn report_page(bytes: &[u8]) -> Result<()> {
         Ok(record)
     };
     let runs = if bytes.len().is_multiple_of(8) { vec![record()?, record()?] } else { vec![record()?] };
-    let report = report::report(&runs)?;
+    let report = report::report(&runs, command::words)?;
     assert!(report.page.contains("<body>"));
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use rbm_gpu::{
-    Result,
+    Result, command,
     report::{self, Record},
 };
 
@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         (None, _) => outputs::target(report::FILE.into(), options.force, &["html"])?,
     };
     let records = options.runs.iter().map(|run| Record::read(run)).collect::<Result<Vec<_>>>()?;
-    let report = report::report(&records)?;
+    let report = report::report(&records, command::words)?;
     target.write(|file| file.write_all(report.page.as_bytes()))?;
     report.remarks.iter().for_each(|remark| print(format!("{remark}\n")));
     print(format!("  {}\n", target.path().display()));

@@ -3,9 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    Report,
-    command::{choices, command},
-    curves, page,
+    Report, Words, curves, page,
     pictures::{Kind, Series, series},
     record::Record,
     run::{figures, title},
@@ -13,7 +11,7 @@ use super::{
 use crate::error::Result;
 
 /// The page.
-pub fn page(records: &[Record]) -> Result<Report> {
+pub fn page(records: &[Record], words: &[Words]) -> Result<Report> {
     let names = names(records);
     let all: Vec<&Record> = records.iter().collect();
     let mut remarks: Vec<String> = other_data(records).into_iter().collect();
@@ -49,7 +47,7 @@ pub fn page(records: &[Record]) -> Result<Report> {
             @if !plots.is_empty() {
                 section { h2 { "Learning curves" } div.grid { @for plot in &plots { (plot) } } }
             }
-            section { h2 { "Options" } (options(records, &names)) }
+            section { h2 { "Options" } (options(words, &names)) }
             @for (kind, id, heading) in kinds {
                 @let stacks = of_kind(kind);
                 @if !stacks.is_empty() { section { h2 { (heading) } (page::epochs(id, &stacks, if stacks.len() > 2 { "three" } else { "" })) } }
@@ -64,7 +62,7 @@ pub fn page(records: &[Record]) -> Result<Report> {
             }
             section {
                 h2 { "The commands" }
-                @for (record, name) in records.iter().zip(&names) { h3 { (name) } pre { (command(record)) } }
+                @for (words, name) in words.iter().zip(&names) { h3 { (name) } pre { (words.again) } }
             }
         }
     };
@@ -128,29 +126,33 @@ fn final_figures(records: &[Record], names: &[String]) -> Markup {
 }
 
 /// The options that differ, and below them those that do not.
-fn options(records: &[Record], names: &[String]) -> Markup {
-    let own: Vec<_> = records.iter().map(choices).collect();
-    let value = |run: usize, long: &str| {
-        own[run].iter().find(|choice| choice.long == long).map_or("", |choice| choice.value.as_str())
+fn options(words: &[Words], names: &[String]) -> Markup {
+    let value = |run: usize, option: &str| {
+        words[run]
+            .choices
+            .iter()
+            .find(|choice| choice.name == option)
+            .map_or("", |choice| choice.value.as_str())
     };
     let mut all: Vec<&str> = Vec::new();
-    for choice in own.iter().flatten() {
-        if !all.contains(&choice.long.as_str()) {
-            all.push(&choice.long);
+    for choice in words.iter().flat_map(|words| &words.choices) {
+        if !all.contains(&choice.name.as_str()) {
+            all.push(&choice.name);
         }
     }
-    let (alike, different): (Vec<&str>, Vec<&str>) =
-        all.into_iter().partition(|long| (1..records.len()).all(|run| value(run, long) == value(0, long)));
+    let (alike, different): (Vec<&str>, Vec<&str>) = all
+        .into_iter()
+        .partition(|option| (1..words.len()).all(|run| value(run, option) == value(0, option)));
     let shown = |value: &str| if value.is_empty() { "–".to_string() } else { value.to_string() };
     html! {
         div.scroll tabindex="0" style="max-height:none" {
             table.words {
                 thead { tr { th { "option" } @for name in names { th scope="col" { (name) } } } }
                 tbody {
-                    @for long in &different {
+                    @for option in &different {
                         tr.differs {
-                            th scope="row" { "--" (long) }
-                            @for run in 0..records.len() { td { (shown(value(run, long))) } }
+                            th scope="row" { (option) }
+                            @for run in 0..words.len() { td { (shown(value(run, option))) } }
                         }
                     }
                     @if different.is_empty() { tr { td colspan=(names.len() + 1) { "No option differs." } } }
@@ -159,7 +161,7 @@ fn options(records: &[Record], names: &[String]) -> Markup {
         }
         details {
             summary { (alike.len()) " options that are alike" }
-            dl.columns { @for long in alike { div { dt { "--" (long) } dd { (shown(value(0, long))) } } } }
+            dl.columns { @for option in alike { div { dt { (option) } dd { (shown(value(0, option))) } } } }
         }
     }
 }

@@ -232,19 +232,15 @@ impl Record {
         }
     }
 
-    /// How to go on with a run that is not done, if it is not going on.
-    pub(super) fn how_to_go_on(&self) -> Option<String> {
+    /// Whether the run has not failed, but has epochs to come.
+    pub(super) fn is_unfinished(&self) -> bool {
         let done = self.epochs.last().map_or(0, |epoch| epoch.epoch);
-        if self.error.is_some() || done >= self.planned()? {
-            return None;
-        }
-        let run = self.folder.display().to_string();
-        shlex::try_join(["rbm-gpu", "train", "--resume", &run]).ok()
+        self.error.is_none() && self.planned().is_some_and(|planned| done < planned)
     }
 }
 
 /// A value of `config.json` as the command line has it.
-pub(super) fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(on) => if *on { "on" } else { "off" }.into(),

@@ -3,9 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    Report,
-    command::{choices, command},
-    curves, page,
+    Report, Words, curves, page,
     pictures::{Kind, Series, series},
     record::Record,
 };
@@ -17,7 +15,7 @@ use crate::{
 };
 
 /// The page.
-pub fn page(record: &Record) -> Result<Report> {
+pub fn page(record: &Record, words: &Words) -> Result<Report> {
     let mut remarks = record.remarks.clone();
     let rbm = parameters(record, &mut remarks);
     let mut pictured = Vec::new();
@@ -38,7 +36,7 @@ pub fn page(record: &Record) -> Result<Report> {
                 (record.option("hidden")) " hidden units"
             }
             p.quiet { (record.device()) }
-            @if let Some(command) = record.how_to_go_on() {
+            @if let Some(command) = words.resume.as_ref().filter(|_| record.is_unfinished()) {
                 p { "If it is not under way, this goes on with it: " code { (command) } }
             }
             @if let Some(error) = &record.error { div.remarks { p { "The run failed: " (error) } } }
@@ -65,14 +63,14 @@ pub fn page(record: &Record) -> Result<Report> {
                 h2 { "Options" }
                 p.quiet { "What is not the default stands out." }
                 dl.columns {
-                    @for choice in choices(record) {
+                    @for choice in &words.choices {
                         @let value = if choice.value.is_empty() { "–" } else { &choice.value };
-                        div.set[choice.value != choice.default] { dt { "--" (choice.long) } dd { (value) } }
+                        div.set[choice.value != choice.default] { dt { (choice.name) } dd { (value) } }
                     }
                 }
                 h2 { "The command" }
-                p.quiet { "Gives the same model on the same device. Without --out it chooses a new folder." }
-                pre { (command(record)) }
+                p.quiet { "Gives the same model on the same device. " (words.note) }
+                pre { (words.again) }
             }
         }
     };

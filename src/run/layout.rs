@@ -10,7 +10,7 @@ use std::{
 use crate::{
     checkpoint::store,
     error::{Error, Result, usage},
-    output, report,
+    output,
 };
 
 /// The file whose lock says that somebody writes into the folder: it is let go when the process ends, however that may be.
@@ -23,6 +23,8 @@ pub(super) const METRICS: &str = "metrics.jsonl";
 pub(super) const MODEL: &str = "model.safetensors";
 /// The model that the run began with, where it was given one.
 pub(super) const INITIAL: &str = "initial.safetensors";
+/// The report.
+pub(crate) const REPORT: &str = "report.html";
 /// The folders of pictures.
 pub(super) const PICTURES: [&str; 3] = ["filters", "reconstructions", "chains"];
 
@@ -43,7 +45,7 @@ pub(super) fn check(run: &Path) -> Result<()> {
         expect(&folder, "a folder", FileType::is_dir)?;
     }
     // A folder there costs the report alone.
-    expect(&run.join(report::FILE), "a file", |kind| kind.is_file() || kind.is_dir())
+    expect(&run.join(REPORT), "a file", |kind| kind.is_file() || kind.is_dir())
 }
 
 fn expect(path: &Path, expected: &str, is_expected: impl Fn(&FileType) -> bool) -> Result<()> {

@@ -14,6 +14,7 @@ use rbm_gpu::{
         OnDeviceLoss, Origin, Policy,
         store::{Checkpoints, Disk, Newest},
     },
+    command,
     config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
     data::ImageSize,
     digest::sha256,
@@ -82,7 +83,7 @@ impl Session {
         let stop = Stop::listen().map_err(|source| Error::Write { path: folder.path().into(), source })?;
         Ok(Self {
             checkpoints: Checkpoints::new(folder.path(), policy.keep, Disk),
-            report: Keeper::new(folder.path()),
+            report: Keeper::new(folder.path(), command::words),
             is_report_missed: false,
             folder,
             config,

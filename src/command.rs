@@ -1,44 +1,49 @@
-//! The options of a run, and the command that makes it again.
+//! What a run was told, in the words of the command line: its options, and the command that makes it again.
+
+use std::path::Path;
 
 use clap::{ArgAction, Args, Command};
 use serde_json::{Map, Value};
 
-use super::record::{Record, text};
-use crate::{checkpoint::Policy, config::TrainConfig};
+use crate::{
+    checkpoint::Policy,
+    config::TrainConfig,
+    report::{Choice, Words, text},
+};
 
 /// Where the results went, which a second run cannot use again.
 const LEFT_OUT: &str = "out";
 
-/// An option as a run had it.
-pub struct Choice {
-    /// Its name on the command line.
-    pub long: String,
-    /// What the run had; empty if nothing was given and there is no default.
-    pub value: String,
-    /// What it would have been.
-    pub default: String,
+/// The words of a run in this folder, whose `config.json` has these options.
+pub fn words(config: &Map<String, Value>, folder: &Path) -> Words {
+    let resume = ["rbm-gpu", "train", "--resume", &folder.display().to_string()];
+    Words {
+        choices: choices(config),
+        again: again(config),
+        note: "Without --out it chooses a new folder.",
+        resume: shlex::try_join(resume).ok(),
+    }
 }
 
 /// Every option of `rbm-gpu train` that a run's `config.json` has. There each has the name that the command line's
 /// definition knows it by, so that options that are yet to come are here, too.
-pub fn choices(record: &Record) -> Vec<Choice> {
+fn choices(config: &Map<String, Value>) -> Vec<Choice> {
     let defaults = defaults();
     let choice = |option: clap::Arg| {
         let name = option.get_id().as_str();
-        let value = text(record.config.get(name)?);
+        let value = text(config.get(name)?);
         // What stands in config.json alone is a switch.
         let default = defaults.get(name).map_or("off".into(), text);
-        Some(Choice { long: option.get_long()?.into(), value, default })
+        Some(Choice { name: format!("--{}", option.get_long()?), value, default })
     };
     options().filter(|option| option.get_id() != LEFT_OUT).filter_map(choice).collect()
 }
 
 /// `rbm-gpu train` with every option that the run had, quoted for a shell.
-pub fn command(record: &Record) -> String {
+fn again(config: &Map<String, Value>) -> String {
     let mut words = vec!["rbm-gpu".to_string(), "train".into()];
     for option in options().filter(|option| option.get_id() != LEFT_OUT) {
-        let (Some(long), Some(value)) = (option.get_long(), record.config.get(option.get_id().as_str()))
-        else {
+        let (Some(long), Some(value)) = (option.get_long(), config.get(option.get_id().as_str())) else {
             continue;
         };
         match option.get_action() {
