@@ -2,12 +2,14 @@
 //! the device can reach at all.
 
 mod ceilings;
+#[cfg(feature = "report")]
 mod plot;
 mod sweep;
 mod timing;
 mod workload;
 
 pub use ceilings::Ceilings;
+#[cfg(feature = "report")]
 pub use plot::plot;
 pub use sweep::{Cliff, SweepPoint, SweepReport, sweep};
 pub use timing::Times;
@@ -34,43 +36,44 @@ use timing::{Patience, time};
 use workload::{Room, Workload, random_rows};
 
 /// The options of a benchmark.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct BenchOptions {
     /// Cases in a minibatch
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 256))]
     pub batch: usize,
     /// Visible units
-    #[arg(long, value_name = "N", default_value_t = 784, conflicts_with = "data")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 784, conflicts_with = "data"))]
     pub visible: usize,
     /// Hidden units
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 500))]
     pub hidden: usize,
     /// Gibbs steps of contrastive divergence
-    #[arg(long, value_name = "K", default_value_t = 1)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "K", default_value_t = 1))]
     pub cd: u32,
     /// Cases that an epoch is made of, at most; whole minibatches of them
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 10_000))]
     pub rows: usize,
     /// Learn these data, made binary at 0.5, rather than random rows with half of the bits on; as for train
-    #[arg(long, value_name = "DATA")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DATA"))]
     pub data: Option<Source>,
     /// Which part of these data.
-    #[command(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub selection: Selection,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
     pub device: DeviceChoice,
     /// Steps of many sizes instead: 128 to 4096 hidden units, 16 to 8192 cases in a minibatch
-    #[arg(long, conflicts_with_all = ["batch", "hidden", "rows", "data"])]
+    #[cfg_attr(feature = "cli", arg(long, conflicts_with_all = ["batch", "hidden", "rows", "data"]))]
     pub sweep: bool,
     /// Draw the sweep, as an SVG file
-    #[arg(long, value_name = "FILE", requires = "sweep")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", requires = "sweep"))]
     pub plot: Option<PathBuf>,
     /// Replace the file that is there
-    #[arg(long, requires = "plot")]
+    #[cfg_attr(feature = "cli", arg(long, requires = "plot"))]
     pub force: bool,
     /// One JSON object instead of a table
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     pub json: bool,
 }
 

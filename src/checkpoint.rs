@@ -32,19 +32,20 @@ const SUM_LEN: usize = 64;
 const EVERY: f64 = 60.0;
 
 /// The options that say what is done about a run's end before its time: none of them changes the model.
-#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default)]
 pub struct Policy {
     /// Seconds between checkpoints, or off [default: 60, and more where writing one takes more than a hundredth of that]
-    #[arg(long, value_name = "SECONDS", help_heading = "Interruptions")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SECONDS", help_heading = "Interruptions"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<Every>,
     /// Checkpoints that are kept
-    #[arg(long, value_name = "K", default_value_t = Self::default().keep, help_heading = "Interruptions")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "K", default_value_t = Self::default().keep, help_heading = "Interruptions"))]
     pub keep: usize,
     /// What to do when the device is lost: stop; retry, which opens it once more and goes on from the last checkpoint; cpu,
     /// the same, and on the native path if that fails too
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Self::default().on_device_loss, help_heading = "Interruptions")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "WHAT", value_enum, default_value_t = Self::default().on_device_loss, help_heading = "Interruptions"))]
     pub on_device_loss: OnDeviceLoss,
 }
 
@@ -114,7 +115,8 @@ impl fmt::Display for Every {
 crate::config::serde_as_text!(Every);
 
 /// What to do when the device is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDeviceLoss {
     /// The run ends, and can be gone on with.

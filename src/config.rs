@@ -16,117 +16,118 @@ use crate::{
 };
 
 /// The options of a training run.
-#[derive(Clone, Debug, PartialEq, clap::Args, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default)]
 pub struct TrainConfig {
     /// What to learn: features (filters, fast: the defaults) or density (the best likelihood, in more time); sets what
     /// is not given
-    #[arg(long, value_name = "WHAT", value_enum)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "WHAT", value_enum))]
     #[serde(skip)]
     pub preset: Option<Preset>,
     /// Data set: mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files or of PNGs, or an .npy, .npz or
     /// .csv file
-    #[arg(long, value_name = "D", default_value_t = Self::default().data)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "D", default_value_t = Self::default().data))]
     pub data: Source,
     /// Which part of the data set is taken, and what its numbers mean.
-    #[command(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
     #[serde(flatten)]
     pub selection: Selection,
     /// Hidden units
-    #[arg(long, value_name = "N", default_value_t = Self::default().hidden)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().hidden))]
     pub hidden: usize,
     /// Passes over the training cases
-    #[arg(long, value_name = "N", default_value_t = Self::default().epochs)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().epochs))]
     pub epochs: usize,
     /// Cases in a minibatch
-    #[arg(long, value_name = "N", default_value_t = Self::default().batch)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().batch))]
     pub batch: usize,
     /// Learning rate, for gradients that are means over the minibatch; 0.001 where only --optimizer adam is given
-    #[arg(long = "lr", value_name = "X", default_value_t = Self::default().learning_rate)]
+    #[cfg_attr(feature = "cli", arg(long = "lr", value_name = "X", default_value_t = Self::default().learning_rate))]
     pub learning_rate: f32,
     /// Momentum of sgd: the share of the last update that is carried on, from 0 to below 1; or from which epoch on, as
     /// in 0.5@0,0.9@5
-    #[arg(long, value_name = "X", default_value_t = Self::default().momentum)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().momentum))]
     pub momentum: ByEpoch<f32>,
     /// Nesterov's momentum: the gradient is taken where the momentum leads to
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     pub nesterov: bool,
     /// How gradients become updates: sgd, adam (without --momentum; decay is decoupled from the gradient)
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().optimizer)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().optimizer))]
     pub optimizer: Optimizer,
     /// L2 weight decay, on weights only, multiplied by the learning rate
-    #[arg(long, value_name = "X", default_value_t = Self::default().weight_decay)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().weight_decay))]
     pub weight_decay: f32,
     /// L1 weight decay, likewise
-    #[arg(long, value_name = "X", default_value_t = Self::default().l1)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().l1))]
     pub l1: f32,
     /// The largest norm of a hidden unit's weights; those of a longer one are scaled down to it
-    #[arg(long, value_name = "X")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     pub max_norm: Option<f32>,
     /// The share of the cases in which each hidden unit should be on, between 0 and 1
-    #[arg(long, value_name = "TARGET")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TARGET"))]
     pub sparsity: Option<f32>,
     /// How strongly hidden units are drawn to --sparsity
-    #[arg(long, value_name = "X", default_value_t = Self::default().sparsity_cost)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().sparsity_cost))]
     pub sparsity_cost: f32,
     /// Where the chains of the negative phase start: cd, at the data; pcd, where they stopped at the last step; pt, there,
     /// at several temperatures; tt, there, in the model as it was at several moments
-    #[arg(long, value_name = "E", value_enum, default_value_t = Self::default().estimator)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "E", value_enum, default_value_t = Self::default().estimator))]
     pub estimator: Estimator,
     /// Gibbs steps of the chains at each update; or from which epoch on, as in 1@0,5@20
-    #[arg(long, value_name = "K", default_value_t = Self::default().k)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "K", default_value_t = Self::default().k))]
     pub k: ByEpoch<u32>,
     /// Short for --estimator cd --k K
-    #[arg(long, value_name = "K", conflicts_with_all = ["estimator", "k"])]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "K", conflicts_with_all = ["estimator", "k"]))]
     #[serde(skip)]
     pub cd: Option<u32>,
     /// Persistent chains, for pcd, pt and tt [default: as many as there are cases in a minibatch]
-    #[arg(long, value_name = "N")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub chains: Option<usize>,
     /// Learning rate of fast weights, which drive the chains of pcd away from where they are (FPCD); with --momentum 0
-    #[arg(long, value_name = "X")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     pub fast_weights: Option<f32>,
     /// Temperatures of each chain of pt; for tt, the most moments, with the model as it is and independent units
-    #[arg(long, value_name = "N", default_value_t = Self::default().temperatures)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().temperatures))]
     pub temperatures: usize,
     /// How the learning rate goes from --lr on: constant, linear and cosine (to 0 at the end), inverse (to a tenth, as 1/t)
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().lr_schedule)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().lr_schedule))]
     pub lr_schedule: LearningRate,
     /// Take units as deviations from their means in the gradient: on or off
-    #[arg(long, value_name = "SWITCH", value_enum, default_value_t = Self::default().centred)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SWITCH", value_enum, default_value_t = Self::default().centred))]
     pub centred: Switch,
     /// The share of the run, at its end, over which the parameters are averaged into the model, from 0 to 1
-    #[arg(long, value_name = "X", default_value_t = Self::default().average)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().average))]
     pub average: f64,
     /// Grey pixels: threshold (on above 0.5), sample (drawn anew for each minibatch), none (taken as they are)
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().binarize)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().binarize))]
     pub binarize: Binarize,
     /// What the negative phase hands on: binary states drawn from p(v|h), or the means themselves
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().visible_states)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().visible_states))]
     pub visible_states: VisibleStates,
     /// Measure the likelihood after every so many epochs and after the last, as eval does but sooner done
-    #[arg(long, value_name = "N")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub eval_every: Option<usize>,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value_t = Self::default().device)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = Self::default().device))]
     pub device: DeviceChoice,
     /// Where random uniforms are drawn; the result is the same to the last bit [default: whichever is faster]
-    #[arg(long, value_name = "WHERE", value_enum)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "WHERE", value_enum))]
     pub uniforms: Option<Uniforms>,
     /// Seed of every random number in the run
-    #[arg(long, value_name = "S", default_value_t = Self::default().seed)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "S", default_value_t = Self::default().seed))]
     pub seed: u64,
     /// Model to start from, a run or a safetensors file, which may be a checkpoint; its hidden units are taken if --hidden is
     /// not given
-    #[arg(long, value_name = "MODEL")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MODEL"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
     /// Don't watch the run for what keeps it from learning
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     #[serde(skip)]
     pub no_doctor: bool,
     /// Folder for the results, new or empty [default: the first free runs/DATA-N]
-    #[arg(long, value_name = "DIR")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     #[serde(serialize_with = "as_shown")]
     pub out: Option<PathBuf>,
 }
@@ -180,7 +181,8 @@ impl Default for TrainConfig {
 }
 
 /// What a model is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Preset {
     /// Filters and features, soon: the defaults.
     Features,
@@ -374,7 +376,8 @@ pub(crate) fn check_sweeps(option: &str, k: u32) -> Result<()> {
 }
 
 /// How the mean over the model is estimated: where the chains of the negative phase start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
     /// At the data: contrastive divergence (Hinton 2002).
@@ -391,7 +394,8 @@ pub enum Estimator {
 }
 
 /// How the learning rate changes during a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum LearningRate {
     /// It does not.
@@ -417,7 +421,8 @@ impl LearningRate {
 }
 
 /// How gradients become updates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimizer {
     /// Stochastic gradient ascent, with momentum.
@@ -488,7 +493,8 @@ impl<T: fmt::Display> fmt::Display for ByEpoch<T> {
 }
 
 /// What the visible units show in the negative phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum VisibleStates {
     /// Binary states drawn from p(v|h).
@@ -498,7 +504,8 @@ pub enum VisibleStates {
 }
 
 /// Where uniform random numbers are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Uniforms {
     /// In the kernels that use them.

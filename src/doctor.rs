@@ -20,6 +20,9 @@ pub mod levels;
 pub mod log;
 pub mod look;
 pub mod model;
+#[cfg(not(feature = "report"))]
+mod no_plots;
+#[cfg(feature = "report")]
 pub(crate) mod plots;
 pub(crate) mod run;
 pub mod step;
@@ -45,33 +48,36 @@ use data::{DataFigures, Values};
 use finding::sorted;
 use levels::Levels;
 use log::LogFigures;
+#[cfg(not(feature = "report"))]
+use no_plots as plots;
 
 /// The options of the doctor.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct DoctorOptions {
     /// Data sets (as for train), runs' folders, safetensors models, logs of costs (text or JSON lines), in any order
-    #[arg(required = true, value_name = "DATA|RUN|MODEL|LOG")]
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "DATA|RUN|MODEL|LOG"))]
     pub subjects: Vec<PathBuf>,
     /// What the data set's numbers mean, as for train
-    #[command(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub selection: Selection,
     /// Only these training cases, from A to before B
-    #[arg(long, value_name = "A..B")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "A..B"))]
     pub rows: Option<RowRange>,
     /// The values are the data's bytes divided by this, as in your own code; 255 here
-    #[arg(long, value_name = "X")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     pub scale: Option<f64>,
     /// Where models are looked at: auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
     pub device: DeviceChoice,
     /// What the costs are called in the logs [default: cost, loss, error, …, whichever is there]
-    #[arg(long, value_name = "NAME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub key: Option<String>,
     /// Write pictures of what was found into this folder, new or empty
-    #[arg(long, value_name = "DIR")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub plots: Option<PathBuf>,
     /// One JSON object instead of text
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     pub json: bool,
 }
 

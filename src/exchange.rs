@@ -27,7 +27,8 @@ use crate::{
 };
 
 /// Whose names the arrays have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Names {
     /// This project's.
     RbmGpu,
@@ -56,7 +57,8 @@ impl Names {
 }
 
 /// What kind of file arrays are in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Format {
     /// NumPy's archive of arrays.
     Npz,

@@ -18,22 +18,26 @@ use crate::{
 const PART: usize = 512;
 
 /// A model, its data, and where to compute.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct ModelOptions {
     /// A run's folder, or a model's file
     pub model: PathBuf,
     /// What the model is shown.
-    #[command(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub data: DataOptions,
     /// Grey pixels: threshold (on above 0.5), sample (drawn once), none (as they are) [default: threshold if the model was
     /// trained so, else none]
-    #[arg(long, value_name = "HOW", value_enum, hide_possible_values = true, help_heading = "Data")]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "HOW", value_enum, hide_possible_values = true, help_heading = "Data")
+    )]
     pub binarize: Option<Binarize>,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
     pub device: DeviceChoice,
     /// Seed of every random number
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "S", default_value_t = 1))]
     pub seed: u64,
 }
 

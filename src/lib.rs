@@ -29,6 +29,10 @@
 //! [`probe`]. Random numbers are addressed by what they are for ([`rng`]), so neither the device's shape nor where they are
 //! drawn changes a run.
 //!
+//! # Features
+//! `cli`, on by default, is for the program: without it there is no command line, nor what it needs. `report`, which `cli`
+//! brings along, is for reports, charts and animations.
+//!
 //! # An example
 //! ```
 //! use rbm_gpu::{config::{DeviceChoice, TrainConfig}, data::Source, exact, train::Trainer};
@@ -57,10 +61,12 @@
 pub mod ais;
 pub mod backend;
 pub mod bench;
+#[cfg(feature = "report")]
 mod chart;
 pub mod check;
 pub mod checkpoint;
 pub mod clock;
+#[cfg(feature = "cli")]
 pub mod command;
 pub mod config;
 pub mod cpu;
@@ -84,6 +90,7 @@ pub mod picture;
 pub mod probe;
 pub mod rbm;
 pub mod reference;
+#[cfg(feature = "report")]
 pub mod report;
 pub mod rng;
 pub mod run;
@@ -91,6 +98,7 @@ pub mod sample;
 pub mod schedule;
 pub mod train;
 pub mod units;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod untrusted;
 pub mod verify;

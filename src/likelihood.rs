@@ -48,47 +48,49 @@ const PSEUDO_WORK: usize = 8_000_000_000;
 const ROUNDING: f64 = 1e-6;
 
 /// The options of an evaluation.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct EvalOptions {
     /// A run's folder, or a model's file
     pub model: PathBuf,
     /// What the model is held against.
-    #[command(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub data: DataOptions,
     /// Grey pixels: threshold (on above 0.5), sample (drawn once, by --seed), none (the data must be binary)
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Binarize::Threshold, hide_possible_values = true)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Binarize::Threshold, hide_possible_values = true))]
     pub binarize: Binarize,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
     pub device: DeviceChoice,
     /// How to find log Z: auto (enumeration where a layer has at most 25 units), enumeration, ais
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Method::Auto, hide_possible_values = true)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Method::Auto, hide_possible_values = true))]
     pub log_z: Method,
     /// Chains of parallel tempering
-    #[arg(long, value_name = "N", default_value_t = AisOptions::default().chains)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = AisOptions::default().chains))]
     pub chains: usize,
     /// Temperatures of parallel tempering, at each of which a chain has a replica
-    #[arg(long, value_name = "N", default_value_t = AisOptions::default().replicas)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = AisOptions::default().replicas))]
     pub replicas: usize,
     /// Rounds of parallel tempering that count; half as many go before [default: 1000, or 5000 for up to 65536 weights]
-    #[arg(long, value_name = "N")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub rounds: Option<usize>,
     /// Chains of annealed importance sampling, each way
-    #[arg(long, value_name = "N", default_value_t = AisOptions::default().annealed)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = AisOptions::default().annealed))]
     pub annealed: usize,
     /// Their temperatures
-    #[arg(long, value_name = "N", default_value_t = AisOptions::default().temperatures)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = AisOptions::default().temperatures))]
     pub temperatures: usize,
     /// Seed of every random number
-    #[arg(long, value_name = "S", default_value_t = AisOptions::default().seed)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "S", default_value_t = AisOptions::default().seed))]
     pub seed: u64,
     /// One JSON object instead of a table
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     pub json: bool,
 }
 
 /// How to find log Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Method {
     /// By enumeration where that is possible, else by annealed importance sampling.
     Auto,

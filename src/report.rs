@@ -23,6 +23,7 @@ use std::{
 
 pub use record::Record;
 use serde_json::{Map, Value};
+#[cfg(feature = "cli")]
 pub(crate) use {
     pictures::{Kind, small},
     record::text,

@@ -16,7 +16,8 @@ use crate::{
 };
 
 /// Where chains start. Data are spread evenly over the training cases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Start {
     /// Visible units that are each on with the probability of one half.
     Random,

@@ -4,6 +4,7 @@
 use std::{io::Cursor, path::Path};
 
 use crate::{
+    chart,
     checkpoint::{self, Policy},
     command,
     config::TrainConfig,
@@ -200,7 +201,8 @@ fn picture(bytes: &[u8]) -> Result<()> {
 /// Costs of any size, drawn.
 fn plot(bytes: &[u8]) -> Result<()> {
     let costs = bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
-    match plots::cost_svg(&Log { key: "cost".into(), costs }, None) {
+    let chart = plots::costs(&Log { key: "cost".into(), costs }, None);
+    match chart.map_or(Ok(String::new()), |chart| chart::page(plots::SIZE, &[chart])) {
         Ok(_) => Ok(()),
         Err(reason) => usage!("{reason}"),
     }

@@ -18,13 +18,14 @@ use crate::{
 };
 
 /// The options of a verification.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct VerifyOptions {
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
     pub device: DeviceChoice,
     /// One JSON object instead of a table
-    #[arg(long)]
+    #[cfg_attr(feature = "cli", arg(long))]
     pub json: bool,
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// How grey pixels become binary ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Binarize {
     /// On above 0.5.

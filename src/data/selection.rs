@@ -8,7 +8,8 @@ use super::{Cases, Dataset, Source};
 use crate::error::{Error, Result, bad_data, usage};
 
 /// Something that is on or off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "they say it all")]
 pub enum Switch {
@@ -17,31 +18,35 @@ pub enum Switch {
 }
 
 /// Which part of a data set is taken, and what its numbers mean.
-#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default)]
 pub struct Selection {
     /// The column of a CSV file that has the classes: its name, or its number, from 1 [default: one named label]
-    #[arg(long, value_name = "COLUMN", help_heading = "Data")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "COLUMN", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
     /// Only the cases of these classes, as in 3,5
-    #[arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,
     /// At most so many training and so many test cases, evenly spread over the data set
-    #[arg(long, value_name = "N", help_heading = "Data")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// The share of the training cases that is split off to watch the training by: always the same cases
-    #[arg(long, value_name = "SHARE", help_heading = "Data")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
     /// What the numbers of a file are divided by, to be from 0 to 1 [default: 255 where they go up to that]
-    #[arg(long, value_name = "X", help_heading = "Data")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divide_by: Option<f32>,
     /// Whether to turn the data around, 1 − x for x: on or off
-    #[arg(
+    #[cfg_attr(feature = "cli", arg(
         long,
         value_name = "SWITCH",
         value_enum,
@@ -50,15 +55,15 @@ pub struct Selection {
         default_missing_value = "on",
         hide_possible_values = true,
         help_heading = "Data"
-    )]
+    ))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invert: Option<Switch>,
     /// Height and width of a case as an image, for pictures [default: the file's, or a square]
-    #[arg(long, value_name = "HxW", help_heading = "Data")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HxW", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSize>,
     /// Take any numbers as they are, also what is no number: for the doctor, who says what is wrong with them
-    #[arg(skip)]
+    #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip)]
     pub any_numbers: bool,
 }

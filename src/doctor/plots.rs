@@ -19,7 +19,7 @@ use crate::{
 /// Hidden units in a picture, at most.
 const MOST_UNITS: usize = 2000;
 /// Pixels of a picture of curves or histograms.
-const SIZE: (u32, u32) = (820, 480);
+pub(crate) const SIZE: (u32, u32) = (820, 480);
 
 /// A folder of pictures.
 pub struct Plots {
@@ -118,13 +118,8 @@ impl Plots {
     }
 }
 
-/// The picture of a log; empty where no cost is a number.
-pub(crate) fn cost_svg(log: &Log, levels: Option<&Levels>) -> std::result::Result<String, String> {
-    costs(log, levels).map_or(Ok(String::new()), |chart| chart::page(SIZE, &[chart]))
-}
-
 /// The chart of a log; none where no cost is a number.
-fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
+pub(crate) fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
     let costs: Vec<(f64, f64)> =
         (1..).map(f64::from).zip(log.costs.iter().copied()).filter(|(_, cost)| cost.is_finite()).collect();
     let largest = costs.iter().map(|point| point.1).fold(f64::MIN, f64::max);

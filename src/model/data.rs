@@ -9,13 +9,14 @@ use crate::{
 };
 
 /// The data of a command that has a model.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct DataOptions {
     /// Data set, as for train [default: the one that the model was trained on]
-    #[arg(long, value_name = "D")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "D"))]
     pub data: Option<Source>,
     /// Which part of it [default: as the model was trained, if it is that one]
-    #[command(flatten)]
+    #[cfg_attr(feature = "cli", command(flatten))]
     pub selection: Selection,
 }
 
