@@ -101,11 +101,14 @@ impl LogFigures {
         let plateau_share = |n: usize| {
             self.plateaus.iter().take(n).map(|p| p.times).sum::<usize>() as f64 / self.count as f64
         };
-        let plateaus = match () {
-            () if plateau_share(1) > 0.8 && self.plateaus.len() == 1 => &self.plateaus[..1],
-            () if plateau_share(2) > 0.7 && self.plateaus.len() > 1 => &self.plateaus[..2],
-            () if plateau_share(1) > 0.7 => &self.plateaus[..1],
-            () => &[],
+        let plateaus = if plateau_share(1) > 0.8 && self.plateaus.len() == 1 {
+            &self.plateaus[..1]
+        } else if plateau_share(2) > 0.7 && self.plateaus.len() > 1 {
+            &self.plateaus[..2]
+        } else if plateau_share(1) > 0.7 {
+            &self.plateaus[..1]
+        } else {
+            &[]
         };
         match (plateaus, levels) {
             ([], _) => self.course(&mut found),
