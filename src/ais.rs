@@ -52,7 +52,7 @@ pub use search::{Part, Search};
 pub use tempered::Measured;
 pub use tracker::{Tracked, Tracker};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::{Backend, Memory, Model},
@@ -159,7 +159,7 @@ pub struct Estimate {
 }
 
 /// log Z as replicas at several temperatures have it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tempered {
     /// From all chains.
     #[serde(flatten)]
@@ -169,10 +169,13 @@ pub struct Tempered {
     /// From the chains that started at data.
     pub from_data: Measured,
     /// Chains, each with its replicas.
+    #[serde(default)]
     pub chains: usize,
     /// Rounds that count.
+    #[serde(default)]
     pub rounds: usize,
     /// Chains none of whose replicas made a round trip.
+    #[serde(default)]
     pub idle_chains: usize,
     /// How well replicas moved.
     #[serde(flatten)]

@@ -50,7 +50,7 @@
 //! let mut trainer = Trainer::new(&config, dataset)?;
 //! let before = exact::log_likelihood(&trainer.rbm()?, &rows)?;
 //! for _ in 0..config.epochs {
-//!     trainer.epoch(|_progress| {})?;
+//!     trainer.epoch(|_event| {})?;
 //! }
 //! let after = exact::log_likelihood(&trainer.rbm()?, &rows)?;
 //! assert!(after > before + 1.0, "{before} nats a case before, {after} after");
@@ -98,6 +98,7 @@ pub mod sample;
 pub mod schedule;
 pub mod train;
 pub mod units;
+mod unknown;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod untrusted;

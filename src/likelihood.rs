@@ -20,7 +20,7 @@ pub use pseudo::pseudo_log_likelihood;
 
 use std::{collections::HashSet, path::PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     ais::{self, Ais, AisOptions, Annealer, Base, Progress, Tracked, Tracker, WIDEST},
@@ -37,6 +37,7 @@ use crate::{
     memory,
     model::{self, DataOptions},
     rbm::{Rbm, Shape, Side},
+    unknown,
 };
 
 /// Cases are brought to the device in parts of so many.
@@ -100,24 +101,51 @@ pub enum Method {
     Ais,
 }
 
+/// How log Z was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogZMethod {
+    /// By enumeration: the value is exact.
+    Enumeration,
+    /// By annealed importance sampling.
+    Ais,
+    /// By parallel tempering, while a model is being trained.
+    Tempering,
+    /// In a way that a file does not say, or that this version does not know.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+fn nothing_against_it() -> bool {
+    true
+}
+
 /// log Z, how it was found, and whether to believe it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogZ {
     /// The best estimate, or the exact value.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z: f64,
     /// What log Z is hardly below; the exact value where it is known.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z_low: f64,
     /// What log Z is hardly above; the exact value where it is known.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z_high: f64,
-    /// `enumeration`, `ais`, or, while a model is being trained, `tempering`.
-    pub log_z_method: &'static str,
-    /// Whether all of this is to be believed.
+    /// How it was found.
+    #[serde(default)]
+    pub log_z_method: LogZMethod,
+    /// Whether all of this is to be believed. A file that does not say so has nothing against it.
+    #[serde(default = "nothing_against_it")]
     pub reliable: bool,
     /// Why not.
     pub reason: Option<String>,
     /// log Σ e^(−F) over the distinct training and test cases, which log Z is never below.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_mass_of_cases: f64,
-    /// The estimates, if they are estimates.
+    /// The estimates, if they are estimates. No look during a run has them, so they are not read.
+    #[serde(skip_deserializing)]
     pub ais: Option<Ais>,
     /// The estimates by parallel tempering, if there are no others.
     pub tempering: Option<Tracked>,
@@ -130,7 +158,7 @@ impl LogZ {
             log_z,
             log_z_low: log_z,
             log_z_high: log_z,
-            log_z_method: "enumeration",
+            log_z_method: LogZMethod::Enumeration,
             reliable: true,
             reason: None,
             ais: None,
@@ -143,7 +171,7 @@ impl LogZ {
             log_z: ais.log_z,
             log_z_low: ais.log_z_low,
             log_z_high: ais.log_z_high,
-            log_z_method: "ais",
+            log_z_method: LogZMethod::Ais,
             reliable: ais.doubt.is_none(),
             reason: ais.doubt.clone(),
             log_mass_of_cases,
@@ -168,7 +196,7 @@ impl LogZ {
             log_z: tempered.all.log_z,
             log_z_low,
             log_z_high,
-            log_z_method: "tempering",
+            log_z_method: LogZMethod::Tempering,
             reliable: reason.is_none(),
             reason,
             log_mass_of_cases,
@@ -199,17 +227,21 @@ impl LogZ {
     }
 }
 
-/// What a model comes to on a data set, in nats a case. A figure that is not finite is `null` in JSON.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What a model comes to on a data set, in nats a case. A figure that is not finite is `null` in JSON, and one that is `null`
+/// or missing there is NaN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Likelihood {
     /// log Z.
     #[serde(flatten)]
     pub log_z: LogZ,
     /// The mean of log p(v) over the training cases.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub train_log_likelihood: f64,
     /// The same if log Z is as high as it may be.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub train_log_likelihood_low: f64,
     /// The same if log Z is as low as it may be.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub train_log_likelihood_high: f64,
     /// The mean of log p(v) over the test cases, if there are any.
     pub test_log_likelihood: Option<f64>,
@@ -221,13 +253,56 @@ pub struct Likelihood {
     pub free_energy_gap: Option<f64>,
     /// The mean of Σ_i log p(v_i | all other units) over the held-out cases: the test cases, or, where there are none, the
     /// training cases.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub pseudo_log_likelihood: f64,
     /// The same divided by the number of visible units: comparable across data sets.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub pseudo_log_likelihood_per_unit: f64,
     /// Cases that the pseudo-log-likelihood was taken of.
+    #[serde(default)]
     pub pseudo_log_likelihood_cases: usize,
     /// The mean of Σ (x − p(v|h))² over the held-out cases, with h = p(h|x).
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub reconstruction_error: f64,
+}
+
+/// The mean of log p(v) over held-out cases.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeldOut {
+    /// Whether these are test cases; else there are none, and they are the training cases.
+    pub is_test: bool,
+    /// The mean.
+    pub mean: f64,
+    /// What it lies between, if it is not exact.
+    pub bracket: Option<(f64, f64)>,
+}
+
+impl Likelihood {
+    /// Of the test cases, where there are any, else of the training cases. `None` where neither is known.
+    pub fn held_out(&self) -> Option<HeldOut> {
+        match self.test_log_likelihood {
+            Some(mean) => {
+                let ends = self.test_log_likelihood_low.zip(self.test_log_likelihood_high);
+                Some(HeldOut { is_test: true, mean, bracket: self.bracket(ends) })
+            }
+            None if self.train_log_likelihood.is_nan() => None,
+            None => {
+                let (mean, bracket) = self.training();
+                Some(HeldOut { is_test: false, mean, bracket })
+            }
+        }
+    }
+
+    /// The mean over the training cases, and what it lies between, if it is not exact.
+    pub fn training(&self) -> (f64, Option<(f64, f64)>) {
+        let ends = (self.train_log_likelihood_low, self.train_log_likelihood_high);
+        (self.train_log_likelihood, self.bracket(Some(ends)))
+    }
+
+    fn bracket(&self, ends: Option<(f64, f64)>) -> Option<(f64, f64)> {
+        let is_exact = self.log_z.log_z_method == LogZMethod::Enumeration;
+        ends.filter(|(low, high)| !is_exact && !low.is_nan() && !high.is_nan())
+    }
 }
 
 /// The answer of `rbm-gpu eval`.

@@ -20,6 +20,7 @@ use crate::{
     model,
     output::{self, Target},
     rbm::Rbm,
+    train::Event,
 };
 use layout::{CONFIG, INITIAL, LOCK, METRICS, MODEL, PICTURES};
 use lines::Lines;
@@ -167,16 +168,13 @@ impl RunFolder {
         })
     }
 
-    /// Adds a line to `metrics.jsonl`, in one write: an epoch's [`crate::train::EpochMetrics`], and what goes with them.
+    /// Adds an event's line to `metrics.jsonl`, in one write, if it has one.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn add_metrics(&mut self, metrics: &impl Serialize) -> Result<()> {
-        let path = self.path.join(METRICS);
-        let mut line = serde_json::to_string(metrics)
-            .map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;
-        line.push('\n');
-        self.metrics.write_all(line.as_bytes()).map_err(Error::write(&path))
+    pub fn add(&mut self, event: &Event) -> Result<()> {
+        let Some(line) = event.line() else { return Ok(()) };
+        self.metrics.write_all(line.as_bytes()).map_err(Error::write(&self.path.join(METRICS)))
     }
 
     /// Waits until the lines and the model are on the disk.
@@ -313,6 +311,7 @@ fn open_metrics(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::{EpochMetrics, Failure};
 
     #[test]
     fn wherever_the_lines_are_cut_no_epoch_is_missing_or_comes_twice() {
@@ -320,9 +319,9 @@ mod tests {
         let config = TrainConfig { out: Some(folder.path().join("run")), ..TrainConfig::default() };
         let mut run = RunFolder::create(&config).unwrap();
         let done = |run: &RunFolder| run.lines().unwrap().last();
-        let line = |epoch: usize| serde_json::json!({ "epoch": epoch, "reconstruction_error": 1.5 });
+        let line = |epoch: usize| Event::Epoch(EpochMetrics::of_error(epoch, 1.5));
         let path = run.path().join("metrics.jsonl");
-        (1..=4).for_each(|epoch| run.add_metrics(&line(epoch)).unwrap());
+        (1..=4).for_each(|epoch| run.add(&line(epoch)).unwrap());
         let whole = fs::read(&path).unwrap();
         let ends: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] == b'\n').map(|at| at + 1).collect();
         for len in 0..=whole.len() {
@@ -333,13 +332,13 @@ mod tests {
                 fs::write(&path, &whole[..len]).unwrap();
                 run.go_back(back, &[]).unwrap();
                 assert_eq!(fs::metadata(&path).unwrap().len() as usize, [&[0], &ends[..]].concat()[back]);
-                (back + 1..=4).for_each(|epoch| run.add_metrics(&line(epoch)).unwrap());
+                (back + 1..=4).for_each(|epoch| run.add(&line(epoch)).unwrap());
                 assert_eq!(fs::read(&path).unwrap(), whole, "cut to {len} bytes, back to epoch {back}");
             }
         }
         // What is said of an epoch that failed goes, too.
         run.go_back(2, &[]).unwrap();
-        run.add_metrics(&serde_json::json!({ "epoch": 3, "findings": [] })).unwrap();
+        run.add(&Event::Failed(Failure { epoch: 3, error: None, findings: Vec::new() })).unwrap();
         assert_eq!(done(&run), 2);
     }
 

@@ -163,16 +163,13 @@ fn log(bytes: &[u8]) -> Result<()> {
 }
 
 fn metrics(bytes: &[u8]) -> Result<()> {
-    let text = String::from_utf8_lossy(bytes);
-    let _ = doctor::log::parse(&text, Some("reconstruction_error"));
     let epochs = Lines::of(bytes);
     let last = epochs.last().min(1 << 16);
     assert!(epochs.reach(last) == epochs.missing(last).is_empty());
     assert!(lines::beginning(bytes, last).is_none_or(|whole| whole <= bytes.len() && epochs.reach(last)));
-    match text.lines().flat_map(run::recorded).count() {
-        0 => usage!("no findings"),
-        _ => Ok(()),
-    }
+    let (costs, findings) = run::recorded(bytes);
+    let _ = costs.map(|costs| LogFigures::measure(&costs).findings(None));
+    if findings.is_empty() { usage!("no findings") } else { Ok(()) }
 }
 
 /// A run's page, and one of two runs: the first line is `config.json`, the others are `metrics.jsonl`.

@@ -229,7 +229,7 @@ fn a_run_without_a_model_yet_is_looked_at_by_its_checkpoint() {
 
 /// Epochs and names of the findings of a run that is far too fast, of whose epochs each takes so many microseconds longer.
 /// Before the epochs `stops` the run is stopped and gone on with.
-fn found_in(delay: u64, stops: &[usize]) -> Vec<(usize, &'static str)> {
+fn found_in(delay: u64, stops: &[usize]) -> Vec<(usize, String)> {
     let config = TrainConfig {
         data: Source::BarsAndStripes(4),
         device: DeviceChoice::Cpu,
@@ -250,8 +250,8 @@ fn found_in(delay: u64, stops: &[usize]) -> Vec<(usize, &'static str)> {
             trainer.restore(&state).unwrap();
         }
         std::thread::sleep(Duration::from_micros(delay));
-        trainer.epoch(|_| {}).unwrap();
-        found.extend(trainer.doctor().unwrap().take().iter().map(|finding| (epoch, finding.name)));
+        let metrics = trainer.epoch(|_| {}).unwrap();
+        found.extend(metrics.findings.into_iter().map(|finding| (epoch, finding.name.into())));
     }
     found
 }

@@ -12,9 +12,9 @@ use rbm_gpu::{
     cpu::Cpu,
     data::Source,
     gpu::Gpu,
-    likelihood::Look,
+    likelihood::{LogZMethod, Look},
     rbm::{Rbm, Shape},
-    train::{Advance, EpochMetrics, Trainer, state::State},
+    train::{Advance, EpochMetrics, Event, Trainer, state::State},
 };
 
 const SHAPE: Shape = Shape { visible: 16, hidden: 6 };
@@ -80,11 +80,13 @@ fn advance(trainer: &mut Trainer, epochs: usize, to: Option<usize>) -> Vec<Epoch
     let mut metrics = Vec::new();
     trainer.pause_at(to);
     while trainer.epochs_done() < epochs {
-        match trainer.advance(|_| {}, |step| Some(step) == to).unwrap() {
-            Advance::Paused => break,
-            Advance::Epoch(epoch) => metrics.push(epoch),
-        }
-        if Some(trainer.steps_done()) == to {
+        let emit = |event| {
+            if let Event::Epoch(epoch) = event {
+                metrics.push(epoch);
+            }
+        };
+        let advance = trainer.advance(emit, |step| Some(step) == to).unwrap();
+        if advance == Advance::Paused || Some(trainer.steps_done()) == to {
             break;
         }
     }
@@ -191,10 +193,14 @@ fn looks_go_on_too() {
     let shape = Shape { visible: 25, hidden: 25 };
     let open = || trainer(&config, Box::new(Cpu::open(shape)), false);
     let looks = |metrics: Vec<EpochMetrics>| -> Vec<Look> {
+        for event in metrics.iter().cloned().map(Event::Epoch) {
+            let line = event.line().unwrap();
+            assert_eq!(Event::from_line(line.as_bytes()).unwrap(), event, "{line}");
+        }
         metrics.into_iter().map(|epoch| Look { seconds: 0.0, ..epoch.eval.unwrap() }).collect()
     };
     let expected = looks(advance(&mut open(), config.epochs, None));
-    assert_eq!(expected[2].likelihood.log_z.log_z_method, "tempering");
+    assert_eq!(expected[2].likelihood.log_z.log_z_method, LogZMethod::Tempering);
     // 16 steps an epoch: within the first epoch, after the first look, and within the third.
     for stop in [5, 16, 37] {
         let mut first = open();

@@ -15,16 +15,18 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::reference::sigmoid;
+use crate::{reference::sigmoid, unknown};
 
 /// An estimate and its standard error.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// The estimate.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z: f64,
     /// Its standard error, from how chains differ.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub standard_error: f64,
 }
 

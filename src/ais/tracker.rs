@@ -9,7 +9,7 @@
 //! and R rounds, the longer is wrong by r/(R − r) of the way between their estimates. The most that any earlier one gives, the
 //! last look among them, is the lag. The bracket reaches that much farther, and a look ends where it is lost in chance.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Base, Tempered, annealed::Way, replicas::Replicas};
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     data::Rows,
     error::Result,
     estimator::tempering::Tempering,
+    unknown,
 };
 
 /// Chains, each with its replicas.
@@ -35,12 +36,13 @@ const LONGEST: [usize; 2] = [48, 12];
 const LAST: f64 = 0.5;
 
 /// log Z as replicas have it that follow a model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tracked {
     /// From the last stretch of rounds.
     #[serde(flatten)]
     pub tempered: Tempered,
     /// How far the replicas may still be behind the model.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub lag: f64,
 }
 

@@ -10,11 +10,10 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rbm_gpu::{
     Error, Result,
-    doctor::Finding,
     estimator::tempering::Swaps,
-    likelihood::Look,
+    likelihood::{LogZMethod, Look},
     rbm::Rbm,
-    train::{EpochMetrics, Progress},
+    train::{EpochMetrics, Event, Progress},
 };
 
 use super::{
@@ -137,9 +136,20 @@ impl Display {
         self.start.elapsed().as_secs_f64()
     }
 
+    /// What happens in the run.
+    pub fn show(&mut self, event: &Event) {
+        match event {
+            Event::Progress(progress) => self.progress(progress),
+            Event::Finding(finding) => self.tell(doctor::finding(finding)),
+            Event::Epoch(metrics) => self.epoch(metrics),
+            // It is the program's error.
+            Event::Failed(_) => {}
+        }
+    }
+
     /// Where the run stands within an epoch.
-    pub fn progress(&mut self, progress: Progress) {
-        let Progress { epoch, cases, cost, samples_per_second } = progress;
+    fn progress(&mut self, progress: &Progress) {
+        let &Progress { epoch, cases, cost, samples_per_second } = progress;
         self.look_for_leaving();
         let done = (epoch - 1) * self.cases + cases;
         if self.costs.len() >= MOST_COSTS {
@@ -183,7 +193,7 @@ impl Display {
     }
 
     /// What an epoch came to.
-    pub fn epoch(&mut self, metrics: &EpochMetrics) {
+    fn epoch(&mut self, metrics: &EpochMetrics) {
         self.look_for_leaving();
         self.errors.push((metrics.epoch as f64, metrics.reconstruction_error));
         let mut text = format!(
@@ -198,11 +208,6 @@ impl Display {
             text += &figures(look);
         }
         self.say(&text);
-    }
-
-    /// What the doctor found.
-    pub fn finding(&self, finding: &Finding) {
-        self.tell(doctor::finding(finding));
     }
 
     /// The end: what the run came to and what it wrote; or, if quiet, its folder alone.
@@ -277,8 +282,8 @@ fn figures(look: &Look) -> String {
             ),
         };
     let certainty = match found.log_z.log_z_method {
-        "enumeration" => "exact".to_string(),
-        _ => format!("{low:.2} to {high:.2}"),
+        LogZMethod::Enumeration => "exact".to_string(),
+        LogZMethod::Ais | LogZMethod::Tempering | LogZMethod::Unknown => format!("{low:.2} to {high:.2}"),
     };
     let gap = found.free_energy_gap.map_or(String::new(), |gap| format!(", free-energy gap {gap:.2}"));
     format!(

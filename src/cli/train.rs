@@ -11,11 +11,9 @@ use rbm_gpu::{
     Error, Result,
     checkpoint::Policy,
     config::{Estimator, TrainConfig},
-    doctor::Finding,
     model, picture,
-    train::{Advance, EpochMetrics, Trainer},
+    train::{Event, Trainer},
 };
-use serde::Serialize;
 
 use super::{
     progress::{Display, Show},
@@ -27,15 +25,6 @@ use session::Session;
 const PICTURED: usize = 40;
 /// Chains beside each other in a picture.
 const CHAIN_COLUMNS: usize = 20;
-
-/// A line of `metrics.jsonl`: an epoch, and what the doctor found since the one before.
-#[derive(Serialize)]
-struct MetricsLine<'a> {
-    #[serde(flatten)]
-    metrics: &'a EpochMetrics,
-    #[serde(skip_serializing_if = "<[Finding]>::is_empty")]
-    findings: &'a [Finding],
-}
 
 /// What is trained, what is done about interruptions, and how it is shown.
 #[derive(Args)]
@@ -111,12 +100,12 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
                 drop(trainer);
                 trainer = match session.recover(error, &display) {
                     Ok(trainer) => trainer,
-                    Err(error) => return Err(session.stopped(error)),
+                    Err(error) => return Err(session.stopped(error, &[])),
                 };
             }
             Err(error) => {
-                session.findings.extend(warnings(&mut trainer, &display));
-                return Err(session.stopped(error));
+                trainer.tell_findings(|event| display.show(&event));
+                return Err(session.stopped(error, trainer.findings()));
             }
         }
     };
@@ -143,7 +132,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
          filters          {path}/filters/epoch-{epoch:04}.png\n  \
          reconstructions  {path}/reconstructions/epoch-{epoch:04}.png\n",
         display.seconds(),
-        last.map_or(before, |metrics| metrics.reconstruction_error),
+        last.unwrap_or(before),
         trainer.dataset().held_out_name(),
         session.folder.model().display(),
     );
@@ -162,15 +151,11 @@ fn is_pictured(epoch: usize, epochs: usize) -> bool {
     epoch == 1 || epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(100))
 }
 
-/// The epochs that are left, or as many as somebody lets it do.
-fn epochs(
-    session: &mut Session,
-    trainer: &mut Trainer,
-    display: &mut Display,
-) -> Result<Option<EpochMetrics>> {
+/// The epochs that are left, or as many as somebody lets it do. Gives the reconstruction error after the last of them.
+fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -> Result<Option<f64>> {
     let epochs = session.config.epochs;
     let pictured = trainer.dataset().held_out().pictured(PICTURED);
-    session.findings.extend(warnings(trainer, display));
+    trainer.tell_findings(|event| display.show(&event));
     if trainer.epochs_done() == epochs {
         // A run that was killed at its end may lack any of it.
         keep(session, trainer, display, &pictured)?;
@@ -184,21 +169,20 @@ fn epochs(
                 || session.is_due()
                 || session.fault.is_some_and(|fault| fault.step == step)
         };
-        let advance = trainer.advance(|progress| display.progress(progress), wanted);
-        session.findings.extend(warnings(trainer, display));
-        match advance {
-            Ok(Advance::Paused) => {}
-            Ok(Advance::Epoch(metrics)) => {
-                keep(session, trainer, display, &pictured)?;
-                session
-                    .folder
-                    .add_metrics(&MetricsLine { metrics: &metrics, findings: &session.findings })?;
-                session.findings.clear();
-                display.epoch(&metrics);
-                session.refresh_report(display);
-                last = Some(metrics);
-            }
-            Err(error) => return Err(error),
+        let mut over = None;
+        let emit = |event| match event {
+            // It is shown when it has been kept.
+            Event::Epoch(metrics) => over = Some(metrics),
+            event => display.show(&event),
+        };
+        trainer.advance(emit, wanted)?;
+        if let Some(metrics) = over {
+            keep(session, trainer, display, &pictured)?;
+            last = Some(metrics.reconstruction_error);
+            let event = Event::Epoch(metrics);
+            session.folder.add(&event)?;
+            display.show(&event);
+            session.refresh_report(display);
         }
         if let Some(fault) = session.fault.filter(|fault| fault.step == trainer.steps_done()) {
             session.fault = fault.strike(trainer);
@@ -242,11 +226,4 @@ fn keep(
         folder.add_picture("chains", epoch, &picture::cases(&fantasies, image, CHAIN_COLUMNS))?;
     }
     Ok(())
-}
-
-/// What the doctor found since it was asked last; shown, too.
-fn warnings(trainer: &mut Trainer, display: &Display) -> Vec<Finding> {
-    let found = trainer.doctor().map_or(Vec::new(), |doctor| doctor.take());
-    found.iter().for_each(|finding| display.finding(finding));
-    found
 }

@@ -252,8 +252,8 @@ mod tests {
     use super::*;
     use crate::data::Source;
 
-    fn names(figures: &DataFigures, hidden: Option<usize>) -> Vec<&'static str> {
-        figures.findings(hidden).into_iter().map(|finding| finding.name).collect()
+    fn names(figures: &DataFigures, hidden: Option<usize>) -> Vec<String> {
+        figures.findings(hidden).into_iter().map(|finding| finding.name.into()).collect()
     }
 
     #[test]

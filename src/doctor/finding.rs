@@ -1,14 +1,17 @@
 //! What the doctor says: what was seen, why it matters, what to do.
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use std::borrow::Cow;
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// How bad it is. A file that does not say so has a warning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Nothing can be learnt this way.
     Error,
     /// Something is very likely wrong, or learning will be worse than it could be.
+    #[default]
     Warning,
     /// Worth knowing; healthy runs have notes.
     Note,
@@ -24,19 +27,29 @@ impl std::fmt::Display for Severity {
     }
 }
 
-/// One thing that was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// One thing that was found. A text that its file lacks is empty.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad it is.
+    #[serde(default)]
     pub severity: Severity,
-    /// A stable name, in kebab case.
-    pub name: &'static str,
+    /// A stable name, in kebab case: one of [`NAMES`], unless it was read from another version's file.
+    #[serde(default, deserialize_with = "printable")]
+    pub name: Cow<'static, str>,
     /// The figures.
+    #[serde(default, deserialize_with = "printable")]
     pub seen: String,
     /// What they mean, with the source of that.
+    #[serde(default, deserialize_with = "printable")]
     pub why: String,
     /// A flag of ours, and the line of an equation for people with their own code.
+    #[serde(default, deserialize_with = "printable")]
     pub fix: String,
+}
+
+/// A text without what a terminal would obey.
+fn printable<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(String::deserialize(deserializer)?.replace(char::is_control, " ").into())
 }
 
 impl Finding {
@@ -47,7 +60,13 @@ impl Finding {
         why: impl Into<String>,
         fix: impl Into<String>,
     ) -> Self {
-        Self { severity: Severity::Error, name, seen: seen.into(), why: why.into(), fix: fix.into() }
+        Self {
+            severity: Severity::Error,
+            name: name.into(),
+            seen: seen.into(),
+            why: why.into(),
+            fix: fix.into(),
+        }
     }
 
     /// Something is very likely wrong.
@@ -143,33 +162,11 @@ pub const NAMES: &[&str] = &[
     "usual-suspects",
 ];
 
-/// A finding as a file has it, where its name may be any.
-#[derive(Deserialize)]
-struct Written {
-    severity: Severity,
-    name: String,
-    seen: String,
-    why: String,
-    fix: String,
-}
-
-impl<'de> Deserialize<'de> for Finding {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Written { severity, name, seen, why, fix } = Written::deserialize(deserializer)?;
-        // It is printed, and a terminal obeys some characters.
-        let [seen, why, fix] = [seen, why, fix].map(|text| text.replace(char::is_control, " "));
-        match NAMES.iter().find(|known| **known == name) {
-            Some(name) => Ok(Self { severity, name, seen, why, fix }),
-            None => Err(D::Error::custom(format!("no finding is called {name:?}"))),
-        }
-    }
-}
-
 /// The worst first, and of those that are equally bad the cause; of each name only the first.
 pub fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| (finding.severity, finding.rank()));
     let mut seen = std::collections::HashSet::new();
-    findings.retain(|finding| seen.insert(finding.name));
+    findings.retain(|finding| seen.insert(finding.name.clone()));
     findings
 }
 
@@ -186,7 +183,7 @@ mod tests {
             make("gradient-not-averaged", Severity::Error),
             make("cost-explodes", Severity::Warning),
         ]);
-        let names: Vec<_> = findings.iter().map(|finding| finding.name).collect();
+        let names: Vec<_> = findings.iter().map(|finding| &*finding.name).collect();
         assert_eq!(names, ["gradient-not-averaged", "cost-explodes", "label-column"]);
     }
 }

@@ -351,9 +351,9 @@ mod tests {
 
     #[test]
     fn each_course_has_its_name() {
-        let names = |costs: Vec<f64>| -> Vec<&'static str> {
+        let names = |costs: Vec<f64>| -> Vec<String> {
             let figures = LogFigures::measure(&Log { key: "cost".into(), costs });
-            figures.findings(None).into_iter().map(|finding| finding.name).collect()
+            figures.findings(None).into_iter().map(|finding| finding.name.into()).collect()
         };
         let course = |cost: fn(f64) -> f64| (0..30).map(|t| cost(f64::from(t))).collect::<Vec<_>>();
         assert_eq!(names(course(|t| 50.0 / (1.0 + t) + 3.0 + 0.02 * (t * 7.0).sin())), [""; 0]);

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     Examination, config,
     data::Values,
-    finding::{Finding, NAMES, Severity},
-    foreign, log,
+    finding::{Finding, NAMES},
+    foreign,
+    log::Log,
     look::{Look, LookFigures},
     model::ModelFigures,
 };
@@ -20,6 +21,8 @@ use crate::{
     device::{self, Footprint},
     error::{Error, Result, usage},
     rbm::Rbm,
+    run::lines,
+    train::{EpochMetrics, Event, Failure},
 };
 
 const MODEL: &str = "model.safetensors";
@@ -48,14 +51,15 @@ pub(super) fn run(
         }
         _ => None,
     };
-    let metrics = text(&folder.join("metrics.jsonl"))?.unwrap_or_default();
-    let costs = log::parse(&metrics, Some("reconstruction_error"));
+    let metrics = folder.join("metrics.jsonl");
+    let bytes = if metrics.is_file() { file::read_whole(&metrics)? } else { Vec::new() };
+    let (costs, recorded) = recorded(&bytes);
     if let Some(costs) = &costs {
         // Of held-out cases, which are like the training cases.
-        to.log(&folder.join("metrics.jsonl"), costs, own.as_ref().map(|(_, levels)| levels), false)?;
+        to.log(&metrics, costs, own.as_ref().map(|(_, levels)| levels), false)?;
     }
     let mut findings = config.as_ref().map_or(Vec::new(), config::findings);
-    findings.extend(metrics.lines().flat_map(recorded));
+    findings.extend(recorded);
     // A run that has not come to the end of an epoch has no model, but perhaps a checkpoint.
     let saved = folder.join(MODEL);
     let newest = match saved.is_file() {
@@ -100,17 +104,23 @@ fn options(folder: &Path) -> Result<Option<TrainConfig>> {
     parsed.transpose().map_err(|error| Error::Data(format!("{}: {}", path.display(), error.marked())))
 }
 
-/// What the doctor said during the run.
-pub(crate) fn recorded(line: &str) -> Vec<Finding> {
-    let line: Value = serde_json::from_str(line).unwrap_or_default();
-    let finding = |finding: &Value| {
-        let text = |key: &str| finding[key].as_str().unwrap_or_default().replace(char::is_control, " ");
-        let name = NAMES.iter().find(|name| finding["name"] == **name)?;
-        let severity = if finding["severity"] == "error" { Severity::Error } else { Severity::Warning };
-        let seen = format!("in epoch {}: {}", line["epoch"].as_u64().unwrap_or(0), text("seen"));
-        Some(Finding { severity, name, seen, why: text("why"), fix: text("fix") })
-    };
-    line["findings"].as_array().map_or(Vec::new(), |all| all.iter().filter_map(finding).collect())
+/// The errors of the run's epochs, if there are any, and what the doctor said meanwhile.
+pub(crate) fn recorded(metrics: &[u8]) -> (Option<Log>, Vec<Finding>) {
+    let (mut costs, mut all) = (Vec::new(), Vec::new());
+    for event in lines::events(metrics) {
+        let (epoch, findings) = match event {
+            Event::Epoch(EpochMetrics { epoch, reconstruction_error, findings, .. }) => {
+                costs.push(reconstruction_error);
+                (epoch, findings)
+            }
+            Event::Failed(Failure { epoch, findings, .. }) => (epoch, findings),
+            Event::Progress(_) | Event::Finding(_) => continue,
+        };
+        // Another version may know others.
+        let known = findings.into_iter().filter(|finding| NAMES.contains(&&*finding.name));
+        all.extend(known.map(|found| Finding { seen: format!("in epoch {epoch}: {}", found.seen), ..found }));
+    }
+    ((!costs.is_empty()).then(|| Log { key: "reconstruction_error".into(), costs }), all)
 }
 
 /// Data as the run learnt from them.

@@ -4,7 +4,7 @@
 //! some cases ([`super::look`]). The first epoch is always looked at. How often the later ones are is a matter of steps, not
 //! of time, so a run that is repeated has the same findings. Nothing that the doctor does changes the run.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +89,7 @@ pub struct Watch {
     errors: Vec<f64>,
     largest_shift: f64,
     latest: Latest,
-    said: HashSet<&'static str>,
+    said: HashSet<Cow<'static, str>>,
     fresh: Vec<Finding>,
 }
 
@@ -172,7 +172,7 @@ impl Watch {
 
     /// Goes on from there, after so many steps of an epoch, with what had not been taken.
     pub fn remember(&mut self, memory: &Memory, untaken: &[Finding], steps: usize) {
-        let name = |name: &String| NAMES.iter().find(|known| *known == name).copied();
+        let name = |name: &String| NAMES.iter().find(|known| *known == name).map(|&known| known.into());
         self.said = memory.said.iter().filter_map(name).collect();
         self.errors.clone_from(&memory.errors);
         self.largest_shift = memory.largest_shift;
@@ -273,7 +273,7 @@ impl Watch {
             let mut found = model.findings();
             found.extend(figures.findings());
             found.extend(self.course());
-            found.retain(|finding| !(early && late_only.contains(&finding.name)));
+            found.retain(|finding| !(early && late_only.contains(&&*finding.name)));
             self.say(found);
         } else {
             self.say(figures.arithmetic().into_iter().collect());
@@ -301,7 +301,7 @@ impl Watch {
     /// Keeps what is new, and worse than a note.
     fn say(&mut self, findings: Vec<Finding>) {
         for finding in findings {
-            if finding.severity != Severity::Note && self.said.insert(finding.name) {
+            if finding.severity != Severity::Note && self.said.insert(finding.name.clone()) {
                 self.fresh.push(finding);
             }
         }

@@ -60,7 +60,8 @@ pub struct Tempering {
 }
 
 /// How well replicas move between temperatures.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Swaps {
     /// The inverse temperatures, from 1; of parallel tempering.
     #[serde(skip_serializing_if = "Vec::is_empty")]

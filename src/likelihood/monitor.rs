@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Evaluator, Finder, Likelihood, PART};
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     data::{Cases, Dataset},
     error::Result,
     rbm::{Rbm, Shape},
+    unknown,
 };
 
 /// States of the smaller layer times units of the larger that take a fraction of a second to enumerate.
@@ -94,17 +95,26 @@ impl Monitor {
 }
 
 /// What a quick look at a model found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     /// How grey pixels were made binary.
+    #[serde(default = "threshold")]
     pub binarize: Binarize,
     /// Training cases.
+    #[serde(default)]
     pub train_cases: usize,
     /// Test cases.
+    #[serde(default)]
     pub test_cases: usize,
     /// What the model comes to.
     #[serde(flatten)]
     pub likelihood: Likelihood,
     /// How long it took.
+    #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub seconds: f64,
+}
+
+/// How every look makes them binary.
+fn threshold() -> Binarize {
+    Binarize::Threshold
 }

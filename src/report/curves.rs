@@ -1,20 +1,22 @@
 //! What is drawn over the epochs: of one run, all that is known; of several, each run's own curve.
 
-use super::{
-    pictures::spread,
-    record::{Bracket, Epoch, Record},
+use super::{pictures::spread, record::Record};
+use crate::{
+    chart::{self, Axis, Chart, Curve, GRID, PALETTE, Scale},
+    train::EpochMetrics,
 };
-use crate::chart::{self, Axis, Chart, Curve, GRID, PALETTE, Scale};
 
 /// Rows of a table, at most.
 const MOST_ROWS: usize = 2000;
 /// Positive values of a greater ratio get a logarithmic axis.
 const RATIO: f64 = 30.0;
 
+/// What a figure lies between, where it is no more than that.
+type Bracket = Option<(f64, f64)>;
 /// A figure of an epoch, if it has been measured there.
 type Figure = Option<(f64, Bracket)>;
 /// A curve's name, and how to take its figures.
-type Taken = (&'static str, fn(&Epoch) -> Figure);
+type Taken = (&'static str, fn(&EpochMetrics) -> Figure);
 
 /// Something that is measured in epochs.
 struct Quantity {
@@ -30,8 +32,8 @@ const QUANTITIES: &[Quantity] = &[
         title: "Reconstruction error",
         axis: "Σ (x − p(v|h))² a case",
         curves: &[
-            ("held-out cases", |epoch| plain(epoch.reconstruction_error)),
-            ("training cases, as the chains left them", |epoch| plain(epoch.training_reconstruction_error)),
+            ("held-out cases", |epoch| number(epoch.reconstruction_error)),
+            ("training cases, as the chains left them", |epoch| number(epoch.training_reconstruction_error?)),
         ],
         note: "It falls while a model learns, but is not what an RBM maximises.",
     },
@@ -40,15 +42,14 @@ const QUANTITIES: &[Quantity] = &[
         axis: "nats a case",
         curves: &[
             ("test cases", |epoch| {
-                let eval = epoch.eval.as_ref()?;
-                eval.held_out().map(|(_, mean, bracket)| (mean, bracket))
+                let held_out = epoch.eval.as_ref()?.likelihood.held_out()?;
+                Some((held_out.mean, held_out.bracket))
             }),
             ("training cases", |epoch| {
-                let eval = epoch.eval.as_ref()?;
+                let likelihood = &epoch.eval.as_ref()?.likelihood;
                 // Where there are no test cases, these are the first curve.
-                eval.test_log_likelihood?;
-                let bracket = eval.train_log_likelihood_low.zip(eval.train_log_likelihood_high);
-                Some((eval.train_log_likelihood?, bracket.filter(|_| eval.log_z_method != "enumeration")))
+                likelihood.test_log_likelihood?;
+                Some(likelihood.training())
             }),
         ],
         note: "Exact where a layer is small; else the bracket holds what annealed importance sampling found both ways.",
@@ -56,13 +57,17 @@ const QUANTITIES: &[Quantity] = &[
     Quantity {
         title: "Pseudo-log-likelihood",
         axis: "nats a visible unit",
-        curves: &[("held-out cases", |epoch| plain(epoch.eval.as_ref()?.pseudo_log_likelihood_per_unit))],
+        curves: &[("held-out cases", |epoch| {
+            number(epoch.eval.as_ref()?.likelihood.pseudo_log_likelihood_per_unit)
+        })],
         note: "Of each unit, given all others: it needs no partition function.",
     },
     Quantity {
         title: "Free-energy gap",
         axis: "training less test, nats",
-        curves: &[("training less test cases", |epoch| plain(epoch.eval.as_ref()?.free_energy_gap))],
+        curves: &[("training less test cases", |epoch| {
+            number(epoch.eval.as_ref()?.likelihood.free_energy_gap?)
+        })],
         note: "The further below 0, the more the model prefers what it learnt from to what it did not: overfitting.",
     },
     Quantity {
@@ -80,20 +85,21 @@ const QUANTITIES: &[Quantity] = &[
         title: "Round trips",
         axis: "replicas",
         curves: &[("from the other end to the model", |epoch| {
-            plain(epoch.swaps.as_ref()?.round_trips.map(|trips| trips as f64))
+            number(epoch.swaps.as_ref()?.round_trips as f64)
         })],
         note: "Replicas that came all the way: how well the chains mix.",
     },
     Quantity {
         title: "Speed",
         axis: "samples a second",
-        curves: &[("training cases learnt from in a second", |epoch| plain(epoch.samples_per_second))],
+        curves: &[("training cases learnt from in a second", |epoch| number(epoch.samples_per_second))],
         note: "Without the time that measuring takes.",
     },
 ];
 
-fn plain(value: Option<f64>) -> Figure {
-    value.map(|value| (value, None))
+/// One that is not finite is not drawn.
+fn number(value: f64) -> Figure {
+    Some((value, None))
 }
 
 /// A chart with its legend, its note, and its figures as a table.
@@ -119,8 +125,8 @@ fn plot(quantity: &Quantity, records: &[&Record], names: &[String]) -> Option<Pl
     for (run, (record, name)) in records.iter().zip(names).enumerate() {
         let own = if alone { quantity.curves } else { &quantity.curves[..1] };
         for (at, (curve, figure)) in own.iter().enumerate() {
-            let of_test =
-                record.last_eval().and_then(|(_, eval)| eval.held_out()).is_none_or(|held| held.0 == "test");
+            let held_out = record.last_eval().and_then(|(_, eval)| eval.likelihood.held_out());
+            let of_test = held_out.is_none_or(|held_out| held_out.is_test);
             let curve = if *curve == "test cases" && !of_test { "training cases" } else { curve };
             let values: Vec<_> = record
                 .epochs

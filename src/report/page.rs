@@ -6,10 +6,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{
     curves::{self, Plot},
     pictures::{Kind, Series},
-    record::Found,
 };
 use crate::{
     chart::{self, Chart},
+    doctor::{Finding, Severity},
     error::{Error, Result},
 };
 
@@ -170,11 +170,11 @@ fn what(kind: Kind) -> &'static str {
 }
 
 /// Findings in full; the numbers are those at the marks in the charts.
-pub fn findings(findings: &[(usize, Found)]) -> Markup {
+pub fn findings(findings: &[(usize, Finding)]) -> Markup {
     html! {
         ol.findings {
             @for (number, (epoch, found)) in (1..).zip(findings) {
-                li class=(if found.severity == "error" { "error" } else { "warning" }) {
+                li class=(if found.severity == Severity::Error { "error" } else { "warning" }) {
                     h3 { (number) ". " b { (found.severity) } ": " (found.name) ", in epoch " (epoch) }
                     dl {
                         dt { "seen" } dd { (found.seen) }

@@ -6,85 +6,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
     data::file,
+    doctor::Finding,
     error::{Error, Result, excerpt, usage},
+    likelihood::Look,
+    train::{EpochMetrics, Event},
 };
-
-/// What a figure lies between, where it is no more than that.
-pub(super) type Bracket = Option<(f64, f64)>;
-
-/// An epoch, as a line of `metrics.jsonl` has it. What is missing is unknown.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Epoch {
-    pub epoch: usize,
-    pub reconstruction_error: Option<f64>,
-    pub training_reconstruction_error: Option<f64>,
-    pub seconds: Option<f64>,
-    pub samples_per_second: Option<f64>,
-    pub swaps: Option<Moves>,
-    pub eval: Option<Eval>,
-    pub findings: Vec<Found>,
-    /// Why the run ended here, if it failed.
-    pub error: Option<String>,
-}
-
-/// How well replicas moved.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Moves {
-    pub acceptance: Vec<f64>,
-    pub round_trips: Option<u64>,
-}
-
-/// What a look at the model found.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Eval {
-    pub log_z_method: String,
-    pub reliable: Option<bool>,
-    pub train_log_likelihood: Option<f64>,
-    pub train_log_likelihood_low: Option<f64>,
-    pub train_log_likelihood_high: Option<f64>,
-    pub test_log_likelihood: Option<f64>,
-    pub test_log_likelihood_low: Option<f64>,
-    pub test_log_likelihood_high: Option<f64>,
-    pub free_energy_gap: Option<f64>,
-    pub pseudo_log_likelihood_per_unit: Option<f64>,
-}
-
-impl Eval {
-    /// Of the test cases, where there are any, else of the training cases: which, the mean, and its bracket.
-    pub fn held_out(&self) -> Option<(&'static str, f64, Bracket)> {
-        let of = |name, mean: Option<f64>, low: Option<f64>, high: Option<f64>| {
-            mean.map(|mean| (name, mean, low.zip(high).filter(|_| self.log_z_method != "enumeration")))
-        };
-        of("test", self.test_log_likelihood, self.test_log_likelihood_low, self.test_log_likelihood_high)
-            .or_else(|| {
-                of(
-                    "training",
-                    self.train_log_likelihood,
-                    self.train_log_likelihood_low,
-                    self.train_log_likelihood_high,
-                )
-            })
-    }
-}
-
-/// What the doctor found.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Found {
-    pub severity: String,
-    pub name: String,
-    pub seen: String,
-    pub why: String,
-    pub fix: String,
-}
 
 /// A run, as its folder has it.
 pub struct Record {
@@ -92,9 +22,9 @@ pub struct Record {
     /// `config.json`.
     pub(super) config: Map<String, Value>,
     /// In order, each once.
-    pub(super) epochs: Vec<Epoch>,
+    pub(super) epochs: Vec<EpochMetrics>,
     /// What was found in which epoch, in order.
-    pub(super) findings: Vec<(usize, Found)>,
+    pub(super) findings: Vec<(usize, Finding)>,
     /// Why the run failed, if it did.
     pub(super) error: Option<String>,
     /// What is not as it should be in the folder.
@@ -147,12 +77,12 @@ impl Record {
 
     /// The lines of `metrics.jsonl`. Of an epoch that was done again, after a run was taken up, the last counts.
     pub(crate) fn lines(&mut self, bytes: &[u8]) {
-        let mut epochs = BTreeMap::new();
+        let mut events = BTreeMap::new();
         let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
-            match serde_json::from_slice::<Epoch>(line) {
-                Ok(epoch) => {
-                    epochs.insert(epoch.epoch, epoch);
+            match Event::from_line(line) {
+                Ok(event) => {
+                    events.insert(event.epoch(), event);
                 }
                 // Each line ends with a line feed, so what follows the last one was not written to its end.
                 Err(_) if at + 1 == lines.len() => self.remarks.push(
@@ -164,13 +94,23 @@ impl Record {
                 }
             }
         }
-        for (number, mut epoch) in epochs {
-            self.findings
-                .extend(std::mem::take(&mut epoch.findings).into_iter().map(|found| (number, found)));
-            self.error = epoch.error.take().map(|error| excerpt(&error));
-            if epoch.reconstruction_error.is_some() {
-                self.epochs.push(epoch);
-            }
+        for event in events.into_values() {
+            let (epoch, findings) = match event {
+                Event::Epoch(mut metrics) => {
+                    self.error = None;
+                    let found = (metrics.epoch, std::mem::take(&mut metrics.findings));
+                    if metrics.reconstruction_error.is_finite() {
+                        self.epochs.push(metrics);
+                    }
+                    found
+                }
+                Event::Failed(failure) => {
+                    self.error = failure.error.map(|error| excerpt(&error));
+                    (failure.epoch, failure.findings)
+                }
+                Event::Progress(_) | Event::Finding(_) => continue,
+            };
+            self.findings.extend(findings.into_iter().map(|finding| (epoch, finding)));
         }
     }
 
@@ -206,18 +146,19 @@ impl Record {
     }
 
     /// The last look at the model, and its epoch.
-    pub(super) fn last_eval(&self) -> Option<(usize, &Eval)> {
+    pub(super) fn last_eval(&self) -> Option<(usize, &Look)> {
         self.epochs.iter().rev().find_map(|epoch| epoch.eval.as_ref().map(|eval| (epoch.epoch, eval)))
     }
 
     /// Time spent learning.
     pub(super) fn seconds(&self) -> f64 {
-        self.epochs.iter().filter_map(|epoch| epoch.seconds).sum()
+        self.epochs.iter().map(|epoch| epoch.seconds).filter(|seconds| !seconds.is_nan()).sum()
     }
 
     /// The median of the epochs' samples a second.
     pub(super) fn samples_per_second(&self) -> Option<f64> {
-        let mut rates: Vec<f64> = self.epochs.iter().filter_map(|epoch| epoch.samples_per_second).collect();
+        let rates = self.epochs.iter().map(|epoch| epoch.samples_per_second);
+        let mut rates: Vec<f64> = rates.filter(|rate| !rate.is_nan()).collect();
         rates.sort_by(f64::total_cmp);
         rates.get(rates.len() / 2).copied()
     }

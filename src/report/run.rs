@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     chart::{histogram, number},
+    doctor::Severity,
     error::Result,
+    likelihood::HeldOut,
     model,
     rbm::Rbm,
 };
@@ -106,9 +108,8 @@ pub fn title(record: &Record, series: &Series) -> String {
 /// The figures that count.
 pub fn figures(record: &Record) -> Vec<(&'static str, String, String)> {
     let mut figures = Vec::new();
-    if let (Some(first), Some(last)) = (record.epochs.first(), record.epochs.last())
-        && let (Some(from), Some(to)) = (first.reconstruction_error, last.reconstruction_error)
-    {
+    if let (Some(first), Some(last)) = (record.epochs.first(), record.epochs.last()) {
+        let (from, to) = (first.reconstruction_error, last.reconstruction_error);
         let more = if first.epoch < last.epoch {
             format!("{} after epoch {}", number(from), first.epoch)
         } else {
@@ -117,19 +118,22 @@ pub fn figures(record: &Record) -> Vec<(&'static str, String, String)> {
         figures.push(("reconstruction error", number(to), more));
     }
     if let Some((epoch, eval)) = record.last_eval() {
-        if let Some((of, mean, bracket)) = eval.held_out() {
+        let likelihood = &eval.likelihood;
+        if let Some(HeldOut { is_test, mean, bracket }) = likelihood.held_out() {
+            let of = if is_test { "test" } else { "training" };
             let certain = match bracket {
                 None => "exact".into(),
                 Some((low, high)) => format!("{} to {}", number(low), number(high)),
             };
-            let doubt = if eval.reliable == Some(false) { ", not reliable" } else { "" };
+            let doubt = if likelihood.log_z.reliable { "" } else { ", not reliable" };
             let more = format!("{of} cases, {certain}{doubt}, epoch {epoch}");
             figures.push(("log-likelihood, nats", number(mean), more));
         }
-        if let Some(pseudo) = eval.pseudo_log_likelihood_per_unit {
+        let pseudo = likelihood.pseudo_log_likelihood_per_unit;
+        if !pseudo.is_nan() {
             figures.push(("pseudo-log-likelihood", number(pseudo), "nats a visible unit".into()));
         }
-        if let Some(gap) = eval.free_energy_gap {
+        if let Some(gap) = likelihood.free_energy_gap {
             figures.push(("free-energy gap", number(gap), "training less test, nats".into()));
         }
     }
@@ -141,7 +145,7 @@ pub fn figures(record: &Record) -> Vec<(&'static str, String, String)> {
         figures.push(("time learning", duration(seconds), more));
     }
     if !record.findings.is_empty() {
-        let worst = if record.findings.iter().any(|(_, found)| found.severity == "error") {
+        let worst = if record.findings.iter().any(|(_, found)| found.severity == Severity::Error) {
             "errors"
         } else {
             "warnings"

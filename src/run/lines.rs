@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use crate::train::{EpochMetrics, Event};
 
 /// The readable lines, by their epochs. Of an epoch that has two, the last counts.
 #[derive(Debug, Default)]
@@ -35,18 +35,26 @@ impl Lines {
     pub(super) fn mended(&self, until: usize, errors: &[f64]) -> Vec<u8> {
         let anew = |epoch: usize| {
             let error = errors.get(epoch - 1).filter(|_| errors.len() == until)?;
-            Some(format!("{}\n", json!({ "epoch": epoch, "reconstruction_error": error })).into_bytes())
+            Event::Epoch(EpochMetrics::of_error(epoch, *error)).line().map(String::into_bytes)
         };
         let line = |epoch: usize| self.0.get(&epoch).cloned().or_else(|| anew(epoch));
         (1..=until).filter_map(line).flatten().collect()
     }
 }
 
-/// The epoch of a whole line. What is said of an epoch that failed is no line of an epoch.
+/// The epoch of a whole line, if it was measured. What is said of an epoch that failed is no line of an epoch.
 fn epoch(line: &[u8]) -> Option<usize> {
-    let value: Value = serde_json::from_slice(line.strip_suffix(b"\n")?).ok()?;
-    let epoch = value["epoch"].as_u64().filter(|&epoch| epoch > 0)?;
-    value["reconstruction_error"].is_number().then_some(epoch as usize)
+    match Event::from_line(line.strip_suffix(b"\n")?) {
+        Ok(Event::Epoch(metrics)) if metrics.epoch > 0 && metrics.reconstruction_error.is_finite() => {
+            Some(metrics.epoch)
+        }
+        _ => None,
+    }
+}
+
+/// The events of a file's bytes, in its order. A line that is torn or damaged is passed over.
+pub(crate) fn events(text: &[u8]) -> impl Iterator<Item = Event> {
+    text.split(|&byte| byte == b'\n').filter_map(|line| Event::from_line(line).ok())
 }
 
 /// The bytes that the lines of the first epochs take, if the file begins with these, in order.

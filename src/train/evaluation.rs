@@ -1,11 +1,13 @@
 //! Looks at the held-out cases: their reconstructions, how far off these are, and chains that start at them.
 
+use super::Trainer;
 use crate::{
     backend::{Backend, BackendExt, Data, Draw, Gather, HalfStep, Model, SquaredError, Units, Values},
-    config::TrainConfig,
+    config::{Estimator, TrainConfig},
     data::{Dataset, Rows},
     error::Result,
-    rbm::Side,
+    likelihood::Look,
+    rbm::{Rbm, Side},
     rng::Stream,
 };
 
@@ -110,5 +112,50 @@ impl Evaluation {
             means.extend(backend.read_units(self.reconstruction, cases.len())?.0);
         }
         Ok(means)
+    }
+}
+
+impl Trainer {
+    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x), so that nothing is left to chance; x is as
+    /// the data set has it, also where training draws binary pixels from grey ones.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn reconstruction_error(&mut self) -> Result<f64> {
+        let model = self.model();
+        let rows = &self.dataset.held_out().rows;
+        self.evaluation.reconstruction_error(&mut *self.backend, model, rows)
+    }
+
+    /// Fantasy particles, as many as there are cases here at most: p(v|h) of the persistent chains, where there are such,
+    /// else of chains that start at these held-out cases and take [`FANTASY_STEPS`] Gibbs steps; chains × visible units.
+    /// Persistent chains are where the run has them; in nothing does this change the run.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn fantasies(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
+        if self.config.estimator != Estimator::Cd {
+            let chains = self.config.chains(self.config.batch).min(cases.len());
+            return Ok(self.backend.read_units(self.phases.negative.visible, chains)?.0);
+        }
+        let (model, seed) = (self.model(), self.config.seed);
+        let rows = &self.dataset.held_out().rows;
+        self.evaluation.fantasies(&mut *self.backend, model, seed, rows, cases)
+    }
+
+    /// p(v|h) for the held-out cases with these numbers, with h = p(h|x): cases × visible units.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn reconstruct(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
+        let model = self.model();
+        let rows = &self.dataset.held_out().rows;
+        self.evaluation.reconstruct(&mut *self.backend, model, rows, cases)
+    }
+
+    /// What the model comes to, which is `rbm`, where the options ask for looks.
+    pub(super) fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
+        let (model, epoch, backend) = (self.model(), self.epoch, &mut *self.backend);
+        self.monitor.as_mut().map(|monitor| monitor.look(backend, model, rbm, epoch)).transpose()
     }
 }

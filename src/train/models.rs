@@ -1,13 +1,13 @@
 //! The models of a run on its device: the one that is learnt, and what learning keeps beside it.
 
-use super::uses_offsets;
 use crate::{
     backend::{Ascent, Backend, BackendExt, Combine, Contrast, Model, Offsets, Update},
-    config::{Optimizer, TrainConfig},
+    config::{Optimizer, Switch, TrainConfig},
     doctor::step::Watched,
-    error::Result,
+    error::{Result, usage},
     estimator::Phases,
-    rbm::Rbm,
+    model,
+    rbm::{Rbm, Shape},
 };
 
 /// The share of the fast weights that stays at each step (Tieleman and Hinton 2009).
@@ -142,4 +142,26 @@ pub(super) fn keeps_velocity(config: &TrainConfig) -> bool {
         || config.momentum.values().any(|momentum| momentum != 0.0)
         || config.fast_weights.is_some()
         || config.max_norm.is_some()
+}
+
+/// The model that training starts from.
+pub(super) fn initial(config: &TrainConfig, shape: Shape, density: &[f64]) -> Result<Rbm> {
+    let Some(path) = &config.init else { return Ok(Rbm::initial(shape, density, config.seed)) };
+    let (path, rbm, _) = model::open(path)?;
+    if rbm.shape() != shape {
+        return usage!(
+            "‹init› {}: expected a model of {} × {} units, as the data and ‹hidden› are, found {} × {}",
+            path.display(),
+            shape.visible,
+            shape.hidden,
+            rbm.shape().visible,
+            rbm.shape().hidden
+        );
+    }
+    Ok(rbm)
+}
+
+/// Whether the update takes something off the units, or follows their means.
+fn uses_offsets(config: &TrainConfig) -> bool {
+    config.centred == Switch::On || config.sparsity.is_some()
 }

@@ -2,8 +2,8 @@
 //! time, the beginning of the epoch or a pause, and on from there with a look after every step. A run is the same each
 //! time, so it is the same step.
 
-use super::{Block, State, Trainer, schedule};
-use crate::{backend::BackendExt, data::Rows, error::Error};
+use super::{State, Trainer};
+use crate::{backend::BackendExt, error::Error};
 
 /// Why a replay stopped.
 enum Stop {
@@ -31,22 +31,17 @@ impl Trainer {
         if let Err(error) = self.go_back(before) {
             return Some(Stop::Failed(error));
         }
-        // As in an epoch, the schedule borrows the rows.
-        let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
-        let k = self.config.k.at(self.epoch);
-        let schedule = schedule(&self.config, &rows, self.backend.shape(), self.stream_rows, k);
-        let outcome = schedule.epoch(self.epoch, self.steps, |block: &Block| {
-            self.show(block);
+        let outcome = self.each_block(|trainer, block| {
+            trainer.show(block);
             for minibatch in &block.minibatches {
-                self.step(minibatch).map_err(Stop::Failed)?;
-                let rbm = self.backend.read_model(self.models.theta).map_err(Stop::Failed)?;
+                trainer.step(minibatch).map_err(Stop::Failed)?;
+                let rbm = trainer.backend.read_model(trainer.models.theta).map_err(Stop::Failed)?;
                 if let Some(first) = rbm.non_finite() {
                     return Err(Stop::Found(minibatch.step, first));
                 }
             }
             Ok(())
         });
-        self.dataset.train.rows = rows;
         outcome.err()
     }
 }

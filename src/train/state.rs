@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Sums, Trainer};
+use super::{Trainer, epoch::Sums};
 use crate::{
     backend::{Backend, BackendExt, Model, Pair, Units},
     checkpoint::Origin,
@@ -266,7 +266,10 @@ impl Trainer {
             ladder,
             log_z: None,
             doctor: self.doctor.as_ref().map(|doctor| doctor.memory()),
-            findings: self.doctor.as_ref().map_or(Vec::new(), |doctor| doctor.untaken().to_vec()),
+            findings: self
+                .doctor
+                .as_ref()
+                .map_or(Vec::new(), |doctor| [self.findings.as_slice(), doctor.untaken()].concat()),
             origin: None,
         };
         let mut state = State { position, tensors: Vec::new() };
@@ -309,6 +312,7 @@ impl Trainer {
     /// [`Error::Usage`] if it is another run's, with what it lacks or has besides; [`Error::Device`] if the device failed.
     pub fn restore(&mut self, state: &State) -> Result<()> {
         self.go_back(state)?;
+        self.findings.clear();
         if let (Some(watch), Some(memory)) = (&mut self.doctor, &state.position.doctor) {
             watch.remember(memory, &state.position.findings, state.position.steps);
         }

@@ -22,7 +22,7 @@ use rbm_gpu::{
     model,
     report::Keeper,
     run::RunFolder,
-    train::{Trainer, state::Position},
+    train::{Event, Failure, Trainer, state::Position},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -68,8 +68,6 @@ pub struct Session {
     pub stop: Stop,
     /// Of the training cases.
     data: String,
-    /// What was found and is in no line of `metrics.jsonl` yet.
-    pub findings: Vec<Finding>,
     pub fault: Option<Fault>,
     last: Instant,
     /// Seconds that the last checkpoint took.
@@ -90,7 +88,6 @@ impl Session {
             policy,
             stop,
             data,
-            findings: Vec::new(),
             fault: Fault::wanted(),
             last: Instant::now(),
             cost: 0.0,
@@ -260,7 +257,6 @@ impl Session {
                 self.folder.path().display()
             )),
         }
-        self.findings.clear();
         self.last = Instant::now();
         self.folder.go_back(trainer.epochs_done(), &errors)
     }
@@ -377,7 +373,6 @@ impl Session {
         }
         let mut state = trainer.state()?;
         state.position.origin = Some(self.origin());
-        state.position.findings.splice(0..0, self.findings.iter().cloned());
         self.checkpoints.save(&state)?;
         self.cost = start.elapsed().as_secs_f64();
         self.last = Instant::now();
@@ -411,13 +406,12 @@ impl Session {
         Err(error)
     }
 
-    /// An error, with what is left of the run and how to go on.
-    pub fn stopped(&mut self, cause: Error) -> Error {
+    /// An error, with what is left of the run and how to go on. `findings` are those since its last epoch.
+    pub fn stopped(&mut self, cause: Error, findings: &[Finding]) -> Error {
         // The error says as much, if these cannot be written.
         if let Error::Diverged { epoch, .. } = cause {
-            let error = words(&cause);
-            let line = serde_json::json!({ "epoch": epoch, "findings": self.findings, "error": error });
-            let _ = self.folder.add_metrics(&line);
+            let failure = Failure { epoch, error: Some(words(&cause)), findings: findings.to_vec() };
+            let _ = self.folder.add(&Event::Failed(failure));
         }
         let _ = self.report.write();
         let run = self.folder.path().display();

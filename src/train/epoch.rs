@@ -1,0 +1,316 @@
+//! An epoch: its steps, sent off a few at a time, and what it came to.
+
+use std::time::Duration;
+
+use super::{EpochMetrics, Event, Progress, Trainer};
+use crate::{
+    backend::BackendExt,
+    clock::Clock,
+    config::{Binarize, TrainConfig, Uniforms},
+    data::Rows,
+    error::{Error, Result},
+    estimator::{Replicas, draws_of_step, tempering::Swaps},
+    rbm::Shape,
+    schedule::{Block, Minibatch, Schedule},
+};
+
+/// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+/// Looking for numbers that are none takes a hundredth of the time at most.
+const CHECK_SHARE: u32 = 100;
+const SUBMISSION: Duration = Duration::from_millis(60);
+
+/// Where [`Trainer::advance`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// After an epoch, which was the last event.
+    Epoch,
+    /// Between two steps within an epoch, as there was to be a pause.
+    Paused,
+}
+
+/// Why the steps of an epoch stopped.
+enum Halt {
+    Pause,
+    NonFinite((&'static str, usize, f32)),
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What an epoch has come to so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    pub cases: usize,
+    /// Cases whose cost was taken.
+    pub cost_cases: usize,
+    /// Time spent learning, up to the last pause.
+    pub seconds: f64,
+}
+
+/// The times of an epoch since the last pause, by the run's clock.
+struct Pace {
+    /// Seconds before that.
+    before: f64,
+    start: Duration,
+    last_report: Duration,
+    /// When to look for numbers that are none.
+    next_check: Duration,
+}
+
+impl Pace {
+    fn new(before: f64, start: Duration) -> Self {
+        Self { before, start, last_report: start, next_check: start + REPORT_EVERY }
+    }
+
+    fn seconds(&self, clock: &dyn Clock) -> f64 {
+        self.before + clock.since(self.start).as_secs_f64()
+    }
+}
+
+impl Trainer {
+    /// One pass over the training cases, then the error on the held-out ones. `emit` gets every event, the epoch's own among
+    /// them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed, [`crate::Error::Diverged`] if a parameter is no longer a number.
+    pub fn epoch(&mut self, mut emit: impl FnMut(Event)) -> Result<EpochMetrics> {
+        loop {
+            let mut over = None;
+            let emit = |event| {
+                if let Event::Epoch(metrics) = &event {
+                    over = Some(metrics.clone());
+                }
+                emit(event);
+            };
+            self.advance(emit, |_| false)?;
+            if let Some(metrics) = over {
+                return Ok(metrics);
+            }
+        }
+    }
+
+    /// Goes on until the epoch is over, or until `pause`, which is asked with the number of steps done whenever work was
+    /// sent off, wants the run to be between two steps: for [`Trainer::state`], or for good. `emit` gets the events.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::epoch`].
+    pub fn advance(
+        &mut self,
+        mut emit: impl FnMut(Event),
+        mut pause: impl FnMut(usize) -> bool,
+    ) -> Result<Advance> {
+        self.tell_findings(&mut emit);
+        let outcome = self.go_on(&mut emit, &mut pause);
+        self.tell_findings(&mut emit);
+        let Some(metrics) = outcome? else { return Ok(Advance::Paused) };
+        let findings = std::mem::take(&mut self.findings);
+        emit(Event::Epoch(EpochMetrics { findings, ..metrics }));
+        Ok(Advance::Epoch)
+    }
+
+    /// Emits what the doctor found and did not say yet. [`Trainer::advance`] begins and ends with it.
+    pub fn tell_findings(&mut self, mut emit: impl FnMut(Event)) {
+        let found = self.doctor.as_mut().map_or(Vec::new(), |doctor| doctor.take());
+        self.findings.extend(found.iter().cloned());
+        found.into_iter().for_each(|finding| emit(Event::Finding(finding)));
+    }
+
+    /// The steps that are left of the epoch, and what it came to; `None` if there was a pause first.
+    fn go_on(
+        &mut self,
+        emit: &mut dyn FnMut(Event),
+        pause: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Option<EpochMetrics>> {
+        self.begin()?;
+        let mut pace = Pace::new(self.sums.seconds, self.clock.now());
+        match self.each_block(|trainer, block| trainer.block(block, &mut pace, emit, pause)) {
+            Ok(()) => self.end(&pace, emit).map(Some),
+            Err(Halt::Pause) => {
+                self.backend.wait()?;
+                self.sums.seconds = pace.seconds(&*self.clock);
+                Ok(None)
+            }
+            Err(Halt::NonFinite(found)) => Err(self.diverged(found)),
+            Err(Halt::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Clears the sums of a new epoch, and keeps the state that a replay begins with.
+    fn begin(&mut self) -> Result<()> {
+        if self.steps == 0 {
+            self.backend.write_values(self.costs, &vec![0.0; self.config.batch]);
+            self.sums = Sums::default();
+        }
+        self.before = match &self.doctor {
+            Some(_) => Some(self.read_state()?),
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// The blocks that are left of the epoch.
+    pub(super) fn each_block<E>(
+        &mut self,
+        mut work: impl FnMut(&mut Self, &Block) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        // The schedule borrows the rows, and the steps borrow the rest of the trainer.
+        let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
+        let k = self.config.k.at(self.epoch);
+        let schedule = schedule(&self.config, &rows, self.backend.shape(), self.stream_rows, k);
+        let outcome = schedule.epoch(self.epoch, self.steps, |block| work(self, block));
+        self.dataset.train.rows = rows;
+        outcome
+    }
+
+    /// The steps of one block.
+    fn block(
+        &mut self,
+        block: &Block,
+        pace: &mut Pace,
+        emit: &mut dyn FnMut(Event),
+        pause: &mut dyn FnMut(usize) -> bool,
+    ) -> std::result::Result<(), Halt> {
+        self.show(block);
+        let mut rest = block.minibatches.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(self.next_submission().min(rest.len()));
+            rest = later;
+            self.submission(now)?;
+            if self.clock.since(pace.last_report) > REPORT_EVERY {
+                emit(Event::Progress(self.progress(pace)?));
+                pace.last_report = self.clock.now();
+            }
+            if pace.next_check <= self.clock.now() {
+                self.look_for_non_finite(pace)?;
+            }
+            // At the end of an epoch there is something to be said first.
+            if self.steps < self.steps_an_epoch && pause(self.steps_done()) {
+                return Err(Halt::Pause);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings a block's order, and what else it carries, to the device.
+    pub(super) fn show(&mut self, block: &Block) {
+        if self.stream_rows {
+            self.backend.write_data(self.training, &block.words);
+        }
+        self.backend.write_order(self.training, &block.order);
+        if !block.uniforms.is_empty() {
+            self.backend.write_uniforms(&block.uniforms);
+        }
+    }
+
+    /// Minibatches to send off together: none beyond the step to pause at.
+    fn next_submission(&self) -> usize {
+        let left = self.pause_at.and_then(|at| at.checked_sub(self.steps_done())).filter(|&left| left > 0);
+        self.minibatches_a_submission.min(left.unwrap_or(usize::MAX))
+    }
+
+    /// Sends off some steps, and decides by their time how many go together from now on.
+    fn submission(&mut self, minibatches: &[Minibatch]) -> Result<()> {
+        let start = self.clock.now();
+        for minibatch in minibatches {
+            self.watched_step(minibatch)?;
+            self.steps += 1;
+            self.sums.cases += minibatch.rows;
+            if self.takes_cost(minibatch) {
+                self.sums.cost_cases += minibatch.rows;
+            }
+        }
+        self.backend.submit()?;
+        // Submitting waits for the submission before the last, so this is about the device's time for one.
+        let took = self.clock.since(start);
+        if took < SUBMISSION / 2 && minibatches.len() == self.minibatches_a_submission {
+            self.minibatches_a_submission *= 2;
+        } else if took > SUBMISSION * 2 {
+            self.minibatches_a_submission = (self.minibatches_a_submission / 2).max(1);
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, pace: &Pace) -> Result<Progress> {
+        let costs = self.backend.read_values(self.costs, self.config.batch)?;
+        let sum: f64 = costs.iter().map(|&cost| f64::from(cost)).sum();
+        Ok(Progress {
+            epoch: self.epoch + 1,
+            cases: self.sums.cases,
+            cost: (self.sums.cost_cases > 0).then(|| sum / self.sums.cost_cases as f64),
+            samples_per_second: self.sums.cases as f64 / pace.seconds(&*self.clock),
+        })
+    }
+
+    fn look_for_non_finite(&mut self, pace: &mut Pace) -> std::result::Result<(), Halt> {
+        let start = self.clock.now();
+        if let Some(found) = self.backend.read_model(self.models.theta)?.non_finite() {
+            return Err(Halt::NonFinite(found));
+        }
+        pace.next_check = start + (self.clock.since(start) * CHECK_SHARE).max(REPORT_EVERY);
+        Ok(())
+    }
+
+    /// What an epoch came to whose steps are all sent off.
+    fn end(&mut self, pace: &Pace, emit: &mut dyn FnMut(Event)) -> Result<EpochMetrics> {
+        self.backend.wait()?;
+        let last = self.progress(pace)?;
+        emit(Event::Progress(last));
+        let seconds = pace.seconds(&*self.clock);
+
+        let parameters = self.backend.read_model(self.models.theta)?;
+        if let Some(found) = parameters.non_finite() {
+            return Err(self.diverged(found));
+        }
+        (self.steps, self.sums) = (0, Sums::default());
+        self.last = Some(parameters);
+        let swaps = self.adapt()?;
+        self.epoch += 1;
+        let reconstruction_error = self.reconstruction_error()?;
+        let rbm = self.rbm()?;
+        if let Some(doctor) = &mut self.doctor {
+            doctor.after_epoch(&mut *self.backend, self.models.theta, reconstruction_error)?;
+        }
+        let looks = |every: usize| self.epoch.is_multiple_of(every) || self.epoch == self.config.epochs;
+        let eval = if self.config.eval_every.is_some_and(looks) { self.look(&rbm)? } else { None };
+        Ok(EpochMetrics {
+            training_reconstruction_error: last.cost,
+            seconds,
+            samples_per_second: last.cases as f64 / seconds,
+            swaps,
+            eval,
+            ..EpochMetrics::of_error(self.epoch, reconstruction_error)
+        })
+    }
+
+    /// Moves the temperatures or the rungs of the replicas to where they swap best, before the epoch is counted.
+    fn adapt(&mut self) -> Result<Option<Swaps>> {
+        match &mut self.replicas {
+            Some(Replicas::Temperatures(tempering)) => tempering.adapt(&mut *self.backend),
+            Some(Replicas::Trajectory(trajectory)) => {
+                let next = (self.epoch + 1) * self.steps_an_epoch;
+                trajectory.adapt(&mut *self.backend, self.models.theta, next as u32)
+            }
+            None => Ok(None),
+        }
+    }
+}
+
+/// The schedule of an epoch with k Gibbs steps.
+pub(super) fn schedule<'a>(
+    config: &TrainConfig,
+    rows: &'a Rows,
+    shape: Shape,
+    stream_rows: bool,
+    k: u32,
+) -> Schedule<'a> {
+    let draws = match config.uniforms {
+        Some(Uniforms::Host) => draws_of_step(config, k, config.binarize == Binarize::Sample),
+        Some(Uniforms::Device) | None => Vec::new(),
+    };
+    Schedule { rows, shape, batch: config.batch, seed: config.seed, stream_rows, draws }
+}
