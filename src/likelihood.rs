@@ -43,7 +43,7 @@ use crate::{
 /// Cases are brought to the device in parts of so many.
 const PART: usize = 512;
 /// Products that the pseudo-likelihood may take: seconds on two cores. Fewer cases are taken where a model is large.
-const PSEUDO_WORK: usize = 8_000_000_000;
+const PSEUDO_WORK: u64 = 8_000_000_000;
 
 /// The relative error of a free energy.
 const ROUNDING: f64 = 1e-6;
@@ -451,7 +451,7 @@ pub struct Evaluator {
     finder: Finder,
     /// The number of the look, where log Z is tracked.
     look: usize,
-    pseudo_work: usize,
+    pseudo_work: u64,
 }
 
 impl Evaluator {
@@ -522,7 +522,8 @@ impl Evaluator {
         let held_out = &dataset.held_out().rows;
         let reconstruction_error = self.reconstruction_error(backend, model, held_out)?;
         let Shape { visible, hidden } = rbm.shape();
-        let cases = (self.pseudo_work / (visible * hidden)).clamp(1, held_out.len());
+        let cases = self.pseudo_work / (visible as u64 * hidden as u64);
+        let cases = cases.clamp(1, held_out.len() as u64) as usize;
         let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
 
         let base = || Base::new(rbm.shape(), &train.density());

@@ -22,7 +22,7 @@ const QUICK_ENUMERATION: usize = 1 << 28;
 /// Training and test cases that it looks at, at most.
 const QUICK_CASES: usize = 5000;
 /// Products for its pseudo-likelihood.
-const QUICK_PSEUDO_WORK: usize = 40_000_000;
+const QUICK_PSEUDO_WORK: u64 = 40_000_000;
 
 /// Quick looks at a model while it is being trained.
 pub struct Monitor {
