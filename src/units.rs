@@ -96,7 +96,7 @@ impl Layer {
         Self(blocks.into_iter().filter(|block| block.units > 0).collect())
     }
 
-    /// So many units of one kind.
+    /// A layer of `units` units of one kind.
     pub fn of(kind: Kind, units: usize) -> Self {
         Self::new([Block { kind, units }])
     }
@@ -166,7 +166,14 @@ impl FromStr for Layer {
                 format!("expected numbers of units and kinds of this version ({kinds}), as 784 binary, found {part:?}")
             })
         });
-        blocks.collect::<Result<Vec<_>, _>>().map(Self::new)
+        let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+        let mut columns = 0_usize;
+        for Block { kind, units } in &blocks {
+            let sum = units.checked_mul(kind.columns()).and_then(|more| columns.checked_add(more));
+            columns =
+                sum.ok_or_else(|| format!("expected units that fit a machine's memory, found {text:?}"))?;
+        }
+        Ok(Self::new(blocks))
     }
 }
 
@@ -212,6 +219,9 @@ mod tests {
         assert_eq!(("".parse(), Layer::new([]).to_string()), (Ok(Layer::of(Kind::Binary, 0)), String::new()));
         let two: Layer = "3 binary, 2 binary".parse().unwrap();
         assert_eq!(two.places().map(|place| place.column).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        // Their sum would wrap around to 4.
+        let wrapped = format!("{} binary, 5 binary", usize::MAX);
+        assert!(Layer::from_str(&wrapped).unwrap_err().contains("memory"));
         for wrong in ["784 potts", "binary", " ", "-1 binary", "1 binary; 2 binary"] {
             assert!(Layer::from_str(wrong).unwrap_err().contains("this version (binary)"), "{wrong}");
         }
