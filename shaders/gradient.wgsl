@@ -1,14 +1,7 @@
 // ⟨v hᵀ⟩ of the positive phase − ⟨v hᵀ⟩ of the negative phase, equations (26)–(28), with ⟨·⟩ the mean over the cases, or over the
 // chains: see shared/contrast.wgsl. The unit that is always on makes each bias an association like any other.
-// v (states) and h (means) are rows × units, row-major; the gradient is [W b; c 0], visible+1 × hidden+1; μ and λ are the
-// offsets, 0 for the unit that is always on.
+// Bindings 1 to 6 are those of shared/contrast.wgsl; the gradient is [W b; c 0], visible+1 × hidden+1, row-major.
 @group(0) @binding(0) var<uniform> params: Contrast;
-@group(0) @binding(1) var<storage, read> positive_visible: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> positive_hidden: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> negative_visible: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> negative_hidden: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> visible_offsets: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> hidden_offsets: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> slope: array<vec4<f32>>;
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y, SLICES)

@@ -1,15 +1,8 @@
 // The gradient (shaders/gradient.wgsl) and a plain step up it (shaders/ascend.wgsl) in one:
 // velocity = momentum · velocity + rate · (gradient − decay · W); A += velocity. Only weights decay. The biases of a centred model
 // are seen to by shaders/recentre.wgsl afterwards.
-// v (states) and h (means) are rows × units, row-major; parameters and velocity are A = [W b; c 0], visible+1 × hidden+1; μ and λ
-// are the offsets, 0 for the unit that is always on.
+// Bindings 1 to 6 are those of shared/contrast.wgsl; parameters and velocity are A = [W b; c 0], visible+1 × hidden+1, row-major.
 @group(0) @binding(0) var<uniform> params: Update;
-@group(0) @binding(1) var<storage, read> positive_visible: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> positive_hidden: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> negative_visible: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> negative_hidden: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> visible_offsets: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> hidden_offsets: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> parameters: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> velocity: array<vec4<f32>>;
 

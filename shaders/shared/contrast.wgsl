@@ -2,6 +2,14 @@
 // The product of a gradient: Σ v h over the cases of the positive phase, and over the chains of the negative one, which count
 // as −v; each with its share of its phase's mean. Centred, units are taken as v − μ and h − λ; sparse,
 // sparsity_cost · (λ − sparsity_target) is taken off the hidden units of the positive phase (Hinton 2010, section 11).
+// v (states) and h (means) are rows × units, row-major; μ and λ are the offsets, 0 for the unit that is always on.
+@group(0) @binding(1) var<storage, read> positive_visible: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> positive_hidden: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> negative_visible: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> negative_hidden: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> visible_offsets: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> hidden_offsets: array<vec4<f32>>;
+
 const LEFT_ALONG_DEPTH = false;
 const RIGHT_ALONG_DEPTH = false;
 
