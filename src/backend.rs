@@ -1,8 +1,8 @@
 //! The seam between the learning algorithms and the devices.
 //!
 //! [`Backend`] has one method for each kernel, fused as far as it can be: a product, its bias, the sigmoid and the
-//! draw are one call. Each method has a WGSL file, a textbook function in [`crate::reference`] and a differential test of
-//! the same name, and its numbers are a struct of [`operation`]. A method names every buffer that it reads or writes: which
+//! draw are one call. A WGSL file, a textbook function in [`crate::reference`] and a differential test have the method's
+//! name, and its numbers are a struct of [`operation`]. A method names every buffer that it reads or writes: which
 //! model, which units. The algorithms are written once, above this line, and don't know what they run on.
 
 mod handle;
@@ -45,7 +45,7 @@ pub trait Memory {
     fn units(&mut self, layer: Side, rows: usize) -> Result<Units>;
     /// Makes room for `rows` packed rows and an order of as many entries.
     fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data>;
-    /// Makes room for so many numbers.
+    /// Makes room for `count` numbers.
     fn values(&mut self, count: usize) -> Result<Values>;
     /// Makes room for `count` uniforms from the host.
     fn uniforms(&mut self, count: usize) -> Result<()>;
@@ -93,7 +93,7 @@ pub trait Backend: Memory + Ceiling + Send {
     /// Half a Gibbs step, to the other layer: means = p(h=1|v) = σ(β(c + vW)), or p(v=1|h) = σ(β(b + hWᵀ) + (1−β) b0);
     /// states = u < mean, or the means where nothing is drawn.
     fn sample(&mut self, op: &HalfStep, path: Path, from: Units, to: Units);
-    /// The same for two minibatches in one model, such as the data and the chains: a device may do both in one pass over W.
+    /// Half a Gibbs step of two minibatches in one model, such as the data and the chains. A device may do both in one pass over W.
     fn sample_twice(&mut self, model: Model, minibatches: [(&HalfStep, Units, Units); 2]) {
         for (op, from, to) in minibatches {
             self.sample(op, model.into(), from, to);

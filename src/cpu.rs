@@ -51,7 +51,7 @@ pub struct Cpu {
     level: Level,
     /// Binary states on their way through a product: of the positive and of the negative phase.
     codes: [Codes; 2],
-    /// For steps that nobody keeps but that biases follow; made when one comes.
+    /// Scratch for the step of a centred update with decay and without a velocity: biases follow it. Allocated at first use.
     step: Option<Rbm>,
     /// What comes into the hidden units, for free energies.
     inputs: Vec<f32>,

@@ -70,8 +70,8 @@ impl Footprint {
         let mut plan = Plan::new(layers);
         room(&mut plan)?;
         let (parameters, uniforms) = (plan.model_bytes(), plan.uniforms);
-        // A device has room for a step that nobody keeps; the host has each model in a state to go back to, in that on its way
-        // to a file, and as its bytes.
+        // A device has scratch for one step. The host holds each model three times: in the snapshot to return to, in the one on
+        // its way to a file, and as that file's bytes.
         let device = Parts {
             parameters: parameters.saturating_mul(plan.models + 1),
             layers: plan.units.saturating_add(plan.values).saturating_add(plan.data),
@@ -114,13 +114,13 @@ impl Footprint {
         Self { remedies: ["a smaller model", "fewer ‹chains›", "a smaller model"], ..self }
     }
 
-    /// The same with so many models beside the parameters: what learning keeps.
+    /// Adds `times` models beside the parameters: what learning keeps.
     pub fn with_models(self, times: u64) -> Self {
         let parameters = self.device.parameters.saturating_add(self.parameters.saturating_mul(times));
         Self { device: Parts { parameters, ..self.device }, ..self }
     }
 
-    /// The same with so many snapshots of the parameters, if there are any.
+    /// Adds `count` snapshots of the parameters.
     pub fn with_snapshots(self, count: u64) -> Self {
         if count == 0 {
             return self;

@@ -49,7 +49,7 @@ impl Draws {
         Self { shape, seed, step, host: None }
     }
 
-    /// The next draw: of a layer's units in a sweep, for so many rows.
+    /// The next draw: of a layer's units in a sweep, for `rows` rows.
     pub fn next(&mut self, stream: Stream, layer: Side, sweep: u32, rows: usize) -> Draw {
         let draw = Draw::at(self.seed, Address::new(stream, self.step).layer(layer.number()).sweep(sweep));
         let Some(at) = self.host else { return draw };

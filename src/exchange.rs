@@ -192,9 +192,6 @@ fn model(path: &Path, Arrays { mut arrays, names: found }: Arrays) -> Result<Rbm
     let (hidden_bias, visible_bias) = (bias(c, hidden)?, bias(b, visible)?);
     let values = weights.values.floats();
     let weights = if names.is_transposed() { transposed(&values, rows, columns) } else { values };
-    if weights.len() != visible * hidden {
-        return Err(bad(format!("expected {w} of {} values, found {}", visible * hidden, weights.len())));
-    }
     Ok(Rbm::from_tensors(Shape { visible, hidden }, [weights, visible_bias, hidden_bias]))
 }
 

@@ -57,7 +57,7 @@ pub struct Gpu {
     uniforms: usize,
     /// For kernels that read offsets or a base where there are none: a number for each unit of the wider layer.
     zeros: usize,
-    /// Where a step goes that nobody keeps.
+    /// Scratch for the step of an update without a velocity.
     step: usize,
     slots: wgpu::Buffer,
     slot_size: usize,

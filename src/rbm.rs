@@ -116,7 +116,7 @@ impl Rbm {
     /// From all numbers: W row by row, then b, then c.
     ///
     /// # Panics
-    /// If there are not as many as the layers have.
+    /// If their number is not that of the layers.
     pub fn from_parameters(layers: impl Into<Layers>, parameters: Vec<f32>) -> Self {
         let layers = layers.into();
         assert_eq!(parameters.len(), layers.lengths().iter().sum::<usize>(), "a number for each parameter");
@@ -169,7 +169,7 @@ impl Rbm {
         &self.parameters
     }
 
-    /// The same, to be changed.
+    /// All parameters, mutable.
     pub fn parameters_mut(&mut self) -> &mut [f32] {
         &mut self.parameters
     }
@@ -182,7 +182,7 @@ impl Rbm {
         [weights, visible_bias, hidden_bias]
     }
 
-    /// The same, to be changed.
+    /// W, b and c, mutable.
     pub fn tensors_mut(&mut self) -> [&mut [f32]; 3] {
         let [weights, visible, _] = self.layers.lengths();
         let (weights, biases) = self.parameters.split_at_mut(weights);
@@ -195,7 +195,7 @@ impl Rbm {
         self.tensors()[0]
     }
 
-    /// W, to be changed.
+    /// W, mutable.
     pub fn weights_mut(&mut self) -> &mut [f32] {
         let [weights, ..] = self.tensors_mut();
         weights
@@ -206,7 +206,7 @@ impl Rbm {
         self.tensors()[1]
     }
 
-    /// b, to be changed.
+    /// b, mutable.
     pub fn visible_bias_mut(&mut self) -> &mut [f32] {
         let [_, bias, _] = self.tensors_mut();
         bias
@@ -217,7 +217,7 @@ impl Rbm {
         self.tensors()[2]
     }
 
-    /// c, to be changed.
+    /// c, mutable.
     pub fn hidden_bias_mut(&mut self) -> &mut [f32] {
         let [_, _, bias] = self.tensors_mut();
         bias

@@ -108,7 +108,7 @@ pub fn free_energy(rbm: &Rbm, beta: f64, visible: &[f32]) -> f64 {
     free_energy_on_path(HostPath { rbm, base: &[] }, beta, visible)
 }
 
-/// The same on the way from a base: its potential takes part with 1−β.
+/// F(v) on the path from a base, whose potential counts with the weight 1−β.
 fn free_energy_on_path(HostPath { rbm, base }: HostPath, beta: f64, visible: &[f32]) -> f64 {
     let inputs: Vec<f64> = inputs(rbm, Side::Hidden, visible).into_iter().map(|x| beta * x).collect();
     let hidden = Potentials::of(rbm, Side::Hidden).at(beta, &[]);

@@ -42,7 +42,7 @@ pub enum Stream {
     Cells = 13,
 }
 
-/// Which addresses random numbers have: a run that began with others goes on with others, so to the same bytes it cannot.
+/// The version of the addresses. A run that began with another version cannot be resumed to the bit.
 pub const ADDRESSES: u32 = 2;
 
 /// The address of the random numbers of one draw: a stream, a layer, a sweep and a step, each in bits of its own. A
@@ -73,12 +73,12 @@ impl Address {
         Self { layer: 0, purpose: stream as u32, step }
     }
 
-    /// The same for the units of another layer, from 0 to 63: 0 is the visible one.
+    /// Replaces the layer, from 0 to 63; 0 is the visible one.
     pub const fn layer(self, layer: u32) -> Self {
         Self { layer: layer << 26, ..self }
     }
 
-    /// The same for another Gibbs sweep of the step, or another of many draws, below [`Address::SWEEPS`].
+    /// Replaces the sweep, from 0 to [`Address::SWEEPS`] − 1: a Gibbs sweep, or the number of a run that shares its steps.
     pub const fn sweep(self, sweep: u32) -> Self {
         Self { purpose: sweep << 8 | self.purpose & 0xFF, ..self }
     }

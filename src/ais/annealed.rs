@@ -71,7 +71,7 @@ pub struct Annealed {
 }
 
 impl Annealed {
-    /// For so many chains.
+    /// Makes room for `chains` chains.
     pub fn new(memory: &mut dyn Memory, chains: usize, seed: u64) -> Result<Self> {
         Ok(Self {
             pair: memory.pair(chains)?,

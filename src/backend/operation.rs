@@ -23,7 +23,7 @@ pub trait Operation: bytemuck::Pod + Sync {
     }
 }
 
-/// A struct in Rust and in WGSL, from one text. The names of the types are the same in both.
+/// Makes a Rust struct and its WGSL text from one definition. Types have one name in both languages.
 macro_rules! uniform {
     ($(#[$of_struct:meta])* pub struct $name:ident { $($(#[$of_field:meta])* pub $field:ident: $type:ident,)* } $($end:literal)?) => {
         $(#[$of_struct])*
@@ -115,23 +115,23 @@ impl Draw {
         Self { seed_low, seed_high, layer, purpose, step, source: Self::GENERATOR, ..Self::none() }
     }
 
-    /// The same states of a layer's units: a stream's first draw at a step.
+    /// A stream's first draw of a layer's states at a step, for the chains from 0 on.
     pub fn of(seed: u64, stream: Stream, layer: Side, step: u32) -> Self {
         Self::at(seed, Address::new(stream, step).layer(layer.number()))
     }
 
-    /// The same in another sweep.
+    /// Replaces the sweep, from 0 to [`Address::SWEEPS`] − 1.
     pub fn sweep(self, sweep: u32) -> Self {
         let [layer, purpose, step] = self.address().sweep(sweep).words();
         Self { layer, purpose, step, ..self }
     }
 
-    /// The same for the chains from this one on.
+    /// Replaces the chain of row 0; the rows after it are the chains after it.
     pub fn chains_from(self, first_chain: u32) -> Self {
         Self { first_chain, ..self }
     }
 
-    /// The same with the host's uniforms from this one on.
+    /// Takes the host's uniforms from index `at` on in place of the generator's.
     pub fn from_host(self, at: usize) -> Self {
         Self { source: Self::HOST, uniforms_at: at as u32, ..self }
     }
@@ -198,12 +198,12 @@ impl Gather {
         Self { draw: Draw::none(), rows: rows as u32, first_row: 0, packing, scale: layout.scale }
     }
 
-    /// The same from this place of the order on.
+    /// Begins at index `first_row` of the order.
     pub fn from_row(self, first_row: usize) -> Self {
         Self { first_row: first_row as u32, ..self }
     }
 
-    /// The same, drawn from.
+    /// Draws binary states: each value is the probability of its unit.
     pub fn drawn(self, draw: Draw) -> Self {
         Self { draw, ..self }
     }
@@ -229,7 +229,7 @@ impl HalfStep {
         Self { draw, rows: rows as u32, beta: 1.0 }
     }
 
-    /// The same at another inverse temperature.
+    /// Replaces the inverse temperature, from 0 to 1.
     pub fn at(self, beta: f32) -> Self {
         Self { beta, ..self }
     }
@@ -255,7 +255,7 @@ operation! {
 }
 
 impl Contrast {
-    /// Of so many cases and chains.
+    /// A plain gradient of `rows` cases and `chains` chains: neither centred nor sparse.
     pub fn new(rows: usize, chains: usize) -> Self {
         Self {
             rows: rows as u32,
@@ -315,7 +315,7 @@ impl Ascent {
         Self { rate, ..bytemuck::Zeroable::zeroed() }
     }
 
-    /// The same by Adam's rule, after so many steps.
+    /// Switches to Adam's rule at step t = `steps_before` + 1.
     pub fn adam(self, steps_before: u32) -> Self {
         let correction = |share: f64| (1.0 / (1.0 - share.powf(f64::from(steps_before) + 1.0))) as f32;
         let (first_correction, second_correction) = (correction(ADAM_FIRST), correction(ADAM_SECOND));
@@ -354,7 +354,7 @@ operation! {
 }
 
 impl Update {
-    /// Both in one.
+    /// Fuses a gradient and a plain ascent.
     pub fn new(contrast: Contrast, ascent: Ascent) -> Self {
         debug_assert!(ascent.is_plain(), "only a plain ascent is fused");
         let Contrast { rows, chains, centred, sparsity_target, sparsity_cost } = contrast;
@@ -404,7 +404,7 @@ impl Combine {
     /// Their sum.
     pub const SUM: Self = Self { keep: 1.0, add: 1.0 };
 
-    /// So much of the way from the model to the other: 0 is not at all, 1 is there.
+    /// Moves the model by `share` of the way to the other, from 0 to 1.
     pub fn towards(share: f32) -> Self {
         Self { keep: 1.0 - share, add: share }
     }
@@ -452,12 +452,12 @@ impl FreeEnergy {
         Self { rows: rows as u32, beta: 1.0, less: 0.0 }
     }
 
-    /// The same at another inverse temperature.
+    /// Replaces the inverse temperature, from 0 to 1.
     pub fn at(self, beta: f32) -> Self {
         Self { beta, ..self }
     }
 
-    /// The same less the number that is there.
+    /// Subtracts the number that is there.
     pub fn less(self) -> Self {
         Self { less: 1.0, ..self }
     }

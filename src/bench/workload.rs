@@ -32,7 +32,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// For so many rows, in minibatches of up to `batch`.
+    /// Makes room for `rows` rows, in minibatches of up to `batch`.
     pub fn new(memory: &mut dyn Memory, layout: RowLayout, rows: usize, batch: usize) -> Result<Self> {
         let (positive, negative) = (memory.pair(batch)?, memory.pair(batch)?);
         let phases = Phases { positive, negative, rows: batch, chains: batch };

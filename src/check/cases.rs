@@ -259,7 +259,7 @@ fn half_step(stage: &mut Stage, to: Side, of_states: bool, (drawn, beta): Way) -
     )
 }
 
-/// Some, of so many.
+/// A third of the rows, for a second minibatch.
 fn fewer(rows: usize) -> usize {
     rows.div_ceil(3)
 }

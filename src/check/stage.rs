@@ -27,7 +27,7 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// One side of a comparison: a device with the inputs of one size. The same inputs come to both sides.
+/// One side of a comparison: a device, and the size and the seed of its inputs. Both sides get equal inputs.
 pub struct Stage<'a> {
     /// The device.
     pub backend: &'a mut dyn Backend,
@@ -51,13 +51,13 @@ pub struct Prepared {
 /// Something that a kernel changes, and how far it may be from the reference's.
 #[derive(Clone, Copy, Debug)]
 pub enum Output {
-    /// The means of so many rows of units, and states that are drawn from them, or are them.
+    /// Units: their first rows' means within a tolerance, and states that the draw makes of these means.
     Units(Units, usize, Draw, f32),
-    /// States by themselves, the same to the last bit.
+    /// States alone, equal to the last bit.
     States(Units),
     /// Parameters.
     Model(Model, f32),
-    /// So many numbers: the tolerance is a share of the largest, or 1.
+    /// The first numbers. The tolerance is relative to the largest of them, or to 1.
     Values(Values, usize, f32),
 }
 
@@ -91,7 +91,7 @@ impl Stage<'_> {
         Ok(units)
     }
 
-    /// Units that nobody has written.
+    /// Units whose means and states are all [`UNTOUCHED`].
     pub fn empty(&mut self, layer: Side) -> Result<Units> {
         self.units(layer, &[])
     }
@@ -125,8 +125,7 @@ impl Stage<'_> {
                 Read { numbers: used, wrong: wrong + touched + also_touched }
             }
             Output::States(units) => {
-                let (means, states) = self.backend.read_units(units, rows + GUARD)?;
-                drop(means);
+                let (_, states) = self.backend.read_units(units, rows + GUARD)?;
                 let (numbers, wrong) = unguarded(states, rows * shape.units(units.layer));
                 Read { numbers, wrong }
             }

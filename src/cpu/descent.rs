@@ -107,7 +107,7 @@ impl<'a> Descent<'a> {
         }
     }
 
-    /// The same without momentum, and without keeping the step: a third of what would go through the caches.
+    /// Moves some weights of a visible unit without momentum, and does not keep the step: a third of the traffic of [`Descent::step`].
     #[inline(always)]
     pub fn step_only(&self, unit: usize, columns: &Range<usize>, weights: &mut [f32], associations: &[f32]) {
         let decay = self.decay;

@@ -27,7 +27,7 @@ pub struct Plan {
     pub(super) values: u64,
 }
 
-/// Bytes of so many rows of numbers, each with the unit that is always on, up to a whole vec4.
+/// Bytes of `rows` × `columns` numbers. Each row has the always-on unit and ends at a whole vec4.
 fn matrix(rows: usize, columns: usize) -> u64 {
     (rows as u64).saturating_mul((columns as u64).saturating_add(4)).saturating_mul(4)
 }

@@ -32,7 +32,7 @@ impl Pairs {
         if round.is_multiple_of(2) { Self::Even } else { Self::Odd }
     }
 
-    /// The first of each pair, of so many pairs of neighbours.
+    /// The index of each pair's colder rung; `pairs` is the number of neighbouring pairs.
     pub fn of(self, pairs: usize) -> impl Iterator<Item = usize> {
         (self as usize..pairs).step_by(2)
     }
@@ -52,7 +52,7 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// Makes room for so many rungs, at least 1, of so many chains. `own` is the room of the model's own.
+    /// Makes room for `rungs` rungs, at least 1, of `chains` chains. `own` is the room of the model's own rung.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
@@ -120,13 +120,13 @@ impl Ladder {
         sweep * self.rungs.len() as u32
     }
 
-    /// Whether each of so many pairs was tried so often, counting each chain or not.
+    /// Whether each of the first `pairs` pairs was tried at least `times` times.
     pub fn was_tried(&self, pairs: usize, times: usize) -> bool {
         // With two rungs there is no odd pair, and with one there is none.
         self.tries.iter().take(pairs).all(|&tries| tries as usize >= times)
     }
 
-    /// The share of its swaps that each of so many pairs accepted since the counts began. Waits for the device.
+    /// The share of swaps accepted since the counts began, by pair. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed; so for the next.

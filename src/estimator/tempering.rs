@@ -77,7 +77,7 @@ pub struct Swaps {
 }
 
 impl Tempering {
-    /// Makes room for `temperatures` temperatures, at least 1, of so many chains. `coldest` is the room of the coldest ones.
+    /// Makes room for `temperatures` temperatures, at least 1, of `chains` chains. `coldest` is the room of the coldest ones.
     /// [`Tempering::restart`] comes first.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl Tempering {
         self.advance(backend, model, draws, k);
     }
 
-    /// The same without data.
+    /// Parallel tempering without a minibatch: k rounds of swaps and Gibbs steps.
     pub fn advance(&mut self, backend: &mut dyn Backend, model: Model, draws: &mut Draws, k: u32) {
         let path = self.path(model);
         for sweep in 0..k {

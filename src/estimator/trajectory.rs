@@ -65,7 +65,7 @@ pub struct Trajectory {
 }
 
 impl Trajectory {
-    /// Makes room for a ladder of `rungs` rungs, at least 2, with so many chains. `own` is the room of the replicas in the model
+    /// Makes room for a ladder of `rungs` rungs, at least 2, of `chains` chains. `own` is the room of the replicas in the model
     /// itself. [`Trajectory::start`] comes first.
     ///
     /// # Errors
@@ -83,7 +83,9 @@ impl Trajectory {
     pub fn start(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
         let mut base = Rbm::zeros(backend.layers());
         base.visible_bias_mut().copy_from_slice(&Rbm::base_rates(density));
-        backend.write_model(self.moments[BASE].snapshot.unwrap_or(model), &base);
+        if let Some(snapshot) = self.moments[BASE].snapshot {
+            backend.write_model(snapshot, &base);
+        }
         self.ladder.start(backend, model, seed, density);
     }
 
@@ -124,7 +126,7 @@ impl Trajectory {
         Ok(())
     }
 
-    /// The same without data, and on the ladder as it is.
+    /// Trajectory tempering without a minibatch, on the ladder as it is.
     pub fn advance(&mut self, backend: &mut dyn Backend, model: Model, draws: &mut Draws, k: u32) {
         for sweep in 0..k {
             let half = Pairs::of_round(draws.step.wrapping_mul(k).wrapping_add(sweep));

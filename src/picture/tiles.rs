@@ -35,7 +35,7 @@ impl Tiles {
     }
 }
 
-/// Tiles of one size, enlarged so many times, a pixel apart, in rows of `columns`.
+/// Tiles of one size, each pixel enlarged `zoom` times, a pixel apart, in rows of `columns`.
 pub(crate) fn mosaic(tiles: &[GrayImage], columns: usize, zoom: usize) -> GrayImage {
     let (width, height) = tiles.first().map_or((1, 1), |tile| tile.dimensions());
     let (width, height) = (width * zoom as u32, height * zoom as u32);

@@ -48,10 +48,9 @@ impl Models {
             optional(!fused)?,
             optional(config.average > 0.0)?,
         ];
-        let fast = match (optional(config.fast_weights.is_some())?, optional(config.fast_weights.is_some())?)
-        {
-            (Some(fast), Some(sum)) => Some([fast, sum]),
-            _ => None,
+        let fast = match config.fast_weights {
+            Some(_) => Some([backend.model()?, backend.model()?]),
+            None => None,
         };
         let theta = backend.model_of(initial)?;
         if let Some([_, sum]) = fast {

@@ -104,7 +104,7 @@ impl DataFigures {
         None
     }
 
-    /// Rows that are all the same: nothing else is worth saying then.
+    /// Rows that are all equal; no other check is worth running then.
     fn alike(&self) -> Option<Finding> {
         if self.cases > 1 && self.duplicated_rows + 1 == self.cases || self.constant_columns == self.units {
             return Some(Finding::error(
@@ -295,7 +295,7 @@ impl DataFigures {
         None
     }
 
-    /// Whether so many hidden units are too many; of the default number, where there is no model, only a note.
+    /// More parameters than the data have bits; only a note where the number of hidden units is the default's.
     fn parameters(&self, hidden: Option<usize>) -> Option<Finding> {
         let units = hidden.unwrap_or(TrainConfig::default().hidden);
         let parameters = (self.units as f64 + 1.0) * (units as f64 + 1.0) - 1.0;
