@@ -12,38 +12,29 @@
 //! Likelihoods are those of binary data. How grey data become binary changes them by many nats, so the answer names it, and
 //! they are never to be compared across it.
 
+mod evaluator;
 mod monitor;
 mod pseudo;
 
+pub use evaluator::Evaluator;
 pub use monitor::{Look, Monitor};
 pub use pseudo::pseudo_log_likelihood;
 
-use std::{collections::HashSet, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ais::{self, Ais, AisOptions, Annealer, Base, Progress, Tracked, Tracker, WIDEST},
-    backend::{
-        Backend, BackendExt, Data, DeviceInfo, Draw, FreeEnergy, Gather, HalfStep, Memory, Model,
-        SquaredError, Units, Values,
-    },
+    ais::{self, Ais, AisOptions, Progress, Tracked, WIDEST},
+    backend::{BackendExt, DeviceInfo},
     clock::{Clock, System},
     config::{Binarize, DeviceChoice},
-    data::{Dataset, Packing, Rows},
     device::{self, Footprint},
     error::{Result, usage},
-    exact::{self, LogSum},
-    memory,
+    exact, memory,
     model::{self, DataOptions},
-    rbm::{Rbm, Shape, Side},
     unknown,
 };
-
-/// Cases are brought to the device in parts of so many.
-const PART: usize = 512;
-/// Products that the pseudo-likelihood may take: seconds on two cores. Fewer cases are taken where a model is large.
-const PSEUDO_WORK: u64 = 8_000_000_000;
 
 /// The relative error of a free energy.
 const ROUNDING: f64 = 1e-6;
@@ -419,210 +410,9 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
     })
 }
 
-/// log Σ e^(−F) over cases, each of which counts once.
-#[derive(Default)]
-struct DistinctCases<'a> {
-    seen: HashSet<&'a [u32]>,
-    mass: LogSum,
-}
-
-impl<'a> DistinctCases<'a> {
-    fn add(&mut self, case: &'a [u32], free_energy: f64) {
-        if self.seen.insert(case) {
-            self.mass.add(-free_energy);
-        }
-    }
-}
-
-/// What finds log Z.
-enum Finder {
-    Enumeration,
-    Annealer(Box<Annealer>),
-    Tracker(Box<Tracker>),
-}
-
-/// Buffers on a device that holds a model, to be used as often as one likes, also while it is being trained.
-pub struct Evaluator {
-    data: Data,
-    visible: Units,
-    hidden: Units,
-    reconstruction: Units,
-    values: Values,
-    finder: Finder,
-    /// The number of the look, where log Z is tracked.
-    look: usize,
-    pseudo_work: u64,
-}
-
-impl Evaluator {
-    /// Makes room beside the model. Without options for annealed importance sampling, log Z is found by enumeration.
-    ///
-    /// # Errors
-    /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
-    pub fn new(memory: &mut dyn Memory, ais: Option<AisOptions>) -> Result<Self> {
-        let finder = match ais {
-            None => Finder::Enumeration,
-            Some(options) => Finder::Annealer(Box::new(Annealer::new(memory, options)?)),
-        };
-        Self::with(memory, finder)
-    }
-
-    /// The same for a model that changes little from run to run: log Z is tracked ([`Tracker`]).
-    ///
-    /// # Errors
-    /// [`crate::Error::Device`] when there is no room.
-    pub fn tracking(memory: &mut dyn Memory, data: &Rows) -> Result<Self> {
-        let finder = Finder::Tracker(Box::new(Tracker::new(memory, data)?));
-        Self::with(memory, finder)
-    }
-
-    fn with(memory: &mut dyn Memory, finder: Finder) -> Result<Self> {
-        let layout = Rows::from_bits(memory.shape().visible, &[]).layout();
-        Ok(Self {
-            data: memory.data(layout, PART)?,
-            visible: memory.units(Side::Visible, PART)?,
-            hidden: memory.units(Side::Hidden, PART)?,
-            reconstruction: memory.units(Side::Visible, PART)?,
-            values: memory.values(PART)?,
-            finder,
-            look: 0,
-            pseudo_work: PSEUDO_WORK,
-        })
-    }
-
-    /// From now on, `progress` is told of the Gibbs steps of annealed importance sampling and of its replicas.
-    pub fn set_progress(&mut self, progress: Progress) {
-        if let Finder::Annealer(annealer) = &mut self.finder {
-            annealer.set_progress(progress);
-        }
-    }
-
-    /// Everything about `rbm`, which is the `model` on the device, and about data whose values are all 0 or 1, one bit each
-    /// ([`Dataset::threshold`], [`Dataset::sample`]).
-    ///
-    /// # Errors
-    /// [`crate::Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`crate::Error::Device`].
-    pub fn run(
-        &mut self,
-        backend: &mut dyn Backend,
-        model: Model,
-        rbm: &Rbm,
-        dataset: &Dataset,
-    ) -> Result<Likelihood> {
-        let (train, test) = (&dataset.train.rows, dataset.test.as_ref().map(|test| &test.rows));
-        let is_packed = |rows: &Rows| rows.layout().packing == Packing::Bits;
-        if !is_packed(train) || !test.is_none_or(is_packed) {
-            return usage!("a likelihood needs binary data; make them so by a threshold, or draw them");
-        }
-        backend.write_order(self.data, &(0..PART as u32).collect::<Vec<_>>());
-        let mut cases = DistinctCases::default();
-        let train_energy = self.free_energy(backend, model, train, &mut cases)?;
-        let test_energy = test.map(|test| self.free_energy(backend, model, test, &mut cases)).transpose()?;
-        let mass = cases.mass.value();
-        let held_out = &dataset.held_out().rows;
-        let reconstruction_error = self.reconstruction_error(backend, model, held_out)?;
-        let Shape { visible, hidden } = rbm.shape();
-        let cases = self.pseudo_work / (visible as u64 * hidden as u64);
-        let cases = cases.clamp(1, held_out.len() as u64) as usize;
-        let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
-
-        let base = || Base::new(rbm.shape(), &train.density());
-        let mut log_z = match &mut self.finder {
-            Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?, mass),
-            Finder::Annealer(annealer) => {
-                LogZ::estimated(annealer.run(backend, model, &base(), train)?, mass)
-            }
-            Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, model, self.look)?, mass),
-        };
-        let figures = [train_energy, test_energy.unwrap_or(0.0), pseudo_log_likelihood, reconstruction_error];
-        if log_z.reliable && figures.iter().any(|figure| !figure.is_finite()) {
-            log_z.reliable = false;
-            log_z.reason = Some("a free energy is not a finite number: the parameters are too large".into());
-        }
-        let of_test = |log_z: f64| test_energy.map(|energy| -energy - log_z);
-        Ok(Likelihood {
-            train_log_likelihood: -train_energy - log_z.log_z,
-            train_log_likelihood_low: -train_energy - log_z.log_z_high,
-            train_log_likelihood_high: -train_energy - log_z.log_z_low,
-            test_log_likelihood: of_test(log_z.log_z),
-            test_log_likelihood_low: of_test(log_z.log_z_high),
-            test_log_likelihood_high: of_test(log_z.log_z_low),
-            free_energy_gap: test_energy.map(|energy| train_energy - energy),
-            pseudo_log_likelihood,
-            pseudo_log_likelihood_per_unit: pseudo_log_likelihood / visible as f64,
-            pseudo_log_likelihood_cases: cases,
-            reconstruction_error,
-            log_z,
-        })
-    }
-
-    /// Shows the device the cases, a part at a time: `work` gets how many there are in each.
-    fn parts(
-        &self,
-        backend: &mut dyn Backend,
-        rows: &Rows,
-        mut work: impl FnMut(&mut dyn Backend, usize) -> Result<()>,
-    ) -> Result<()> {
-        let (layout, width) = (rows.layout(), rows.layout().words());
-        for words in rows.words().chunks(PART * width) {
-            let cases = words.len() / width;
-            backend.write_data(self.data, words);
-            backend.gather(&Gather::new(layout, cases), self.data, self.visible);
-            work(backend, cases)?;
-        }
-        Ok(())
-    }
-
-    /// The mean of F(v); adds to the mass of all distinct cases.
-    fn free_energy<'a>(
-        &self,
-        backend: &mut dyn Backend,
-        model: Model,
-        rows: &'a Rows,
-        cases: &mut DistinctCases<'a>,
-    ) -> Result<f64> {
-        let (mut sum, mut row) = (0.0, 0);
-        self.parts(backend, rows, |backend, count| {
-            backend.free_energy(&FreeEnergy::new(count), model.into(), self.visible, self.values);
-            for energy in backend.read_values(self.values, count)?.into_iter().map(f64::from) {
-                sum += energy;
-                cases.add(rows.row(row), energy);
-                row += 1;
-            }
-            Ok(())
-        })?;
-        Ok(sum / rows.len() as f64)
-    }
-
-    fn reconstruction_error(&self, backend: &mut dyn Backend, model: Model, rows: &Rows) -> Result<f64> {
-        backend.write_values(self.values, &[0.0; PART]);
-        self.parts(backend, rows, |backend, count| {
-            let means = HalfStep::new(count, Draw::none());
-            backend.sample(&means, model.into(), self.visible, self.hidden);
-            backend.sample(&means, model.into(), self.hidden, self.reconstruction);
-            let op = SquaredError { rows: count as u32 };
-            backend.squared_error(&op, self.visible, self.reconstruction, self.values);
-            backend.submit()
-        })?;
-        let errors = backend.read_values(self.values, PART)?;
-        Ok(errors.into_iter().map(f64::from).sum::<f64>() / rows.len() as f64)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cases_that_are_met_again_count_once() {
-        let rows = [[1, 2], [1, 3], [1, 2]];
-        let mut cases = DistinctCases::default();
-        for (case, free_energy) in rows.iter().zip([-3.0, -2.0, -3.0]) {
-            cases.add(case, free_energy);
-        }
-        let expected = (3f64.exp() + 2f64.exp()).ln();
-        assert!((cases.mass.value() - expected).abs() < 1e-12, "{}", cases.mass.value());
-    }
 
     #[test]
     fn log_z_is_not_below_what_the_cases_have() {

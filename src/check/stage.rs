@@ -91,7 +91,7 @@ impl Stage<'_> {
         Ok(units)
     }
 
-    /// Units whose means and states are all [`UNTOUCHED`].
+    /// Units whose means and states all have the value of untouched rows.
     pub fn empty(&mut self, layer: Side) -> Result<Units> {
         self.units(layer, &[])
     }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evaluator, Finder, Likelihood, PART};
+use super::{
+    Likelihood,
+    evaluator::{Evaluator, Finder, PART},
+};
 use crate::{
     ais::Tracker,
     backend::{Backend, Memory, Model},
@@ -43,11 +46,11 @@ impl Monitor {
         let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) }.threshold();
         let Shape { visible, hidden } = memory.shape();
         let states = 1_usize.checked_shl(visible.min(hidden) as u32).unwrap_or(usize::MAX);
-        let evaluator = match states.saturating_mul(visible.max(hidden)) <= QUICK_ENUMERATION {
+        let mut evaluator = match states.saturating_mul(visible.max(hidden)) <= QUICK_ENUMERATION {
             true => Evaluator::new(memory, None)?,
             false => Evaluator::tracking(memory, &dataset.train.rows)?,
         };
-        let evaluator = Evaluator { pseudo_work: QUICK_PSEUDO_WORK, ..evaluator };
+        evaluator.pseudo_work = QUICK_PSEUDO_WORK;
         Ok(Self { evaluator, dataset, clock })
     }
 
