@@ -1,5 +1,6 @@
-// A step up a gradient, which is left with the step: by classical or Nesterov's momentum, or by Adam's rule. Only weights decay.
-// All four are [W b; c 0], visible+1 × hidden+1, row-major; squares are Adam's alone.
+// Parameter update from a gradient, by classical momentum, Nesterov's momentum or Adam. Leaves the step in `slope`. Only
+// weights decay.
+// All four buffers are [W b; c 0], visible+1 × hidden+1, row-major; only Adam uses `squares`.
 @group(0) @binding(0) var<uniform> params: Ascent;
 @group(0) @binding(1) var<storage, read_write> slope: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> parameters: array<vec4<f32>>;
@@ -31,11 +32,11 @@ fn momentum(at: u32, decay: vec4<f32>) -> vec4<f32> {
     let push = params.rate * (slope[at] - decay);
     let carried = params.momentum * velocity[at] + push;
     velocity[at] = carried;
-    // Nesterov: parameters are kept where the momentum leads to (Bengio, Boulanger-Lewandowski and Pascanu 2013).
+    // Nesterov: parameters are stored at the look-ahead point (Bengio, Boulanger-Lewandowski and Pascanu 2013).
     return select(carried, params.momentum * carried + push, params.rule == NESTEROV);
 }
 
-// Kingma and Ba 2015, algorithm 1; the decay as in Loshchilov and Hutter 2019.
+// Kingma and Ba 2015, algorithm 1; decoupled decay (Loshchilov and Hutter 2019).
 fn adam(at: u32, decay: vec4<f32>) -> vec4<f32> {
     let mean = ADAM_FIRST * velocity[at] + (1.0 - ADAM_FIRST) * slope[at];
     let square = ADAM_SECOND * squares[at] + (1.0 - ADAM_SECOND) * slope[at] * slope[at];

@@ -1,4 +1,4 @@
-// copies_r = values_r: traffic and nothing else, which shows what the memory can reach.
+// copies_r = values_r: memory traffic only, to measure bandwidth.
 @group(0) @binding(0) var<uniform> params: Copy;
 @group(0) @binding(1) var<storage, read> values: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> copies: array<vec4<f32>>;

@@ -1,5 +1,5 @@
-// v = the rows of a minibatch, unpacked from bits, bytes or floats; drawn, v_i = u_i < value.
-// data is packed rows, order the cases in the order of the epoch, states rows × visible units, row-major.
+// v = the rows of a minibatch, unpacked from bits, bytes or floats; if drawn, v_i = u_i < value.
+// data holds packed rows; order holds row indices in the epoch's order; states is rows × visible units, row-major.
 @group(0) @binding(0) var<uniform> params: Gather;
 @group(0) @binding(1) var<storage, read> data: array<u32>;
 @group(0) @binding(2) var<storage, read> order: array<u32>;
@@ -31,7 +31,7 @@ fn unpack(case_index: u32, group: u32) -> vec4<f32> {
         return vec4<f32>((vec4(word) >> (vec4(0u, 1u, 2u, 3u) + vec4(4u * (group % 8u)))) & vec4(1u));
     }
     if params.packing == FLOATS {
-        // The last group may reach past the data: what it finds there belongs to no unit.
+        // The last group may reach past the data; `is_unit` discards those lanes.
         let first = case_index * params.visible + 4u * group;
         let last = arrayLength(&data) - 1u;
         return bitcast<vec4<f32>>(vec4(

@@ -1,4 +1,4 @@
-// W_·j ·= min(1, largest / ‖W_·j‖): the weights of no hidden unit are longer (Hinton et al. 2012). Biases stay.
+// W_·j ·= min(1, largest / ‖W_·j‖): limits the norm of each hidden unit's weights (Hinton et al. 2012). Biases stay.
 // parameters is A = [W b; c 0], visible+1 × hidden+1, row-major; a workgroup takes four hidden units.
 @group(0) @binding(0) var<uniform> params: LimitNorms;
 @group(0) @binding(1) var<storage, read_write> parameters: array<vec4<f32>>;

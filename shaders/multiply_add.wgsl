@@ -1,8 +1,8 @@
-// values_r ← x_r·(1 − 2⁻¹⁰) + 2⁻¹⁰, MULTIPLY_ADDS times over: arithmetic and nothing else, which shows what it can reach.
+// values_r ← x_r·(1 − 2⁻¹⁰) + 2⁻¹⁰, MULTIPLY_ADDS times: arithmetic only, to measure its peak rate.
 @group(0) @binding(0) var<uniform> params: MultiplyAdd;
 @group(0) @binding(1) var<storage, read_write> values: array<vec4<f32>>;
 
-// A multiplication and addition waits for the one before it: an invocation has eight vec4s under way.
+// Independent vec4s per invocation, to hide the latency of dependent multiply-adds.
 const CHAINS = 8u;
 
 @compute @workgroup_size(64)

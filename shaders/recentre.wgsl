@@ -1,7 +1,7 @@
-// After a centred step ΔW: b −= ΔW λ and c −= ΔWᵀ μ. The centred model's biases stay where they are when its weights change:
-// this one's do not (Melchior, Fischer and Wiskott 2016, equations (8) and (9)).
-// step and parameters are [W b; c 0], visible+1 × hidden+1, row-major; μ and λ are the offsets, 0 for the unit that is always on.
-// The first workgroups take a row each, the others four columns each.
+// After a centred step ΔW: b −= ΔW λ and c −= ΔWᵀ μ. A step in W leaves the centred model's biases unchanged, and so shifts
+// those of the plain model (Melchior, Fischer and Wiskott 2016, equations (8) and (9)).
+// step and parameters are [W b; c 0], visible+1 × hidden+1, row-major; μ and λ are the offsets, 0 for the bias unit.
+// The first workgroups take one row each, the others four columns each.
 @group(0) @binding(0) var<uniform> params: Recentre;
 @group(0) @binding(1) var<storage, read> step: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> visible_offsets: array<vec4<f32>>;

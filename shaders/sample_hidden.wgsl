@@ -19,14 +19,14 @@ fn depth() -> u32 {
     return groups(params.visible);
 }
 
-// Four cases, at four visible units.
+// Four cases × four visible units.
 fn left(r: u32, k: u32) -> mat4x4<f32> {
     let row = min(vec4(4u * r) + vec4(0u, 1u, 2u, 3u), vec4(params.rows - 1u));
     let at = row * groups(params.visible) + k;
     return transpose(mat4x4(visible[at.x], visible[at.y], visible[at.z], visible[at.w]));
 }
 
-// Four visible units' weights, to four hidden units.
+// Weights of four visible units × four hidden units.
 fn right(k: u32, c: u32) -> mat4x4<f32> {
     let stride = groups(params.hidden);
     let at = 4u * k * stride + min(c, stride - 1u);

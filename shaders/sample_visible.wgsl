@@ -1,6 +1,7 @@
-// p(v_i = 1 | h) = σ(β (b_i + Σ_j W_ij h_j) + (1−β) b0_i), equation (8) on the way from independent units with the biases b0;
+// p(v_i = 1 | h) = σ(β (b_i + Σ_j W_ij h_j) + (1−β) b0_i), equation (8) along the path from independent units with biases b0;
 // v_i = u_i < p.
-// hidden, means and states are rows × units, row-major; base (b0) has a number for each visible unit; parameters is A = [W b; c 0], visible+1 × hidden+1.
+// hidden, means and states are rows × units, row-major; base (b0) has one number per visible unit; parameters is A = [W b; c 0],
+// visible+1 × hidden+1.
 @group(0) @binding(0) var<uniform> params: HalfStep;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> hidden: array<vec4<f32>>;
@@ -21,14 +22,14 @@ fn depth() -> u32 {
     return groups(params.hidden);
 }
 
-// Four cases, at four hidden units.
+// Four cases × four hidden units.
 fn left(r: u32, k: u32) -> mat4x4<f32> {
     let row = min(vec4(4u * r) + vec4(0u, 1u, 2u, 3u), vec4(params.rows - 1u));
     let at = row * groups(params.hidden) + k;
     return transpose(mat4x4(hidden[at.x], hidden[at.y], hidden[at.z], hidden[at.w]));
 }
 
-// Four hidden units' weights, to four visible units: W is kept once, so the block is turned here.
+// Weights of four hidden units × four visible units. W is stored once, so the block is transposed here.
 fn right(k: u32, c: u32) -> mat4x4<f32> {
     let stride = groups(params.hidden);
     let at = 4u * min(c, groups(params.visible) - 1u) * stride + k;

@@ -1,4 +1,4 @@
-// values_r += Σ_i (x_ri − p_ri)², the squared reconstruction error of each case; the unit that is always on adds 0.
+// values_r += Σ_i (x_ri − p_ri)², the squared reconstruction error of each case; the bias unit adds 0.
 // visible (states) and reconstruction (means) are rows × visible units, row-major.
 @group(0) @binding(0) var<uniform> params: SquaredError;
 @group(0) @binding(1) var<storage, read> visible: array<vec4<f32>>;

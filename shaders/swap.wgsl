@@ -1,8 +1,9 @@
-// Exchanges the units of a chain in two neighbouring replicas if u < e^(factor · (E_cold − E_hot)), where factor is the
-// difference of their inverse temperatures, or 1 where the energies are differences of the two models' own (Metropolis; Geyer 1991).
-// cold and hot (states) are rows × units, row-major, of either layer. Their values are the
-// rows' energies, and then the rows' marks, which go with the states: 1 where they were at the hottest end since they were
-// last the model's own. A workgroup takes a row.
+// Swaps the states of a chain between two neighbouring replicas if u < e^(factor · (E_cold − E_hot)) (Metropolis; Geyer 1991).
+// factor is the difference of their inverse temperatures, or 1 where the values are already differences of the two models'
+// energies.
+// cold and hot (states) are rows × units, row-major, of either layer. The value buffers hold each row's energy, then each row's
+// mark, which travels with the states: 1 after a visit to the hottest replica, until they return to the coldest. A workgroup
+// takes a row.
 @group(0) @binding(0) var<uniform> params: Swap;
 @group(0) @binding(1) var<storage, read> uniforms: array<f32>;
 @group(0) @binding(2) var<storage, read_write> cold: array<vec4<f32>>;

@@ -1,7 +1,8 @@
-// The gradient (shaders/gradient.wgsl) and a plain step up it (shaders/ascend.wgsl) in one:
-// velocity = momentum · velocity + rate · (gradient − decay · W); A += velocity. Only weights decay. The biases of a centred model
-// are seen to by shaders/recentre.wgsl afterwards.
+// Fuses shaders/gradient.wgsl with a plain step of shaders/ascend.wgsl:
+// velocity = momentum · velocity + rate · (gradient − decay · W); A += velocity. Only weights decay. In a centred model,
+// shaders/recentre.wgsl corrects the biases afterwards.
 // Bindings 1 to 6 are those of shared/contrast.wgsl; parameters and velocity are A = [W b; c 0], visible+1 × hidden+1, row-major.
+//
 @group(0) @binding(0) var<uniform> params: Update;
 @group(0) @binding(7) var<storage, read_write> parameters: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> velocity: array<vec4<f32>>;

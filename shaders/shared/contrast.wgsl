@@ -1,8 +1,8 @@
 
-// The product of a gradient: Σ v h over the cases of the positive phase, and over the chains of the negative one, which count
-// as −v; each with its share of its phase's mean. Centred, units are taken as v − μ and h − λ; sparse,
-// sparsity_cost · (λ − sparsity_target) is taken off the hidden units of the positive phase (Hinton 2010, section 11).
-// v (states) and h (means) are rows × units, row-major; μ and λ are the offsets, 0 for the unit that is always on.
+// The product of a gradient: Σ v h over the cases of the positive phase, minus that over the chains of the negative phase, each
+// divided by its number of rows. Centred, units are v − μ and h − λ. Sparse, sparsity_cost · (λ − sparsity_target) is subtracted
+// from the hidden units of the positive phase (Hinton 2010, section 11).
+// v (states) and h (means) are rows × units, row-major; μ and λ are the offsets, 0 for the bias unit.
 @group(0) @binding(1) var<storage, read> positive_visible: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> positive_hidden: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> negative_visible: array<vec4<f32>>;
@@ -13,7 +13,7 @@
 const LEFT_ALONG_DEPTH = false;
 const RIGHT_ALONG_DEPTH = false;
 
-// The cases, and after them the chains.
+// Blocks of cases, followed by blocks of chains.
 fn depth() -> u32 {
     return blocks_of_cases() + (params.chains + 3u) / 4u;
 }
@@ -26,7 +26,7 @@ fn is_positive(k: u32) -> bool {
     return k < blocks_of_cases();
 }
 
-// The four cases, or chains, at depth k; and how many there are.
+// Row indices of the four cases or chains at depth k, and the number of rows in their phase.
 fn cases(k: u32) -> vec4<u32> {
     return vec4(4u * select(k - blocks_of_cases(), k, is_positive(k))) + vec4(0u, 1u, 2u, 3u);
 }
@@ -35,7 +35,7 @@ fn count(k: u32) -> u32 {
     return select(params.chains, params.rows, is_positive(k));
 }
 
-// Four visible units, in four cases: each with its share of the mean, and none past the last.
+// Four visible units × four cases, weighted by ±1/rows; 0 past the last row.
 fn left(r: u32, k: u32) -> mat4x4<f32> {
     let stride = groups(params.visible);
     let column = min(r, stride - 1u);
@@ -54,7 +54,7 @@ fn left(r: u32, k: u32) -> mat4x4<f32> {
     return mat4x4(shares.x * v[0], shares.y * v[1], shares.z * v[2], shares.w * v[3]);
 }
 
-// Four hidden units, in four cases.
+// Four hidden units × four cases.
 fn right(k: u32, c: u32) -> mat4x4<f32> {
     let stride = groups(params.hidden);
     let column = min(c, stride - 1u);
@@ -79,7 +79,7 @@ fn four_times(x: vec4<f32>) -> mat4x4<f32> {
     return mat4x4(x, x, x, x);
 }
 
-// The gradient of row 4r + i, where there are parameters; elsewhere 0, which a product is but for its rounding.
+// Row 4r + i of the gradient. Outside the parameters it is exactly 0; the product is only approximately 0 there.
 fn gradient_of(r: u32, c: u32, i: u32, sum: vec4<f32>) -> vec4<f32> {
     return select(vec4(0.0), sum, is_unit(c, params.hidden) | vec4(4u * r + i < params.visible));
 }

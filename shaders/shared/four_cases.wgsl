@@ -1,8 +1,8 @@
 
-// What energies have in common: a workgroup takes four cases, its invocations share the units. `cases` are where the visible
-// units of each begin.
+// Shared by the energy kernels: a workgroup takes four cases, its invocations share the units. `cases` is where each case's
+// visible units begin.
 
-// What comes into four hidden units, their biases included; row i is case i.
+// Inputs of four hidden units, biases included; row i is case i.
 fn hidden_inputs(cases: vec4<u32>, group: u32) -> mat4x4<f32> {
     let stride = groups(params.hidden);
     var inputs = mat4x4<f32>();
@@ -19,7 +19,7 @@ fn hidden_inputs(cases: vec4<u32>, group: u32) -> mat4x4<f32> {
     return inputs;
 }
 
-// b0ᵀv, this invocation's part of it. b0 is 0 past the last unit.
+// This invocation's part of b0ᵀv. b0 is 0 past the last unit.
 fn of_base(index: u32, cases: vec4<u32>) -> vec4<f32> {
     var sum = vec4(0.0);
     for (var group = index; group < groups(params.visible); group += 64u) {

@@ -1,7 +1,6 @@
 
-// For adapters whose workgroup memory is no faster than their caches: each invocation streams its rows and columns past
-// its sums, all in one slice. Every loop over blocks runs along an array of its own length: by that, Mesa knows to unroll it, however
-// long it gets.
+// For adapters whose workgroup memory is no faster than their caches: each invocation reads its rows and columns directly, in
+// one slice. Every loop over blocks is bounded by the length of an array, because then Mesa always unrolls it.
 fn sum_blocks(workgroup: vec3<u32>, invocation: vec3<u32>, sums: ptr<function, Sums>) {
     let r = workgroup.y * TILE_ROWS + invocation.y;
     let c = workgroup.x * TILE_COLUMNS + invocation.x;

@@ -1,13 +1,13 @@
 
-// For GPUs: the invocations of a slice load DEPTH_BLOCKS blocks in depth of their tile's rows and columns together into
-// workgroup memory, and each then sums its own blocks from there. Where there are too few outputs to keep a GPU busy, a
-// workgroup has several slices, which take turns along the depth; in the end their sums are added up.
-const INVOCATIONS = WORKGROUP_X * WORKGROUP_Y; // of a slice
+// For GPUs: the invocations of a slice load DEPTH_BLOCKS blocks of their tile's rows and columns into workgroup memory, then each
+// sums its own blocks from there. Where there are too few outputs to keep a GPU busy, a workgroup has several slices (split-K):
+// they take turns along the depth, and their sums are added at the end.
+const INVOCATIONS = WORKGROUP_X * WORKGROUP_Y; // per slice
 const LEFT_SIZE = 4u * DEPTH_BLOCKS * TILE_ROWS;
 const RIGHT_SIZE = 4u * DEPTH_BLOCKS * TILE_COLUMNS;
 
-// For each slice the left tile, element (k, r) at k * TILE_ROWS + r: the four rows of block r at depth k; then the right
-// one, likewise. After the last step, sums on their way to another slice.
+// Per slice: the left tile, then the right tile. Element (k, r) of the left tile, at k * TILE_ROWS + r, is the four rows of block
+// r at depth k; the right tile is laid out alike. Reused at the end to reduce the sums of the slices.
 var<workgroup> tiles: array<vec4<f32>, SLICES * (LEFT_SIZE + RIGHT_SIZE)>;
 const_assert SLICES / 2u * INVOCATIONS * ROW_BLOCKS * COLUMN_BLOCKS * 4u <= SLICES * (LEFT_SIZE + RIGHT_SIZE);
 
@@ -29,7 +29,7 @@ fn sum_blocks(workgroup: vec3<u32>, invocation: vec3<u32>, sums: ptr<function, S
                 tiles[left_tile + (4u * k + i) * TILE_ROWS + r] = slices[i];
             }
         }
-        // From the other end, so that those who had nothing to load on the left have it here.
+        // Counts down, so that invocations without work on the left tile get some here.
         for (var t = INVOCATIONS - 1u - index; t < DEPTH_BLOCKS * TILE_COLUMNS; t += INVOCATIONS) {
             let k = select(t / TILE_COLUMNS, t % DEPTH_BLOCKS, RIGHT_ALONG_DEPTH);
             let c = select(t % TILE_COLUMNS, t / DEPTH_BLOCKS, RIGHT_ALONG_DEPTH);
@@ -56,7 +56,7 @@ fn sum_blocks(workgroup: vec3<u32>, invocation: vec3<u32>, sums: ptr<function, S
         }
         workgroupBarrier();
     }
-    // The upper half of the slices hands its sums to the lower half, until the first slice has them all.
+    // Tree reduction over the slices, into the first.
     for (var half = SLICES / 2u; half > 0u; half /= 2u) {
         let width = half * INVOCATIONS;
         let at = invocation.z % half * INVOCATIONS + index;
@@ -81,7 +81,7 @@ fn sum_blocks(workgroup: vec3<u32>, invocation: vec3<u32>, sums: ptr<function, S
     }
 }
 
-// Four vectors out of workgroup memory.
+// Four vectors from workgroup memory.
 fn four_slices(at: u32, stride: u32) -> mat4x4<f32> {
     return mat4x4(tiles[at], tiles[at + stride], tiles[at + 2u * stride], tiles[at + 3u * stride]);
 }

@@ -1,5 +1,5 @@
 
-// Philox4x32-10 (Salmon et al. 2011), the twin of src/rng.rs: four words for a counter that says what they are for.
+// Philox4x32-10 (Salmon et al. 2011), as in src/rng.rs: four words per counter; the counter is the address of a draw.
 fn multiply_high(a: u32, b: u32) -> u32 {
     let low = (a & 0xffffu) * (b & 0xffffu);
     let middle = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
@@ -20,10 +20,10 @@ fn philox(counter: vec4<u32>, key: vec2<u32>) -> vec4<u32> {
     return c;
 }
 
-// The uniforms in [0, 1) for four units of a row: from the host's buffer or from the generator, the same numbers.
+// Uniforms in [0, 1) for four units of a row, from the host's buffer or from the generator.
 fn uniforms_for(row: u32, group: u32, units: u32) -> vec4<f32> {
     if params.draw.source == HOST {
-        // The last group may reach past the row: what it finds there belongs to no unit.
+        // The last group may reach past the row; the callers discard those lanes.
         let first = params.draw.uniforms_at + row * units + 4u * group;
         let last = arrayLength(&uniforms) - 1u;
         return vec4(

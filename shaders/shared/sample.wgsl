@@ -1,6 +1,6 @@
 
-// What follows the product in both half steps, for four units of a row: the mean is that of the unit's kind, as
-// unit_binary.wgsl; state = u < mean, or the mean if nothing is drawn.
+// Ends both half steps, for four units of a row: mean = mean_of(input), from the file of the unit's kind (unit_binary.wgsl);
+// state = u < mean, or the mean if nothing is drawn.
 fn write_units(row: u32, group: u32, units: u32, input: vec4<f32>) {
     let fixed = constant(group, units);
     let mean = select(fixed, mean_of(input), is_unit(group, units));

@@ -1,5 +1,5 @@
 
-// A unit that is 0 or 1, by what comes into it, its bias included: the twin of src/units/binary.rs.
+// A 0/1 unit, given its input x, bias included. The twin of src/units/binary.rs.
 
 // p(1) = σ(x)
 fn mean_of(x: vec4<f32>) -> vec4<f32> {
