@@ -1,5 +1,5 @@
-//! A [`Backend`] in the host's own memory: buffers for any set of kernels that work on slices. The oracle and the
-//! native CPU path are two such sets; this file is what they share.
+//! A [`Backend`] in host memory: buffers for any set of kernels that work on slices. The oracle and the native CPU path are
+//! two such sets; this file is what they share.
 
 use crate::{
     backend::{
@@ -13,7 +13,7 @@ use crate::{
     rng,
 };
 
-/// A draw, and the host's uniforms where it takes those.
+/// A draw, and the host's uniforms if it uses them.
 #[derive(Clone, Copy)]
 pub struct Uniforms<'a> {
     draw: Draw,
@@ -39,13 +39,13 @@ impl<'a> Uniforms<'a> {
         }
     }
 
-    /// A unit's state, given its mean: u < mean, or the mean where nothing is to be drawn.
+    /// A unit's state, given its mean: u < mean, or the mean if nothing is drawn.
     pub fn state(&self, units: usize, row: usize, unit: usize, mean: f32) -> f32 {
         if self.are_drawn() { f32::from(self.at(units, row, unit) < mean) } else { mean }
     }
 
-    /// The uniforms of some units of a row in a layer of `units`, from a multiple of four on; more may be asked for than
-    /// there are, and some number stands for each of the others.
+    /// Uniforms of consecutive units of a row in a layer of `units`, from `first` on, a multiple of four. Values past the
+    /// last unit are arbitrary.
     #[inline(always)]
     pub fn fill(&self, units: usize, row: usize, first: usize, out: &mut [f32]) {
         match self.host {
@@ -61,9 +61,9 @@ impl<'a> Uniforms<'a> {
     }
 }
 
-/// The units of a layer in host memory: for each row, their means and their states.
+/// The units of a layer in host memory: means and states, rows × units.
 pub trait HostUnits: Default + Send {
-    /// Room for so many rows of `width` units; all zero.
+    /// Allocates `rows` rows of `width` units, all zero.
     fn new(width: usize, rows: usize) -> Self;
     /// Writes the first rows.
     fn write(&mut self, means: &[f32], states: &[f32]);
@@ -75,14 +75,14 @@ pub trait HostUnits: Default + Send {
     fn exchange(&mut self, other: &mut Self, row: usize);
 }
 
-/// Units as plain numbers, rows × width.
+/// Units as `f32`, rows × width.
 #[derive(Clone, Debug, Default)]
 pub struct PlainUnits {
     /// Units in a row.
     pub width: usize,
     /// p(unit = 1).
     pub means: Vec<f32>,
-    /// 0 or 1, or what a mean is used as.
+    /// 0 or 1, or the mean if nothing was drawn.
     pub states: Vec<f32>,
 }
 
@@ -111,13 +111,13 @@ impl HostUnits for PlainUnits {
     }
 }
 
-/// What a gradient takes from one phase: the states of the visible units and the means of the hidden ones.
+/// One phase of a gradient: the states of the visible units and the means of the hidden units.
 pub struct Phase<'a, U> {
     /// Cases or chains.
     pub rows: usize,
-    /// v, rows × visible units, in its states.
+    /// The visible units; the gradient uses their states v.
     pub visible: &'a U,
-    /// p(h|v), rows × hidden units, in its means.
+    /// The hidden units; the gradient uses their means p(h|v).
     pub hidden: &'a U,
 }
 
@@ -129,40 +129,40 @@ impl<U> Clone for Phase<'_, U> {
 
 impl<U> std::marker::Copy for Phase<'_, U> {}
 
-/// Both phases of a gradient, and the offsets, which are empty where it takes none.
+/// Both phases of a gradient, and the offsets, empty if unused.
 pub struct Phases<'a, U> {
-    /// The data's.
+    /// The data.
     pub positive: Phase<'a, U>,
-    /// The chains'.
+    /// The chains.
     pub negative: Phase<'a, U>,
-    /// μ, one for each visible unit.
+    /// μ, one per visible unit.
     pub mu: &'a [f32],
-    /// λ, one for each hidden unit.
+    /// λ, one per hidden unit.
     pub lambda: &'a [f32],
 }
 
-/// What becomes the units of a layer: half a step of [`HostKernels::sample_twice`].
+/// Half a Gibbs step: the arguments of [`HostKernels::sample`].
 pub struct Half<'a, U> {
     /// Rows and temperature.
     pub op: &'a HalfStep,
-    /// The other layer, in its states.
+    /// The other layer; its states are used.
     pub from: &'a U,
-    /// Where random numbers come from.
+    /// The random numbers.
     pub uniforms: Uniforms<'a>,
-    /// What takes means and states.
+    /// The layer to sample: gets means and states.
     pub to: &'a mut U,
 }
 
-/// A model on the way from independent units with these biases, which are empty where it takes no such way.
+/// A model, and the biases of independent units at the other end of the path, empty if there is no path.
 #[derive(Clone, Copy)]
 pub struct HostPath<'a> {
     /// The model.
     pub rbm: &'a Rbm,
-    /// b0, one for each visible unit.
+    /// b0, one per visible unit.
     pub base: &'a [f32],
 }
 
-/// The verbs of [`Backend`] on memory: the same names, the same order of arguments.
+/// The methods of [`Backend`] on memory, with the same names and order of arguments.
 #[expect(missing_docs, reason = "each is documented where it is declared first, in Backend")]
 pub trait HostKernels: Send {
     type Units: HostUnits;
@@ -175,7 +175,7 @@ pub trait HostKernels: Send {
         uniforms: Uniforms,
         visible: &mut Self::Units,
     );
-    /// To the layer `to`.
+    /// Half a step to the layer `to`.
     fn sample(&mut self, to: Side, path: HostPath, half: Half<Self::Units>);
     /// See [`Backend::sample_twice`].
     fn sample_twice(&mut self, to: Side, rbm: &Rbm, halves: [Half<Self::Units>; 2]) {
@@ -251,7 +251,7 @@ pub struct Host<K: HostKernels> {
 }
 
 impl<K: HostKernels> Host<K> {
-    /// Room for models of these layers.
+    /// A backend for models of these layers, without buffers.
     pub fn new(kernels: K, info: DeviceInfo, layers: impl Into<Layers>) -> Self {
         Self {
             kernels,
@@ -265,7 +265,7 @@ impl<K: HostKernels> Host<K> {
         }
     }
 
-    /// Lends a model while the other buffers are read.
+    /// Takes a model out, so that a kernel can write it while it reads other buffers.
     fn with_model(&mut self, model: Model, kernel: impl FnOnce(&mut Self, &mut Rbm)) {
         let empty = Rbm::zeros(Shape { visible: 0, hidden: 0 });
         let mut buffer = std::mem::replace(&mut self.models[model.0], empty);
@@ -273,7 +273,7 @@ impl<K: HostKernels> Host<K> {
         self.models[model.0] = buffer;
     }
 
-    /// Lends a model, if there is one.
+    /// [`Host::with_model`] for an optional model.
     fn with_optional(&mut self, model: Option<Model>, kernel: impl FnOnce(&mut Self, Option<&mut Rbm>)) {
         match model {
             Some(model) => self.with_model(model, |host, buffer| kernel(host, Some(buffer))),
@@ -281,21 +281,21 @@ impl<K: HostKernels> Host<K> {
         }
     }
 
-    /// Lends the buffer of `output` while the other buffers are read.
+    /// Takes units out, so that a kernel can write them while it reads other buffers.
     fn with_units(&mut self, output: Units, kernel: impl FnOnce(&mut Self, &mut K::Units)) {
         let mut buffer = std::mem::take(&mut self.units[output.number]);
         kernel(self, &mut buffer);
         self.units[output.number] = buffer;
     }
 
-    /// Lends numbers while the other buffers are read.
+    /// Takes numbers out, so that a kernel can write them while it reads other buffers.
     fn with_values(&mut self, values: Values, kernel: impl FnOnce(&mut Self, &mut [f32])) {
         let mut buffer = std::mem::take(&mut self.values[values.0]);
         kernel(self, &mut buffer);
         self.values[values.0] = buffer;
     }
 
-    /// What a kernel that works on parts of this takes: the kernels, and all buffers.
+    /// Splits into the kernels and the buffers that they read.
     fn parts(&mut self) -> (&mut K, Buffers<'_, K>) {
         let Self { kernels, models, units, values, uniforms, .. } = self;
         (kernels, Buffers { models, units, values, uniforms })

@@ -7,7 +7,7 @@ use crate::{
     units::{Kind, Layer},
 };
 
-/// How many units a model has.
+/// The numbers of units of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Visible units, m in the equations.
@@ -26,12 +26,13 @@ impl Shape {
     }
 }
 
-/// One of the two sides of the bipartite graph.
+/// A side of the bipartite graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// The units that data set.
+    /// Visible units, clamped to the data.
     Visible,
-    /// The units that are never observed.
+    /// Hidden units, never observed.
+    ///
     Hidden,
 }
 
@@ -45,22 +46,22 @@ impl Side {
     }
 }
 
-/// What both sides of a model are made of.
+/// The layers of both sides of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Layers {
-    /// The units that data set.
+    /// Visible units, clamped to the data.
     pub visible: Layer,
-    /// The units that are never observed.
+    /// Hidden units, never observed.
     pub hidden: Layer,
 }
 
 impl Layers {
-    /// How many units there are.
+    /// The numbers of units.
     pub fn shape(&self) -> Shape {
         Shape { visible: self.visible.columns(), hidden: self.hidden.columns() }
     }
 
-    /// One of them.
+    /// The layer of one side.
     pub fn side(&self, side: Side) -> &Layer {
         match side {
             Side::Visible => &self.visible,
@@ -68,7 +69,7 @@ impl Layers {
         }
     }
 
-    /// The numbers of each tensor: W, the potentials of the visible units, those of the hidden units.
+    /// Lengths of the tensors: W, the potentials of the visible units, those of the hidden units.
     fn lengths(&self) -> [usize; 3] {
         let Shape { visible, hidden } = self.shape();
         [visible * hidden, self.visible.parameters(), self.hidden.parameters()]
@@ -88,7 +89,7 @@ impl From<&Layers> for Layers {
     }
 }
 
-/// A Restricted Boltzmann Machine, or what has a number for each of its parameters: a velocity, a gradient.
+/// A Restricted Boltzmann Machine, or numbers of its shape: a velocity, a gradient.
 ///
 /// ```text
 /// E(v,h) = −vᵀWh − bᵀv − cᵀh          for binary units; for others see [`crate::units`]
@@ -107,34 +108,34 @@ impl Rbm {
     /// The standard deviation of the initial weights (Hinton 2010, section 8).
     pub const INITIAL_DEVIATION: f32 = 0.01;
 
-    /// Parameters that are all zero.
+    /// All parameters zero.
     pub fn zeros(layers: impl Into<Layers>) -> Self {
         let layers = layers.into();
         Self { parameters: vec![0.0; layers.lengths().iter().sum()], layers }
     }
 
-    /// From all numbers: W row by row, then b, then c.
+    /// A model from one vector: W row by row, then b, then c.
     ///
     /// # Panics
-    /// If their number is not that of the layers.
+    /// If its length doesn't match the layers.
     pub fn from_parameters(layers: impl Into<Layers>, parameters: Vec<f32>) -> Self {
         let layers = layers.into();
         assert_eq!(parameters.len(), layers.lengths().iter().sum::<usize>(), "a number for each parameter");
         Self { layers, parameters }
     }
 
-    /// From its tensors: W row by row, b and c.
+    /// A model from its tensors: W row by row, b and c.
     ///
     /// # Panics
-    /// If one has not as many numbers as the layers say.
+    /// If a length doesn't match the layers.
     pub fn from_tensors(layers: impl Into<Layers>, tensors: [Vec<f32>; 3]) -> Self {
         let layers = layers.into();
         assert_eq!(tensors.each_ref().map(Vec::len), layers.lengths(), "a number for each parameter");
         Self { layers, parameters: tensors.concat() }
     }
 
-    /// A model to start training from (Hinton 2010, section 8): weights from N(0, 0.01²), hidden biases 0, and
-    /// visible biases [`Rbm::base_rates`] of `density`, the share of cases in which each unit is on.
+    /// Initial parameters for training (Hinton 2010, section 8): weights from N(0, 0.01²), hidden biases 0, and visible
+    /// biases [`Rbm::base_rates`] of `density`, the fraction of cases in which each unit is on.
     pub fn initial(layers: impl Into<Layers>, density: &[f64], seed: u64) -> Self {
         let mut rbm = Self::zeros(layers);
         let mut generator = Philox::new(seed, Stream::Weights, 0);
@@ -144,8 +145,8 @@ impl Rbm {
         rbm
     }
 
-    /// The visible biases of units that are on in a share p of the cases without any weight: log(p/(1−p)). The share is
-    /// clipped to 0.001…0.999: a unit that never changes must not be at ±∞.
+    /// log(p/(1−p)): the visible biases of a model without weights whose units are on with probability p. p is clipped to
+    /// 0.001…0.999, so that a unit that never changes keeps a finite bias.
     pub fn base_rates(density: &[f64]) -> Vec<f32> {
         let mut biases = vec![0.0; density.len()];
         for (bias, &p) in biases.iter_mut().zip(density) {
@@ -154,12 +155,12 @@ impl Rbm {
         biases
     }
 
-    /// What its layers are made of.
+    /// Its layers.
     pub fn layers(&self) -> &Layers {
         &self.layers
     }
 
-    /// How many units it has.
+    /// Its numbers of units.
     pub fn shape(&self) -> Shape {
         self.layers.shape()
     }
@@ -223,7 +224,7 @@ impl Rbm {
         bias
     }
 
-    /// The first parameter that is not a finite number, if any: its tensor, its index and its value.
+    /// The first parameter that is not finite: its tensor, its index and its value.
     pub fn non_finite(&self) -> Option<(&'static str, usize, f32)> {
         TENSORS.into_iter().zip(self.tensors()).find_map(|(name, values)| {
             values.iter().position(|x| !x.is_finite()).map(|at| (name, at, values[at]))

@@ -1,5 +1,5 @@
-//! The oracle: every kernel as a textbook prints it. Loops, sums in `f64`, no tricks; slow and obviously right. The
-//! other devices are tested against it, so it is never optimised.
+//! The oracle: every kernel as a textbook prints it. Loops, sums in `f64`, no tricks; slow and obviously right. The other
+//! devices are tested against it, so it is never optimised.
 
 use std::ops::Range;
 
@@ -29,7 +29,7 @@ pub fn softplus(x: f64) -> f64 {
 /// The parameters of a layer's units, in `f64`.
 struct Potentials<'a> {
     layer: &'a Layer,
-    /// For each parameter of a kind, one number a column.
+    /// One number per column, for each parameter of a kind.
     parameters: Vec<f64>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Potentials<'a> {
         Self { layer: rbm.layers().side(side), parameters }
     }
 
-    /// β times these, and 1−β times the base's, where there is one.
+    /// Parameters at β on the path: β θ + (1−β) b0; without a base, β θ.
     fn at(mut self, beta: f64, base: &[f32]) -> Self {
         self.parameters.iter_mut().for_each(|parameter| *parameter *= beta);
         for (parameter, &base) in self.parameters.iter_mut().zip(base) {
@@ -69,7 +69,7 @@ impl<'a> Potentials<'a> {
     }
 }
 
-/// Σ_i v_i W_ij, what comes into a hidden unit, or Σ_j W_ij h_j, what comes into a visible one: `to` says which.
+/// Inputs to the layer `to`: Σ_i v_i W_ij for hidden units, Σ_j W_ij h_j for visible ones.
 fn inputs(rbm: &Rbm, to: Side, states: &[f32]) -> Vec<f64> {
     let Shape { visible, hidden } = rbm.shape();
     let weights = rbm.weights();
@@ -102,13 +102,13 @@ pub fn visible_input(rbm: &Rbm, hidden: &[f32], i: usize) -> f64 {
     f64::from(rbm.visible_bias()[i]) + sum
 }
 
-/// F(v) = −β Σ_i a_i(v_i) − Σ_j K_j(β(vW)_j), K_j being the cumulant of β c_j; for binary units −β bᵀv −
-/// Σ_j softplus(β(c_j + (vW)_j)): p(v) = e^(−F(v)) / Z, equation (23) with the sum over h done.
+/// F(v) = −β Σ_i a_i(v_i) − Σ_j K_j(β(vW)_j), where K_j is the cumulant of β c_j. For binary units, −β bᵀv − Σ_j
+/// softplus(β(c_j + (vW)_j)). p(v) = e^(−F(v)) / Z, equation (23) with the sum over h in closed form.
 pub fn free_energy(rbm: &Rbm, beta: f64, visible: &[f32]) -> f64 {
     free_energy_on_path(HostPath { rbm, base: &[] }, beta, visible)
 }
 
-/// F(v) on the path from a base, whose potential counts with the weight 1−β.
+/// F(v) on the path from a base, whose potential has the weight 1−β.
 fn free_energy_on_path(HostPath { rbm, base }: HostPath, beta: f64, visible: &[f32]) -> f64 {
     let inputs: Vec<f64> = inputs(rbm, Side::Hidden, visible).into_iter().map(|x| beta * x).collect();
     let hidden = Potentials::of(rbm, Side::Hidden).at(beta, &[]);
@@ -118,8 +118,8 @@ fn free_energy_on_path(HostPath { rbm, base }: HostPath, beta: f64, visible: &[f
     -Potentials::of(rbm, Side::Visible).at(beta, base).sum(visible) - cumulants
 }
 
-/// How far one parameter moves up its gradient, less its decay; see [`crate::backend::Backend::ascend`]. `velocity` and
-/// `square` are what the last step left.
+/// The step of one parameter; see [`crate::backend::Backend::ascend`]. `velocity` and `square` hold the state of the
+/// optimiser.
 fn step(op: &Ascent, gradient: f64, decay: f64, velocity: &mut f32, square: Option<&mut f32>) -> f64 {
     let (rate, momentum) = (f64::from(op.rate), f64::from(op.momentum));
     let push = rate * (gradient - decay);
@@ -143,7 +143,7 @@ fn step(op: &Ascent, gradient: f64, decay: f64, velocity: &mut f32, square: Opti
     }
 }
 
-/// Swaps replicas of two neighbours; see [`crate::backend::Backend::swap`].
+/// Swaps two neighbouring replicas; see [`crate::backend::Backend::swap`].
 pub fn swap<U: HostUnits>(
     op: &Swap,
     (cold, cold_values): (&mut U, &mut [f32]),
@@ -171,7 +171,7 @@ pub fn swap<U: HostUnits>(
     }
 }
 
-/// A number of a vector, or 0 where there is none.
+/// `values[at]`, or 0 if out of range.
 fn or_zero(values: &[f32], at: usize) -> f64 {
     values.get(at).map_or(0.0, |&x| f64::from(x))
 }
@@ -237,7 +237,7 @@ impl HostKernels for Reference {
         let Phases { positive, negative, mu, lambda } = phases;
         let offset =
             |offsets: &[f32], unit: usize| if op.centred == 1 { or_zero(offsets, unit) } else { 0.0 };
-        // One unit in one row; a phase's own mean of a product or of a unit is over its rows.
+        // Each phase averages over its own rows.
         let v = |phase: &Phase<PlainUnits>, row: usize, i: usize| {
             f64::from(phase.visible.states[row * visible + i]) - offset(mu, i)
         };
@@ -249,7 +249,7 @@ impl HostKernels for Reference {
         };
         let difference =
             |unit: &dyn Fn(&Phase<PlainUnits>, usize) -> f64| mean(&positive, unit) - mean(&negative, unit);
-        // What draws each hidden unit to the target; its weights' share of it is the mean of what they come from.
+        // Pull of hidden unit j towards the target; the weights' pull is its mean product with v.
         let draw = |j: usize| match op.is_sparse() {
             true => f64::from(op.sparsity_cost) * (or_zero(lambda, j) - f64::from(op.sparsity_target)),
             false => 0.0,
@@ -388,7 +388,7 @@ impl HostKernels for Reference {
     ) {
         let rows = visible.states.chunks(visible.width).zip(hidden.states.chunks(hidden.width));
         for (value, (visible, hidden)) in values[..op.rows as usize].iter_mut().zip(rows) {
-            // What β multiplies along the path: at β = 0 the base's potential is left.
+            // At β = 0 only the base's potential is left.
             let of_base = Potentials::of(rbm, Side::Visible).at(0.0, base).sum(visible);
             *value = (energy(rbm, visible, hidden) + of_base) as f32;
         }

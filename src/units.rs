@@ -1,4 +1,4 @@
-//! What a layer is made of: blocks of units, each of one kind; and what a kind is, in `f64`.
+//! The layers of a model: blocks of units, each of one kind; and the definition of each kind, in `f64`.
 //!
 //! ```text
 //! E(v,h) = −Σ_ij v_i W_ij h_j − Σ_i a_i(v_i) − Σ_j c_j(h_j)          a, c: the potential of each unit, by its kind
@@ -15,12 +15,12 @@ pub enum Kind {
     Binary,
 }
 
-/// Units of one kind, side by side.
+/// Adjacent units of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
-    /// Their kind.
+    /// Kind of the units.
     pub kind: Kind,
-    /// How many.
+    /// Number of units.
     pub units: usize,
 }
 
@@ -28,52 +28,52 @@ pub struct Block {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Layer(Vec<Block>);
 
-/// What a unit of one kind is, given its parameters and what comes into it: x, the sum of its weights times the states of the
+/// The definition of a kind of unit, given its parameters and its input x, the sum of its weights times the states of the
 /// other side.
 ///
-/// A state and an input are slices of a unit's columns, which are rows or columns of W; a parameter slice has
+/// A state and an input are slices of the unit's columns, which are rows or columns of W; a parameter slice has
 /// [`Kind::parameters`] numbers.
 pub trait Unit: Sync {
-    /// The potential of a state: the log of its weight where nothing comes into the unit.
+    /// The potential of a state: the log of its weight without input.
     fn potential(&self, parameters: &[f64], state: &[f64]) -> f64;
     /// log Σ_s e^(potential(s) + x·s), or the integral.
     fn cumulant(&self, parameters: &[f64], input: &[f64]) -> f64;
     /// The mean of the state.
     fn mean(&self, parameters: &[f64], input: &[f64], mean: &mut [f64]);
-    /// A state, by a uniform number in [0, 1). `mean` is that of the state, as it is kept, in 32 bits.
+    /// Draws a state from a uniform number in [0, 1). `mean` is the mean of the state, as stored in `f32`.
     fn draw(&self, parameters: &[f64], input: &[f64], mean: &[f32], uniform: f32, state: &mut [f32]);
-    /// The derivative of the potential by each parameter.
+    /// The derivative of the potential with respect to each parameter.
     fn statistics(&self, state: &[f64], statistics: &mut [f64]);
-    /// The parameters of a unit by itself that has these means.
+    /// Parameters with which a unit without input has these means.
     fn fit(&self, means: &[f64], parameters: &mut [f32]);
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 1] = [Self::Binary];
 
-    /// What such a unit is.
+    /// Its definition.
     pub fn unit(self) -> &'static dyn Unit {
         match self {
             Self::Binary => &binary::Binary,
         }
     }
 
-    /// Rows or columns of W that a unit has.
+    /// Rows or columns of W per unit.
     pub fn columns(self) -> usize {
         match self {
             Self::Binary => 1,
         }
     }
 
-    /// Parameters of a unit's potential for each of its columns.
+    /// Parameters of a unit's potential per column.
     pub fn parameters(self) -> usize {
         match self {
             Self::Binary => 1,
         }
     }
 
-    /// The states of a column, if there are few: what enumeration goes through.
+    /// The states of a column, for enumeration; empty if there are too many.
     pub fn states(self) -> &'static [f64] {
         match self {
             Self::Binary => &[0.0, 1.0],
@@ -84,14 +84,14 @@ impl Kind {
 /// A unit of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its kind.
+    /// Kind of the unit.
     pub kind: Kind,
-    /// Its first column of the layer's.
+    /// Its first column in the layer.
     pub column: usize,
 }
 
 impl Layer {
-    /// Of these blocks, those without units left out.
+    /// A layer of these blocks; blocks without units are dropped.
     pub fn new(blocks: impl IntoIterator<Item = Block>) -> Self {
         Self(blocks.into_iter().filter(|block| block.units > 0).collect())
     }
@@ -101,22 +101,22 @@ impl Layer {
         Self::new([Block { kind, units }])
     }
 
-    /// Its blocks.
+    /// Its blocks, in order.
     pub fn blocks(&self) -> &[Block] {
         &self.0
     }
 
-    /// Columns of all units: how many numbers a state has.
+    /// Columns of all units: the length of a state.
     pub fn columns(&self) -> usize {
         self.0.iter().map(|block| block.units * block.kind.columns()).sum()
     }
 
-    /// Numbers that a layer's potential has: its columns, times the parameters that its kinds have at most.
+    /// Length of the layer's potential: its columns × the largest number of parameters of its kinds.
     pub fn parameters(&self) -> usize {
         self.columns() * self.0.iter().map(|block| block.kind.parameters()).max().unwrap_or(1)
     }
 
-    /// Each unit, in order.
+    /// Iterates over the units, in order.
     pub fn places(&self) -> impl Iterator<Item = Place> {
         let starts = self.0.iter().scan(0, |start, block| {
             let first = *start;
@@ -139,7 +139,7 @@ impl fmt::Display for Kind {
 }
 
 impl fmt::Display for Layer {
-    /// As model files have it: `784 binary`, blocks with commas between them.
+    /// The form in model files: `784 binary`, with blocks separated by commas.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         for (number, Block { kind, units }) in self.0.iter().enumerate() {
             let comma = if number == 0 { "" } else { ", " };
@@ -152,7 +152,7 @@ impl fmt::Display for Layer {
 impl FromStr for Layer {
     type Err = String;
 
-    /// The reverse. The error says what was expected and found.
+    /// Parses [`Layer`]'s display form. The error says what was expected and found.
     fn from_str(text: &str) -> Result<Self, String> {
         let block = |text: &str| {
             let (units, name) = text.trim().split_once(' ')?;
@@ -181,7 +181,7 @@ impl FromStr for Layer {
 mod tests {
     use super::*;
 
-    /// Every kind holds to the definitions: its cumulant is that of its states, and mean and statistics are its derivatives.
+    /// Each kind's cumulant is that of its states, and mean and statistics are its derivatives.
     #[test]
     fn a_kind_is_what_its_cumulant_says() {
         let h = 1e-5;
@@ -203,7 +203,7 @@ mod tests {
                     assert!((statistics[0] - slope).abs() < 1e-9, "{kind} {state}");
                 }
             }
-            // A unit by itself has the mean that it was made for.
+            // `fit` inverts `mean`.
             let (mut parameters, mut mean) = ([0.0_f32], [0.0]);
             unit.fit(&[0.3], &mut parameters);
             unit.mean(&parameters.map(f64::from), &[0.0], &mut mean);
@@ -219,7 +219,8 @@ mod tests {
         assert_eq!(("".parse(), Layer::new([]).to_string()), (Ok(Layer::of(Kind::Binary, 0)), String::new()));
         let two: Layer = "3 binary, 2 binary".parse().unwrap();
         assert_eq!(two.places().map(|place| place.column).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-        // Their sum would wrap around to 4.
+        // The sum would wrap around to 4.
+        //
         let wrapped = format!("{} binary, 5 binary", usize::MAX);
         assert!(Layer::from_str(&wrapped).unwrap_err().contains("memory"));
         for wrong in ["784 potts", "binary", " ", "-1 binary", "1 binary; 2 binary"] {

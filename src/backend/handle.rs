@@ -1,8 +1,8 @@
-//! What lies on a device: names for buffers, which only the device that gave them knows.
+//! Handles to buffers. Only the device that gave them knows what they mean.
 
 use crate::rbm::Side;
 
-/// The parameters of a model, or as many numbers that belong to them: a velocity, a gradient, an average.
+/// The parameters of a model, or numbers of the same shape: a velocity, a gradient, an average.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Model(pub(crate) usize);
 
@@ -10,7 +10,7 @@ pub struct Model(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Units {
     pub(crate) number: usize,
-    /// Whose units they are.
+    /// The layer.
     pub layer: Side,
 }
 
@@ -18,11 +18,11 @@ pub struct Units {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Data(pub(crate) usize);
 
-/// Numbers: one for each row, or for each unit of a layer.
+/// Numbers: one per row, or one per unit of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Values(pub(crate) usize);
 
-/// What can be read back.
+/// A buffer that can be read back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Buffer {
     /// The parameters of a model: W row by row, then b, then c.
@@ -35,7 +35,7 @@ pub enum Buffer {
     Values(Values),
 }
 
-/// The distributions between independent visible units and a model:
+/// Distributions between independent visible units and a model:
 ///
 /// ```text
 /// f_β(v,h) = e^(−β E(v,h) + (1−β) b0ᵀv)         β from 0 to 1
@@ -44,7 +44,7 @@ pub enum Buffer {
 pub struct Path {
     /// The model, where β = 1.
     pub model: Model,
-    /// b0, one number for each visible unit; 0 where there are none.
+    /// b0, one number per visible unit; 0 if `None`.
     pub base: Option<Values>,
 }
 
@@ -54,16 +54,16 @@ impl From<Model> for Path {
     }
 }
 
-/// What a centred gradient takes off the units, and a sparse one draws to its target.
+/// Offsets of a centred gradient, and running means of a sparse one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offsets {
-    /// μ, one for each visible unit.
+    /// μ, one per visible unit.
     pub visible: Values,
-    /// λ, one for each hidden unit.
+    /// λ, one per hidden unit.
     pub hidden: Values,
 }
 
-/// The units of both layers, for as many cases or chains as the operation says.
+/// The units of both layers, for the cases or chains of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {
     /// v.

@@ -1,8 +1,8 @@
-//! What a device is, for people and for reports.
+//! Names a device, for people and for reports.
 
 use crate::device::choice::DeviceChoice;
 
-/// What a device is, for people and for reports.
+/// A device, for people and for reports.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct DeviceInfo {
     /// Its name, as the driver or the processor gives it.
@@ -16,7 +16,7 @@ pub struct DeviceInfo {
 }
 
 impl DeviceInfo {
-    /// The choice that means this device and no other kind.
+    /// The choice that selects this device and no other kind.
     pub fn choice(&self) -> DeviceChoice {
         match self.kind.as_str() {
             "cpu" => DeviceChoice::Cpu,

@@ -1,5 +1,5 @@
-//! What each verb of [`super::Backend`] is told beside its buffers: one small struct for each, in Rust and, as the uniform
-//! of the kernel with its name, in WGSL.
+//! The scalar arguments of each method of [`super::Backend`]: one small struct each, in Rust and, as the uniform of the
+//! kernel, in WGSL under one name.
 
 use crate::{
     data::{Packing, RowLayout},
@@ -7,23 +7,23 @@ use crate::{
     rng::{self, Address, Stream},
 };
 
-/// A verb's numbers. The adapter gets them as they lie in memory, and after them how many units there are.
+/// The scalar arguments of a method. A GPU gets the bytes as they are, followed by the numbers of visible and hidden units.
 pub trait Operation: bytemuck::Pod + Sync {
-    /// The struct in WGSL, with `visible` and `hidden` at its end.
+    /// The WGSL struct, with `visible` and `hidden` at its end.
     const WGSL: &str;
 
-    /// Rows that the kernel works on: cases or chains; 1 where it works on parameters alone.
+    /// Rows that the kernel works on: cases or chains; 1 if it works on parameters alone.
     fn rows(&self) -> u32 {
         1
     }
 
-    /// Chains of the negative phase, where there is one.
+    /// Chains of the negative phase, or 0.
     fn chains(&self) -> u32 {
         0
     }
 }
 
-/// Makes a Rust struct and its WGSL text from one definition. Types have one name in both languages.
+/// Makes a Rust struct and its WGSL text from one definition. The types have the same names in both languages.
 macro_rules! uniform {
     ($(#[$of_struct:meta])* pub struct $name:ident { $($(#[$of_field:meta])* pub $field:ident: $type:ident,)* } $($end:literal)?) => {
         $(#[$of_struct])*
@@ -44,7 +44,7 @@ macro_rules! uniform {
     };
 }
 
-/// An [`Operation`]: a uniform that ends with how many units there are.
+/// An [`Operation`]: a uniform that ends with the numbers of units.
 macro_rules! operation {
     ($(#[$of_struct:meta])* pub struct $name:ident { $($fields:tt)* } $({ $($methods:item)* })?) => {
         uniform! {
@@ -60,19 +60,19 @@ macro_rules! operation {
     };
 }
 
-/// Named numbers of a field, in Rust and in WGSL.
+/// Named values of a field, in Rust and in WGSL.
 macro_rules! choices {
     ($name:ident: $($(#[$of_choice:meta])* $choice:ident = $number:literal;)*) => {
         impl $name {
             $($(#[$of_choice])* pub const $choice: u32 = $number;)*
-            /// Their names.
+            /// Their names and values.
             pub(crate) const CHOICES: &[(&str, u32)] = &[$((stringify!($choice), $number)),*];
         }
     };
 }
 
 uniform! {
-    /// How states are drawn, and with which random numbers. See [`Address`].
+    /// How states are drawn, and from which random numbers. See [`Address`].
     pub struct Draw {
         /// The seed's lower 32 bits.
         pub seed_low: u32,
@@ -84,11 +84,11 @@ uniform! {
         pub purpose: u32,
         /// The counter's fourth word.
         pub step: u32,
-        /// The counter's second word for row 0: rows are numbered on from it.
+        /// The counter's second word for row 0; later rows count up from it.
         pub first_chain: u32,
         /// [`Draw::MEANS`], [`Draw::GENERATOR`] or [`Draw::HOST`].
         pub source: u32,
-        /// Where the draw's uniforms begin, if they come from the host.
+        /// Index of the draw's first uniform in the host's buffer.
         pub uniforms_at: u32,
     }
 }
@@ -115,7 +115,7 @@ impl Draw {
         Self { seed_low, seed_high, layer, purpose, step, source: Self::GENERATOR, ..Self::none() }
     }
 
-    /// A stream's first draw of a layer's states at a step, for the chains from 0 on.
+    /// A stream's first draw of a layer's states at a step; row 0 is chain 0.
     pub fn of(seed: u64, stream: Stream, layer: Side, step: u32) -> Self {
         Self::at(seed, Address::new(stream, step).layer(layer.number()))
     }
@@ -126,12 +126,12 @@ impl Draw {
         Self { layer, purpose, step, ..self }
     }
 
-    /// Replaces the chain of row 0; the rows after it are the chains after it.
+    /// Replaces the chain of row 0; later rows count up from it.
     pub fn chains_from(self, first_chain: u32) -> Self {
         Self { first_chain, ..self }
     }
 
-    /// Takes the host's uniforms from index `at` on in place of the generator's.
+    /// Uses the host's uniforms from index `at` on instead of the generator.
     pub fn from_host(self, at: usize) -> Self {
         Self { source: Self::HOST, uniforms_at: at as u32, ..self }
     }
@@ -147,7 +147,7 @@ impl Draw {
         u64::from(self.seed_high) << 32 | u64::from(self.seed_low)
     }
 
-    /// Where the generator's numbers are.
+    /// The address of the generator's numbers.
     pub fn address(&self) -> Address {
         Address::from_words([self.layer, self.purpose, self.step])
     }
@@ -160,17 +160,17 @@ impl Draw {
 }
 
 operation! {
-    /// Of [`super::Backend::gather`].
+    /// Arguments of [`super::Backend::gather`].
     pub struct Gather {
-        /// Whether values are drawn from.
+        /// Whether and how states are drawn from the values.
         pub draw: Draw,
         /// Cases.
         pub rows: u32,
-        /// Where the minibatch begins in the order of the cases.
+        /// Index of the minibatch's first case in the order.
         pub first_row: u32,
         /// [`Gather::BITS`], [`Gather::BYTES`] or [`Gather::FLOATS`].
         pub packing: u32,
-        /// What a byte is multiplied by.
+        /// Factor of a byte.
         pub scale: f32,
     } {
         fn rows(&self) -> u32 { self.rows }
@@ -179,16 +179,16 @@ operation! {
 
 choices! {
     Gather:
-    /// One bit a unit.
+    /// One bit per unit.
     BITS = 0;
-    /// One byte a unit.
+    /// One byte per unit.
     BYTES = 1;
-    /// A 32-bit floating-point number a unit.
+    /// One `f32` per unit.
     FLOATS = 2;
 }
 
 impl Gather {
-    /// The first cases of the order, as they are.
+    /// The first `rows` cases of the order, not drawn.
     pub fn new(layout: RowLayout, rows: usize) -> Self {
         let packing = match layout.packing {
             Packing::Bits => Self::BITS,
@@ -203,16 +203,16 @@ impl Gather {
         Self { first_row: first_row as u32, ..self }
     }
 
-    /// Draws binary states: each value is the probability of its unit.
+    /// Draws binary states, with each value as the probability of a 1.
     pub fn drawn(self, draw: Draw) -> Self {
         Self { draw, ..self }
     }
 }
 
 operation! {
-    /// Of [`super::Backend::sample`].
+    /// Arguments of [`super::Backend::sample`].
     pub struct HalfStep {
-        /// Whether states are drawn, or are their means.
+        /// Whether states are drawn, or equal their means.
         pub draw: Draw,
         /// Cases or chains.
         pub rows: u32,
@@ -224,7 +224,7 @@ operation! {
 }
 
 impl HalfStep {
-    /// At β = 1.
+    /// A half step at β = 1.
     pub fn new(rows: usize, draw: Draw) -> Self {
         Self { draw, rows: rows as u32, beta: 1.0 }
     }
@@ -236,17 +236,17 @@ impl HalfStep {
 }
 
 operation! {
-    /// Of [`super::Backend::gradient`].
+    /// Arguments of [`super::Backend::gradient`].
     pub struct Contrast {
         /// Cases of the positive phase.
         pub rows: u32,
         /// Chains of the negative phase.
         pub chains: u32,
-        /// Whether units are taken less their offsets: 1 or 0.
+        /// 1 to subtract the offsets from the units, else 0.
         pub centred: u32,
-        /// The share of the cases in which a hidden unit should be on.
+        /// Target activity of a hidden unit, from 0 to 1.
         pub sparsity_target: f32,
-        /// How strongly it is drawn there; 0 for not at all.
+        /// Strength of the pull to the target; 0 for none.
         pub sparsity_cost: f32,
     } {
         fn rows(&self) -> u32 { self.rows }
@@ -266,20 +266,20 @@ impl Contrast {
         }
     }
 
-    /// Whether hidden units are drawn to a target.
+    /// Whether hidden units are pulled to a target.
     pub fn is_sparse(&self) -> bool {
         self.sparsity_cost != 0.0
     }
 }
 
 operation! {
-    /// Of [`super::Backend::ascend`].
+    /// Arguments of [`super::Backend::ascend`].
     pub struct Ascent {
         /// [`Ascent::MOMENTUM`], [`Ascent::NESTEROV`] or [`Ascent::ADAM`].
         pub rule: u32,
         /// The learning rate.
         pub rate: f32,
-        /// The share of the last step that is carried on.
+        /// The fraction of the last step that is carried on.
         pub momentum: f32,
         /// L2 decay of the weights.
         pub weight_decay: f32,
@@ -287,7 +287,7 @@ operation! {
         pub l1: f32,
         /// 1/(1 − 0.9^t) at Adam's step t, from 1.
         pub first_correction: f32,
-        /// 1/(1 − 0.999^t).
+        /// 1/(1 − 0.999^t) at Adam's step t, from 1.
         pub second_correction: f32,
     }
 }
@@ -302,11 +302,11 @@ choices! {
     ADAM = 2;
 }
 
-/// The share of the mean of the gradients that Adam carries on, β₁ (Kingma and Ba 2015).
+/// Adam's β₁, decay of the mean of the gradients (Kingma and Ba 2015).
 pub const ADAM_FIRST: f64 = 0.9;
-/// The share of the mean of their squares, β₂.
+/// Adam's β₂, decay of the mean of the squared gradients (Kingma and Ba 2015).
 pub const ADAM_SECOND: f64 = 0.999;
-/// What keeps Adam from dividing by 0, ε.
+/// Adam's ε, which prevents division by 0.
 pub const ADAM_EPSILON: f64 = 1e-8;
 
 impl Ascent {
@@ -322,28 +322,28 @@ impl Ascent {
         Self { rule: Self::ADAM, first_correction, second_correction, ..self }
     }
 
-    /// Whether it is no more than momentum and L2 decay, which [`super::Backend::update`] fuses with the gradient.
+    /// Whether it is only momentum and L2 decay, which [`super::Backend::update`] fuses with the gradient.
     pub fn is_plain(&self) -> bool {
         self.rule == Self::MOMENTUM && self.l1 == 0.0
     }
 }
 
 operation! {
-    /// Of [`super::Backend::update`]: a [`Contrast`] and a plain [`Ascent`].
+    /// Arguments of [`super::Backend::update`]: a [`Contrast`] and a plain [`Ascent`].
     pub struct Update {
         /// Cases of the positive phase.
         pub rows: u32,
         /// Chains of the negative phase.
         pub chains: u32,
-        /// Whether units are taken less their offsets: 1 or 0.
+        /// 1 to subtract the offsets from the units, else 0.
         pub centred: u32,
-        /// The share of the cases in which a hidden unit should be on.
+        /// Target activity of a hidden unit, from 0 to 1.
         pub sparsity_target: f32,
-        /// How strongly it is drawn there; 0 for not at all.
+        /// Strength of the pull to the target; 0 for none.
         pub sparsity_cost: f32,
         /// The learning rate.
         pub rate: f32,
-        /// The share of the last step that is carried on.
+        /// The fraction of the last step that is carried on.
         pub momentum: f32,
         /// L2 decay of the weights.
         pub weight_decay: f32,
@@ -376,12 +376,12 @@ impl Update {
 }
 
 operation! {
-    /// Of [`super::Backend::recentre`].
+    /// Arguments of [`super::Backend::recentre`].
     pub struct Recentre {}
 }
 
 operation! {
-    /// Of [`super::Backend::limit_norms`].
+    /// Arguments of [`super::Backend::limit_norms`].
     pub struct LimitNorms {
         /// The largest norm of a hidden unit's weights.
         pub largest: f32,
@@ -389,33 +389,33 @@ operation! {
 }
 
 operation! {
-    /// Of [`super::Backend::combine`].
+    /// Arguments of [`super::Backend::combine`].
     pub struct Combine {
-        /// What the model is multiplied by.
+        /// Factor of the model.
         pub keep: f32,
-        /// What the other is multiplied by.
+        /// Factor of the other.
         pub add: f32,
     }
 }
 
 impl Combine {
-    /// The other in place of the model.
+    /// Replaces the model by the other.
     pub const COPY: Self = Self { keep: 0.0, add: 1.0 };
-    /// Their sum.
+    /// Adds the other to the model.
     pub const SUM: Self = Self { keep: 1.0, add: 1.0 };
 
-    /// Moves the model by `share` of the way to the other, from 0 to 1.
+    /// Moves the model by the fraction `share` towards the other, from 0 to 1.
     pub fn towards(share: f32) -> Self {
         Self { keep: 1.0 - share, add: share }
     }
 }
 
 operation! {
-    /// Of [`super::Backend::track`].
+    /// Arguments of [`super::Backend::track`].
     pub struct Track {
         /// Cases.
         pub rows: u32,
-        /// How far the means move towards what they see: from 0, not at all, to 1.
+        /// Weight of the new means: from 0, no change, to 1, no memory.
         pub rate: f32,
     } {
         fn rows(&self) -> u32 { self.rows }
@@ -423,7 +423,7 @@ operation! {
 }
 
 operation! {
-    /// Of [`super::Backend::squared_error`].
+    /// Arguments of [`super::Backend::squared_error`].
     pub struct SquaredError {
         /// Cases.
         pub rows: u32,
@@ -433,13 +433,13 @@ operation! {
 }
 
 operation! {
-    /// Of [`super::Backend::free_energy`].
+    /// Arguments of [`super::Backend::free_energy`].
     pub struct FreeEnergy {
         /// Cases or chains.
         pub rows: u32,
         /// The inverse temperature, from 0 to 1.
         pub beta: f32,
-        /// How much of the number that was there is taken off: 0 or 1.
+        /// 1 to subtract the old values, else 0.
         pub less: f32,
     } {
         fn rows(&self) -> u32 { self.rows }
@@ -447,7 +447,7 @@ operation! {
 }
 
 impl FreeEnergy {
-    /// At β = 1.
+    /// Free energies at β = 1.
     pub fn new(rows: usize) -> Self {
         Self { rows: rows as u32, beta: 1.0, less: 0.0 }
     }
@@ -457,14 +457,14 @@ impl FreeEnergy {
         Self { beta, ..self }
     }
 
-    /// Subtracts the number that is there.
+    /// Subtracts the old values.
     pub fn less(self) -> Self {
         Self { less: 1.0, ..self }
     }
 }
 
 operation! {
-    /// Of [`super::Backend::energy`].
+    /// Arguments of [`super::Backend::energy`].
     pub struct Energy {
         /// Chains.
         pub rows: u32,
@@ -474,22 +474,22 @@ operation! {
 }
 
 operation! {
-    /// Of [`super::Backend::swap`].
+    /// Arguments of [`super::Backend::swap`].
     pub struct Swap {
-        /// The random numbers, one a chain.
+        /// The random numbers, one per chain.
         pub draw: Draw,
         /// Chains.
         pub rows: u32,
-        /// What the difference of energies is multiplied by: that of the inverse temperatures; 1 where energies are differences
-        /// of the two models' own.
+        /// Factor of the difference of energies: the difference of the inverse temperatures, or 1 if the values are already
+        /// differences of the two models' energies.
         pub factor: f32,
-        /// Units of the layer whose states are exchanged.
+        /// Units of the layer whose states are swapped.
         pub units: u32,
-        /// Where the pair's counts begin.
+        /// Index of the pair's first count.
         pub counts_at: u32,
-        /// Whether the colder side is the model's own: 1 or 0.
+        /// 1 if the colder side is the model itself, else 0.
         pub coldest: u32,
-        /// Whether the hotter side is the other end: 1 or 0.
+        /// 1 if the hotter side is the last replica, else 0.
         pub hottest: u32,
     } {
         fn rows(&self) -> u32 { self.rows }
@@ -497,7 +497,7 @@ operation! {
 }
 
 operation! {
-    /// Of [`super::Backend::clamp_visible`].
+    /// Arguments of [`super::Backend::clamp_visible`].
     pub struct ClampVisible {
         /// Cases.
         pub rows: u32,
@@ -507,7 +507,7 @@ operation! {
 }
 
 operation! {
-    /// Of [`super::Ceiling::multiply_add`].
+    /// Arguments of [`super::Ceiling::multiply_add`].
     pub struct MultiplyAdd {
         /// Numbers.
         pub rows: u32,
@@ -517,7 +517,7 @@ operation! {
 }
 
 operation! {
-    /// Of [`super::Ceiling::copy`].
+    /// Arguments of [`super::Ceiling::copy`].
     pub struct Copy {
         /// Numbers.
         pub rows: u32,
@@ -526,5 +526,5 @@ operation! {
     }
 }
 
-/// How often [`super::Ceiling::multiply_add`] multiplies and adds.
+/// Multiply-adds of [`super::Ceiling::multiply_add`] per number.
 pub const MULTIPLY_ADDS: usize = 256;
