@@ -1,6 +1,5 @@
 // ⟨v hᵀ⟩ of the positive phase − ⟨v hᵀ⟩ of the negative phase, equations (26)–(28), with ⟨·⟩ the mean over the cases or the
-// chains:
-// see shared/contrast.wgsl. The bias unit makes each bias one more weight.
+// chains: see shared/contrast.wgsl. The bias unit makes each bias one more weight.
 // Bindings 1 to 6 are those of shared/contrast.wgsl; the gradient is [W b; c 0], visible+1 × hidden+1, row-major.
 @group(0) @binding(0) var<uniform> params: Contrast;
 @group(0) @binding(7) var<storage, read_write> slope: array<vec4<f32>>;

@@ -1,6 +1,6 @@
 // Swaps the states of a chain between two neighbouring replicas if u < e^(factor · (E_cold − E_hot)) (Metropolis; Geyer 1991).
-// factor is the difference of their inverse temperatures, or 1 where the values are already differences of the two models'
-// energies.
+// factor is the difference of their inverse temperatures, or 1 where the values are already differences of the two
+// models' energies.
 // cold and hot (states) are rows × units, row-major, of either layer. The value buffers hold each row's energy, then each row's
 // mark, which travels with the states: 1 after a visit to the hottest replica, until they return to the coldest. A workgroup
 // takes a row.

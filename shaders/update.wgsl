@@ -2,7 +2,6 @@
 // velocity = momentum · velocity + rate · (gradient − decay · W); A += velocity. Only weights decay. In a centred model,
 // shaders/recentre.wgsl corrects the biases afterwards.
 // Bindings 1 to 6 are those of shared/contrast.wgsl; parameters and velocity are A = [W b; c 0], visible+1 × hidden+1, row-major.
-//
 @group(0) @binding(0) var<uniform> params: Update;
 @group(0) @binding(7) var<storage, read_write> parameters: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> velocity: array<vec4<f32>>;

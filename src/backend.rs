@@ -126,8 +126,8 @@ pub trait Backend: Memory + Ceiling + Send {
     /// [`Ascent::NESTEROV`]: θ += momentum·velocity + rate·(…). Parameters are stored at the look-ahead point, where the
     /// gradient is taken (Bengio, Boulanger-Lewandowski and Pascanu 2013, equation 7, after Sutskever et al. 2013).
     ///
-    /// [`Ascent::ADAM`]: velocity and `squares` are the running means of the gradient and of its square, and θ +=
-    /// rate·(velocity·c₁ / (√(squares·c₂) + ε) − decay·W − l1·sign W), where c₁ and c₂ correct the bias of starting at 0
+    /// [`Ascent::ADAM`]: velocity and `squares` are the running means of the gradient and of its square, and
+    /// θ += rate·(velocity·c₁ / (√(squares·c₂) + ε) − decay·W − l1·sign W), where c₁ and c₂ correct the bias of starting at 0
     /// (Kingma and Ba 2015, algorithm 1; decoupled decay as in Loshchilov and Hutter 2019).
     ///
     /// # Panics
@@ -163,8 +163,8 @@ pub trait Backend: Memory + Ceiling + Send {
     /// values = U(v,h) = −vᵀWh − (b − b0)ᵀv − cᵀh, from the states of both layers: the term that β multiplies along the
     /// path, and E(v,h) without a base.
     fn energy(&mut self, op: &Energy, path: Path, pair: Pair, values: Values);
-    /// Swaps the states of one layer between two neighbouring replicas of a chain, with probability min(1,
-    /// e^(factor·(E_cold − E_hot))) (Metropolis; Geyer 1991). Each side's values are the energies of its chains, followed
+    /// Swaps the states of one layer between two neighbouring replicas of a chain, with probability
+    /// min(1, e^(factor·(E_cold − E_hot))) (Metropolis; Geyer 1991). Each side's values are the energies of its chains, followed
     /// by a mark per chain. The mark travels with the states: 1 after a visit to the hottest replica, until they return to
     /// the coldest. Adds 1 to `accepted`, from `counts_at` on, per swap, and to `trips` per return of marked states.
     fn swap(
