@@ -1,37 +1,38 @@
-//! log Z of a model too large to enumerate: one estimate by parallel tempering, and two by annealed importance sampling (AIS;
-//! Neal 2001), forwards and backwards, between which it must lie.
+//! log Z of a model too large to enumerate: one estimate by parallel tempering, bracketed by two from annealed importance
+//! sampling (AIS; Neal 2001), forward and reverse.
 //!
-//! All of them move through distributions between the base-rate model, whose Z is known, and the model (Salakhutdinov and
-//! Murray 2008, "On the quantitative analysis of deep belief networks"):
+//! All three use distributions between the base-rate model, whose Z is known, and the model (Salakhutdinov and Murray 2008,
+//! "On the quantitative analysis of deep belief networks"):
 //!
 //! ```text
 //! f_β(v)  = e^((1−β) b0ᵀv) · e^(β bᵀv) · Π_j (1 + e^(β(c_j + (vW)_j)))       β from 0 to 1
 //! log Z_0 = n log 2 + Σ_i softplus(b0_i)                                  b0_i = logit of unit i's mean in the data
 //! ```
 //!
-//! They are the [`crate::backend::Path`] from the base to the model.
+//! They form the [`crate::backend::Path`] from the base to the model.
 //!
-//! **Tempered.** Chains with replicas at all temperatures ([`crate::estimator::tempering`]) run until they have forgotten where
-//! they started; then log Z is the sum over neighbouring temperatures of Bennett's (1976) ratios ([`Measured`]). A chain gets
-//! from mode to mode as often as its replicas travel to β = 0 and back, which is counted, so a mode's share of the mass is
-//! seen many times by each; an annealed chain sees it once. Half of the chains start from the base, half from data. While they
-//! disagree, there is a mode that one half has not found or not left yet, and the bracket has both halves' estimates.
+//! **Tempered.** Chains with replicas at all temperatures ([`crate::estimator::tempering`]) run until they have forgotten
+//! where they started. log Z is then the sum of Bennett's (1976) ratios over neighbouring temperatures ([`Measured`]). A
+//! chain changes modes as often as its replicas travel to β = 0 and back, which is counted. So each chain sees a mode's
+//! share of the mass many times; an annealed chain sees it once. Half of the chains start from the base, half from data. If
+//! the halves disagree, one of them has not yet found or left a mode; the bracket contains both estimates.
 //!
-//! **Annealed.** Chains go from the base to the model, at temperatures as far apart as the replicas' swaps say:
+//! **Annealed.** Chains go from the base to the model, at temperatures spaced by the replicas' swap rates:
 //!
 //! ```text
 //! log w   = Σ_k log f_k(v_k) − log f_(k−1)(v_k),   E[w] = Z / Z_0
 //! ```
 //!
-//! By Jensen's inequality this estimate of log Z is low on average, which flatters the model, and by Markov's it is hardly ever
-//! high: by a nats with a probability below e^−a, whatever mixes or doesn't. Chains that go back, from where the replicas at
-//! β = 1 arrived to the base, give an estimate that is high on average if those are samples of the model (Burda, Grosse and
-//! Salakhutdinov 2015; Grosse, Ghahramani and Adams 2015, "Sandwiching the marginal likelihood using bidirectional Monte
-//! Carlo"). Both ways, where weights have become uneven, chains are drawn anew by them: this keeps w's mean, and needs far
-//! fewer chains. There are still more of them than of those with replicas: a chain that is annealed enters a mode once, or not.
+//! By Jensen's inequality this estimate of log Z is low on average, which flatters the model. By Markov's inequality it is
+//! too high by a nats with probability below e^−a, however badly chains mix. Chains that go back to the base, from the
+//! replicas' states at β = 1, give an estimate that is high on average if those states are samples of the model (Burda,
+//! Grosse and Salakhutdinov 2015; Grosse, Ghahramani and Adams 2015, "Sandwiching the marginal likelihood using
+//! bidirectional Monte Carlo"). Both directions resample chains when their weights become uneven, which keeps the mean of w
+//! and needs far fewer chains. An annealed chain enters a mode once or never, so there are more of them than of tempered
+//! chains.
 //!
-//! **Doubt.** Figures that contradict each other are no answer (`doubt.rs`). Chains annealed from elsewhere ([`Search`]) say where
-//! there is mass that replicas may have missed. What none of this can know of is mass that neither data nor any chain lead to.
+//! **Doubt.** Figures that contradict each other are no answer (`doubt.rs`). Chains annealed from elsewhere ([`Search`])
+//! find mass that replicas may have missed. Mass that neither the data nor any chain leads to stays unknown.
 
 mod annealed;
 mod base;
@@ -65,34 +66,34 @@ use annealed::{Annealed, Run, Way};
 use cells::{Cells, Visits};
 use replicas::Replicas;
 
-/// The widest bracket that counts as an answer, in nats.
+/// The widest acceptable bracket, in nats.
 pub const WIDEST: f64 = 1.0;
-/// The fewest chains, of equal weights, that an annealed estimate may be worth: below, one family has most of the weight, and
-/// the standard error means nothing.
+/// The least effective sample size of an annealed estimate. Below it, one family has most of the weight, and the standard
+/// error is meaningless.
 pub const FEWEST: f64 = 3.0;
-/// The fewest round trips of its replicas that a chain must have made, on average.
+/// The fewest round trips per chain, on average.
 pub const TRIPS: f64 = 1.0;
-/// Times that it is looked where replicas at β = 1 are.
+/// Times that the replicas' states at β = 1 are read.
 const LOOKS: usize = 100;
-/// Temperatures are moved after every so many rounds of those that do not count.
+/// Warm-up rounds between two moves of the temperatures.
 const ADAPT_EVERY: usize = 100;
 /// Weights of a small model: some tens of hidden units and an image.
 const SMALL: usize = 1 << 16;
-/// Energies that are kept: 8 GiB.
+/// The most energies kept: 8 GiB.
 const MOST_ENERGIES: u64 = 1 << 31;
 
-/// How thoroughly to estimate.
+/// Effort of an estimate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AisOptions {
     /// Chains with replicas.
     pub chains: usize,
-    /// Replicas of a chain, each at a temperature of its own.
+    /// Replicas of a chain, one per temperature.
     pub replicas: usize,
-    /// Rounds of swaps and Gibbs steps that count; half as many go before.
+    /// Measured rounds of swaps and Gibbs steps, after half as many of warm-up.
     pub rounds: usize,
-    /// Chains that are annealed forwards, and as many backwards.
+    /// Chains annealed in each direction.
     pub annealed: usize,
-    /// Temperatures of annealed chains above 0, of which the last is 1.
+    /// Temperatures of annealed chains, the last of them β = 1. β = 0 is not counted.
     pub temperatures: usize,
     /// Seed of every random number.
     pub seed: u64,
@@ -105,14 +106,14 @@ impl Default for AisOptions {
 }
 
 impl AisOptions {
-    /// Rounds for a model of this shape: where they cost little and modes are far apart, as in models of few units, five times
-    /// as many, for a standard error of less than 0.02 nat.
+    /// Rounds for a model of this shape. A small model gets five times as many: there they are cheap and modes are far
+    /// apart. The standard error is then below 0.02 nat.
     pub fn usual_rounds(shape: Shape) -> usize {
         let rounds = Self::default().rounds;
         if shape.visible * shape.hidden <= SMALL { 5 * rounds } else { rounds }
     }
 
-    /// Gibbs steps of chains that an estimate takes, but for the search, which takes few.
+    /// Gibbs steps of chains in an estimate, without the search, which takes few.
     pub fn steps(&self) -> u64 {
         let [chains, replicas, rounds, annealed, temperatures] =
             [self.chains, self.replicas, self.rounds, self.annealed, self.temperatures]
@@ -146,19 +147,18 @@ impl AisOptions {
     }
 }
 
-/// log Z as annealed chains in one direction have it.
+/// log Z from annealed chains in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Estimate {
     /// The estimate.
     pub log_z: f64,
     /// Its standard error, from the variance of the weights.
     pub standard_error: f64,
-    /// (Σw)² / Σw²: how many chains of equal weights would be worth as much (Kong 1992). Chains that descend from one count
-    /// as one.
+    /// Effective sample size, (Σw)² / Σw² (Kong 1992). Chains with a common ancestor count as one.
     pub effective_chains: f64,
 }
 
-/// log Z as replicas at several temperatures have it.
+/// log Z from replicas at several temperatures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tempered {
     /// From all chains.
@@ -171,19 +171,19 @@ pub struct Tempered {
     /// Chains, each with its replicas.
     #[serde(default)]
     pub chains: usize,
-    /// Rounds that count.
+    /// Measured rounds.
     #[serde(default)]
     pub rounds: usize,
-    /// Chains none of whose replicas made a round trip.
+    /// Chains without any round trip.
     #[serde(default)]
     pub idle_chains: usize,
-    /// How well replicas moved.
+    /// Swap rates and round trips.
     #[serde(flatten)]
     pub swaps: Swaps,
 }
 
 impl Tempered {
-    /// The lower estimate of either half less two of its standard errors, and the higher one and two more.
+    /// Lower estimate of the two halves − 2 standard errors, to higher estimate + 2 standard errors.
     pub fn bracket(&self) -> (f64, f64) {
         let Self { all, from_base, from_data, .. } = self;
         let low = |half: &Measured| half.log_z - 2.0 * half.standard_error;
@@ -194,7 +194,7 @@ impl Tempered {
         )
     }
 
-    /// Whether all of it are numbers.
+    /// Whether all figures are finite.
     pub fn is_finite(&self) -> bool {
         [self.all, self.from_base, self.from_data]
             .iter()
@@ -202,29 +202,29 @@ impl Tempered {
     }
 }
 
-/// log Z between the estimates.
+/// log Z and its bracket.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ais {
     /// The best single estimate: the tempered one.
     pub log_z: f64,
-    /// What is hardly above log Z: the lower estimate of either half of the tempered chains, less two of its standard errors;
-    /// or as far down as an annealed estimate says that is below by more than two of its own.
+    /// Lower bound: the low end of [`Tempered::bracket`], or lower if an annealed estimate lies more than two of its
+    /// standard errors below it.
     pub log_z_low: f64,
-    /// What is hardly below log Z, likewise.
+    /// Upper bound, likewise.
     pub log_z_high: f64,
     /// By parallel tempering.
     pub tempered: Tempered,
-    /// Annealed, from the base-rate model: low on average.
+    /// Annealed from the base-rate model: low on average.
     pub forward: Estimate,
-    /// Annealed, back from where the replicas arrived: high on average.
+    /// Annealed back from the replicas' states: high on average.
     pub reverse: Estimate,
-    /// Annealed from elsewhere: of what replicas may have missed.
+    /// Annealed from elsewhere: mass that replicas may have missed.
     pub search: Search,
-    /// Annealed chains each way.
+    /// Annealed chains in each direction.
     pub chains: usize,
-    /// Temperatures each way.
+    /// Temperatures in each direction.
     pub temperatures: usize,
-    /// Why this is not to be believed, if it is not.
+    /// Why the answer is doubtful, if it is.
     pub doubt: Option<String>,
 }
 
@@ -237,7 +237,7 @@ impl Ais {
     ) -> Self {
         let Measured { log_z, .. } = tempered.all;
         let (mut low, mut high) = tempered.bracket();
-        // Replicas measure log Z best, if they have found all mass; what the annealed chains say is held against it.
+        // Replicas measure log Z best if they have found all mass; the annealed estimates check that.
         for annealed in [forward, reverse] {
             low = low.min(annealed.log_z + 2.0 * annealed.standard_error);
             high = high.max(annealed.log_z - 2.0 * annealed.standard_error);
@@ -265,7 +265,7 @@ impl Ais {
     }
 }
 
-/// Room for the chains on a device, to be used as often as one likes.
+/// Buffers for the chains on a device; reusable.
 pub struct Annealer {
     replicas: Replicas,
     annealed: Annealed,
@@ -274,7 +274,7 @@ pub struct Annealer {
 }
 
 impl Annealer {
-    /// Makes room on a device.
+    /// Allocates on a device.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] for options out of range, or when there is no room.
@@ -290,13 +290,13 @@ impl Annealer {
         })
     }
 
-    /// From now on, `progress` is told of Gibbs steps: [`AisOptions::steps`] in all.
+    /// Reports Gibbs steps to `progress` from now on: [`AisOptions::steps`] in all.
     pub fn set_progress(&mut self, progress: Progress) {
         self.replicas.progress = progress.clone();
         self.annealed.progress = progress;
     }
 
-    /// log Z of a model on the device. `data` are binary, and half of the chains start from them.
+    /// log Z of a model on the device. `data` are binary; half of the chains start from them.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -321,8 +321,8 @@ impl Annealer {
         Ok(Ais::new(tempered, [forward, reverse], found.beside(&visits, chains), self.options))
     }
 
-    /// log Z by the replicas; as many visible states at β = 1 as there are annealed chains, of rounds as far apart as can be;
-    /// and how often chains were in each cell.
+    /// Measures log Z by the replicas. Also returns one visible state at β = 1 per annealed chain, from rounds as far apart
+    /// as possible, and how often chains visited each cell.
     fn measure(
         &mut self,
         backend: &mut dyn Backend,

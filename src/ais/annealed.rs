@@ -1,4 +1,4 @@
-//! Annealed importance sampling between the base and a model, either way, by chains of which the light ones are replaced.
+//! Annealed importance sampling between the base and a model, in either direction, with resampling.
 
 use super::{Base, Progress, population::Population};
 use crate::{
@@ -8,12 +8,12 @@ use crate::{
     rng::{Address, Stream, uniform_at},
 };
 
-/// Which of the runs of one seed: they share no random number.
+/// The runs of one seed. They share no random numbers.
 #[derive(Clone, Copy)]
 pub struct Run {
-    /// Its number, in the place of a sweep in the addresses of its random numbers.
+    /// Replaces the sweep in the addresses of its random numbers.
     number: u32,
-    /// Whether light chains are replaced. Those that are to find as many modes as they can are not, however light a mode.
+    /// Whether chains are resampled. A run that must find as many modes as possible doesn't: it keeps light ones.
     resamples: bool,
 }
 
@@ -21,10 +21,10 @@ impl Run {
     /// From the data's base rates to the model.
     pub const FORWARD: Self = Self { number: 0, resamples: true };
     const REVERSE: Self = Self { number: 1, resamples: true };
-    /// To the model, wherever chains get to.
+    /// From even odds to the model, without resampling.
     pub const SCATTERED: Self = Self { number: 2, resamples: false };
 
-    /// In the model, from given hidden states.
+    /// Gibbs steps in the model, from given hidden states.
     const FROM_HIDDEN: Self = Self { number: 3, resamples: false };
 
     /// From the centre of a cell to the model.
@@ -38,32 +38,32 @@ impl Run {
     }
 }
 
-/// Annealed chains on their way: their weights, and F at the temperature where they were last.
+/// Annealed chains: their weights, and F at their current temperature.
 struct Chains {
     population: Population,
     energies: Vec<f64>,
 }
 
 impl Chains {
-    /// Adds to each log w what going on to another temperature does, where F is `energies`.
+    /// Updates each log w for a move to another temperature, where F is `energies`.
     fn weigh(&mut self, energies: &[f64]) {
         self.population.weigh(self.energies.iter().zip(energies).map(|(last, now)| last - now));
     }
 }
 
-/// The way from a base to a model.
+/// The endpoints of the path.
 #[derive(Clone, Copy)]
 pub struct Way<'a> {
     pub base: &'a Base,
     pub model: Model,
 }
 
-/// Room for chains on a device.
+/// Buffers for chains on a device.
 pub struct Annealed {
     pair: Pair,
     before: Values,
     after: Values,
-    /// b0 of the base that chains come from or go to.
+    /// b0 of the base at the start or the end.
     base: Values,
     chains: usize,
     seed: u64,
@@ -71,7 +71,7 @@ pub struct Annealed {
 }
 
 impl Annealed {
-    /// Makes room for `chains` chains.
+    /// Allocates `chains` chains.
     pub fn new(memory: &mut dyn Memory, chains: usize, seed: u64) -> Result<Self> {
         Ok(Self {
             pair: memory.pair(chains)?,
@@ -89,7 +89,7 @@ impl Annealed {
         self.seed
     }
 
-    /// Annealed from the base to the model.
+    /// Anneals from the base to the model.
     pub fn forward(
         &self,
         backend: &mut dyn Backend,
@@ -97,7 +97,7 @@ impl Annealed {
         temperatures: &[f32],
         run: Run,
     ) -> Result<Population> {
-        // Hidden units that are off, and β = 0, leave the visible ones to the base.
+        // At β = 0, with all hidden units off, the visible units follow the base.
         let zeros = vec![0.0; self.chains * backend.shape().hidden];
         backend.write_units(self.pair.hidden, &zeros, &zeros);
         let path = self.path(backend, way);
@@ -105,14 +105,14 @@ impl Annealed {
         let energies = self.base_energies(backend, way.base)?;
         let mut chains = Chains { population: Population::new(energies.len()), energies };
         for (step, &beta) in (1..).zip(temperatures) {
-            // At β = 1 the last weights are taken, and there is no need to move on.
+            // At β = 1 only the last weights are left to take.
             let moves = step as usize != temperatures.len();
             self.visit(backend, path, (beta, step), run, moves, &mut chains)?;
         }
         Ok(chains.population)
     }
 
-    /// Annealed from samples of the model to the base: weights that estimate 1/Z.
+    /// Anneals from samples of the model to the base. The weights estimate 1/Z.
     pub fn reverse(
         &self,
         backend: &mut dyn Backend,
@@ -132,7 +132,7 @@ impl Annealed {
         Ok(chains.population)
     }
 
-    /// The visible states that some Gibbs steps in the model lead to from hidden states, row by row.
+    /// Visible states after some Gibbs steps in the model from hidden states, row by row.
     pub fn settle(
         &self,
         backend: &mut dyn Backend,
@@ -149,7 +149,7 @@ impl Annealed {
         self.states(backend)
     }
 
-    /// Goes on to another temperature: weighs the chains where they are, draws them anew if that is due, lets them move.
+    /// Visits the next temperature: weighs the chains, resamples if needed, and takes a Gibbs step.
     fn visit(
         &self,
         backend: &mut dyn Backend,
@@ -181,13 +181,13 @@ impl Annealed {
         Ok(())
     }
 
-    /// The path from the base to the model, on the device.
+    /// Writes the base, and returns its path to the model.
     fn path(&self, backend: &mut dyn Backend, Way { base, model }: Way) -> Path {
         backend.write_values(self.base, &base.bias);
         Path { model, base: Some(self.base) }
     }
 
-    /// Half a Gibbs step of the chains, to this layer.
+    /// Half a Gibbs step of the chains, to layer `to`.
     fn sample(&self, backend: &mut dyn Backend, path: Path, run: Run, to: Side, step: u32, beta: f32) {
         let Pair { visible, hidden } = self.pair;
         let (from, to_units) = match to {
@@ -198,19 +198,19 @@ impl Annealed {
         backend.sample(&op, path, from, to_units);
     }
 
-    /// The visible states of the chains, row by row.
+    /// Visible states of the chains, row by row.
     pub fn states(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
         Ok(backend.read_units(self.pair.visible, self.chains)?.1)
     }
 
-    /// −log f_0 where the chains are.
+    /// −log f_0 of the chains' states.
     fn base_energies(&self, backend: &mut dyn Backend, base: &Base) -> Result<Vec<f64>> {
         let shape = backend.shape();
         let states = self.states(backend)?;
         Ok(states.chunks(shape.visible).map(|visible| -base.log_density(shape, visible)).collect())
     }
 
-    /// F where the chains are, by way of `values`.
+    /// F of the chains' states, computed in `values`.
     fn free_energies(
         &self,
         backend: &mut dyn Backend,
@@ -224,8 +224,8 @@ impl Annealed {
     }
 }
 
-/// So many temperatures from 0, without it, to 1, as many between each two neighbours of these, from 1 down to all but 0: where
-/// those are swapped equally often, the way between them is equally long (Gelman and Meng 1998; a path of constant speed).
+/// `count` temperatures from above 0 to 1, equally many between each two `neighbours`, which run from 1 down to about 0.
+/// Where those are swapped equally often, the segments are equally long: a path of constant speed (Gelman and Meng 1998).
 pub fn temperatures(neighbours: &[f32], count: usize) -> Vec<f32> {
     let segments = neighbours.len() - 1;
     let node = |number: usize| if number == 0 { 0.0 } else { f64::from(neighbours[segments - number]) };

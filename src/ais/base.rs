@@ -1,12 +1,11 @@
-//! Where annealing and tempering begin: independent units, whose Z is known.
+//! The base of annealing and tempering: independent units, whose Z is known.
 
 use crate::{
     rbm::{Rbm, Shape},
     reference::softplus,
 };
 
-/// The base-rate model: visible units that are independent, each on as often as in the data, and hidden units without
-/// any weight.
+/// The base-rate model: independent visible units, each on as often as in the data, and hidden units without weights.
 #[derive(Clone, Debug)]
 pub struct Base {
     pub(super) bias: Vec<f32>,
@@ -15,8 +14,8 @@ pub struct Base {
 }
 
 impl Base {
-    /// From the share of cases in which each unit is on. It is clipped as for initial biases: the model may turn on what
-    /// was never on in the data.
+    /// From the fraction of cases in which each unit is on. It is clipped as for initial biases, because the model may turn
+    /// on a unit that is never on in the data.
     pub fn new(shape: Shape, density: &[f64]) -> Self {
         let bias = Rbm::base_rates(density);
         let visible: f64 = bias.iter().map(|&b| softplus(f64::from(b))).sum();

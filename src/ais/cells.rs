@@ -1,26 +1,27 @@
-//! Parts of all visible states, each with what is nearest to one centre: the mean of a group of cases, or of states that a
-//! search ended in. A mode that chains miss, or stay in, shows in how often they are in its cell.
+//! Voronoi cells of the visible states. Each centre is the mean of a group of cases, or of states that a search ended in. A
+//! mode that chains miss, or stay in, shows in how often they visit its cell.
 
 use serde::Serialize;
 
-/// Rounds of Lloyd's iteration: groups need not be the best ones.
+/// Rounds of Lloyd's iteration. The groups need not be optimal.
 const ITERATIONS: usize = 5;
 
-/// Centres, and with them the cells.
+/// The centres of the cells.
 pub struct Cells {
     width: usize,
-    /// Each with half of its square.
+    /// Each centre, and half of its squared norm.
     centres: Vec<(Vec<f32>, f32)>,
 }
 
 impl Cells {
-    /// For states of `width` units; without a centre as yet.
+    /// No centres yet, for states of `width` units.
     pub fn new(width: usize) -> Self {
         Self { width, centres: Vec::new() }
     }
 
-    /// Adds the means of at most `count` groups of these states, row by row (k-means, started as by Arthur and Vassilvitskii
-    /// 2007: the next centre is a state drawn by its squared distance from all others). `uniform` gives a number for each.
+    /// Adds the means of at most `count` groups of these states, row by row, by k-means++ (Arthur and Vassilvitskii 2007):
+    /// each initial centre is a state drawn by its squared distance from the others. `uniform` gives the number for each
+    /// draw.
     pub fn add_groups(&mut self, states: &[f32], count: usize, uniform: impl Fn(usize) -> f32) {
         let rows: Vec<&[f32]> = states.chunks(self.width).collect();
         let mut groups = Self::new(self.width);
@@ -32,7 +33,7 @@ impl Cells {
                 passed += distance;
                 passed > aim
             });
-            // Fewer different states than groups.
+            // Fewer distinct states than groups.
             let Some(drawn) = drawn else { break };
             groups.push(rows[drawn].to_vec());
             for (row, distance) in rows.iter().zip(&mut distances) {
@@ -51,7 +52,7 @@ impl Cells {
         self.centres.push((centre, half));
     }
 
-    /// Each centre as the mean of what is nearest to it; without those that nothing is nearest to.
+    /// One step of Lloyd's iteration. Drops centres without states.
     fn moved(&self, rows: &[&[f32]]) -> Self {
         let mut sums = vec![(vec![0.0_f32; self.width], 0.0_f32); self.centres.len()];
         for row in rows {
@@ -66,7 +67,7 @@ impl Cells {
         moved
     }
 
-    /// The index of the nearest centre. There must be at least one centre.
+    /// Index of the nearest centre. There must be at least one centre.
     pub fn nearest(&self, state: &[f32]) -> usize {
         let mut nearest = (0, f32::INFINITY);
         for (number, (centre, half)) in self.centres.iter().enumerate() {
@@ -88,7 +89,7 @@ fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from((a - b) * (a - b))).sum()
 }
 
-/// A share of the time, and its standard error, from how chains differ.
+/// A fraction of the time, and its standard error from the variance between chains.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Share {
     /// From 0 to 1.
@@ -97,7 +98,7 @@ pub struct Share {
     pub standard_error: f64,
 }
 
-/// How often each chain was in each cell.
+/// Visits of each chain to each cell.
 pub struct Visits {
     /// Chains × cells.
     counts: Vec<f64>,
@@ -110,7 +111,7 @@ impl Visits {
         Self { counts: vec![0.0; chains * cells.centres.len()], cells: cells.centres.len(), looks: 0.0 }
     }
 
-    /// Counts where all chains are now.
+    /// Counts the current states of all chains.
     pub fn count(&mut self, cells: &Cells, states: &[f32]) {
         for (state, counts) in states.chunks(cells.width).zip(self.counts.chunks_mut(self.cells)) {
             counts[cells.nearest(state)] += 1.0;
@@ -118,7 +119,7 @@ impl Visits {
         self.looks += 1.0;
     }
 
-    /// The share of the time that these chains were in a cell.
+    /// The fraction of the time that these chains spent in a cell.
     pub fn share(&self, cell: usize, chains: std::ops::Range<usize>) -> Share {
         let count = chains.len() as f64;
         let shares: Vec<f64> =
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn groups_that_are_apart_have_a_centre_each() {
-        // Three patterns, each turned around in one of its units.
+        // Three patterns, each with one unit flipped.
         let patterns = [[0.0; 12], [1.0; 12], std::array::from_fn(|unit| (unit % 2) as f32)];
         let states: Vec<f32> = (0..30)
             .flat_map(|row| {

@@ -1,19 +1,19 @@
-//! Why an answer is not to be believed: what its own figures say against it.
+//! Checks an answer for contradictions between its own figures.
 
 use super::{Ais, Estimate, FEWEST, Measured, TRIPS, Tempered, WIDEST, search::Part};
 
-/// Standard errors by which two figures of one quantity may differ, for the normal distribution.
+/// Standard errors by which two figures of one quantity may differ, if normal.
 const APART: f64 = 3.0;
-/// An error that is added to those of the halves, in nats: chance seldom makes them disagree by more than three of their own, but
-/// modes that one half has missed make it more than this.
+/// Added to the standard error of the halves, in nats. By chance they seldom differ by more than this and three standard
+/// errors; missed modes make them differ by more.
 const SMALL: f64 = 0.01;
-/// The share of all mass that chains may miss wherever the bracket ends: log Z is then too low by 0.005 nat.
+/// The fraction of the mass that chains may miss without doubt: log Z is then too low by 0.005 nat.
 const MISSED: f64 = 0.005;
-/// By how much the shares of the time may differ that either half of the chains was in a part of the states, where each half
-/// is sure of its own. More is a mode that chains have not left, or not found.
+/// Tolerated difference between the fractions of time that the two halves spent in a cell. A larger one means a mode that
+/// one half has not left, or not found.
 const DIFFERENT: f64 = 0.02;
 
-/// All reasons there are.
+/// All doubts, joined.
 pub fn find(ais: &Ais) -> Option<String> {
     let doubts = [
         width(ais),
@@ -36,8 +36,8 @@ fn width(ais: &Ais) -> Option<String> {
     let width = ais.log_z_high - ais.log_z_low;
     (width > WIDEST).then(|| {
         format!(
-            "the bracket is {width:.2} nats wide, and {WIDEST} is the most: annealed forwards log Z is {:.2}, backwards \
-             {:.2}; tempered from the base {:.2}, from data {:.2}",
+            "the bracket is {width:.2} nats wide, more than {WIDEST}: log Z is {:.2} annealed forwards, {:.2} \
+             backwards; {:.2} tempered from the base, {:.2} from data",
             forward.log_z, reverse.log_z, tempered.from_base.log_z, tempered.from_data.log_z
         )
     })
@@ -46,38 +46,38 @@ fn width(ais: &Ais) -> Option<String> {
 fn few_chains(direction: &str, estimate: &Estimate) -> Option<String> {
     let worth = estimate.effective_chains;
     (worth < FEWEST)
-        .then(|| format!("the chains {direction} are worth {worth:.1}, and {FEWEST} is the least"))
+        .then(|| format!("the chains annealed {direction} are worth only {worth:.1}, fewer than {FEWEST}"))
 }
 
-/// Too few on average, or chains without any beside others with many: these are where they started.
+/// Too few round trips on average, or chains without any while others make many: those are still where they started.
 fn round_trips(tempered: &Tempered) -> Option<String> {
     let chains = tempered.chains as f64;
     let trips = tempered.swaps.round_trips as f64 / chains;
     if trips < TRIPS {
         return Some(format!(
-            "replicas made {trips:.2} round trips a chain between β = 0 and 1, and {TRIPS} is the least"
+            "replicas made {trips:.2} round trips per chain between β = 0 and 1, fewer than {TRIPS}"
         ));
     }
-    // Trips come in bursts: as if a quarter of them were independent.
+    // Trips come in bursts: they count as a quarter as many independent ones.
     let idle = chains * (-trips / 4.0).exp();
     let by_chance = idle + APART * idle.sqrt();
     (tempered.idle_chains as f64 > by_chance).then(|| {
         format!(
-            "replicas of {} chains made no round trip between β = 0 and 1, where there were {trips:.1} a chain",
+            "{} chains made no round trip between β = 0 and 1, and the mean is {trips:.1}",
             tempered.idle_chains
         )
     })
 }
 
-/// Either half of the tempered chains against the other.
+/// Compares the two halves of the tempered chains.
 pub fn halves(tempered: &Tempered) -> Option<String> {
     let Tempered { from_base, from_data, chains, .. } = tempered;
     let apart = (from_base.log_z - from_data.log_z).abs();
     let error = from_base.standard_error.hypot(from_data.standard_error);
     (apart > limit(*chains) * error.hypot(SMALL)).then(|| {
         format!(
-            "the halves of the chains disagree by {:.1} standard errors: tempered from the base log Z is {:.3}, from data \
-             {:.3}",
+            "the halves of the chains disagree by {:.1} standard errors: log Z is {:.3} tempered from the base, {:.3} \
+             from data",
             apart / error,
             from_base.log_z,
             from_data.log_z
@@ -85,12 +85,12 @@ pub fn halves(tempered: &Tempered) -> Option<String> {
     })
 }
 
-/// [`APART`] as a quantile of Student's t for the errors of two halves of the chains (Abramowitz and Stegun 1964, 26.7.5).
+/// [`APART`] as a quantile of Student's t for the two halves of the chains (Abramowitz and Stegun 1964, 26.7.5).
 fn limit(chains: usize) -> f64 {
     APART + (APART.powi(3) + APART) / (4.0 * (chains as f64 - 2.0))
 }
 
-/// An annealed estimate that is where it hardly ever is: forwards above what replicas found, backwards below.
+/// An annealed estimate on the wrong side of its bound: forward above the replicas' estimate, reverse below it.
 fn annealed(ais: &Ais) -> Option<String> {
     let (low, high) = ais.tempered.bracket();
     let Ais { forward, reverse, .. } = ais;
@@ -100,13 +100,13 @@ fn annealed(ais: &Ais) -> Option<String> {
         forward.log_z - reverse.log_z > APART * forward.standard_error.hypot(reverse.standard_error);
     (above || below || crossed).then(|| {
         format!(
-            "annealed forwards log Z is {:.3} ± {:.3}, backwards {:.3} ± {:.3}, where replicas find {:.3}",
+            "log Z is {:.3} ± {:.3} annealed forwards, {:.3} ± {:.3} backwards, {:.3} by replicas",
             forward.log_z, forward.standard_error, reverse.log_z, reverse.standard_error, ais.log_z
         )
     })
 }
 
-/// More than replicas found, by chains that were annealed from elsewhere, which are few.
+/// More mass than replicas found, from the few chains annealed from elsewhere.
 fn elsewhere(ais: &Ais) -> Option<String> {
     let Estimate { log_z, standard_error, .. } = ais.search.even;
     let from =
@@ -115,13 +115,13 @@ fn elsewhere(ais: &Ais) -> Option<String> {
         .into_iter()
         .find(|(_, found)| found.log_z - (APART + 1.0) * found.standard_error > ais.log_z_high)?;
     Some(format!(
-        "chains annealed {where_from} find log Z of {:.3} ± {:.3}, above what replicas found",
+        "chains annealed {where_from} find log Z = {:.3} ± {:.3}, above the replicas' estimate",
         more.log_z, more.standard_error
     ))
 }
 
-/// Parts of the states where one half of the chains is more often than the other, so that one of them has missed, or not
-/// left, a mode whose mass would take log Z out of the bracket.
+/// A cell in which one half of the chains spends more time than the other: one half has missed, or not left, a mode whose
+/// mass would take log Z out of the bracket.
 fn places(ais: &Ais) -> Option<String> {
     let limit = 1.0 + limit(ais.tempered.chains);
     let apart = |part: &&Part| {
@@ -133,13 +133,13 @@ fn places(ais: &Ais) -> Option<String> {
     };
     let Part { from_base, from_data, .. } = ais.search.parts.iter().find(apart)?;
     Some(format!(
-        "there is a mode in which replicas from the base were {:.1} % of the time, those from data {:.1} %",
+        "replicas from the base spent {:.1} % of the time in one mode, those from data {:.1} %",
         100.0 * from_base.share,
         100.0 * from_data.share
     ))
 }
 
-/// Parts of the states of more mass than a half of the chains had time for, by so much that with it log Z is out of the bracket.
+/// A cell with more mass than the time that a half of the chains spent there, enough to take log Z out of the bracket.
 fn missed(ais: &Ais) -> Option<String> {
     let Tempered { from_base, from_data, chains, .. } = &ais.tempered;
     let missed = |part: &Part| {
@@ -154,8 +154,8 @@ fn missed(ais: &Ais) -> Option<String> {
     };
     let (mass, time) = ais.search.parts.iter().find_map(missed)?;
     Some(format!(
-        "there is a mode that is to have {mass:.3} of the mass that replicas found, and half of them were there for {time:.3} \
-         of the time"
+        "one mode has an estimated {mass:.3} of the mass, but half of the replicas spent {time:.3} \
+         of the time there"
     ))
 }
 
@@ -181,7 +181,7 @@ mod tests {
         Share { share, standard_error: 0.01 }
     }
 
-    /// Figures that agree: two modes, of 0.7 and 0.3 of the mass.
+    /// Consistent figures: two modes, with 0.7 and 0.3 of the mass.
     fn agreed() -> Ais {
         let part = |of: f64| Part {
             annealed: Measured { log_z: LOG_Z + of.ln(), standard_error: 0.1 },
@@ -220,36 +220,36 @@ mod tests {
         type Change = fn(&mut Ais);
         let contradictions: [(&str, Change); 13] = [
             ("bracket is 1.05 nats wide", |ais| ais.log_z_high = LOG_Z + 1.0),
-            ("chains backwards are worth 2.0", |ais| ais.reverse.effective_chains = 2.0),
-            ("0.99 round trips a chain", |ais| ais.tempered.swaps.round_trips = 99),
-            ("replicas of 5 chains made no round trip", |ais| ais.tempered.idle_chains = 5),
+            ("chains annealed backwards are worth only 2.0", |ais| ais.reverse.effective_chains = 2.0),
+            ("0.99 round trips per chain", |ais| ais.tempered.swaps.round_trips = 99),
+            ("5 chains made no round trip", |ais| ais.tempered.idle_chains = 5),
             ("the halves of the chains disagree by 4.9", |ais| {
                 ais.tempered.from_data.log_z = LOG_Z + 0.12;
             }),
-            ("annealed forwards log Z is 100.300", |ais| {
-                // Replicas miss what chains annealed from the base find.
+            ("log Z is 100.300 ± 0.050 annealed forwards", |ais| {
+                // Replicas miss mass that chains annealed from the base find.
                 (ais.forward.log_z, ais.reverse.log_z) = (LOG_Z + 0.3, LOG_Z + 0.3);
             }),
-            ("backwards 99.700", |ais| {
+            ("99.700 ± 0.050 backwards", |ais| {
                 (ais.forward.log_z, ais.reverse.log_z) = (LOG_Z - 0.3, LOG_Z - 0.3);
             }),
-            ("annealed forwards log Z is 100.150", |ais| {
+            ("log Z is 100.150 ± 0.050 annealed forwards", |ais| {
                 (ais.forward.log_z, ais.reverse.log_z) = (LOG_Z + 0.15, LOG_Z - 0.15);
             }),
-            ("from even odds find log Z of 100.300", |ais| ais.search.even.log_z = LOG_Z + 0.3),
-            ("from groups of cases find log Z of 100.300", |ais| ais.search.cells.log_z = LOG_Z + 0.3),
-            ("from the base were 20.0 % of the time, those from data 40.0 %", |ais| {
+            ("from even odds find log Z = 100.300", |ais| ais.search.even.log_z = LOG_Z + 0.3),
+            ("from groups of cases find log Z = 100.300", |ais| ais.search.cells.log_z = LOG_Z + 0.3),
+            ("from the base spent 20.0 % of the time in one mode, those from data 40.0 %", |ais| {
                 (ais.search.parts[1].from_base, ais.search.parts[1].from_data) = (share(0.2), share(0.4));
             }),
-            ("half of them were there for 0.000 of the time", |ais| {
-                // Of 10 % of the mass.
+            ("half of the replicas spent 0.000 of the time there", |ais| {
+                // With 10 % of the mass.
                 let annealed = Measured { log_z: LOG_Z + 0.1_f64.ln(), standard_error: 0.1 };
                 let part = &mut ais.search.parts[1];
                 (part.annealed, part.from_base, part.from_data) = (annealed, share(0.0), share(0.02));
                 part.from_base.standard_error = 0.0;
             }),
-            ("half of them were there for 0.290 of the time", |ais| {
-                // Log Z is too low, so that the mass is more.
+            ("half of the replicas spent 0.290 of the time there", |ais| {
+                // log Z is too low, so the cell has more of the mass.
                 ais.search.parts[1].annealed = Measured { log_z: LOG_Z + 0.4_f64.ln(), standard_error: 0.01 };
             }),
         ];
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn few_chains_may_disagree_by_more() {
-        // Student's t exceeds it as often as a normal number exceeds 3: Abramowitz and Stegun, table 26.10.
+        // Critical values of Student's t at the level of 3 standard deviations: Abramowitz and Stegun, table 26.10.
         assert!((limit(102) - 3.075).abs() < 0.001 && (limit(20) - 3.417).abs() < 0.001);
     }
 }

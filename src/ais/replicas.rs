@@ -1,4 +1,4 @@
-//! Chains with replicas at all temperatures between the base and a model, and what they say of log Z.
+//! Chains with replicas at all temperatures between the base and a model, and the log Z that they measure.
 
 use super::{Base, Progress, Tempered, annealed::Way, tempered::Energies};
 use crate::{
@@ -11,17 +11,17 @@ use crate::{
     },
 };
 
-/// Replicas on a device. Half of the chains start from the base, and half from data.
+/// Replicas on a device. Half of the chains start from the base, half from data.
 pub struct Replicas {
     tempering: Tempering,
     seed: u64,
-    /// The number of the next round, in the place of a step.
+    /// The next round; replaces the step in the addresses of random numbers.
     round: u32,
     pub progress: Progress,
 }
 
 impl Replicas {
-    /// Makes room for `temperatures` replicas of each of the chains; `coldest` is the room of those at β = 1.
+    /// Allocates `temperatures` replicas of each chain; `coldest` holds those at β = 1.
     pub fn new(
         memory: &mut dyn Memory,
         coldest: Pair,
@@ -37,7 +37,7 @@ impl Replicas {
         self.tempering.chains()
     }
 
-    /// The draws of the next round, which is the next but one afterwards.
+    /// Draws of the next round. Increments the round.
     fn next_round(&mut self, backend: &dyn Backend) -> Draws {
         let round = self.round;
         self.round = round.wrapping_add(1);
@@ -49,8 +49,8 @@ impl Replicas {
         (self.chains() * self.tempering.inverse_temperatures().len()) as u64
     }
 
-    /// Starts all chains at evenly spread temperatures: one half from the base, the other from cases from all over the
-    /// data, which may be in some order.
+    /// Starts all chains at evenly spaced temperatures: half from the base, half from cases spread over the data, which may
+    /// be sorted.
     pub fn start(&mut self, backend: &mut dyn Backend, model: Model, base: &Base, data: &Rows) -> Result<()> {
         self.round = 0;
         let from_data = self.chains() - self.chains() / 2;
@@ -60,7 +60,7 @@ impl Replicas {
         self.tempering.start_at(backend, model, self.seed, &starts)
     }
 
-    /// Rounds of swaps and Gibbs steps that do not count.
+    /// Rounds of swaps and Gibbs steps without measurement.
     pub fn advance(&mut self, backend: &mut dyn Backend, model: Model, rounds: usize) -> Result<()> {
         for _ in 0..rounds {
             let mut draws = self.next_round(backend);
@@ -71,7 +71,7 @@ impl Replicas {
         Ok(())
     }
 
-    /// Moves temperatures to where swaps were refused.
+    /// Moves the temperatures closer where swaps are rejected.
     pub fn adapt(&mut self, backend: &mut dyn Backend) -> Result<()> {
         self.tempering.respace(backend).map(drop)
     }
@@ -81,13 +81,13 @@ impl Replicas {
         &mut self.tempering
     }
 
-    /// Lets the random numbers go on with those of this round.
+    /// Continues with the random numbers of this round.
     pub fn set_round(&mut self, round: usize) {
         self.round = round as u32;
     }
 
-    /// log Z from `rounds` measurements, `apart` rounds from one to the next. `look` gets the visible states at β = 1, row by row,
-    /// after `looks` evenly spaced measurements.
+    /// log Z from `rounds` measurements, `apart` rounds from one to the next. `look` gets the visible states at β = 1, row
+    /// by row, after `looks` evenly spaced measurements.
     pub fn measure(
         &mut self,
         backend: &mut dyn Backend,

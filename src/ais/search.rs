@@ -1,16 +1,15 @@
-//! A search for mass that chains on the way from the data's base rates miss: chains annealed to the model from elsewhere.
+//! Searches for mass that chains from the data's base rates miss: chains annealed to the model from elsewhere.
 //!
-//! From visible units that are on as often as not, chains come to modes that no data are in; and so do Gibbs steps from hidden
-//! units each of which is on by itself. From the rates of one group of cases, or of what those chains came to, chains come to
-//! the mode that the group is in, however far it is from all others. Of chains from one centre those count that end nearest to
-//! it: with w from [`super::annealed`],
+//! From even odds on all visible units, chains reach modes that no data are in; so do Gibbs steps from hidden states with
+//! one unit on. From the rates of one group of cases, or of the states so reached, chains find that group's mode, however
+//! far it is from all others. From each centre, only chains that end in its cell count: with w from [`super::annealed`],
 //!
 //! ```text
 //! E[w · 1(v in the cell)] = Z_cell         Σ_cells Z_cell = Z
 //! ```
 //!
-//! Like all annealed estimates these are hardly ever high, so what they find is there. If replicas missed it, their log Z is
-//! too low, and the share of the time that they were in the cell is less than Z_cell / Z.
+//! As annealed estimates these are hardly ever high, so mass that they find is real. If replicas missed it, their log Z is
+//! too low, and the fraction of time that they spent in the cell is less than Z_cell / Z.
 
 use serde::Serialize;
 
@@ -29,38 +28,38 @@ use crate::{
 
 /// Chains from each place.
 pub const CHAINS: usize = 40;
-/// Groups of cases, of what chains came to that began with even odds, and that began with hidden units.
+/// Groups of cases; of states reached from even odds; and of states reached from hidden units.
 const GROUPS: [usize; 3] = [16, 4, 10];
-/// Gibbs steps from hidden units.
+/// Gibbs steps from hidden states.
 const STEPS: u32 = 20;
-/// Numbers of all cases that are put into groups, at most: a fraction of a second's work.
+/// The most values of cases that are grouped: a fraction of a second's work.
 const MOST_NUMBERS: usize = 1 << 21;
 /// Temperatures from even odds, and from each centre.
 const TEMPERATURES: [usize; 2] = [500, 250];
 
-/// What chains found that were annealed from elsewhere.
+/// Mass found by chains annealed from elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Search {
-    /// log Z from visible units that are on as often as not.
+    /// log Z from even odds on all visible units.
     pub even: Estimate,
     /// log Z as the sum over all cells.
     pub cells: Measured,
-    /// The parts of the states that are nearest to the mean of a group of cases, or of what chains came to.
+    /// The cells. Centres are means of groups of cases or of states reached.
     pub parts: Vec<Part>,
 }
 
-/// A part of all states.
+/// A cell of the visible states.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Part {
-    /// Its log mass, by chains annealed from its centre.
+    /// Its log mass, from chains annealed from its centre.
     pub annealed: Measured,
-    /// The share of the time that replicas at β = 1 were there, of chains that started at the base.
+    /// The fraction of time that replicas at β = 1 spent there, of chains started at the base.
     pub from_base: Share,
-    /// The share of the time that replicas at β = 1 were there, of chains that started at data.
+    /// The fraction of time that replicas at β = 1 spent there, of chains started at data.
     pub from_data: Share,
 }
 
-/// What there is before the replicas are looked at.
+/// The part of a search before the replicas are measured.
 pub struct Found {
     even: Estimate,
     cells: Cells,
@@ -106,8 +105,8 @@ pub fn search(
     Ok(Found { even: from_even.estimate(even.log_z, 1.0), cells, masses })
 }
 
-/// Hidden states, one row a chain. Chain j has hidden unit j on and all others off. Chains beyond the last hidden unit have each
-/// unit on with probability 1/2.
+/// Hidden states, one row per chain. Chain j has only hidden unit j on. Chains beyond the last hidden unit have each unit
+/// on with probability 1/2.
 fn hidden_states(Shape { hidden, .. }: Shape, seed: u64) -> Vec<f32> {
     let alone = hidden.min(CHAINS);
     let mut states = vec![0.0; CHAINS * hidden];
@@ -129,7 +128,7 @@ impl Found {
         &self.cells
     }
 
-    /// With what replicas visited.
+    /// Adds the replicas' visits.
     pub fn beside(self, visits: &Visits, chains: usize) -> Search {
         let parts = self.masses.iter().enumerate().map(|(cell, &annealed)| Part {
             annealed,
@@ -140,7 +139,7 @@ impl Found {
     }
 }
 
-/// The logarithm of a sum of numbers whose logarithms these are. Those of nothing, −∞ with no error, add nothing.
+/// log of the sum of numbers, from their logs. −∞ with no error adds nothing.
 fn sum(logarithms: &[Measured]) -> Measured {
     let largest = logarithms.iter().map(|part| part.log_z).fold(f64::NEG_INFINITY, f64::max);
     let (mut sum, mut variance) = (0.0, 0.0);

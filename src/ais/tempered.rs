@@ -1,16 +1,16 @@
 //! log Z from replicas at several temperatures: Bennett's acceptance ratio from each temperature to the next.
 //!
-//! With f_β(v,h) = e^(−β U(v,h) + b0ᵀv) as in [`crate::estimator::tempering`], log f is linear in β, and one number, U, says of
-//! a replica what it would weigh at any temperature. Of two neighbours, β above β', Bennett (1976, equation 12) takes the log
-//! ratio of their Z, x, with which replicas of either are equally likely to be taken for the other's,
+//! With f_β(v,h) = e^(−β U(v,h) + b0ᵀv) as in [`crate::estimator::tempering`], log f is linear in β. So U alone gives a
+//! replica's weight at any temperature. For two neighbours, β above β', Bennett (1976, equation 12) solves for the log
+//! ratio x of their Z, at which replicas of either are equally likely to be mistaken for the other's:
 //!
 //! ```text
 //! Σ_(v,h) at β'  σ(−(β − β') U − x)  =  Σ_(v,h) at β  σ((β − β') U + x)
 //! ```
 //!
-//! which has the least variance of all estimates from these samples. log Z is the sum of all x from β = 0, where Z is known.
-//! Chains, each with its replicas at all temperatures, never meet: their deviations, each the sum over all ratios of what the
-//! chain adds to it (the infinitesimal jackknife; Efron 1982), hold the error of the sum, whatever is correlated within.
+//! It has the least variance of all estimates from these samples. log Z is the sum of all x from β = 0, where Z is known.
+//! Chains are independent of each other. Their deviations, each the sum over all ratios of the chain's contribution (the
+//! infinitesimal jackknife; Efron 1982), give the standard error despite correlations within a chain.
 
 use std::ops::Range;
 
@@ -25,14 +25,14 @@ pub struct Measured {
     /// The estimate.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z: f64,
-    /// Its standard error, from how chains differ.
+    /// Its standard error, from the variance between chains.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub standard_error: f64,
 }
 
-/// U of replicas, one round after another.
+/// U of the replicas, by round.
 pub struct Energies {
-    /// From 1.
+    /// From 1 downwards.
     pub inverse_temperatures: Vec<f32>,
     /// Replicas at each temperature.
     pub chains: usize,
@@ -41,7 +41,7 @@ pub struct Energies {
 }
 
 impl Energies {
-    /// log Z from some of the chains; `log_base` is that of β = 0.
+    /// log Z from some of the chains; `log_base` is log Z at β = 0.
     pub fn log_z(&self, log_base: f64, chains: Range<usize>) -> Measured {
         let ratios: Vec<_> = (0..self.inverse_temperatures.len())
             .into_par_iter()
@@ -67,20 +67,20 @@ impl Energies {
         self.rounds.iter().map(move |energies| f64::from(energies[at]))
     }
 
-    /// log Z of a temperature less that of the next, and what each chain adds to it.
+    /// log Z of a temperature − log Z of the next, and each chain's contribution.
     fn ratio(&self, t: usize, chains: Range<usize>) -> (f64, Vec<f64>) {
         let step = f64::from(self.inverse_temperatures[t]) - f64::from(self.inverse_temperatures[t + 1]);
         let gains: Vec<[Vec<f64>; 2]> = chains
             .map(|chain| [t, t + 1].map(|t| self.of(t, chain).map(|energy| -step * energy).collect()))
             .collect();
         let all = || gains.iter().flatten().flatten().copied();
-        // As far as any replica says.
+        // The root lies between the extremes of all replicas.
         let mut low = all().fold(f64::INFINITY, f64::min);
         let mut high = all().fold(f64::NEG_INFINITY, f64::max);
         if !(low.is_finite() && high.is_finite()) {
             return (f64::NAN, vec![f64::NAN; gains.len()]);
         }
-        // Each chain's surplus of the right side over the left, and its slope.
+        // Each chain's right side − left side, and its slope.
         let surpluses = |x: f64| -> Vec<(f64, f64)> {
             let surplus = |[colder, hotter]: &[Vec<f64>; 2]| {
                 let (mut surplus, mut slope) = (0.0, 0.0);
@@ -95,7 +95,7 @@ impl Energies {
             };
             gains.iter().map(surplus).collect()
         };
-        // Newton's steps, and halves of what is left where they lead out of it.
+        // Newton's method, with bisection where it leaves the interval.
         let (mut x, mut parts) = ((low + high) / 2.0, Vec::new());
         for _ in 0..100 {
             parts = surpluses(x);
@@ -118,7 +118,7 @@ impl Energies {
         (x, parts.iter().map(|part| -part.0 / slope).collect())
     }
 
-    /// log Z of the highest temperature, which is all but β = 0, less that of β = 0: Z_0/Z = E[e^(βU)].
+    /// log Z of the hottest temperature above 0 − log Z at β = 0: Z_0/Z = E[e^(βU)].
     fn last_ratio(&self, t: usize, chains: Range<usize>) -> (f64, Vec<f64>) {
         let (beta, rounds) = (f64::from(self.inverse_temperatures[t]), self.rounds.len() as f64);
         let means: Vec<f64> = chains
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::rng::{Address, Stream, uniform_at};
 
-    /// Two states, U = 0 and U = −3, drawn at each temperature as often as they are met there.
+    /// Two states, U = 0 and U = −3, sampled exactly at each temperature.
     #[test]
     fn bennetts_ratio_finds_log_z_and_its_error() {
         let inverse_temperatures = vec![1.0_f32, 0.5, 1.0 / 4096.0];

@@ -1,13 +1,13 @@
-//! log Z of a model while it is being trained, from look to look.
+//! Tracks log Z of a model during training.
 //!
-//! Replicas stay where the last look left them. The model has changed little since, and they need few rounds to follow it
-//! (Desjardins, Courville and Bengio 2011, "On tracking the partition function"). Each look finds log Z from its own rounds
-//! alone, so errors do not add up.
+//! Replicas continue from the last look. The model has changed little since, so they need few rounds to follow it
+//! (Desjardins, Courville and Bengio 2011, "On tracking the partition function"). Each look measures log Z from its own
+//! rounds alone, so errors do not accumulate.
 //!
-//! How many rounds a look needs, the look itself finds. They come in stretches, each twice as long as the one before, and each
-//! with an estimate of its own. What is left of a wrong beginning is shared by all rounds of a stretch: of two stretches, of r
-//! and R rounds, the longer is wrong by r/(R − r) of the way between their estimates. The most that any earlier one gives, the
-//! last look among them, is the lag. The bracket reaches that much farther, and a look ends where it is lost in chance.
+//! A look decides how many rounds it needs. They come in stretches, each twice as long as the one before, with an estimate
+//! each. All rounds of a stretch share the bias of its start. Of two stretches, of r and R rounds, the longer is therefore
+//! off by r/(R − r) of the difference between their estimates. The lag is the largest such error over the earlier stretches
+//! and the last look. It widens the bracket; a look ends when the lag is below the statistical error.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,30 +24,30 @@ use crate::{
 const CHAINS: usize = 20;
 /// Replicas of a chain.
 const REPLICAS: usize = 20;
-/// One of so many rounds counts: those next to each other differ little, and to read energies costs time on an adapter.
+/// One round in three is measured: successive rounds differ little, and reading energies is slow on a GPU.
 const APART: usize = 3;
-/// Rounds that count in the first stretch.
+/// Measured rounds of the first stretch.
 const FIRST: usize = 3;
-/// Rounds that count in the longest, in the first look of a run and in those after it, which are to cost a few per cent of
+/// Measured rounds of the longest stretch, in a run's first look and in later ones, which must cost only a few per cent of
 /// the time.
 const LONGEST: [usize; 2] = [48, 12];
-/// What the last look is worth, in rounds: the stretches after it are wrong by so little of what the model has changed since,
-/// or less, as was seen with 500 hidden units in the first epochs.
+/// Weight of the last look, in rounds: later stretches inherit at most this much of the model's change since. Observed with
+/// 500 hidden units in the first epochs.
 const LAST: f64 = 0.5;
 
-/// log Z as replicas have it that follow a model.
+/// log Z from replicas that follow a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tracked {
     /// From the last stretch of rounds.
     #[serde(flatten)]
     pub tempered: Tempered,
-    /// How far the replicas may still be behind the model.
+    /// How far the replicas may lag behind the model, in nats.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub lag: f64,
 }
 
 impl Tracked {
-    /// That of either half of the chains, and of all chains two standard errors and the lag.
+    /// Covers both halves' estimates, and that of all chains ± (2 standard errors + lag).
     pub fn bracket(&self) -> (f64, f64) {
         let (low, high) = self.tempered.bracket();
         let log_z = self.tempered.all.log_z;
@@ -64,15 +64,15 @@ impl Tracked {
 pub struct Tracker {
     replicas: Replicas,
     base: Base,
-    /// What the last look found.
+    /// log Z of the last look.
     pub(crate) last: Option<f32>,
 }
 
 impl Tracker {
-    /// Rows of units that it needs room for.
+    /// Rows of units that it allocates.
     pub const ROWS: usize = CHAINS * REPLICAS;
 
-    /// Makes room beside a model. [`Tracker::start`] comes first.
+    /// Allocates beside a model. Call [`Tracker::start`] first.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
@@ -90,13 +90,12 @@ impl Tracker {
         self.replicas.start(backend, model, &self.base, data)
     }
 
-    /// The replicas, for a run's state.
+    /// The replicas, for the run's state.
     pub(crate) fn tempering(&mut self) -> &mut Tempering {
         self.replicas.tempering()
     }
 
-    /// log Z of the model as it is now. Random numbers are those of `look`, a number that no other look
-    /// of a run has.
+    /// log Z of the model as it is now. `look` addresses the random numbers and must be unique within a run.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
