@@ -1,5 +1,5 @@
-//! How fast a device is: one step checked against the reference, then whole steps and single kernels timed, beside what
-//! the device can reach at all.
+//! Speed of a device: checks one step against the reference, then times whole steps and single kernels, beside the device's
+//! peak rates.
 
 mod ceilings;
 #[cfg(feature = "report")]
@@ -51,25 +51,25 @@ pub struct BenchOptions {
     /// Gibbs steps of contrastive divergence
     #[cfg_attr(feature = "cli", arg(long, value_name = "K", default_value_t = 1))]
     pub cd: u32,
-    /// Cases that an epoch is made of, at most; whole minibatches of them
+    /// Cases in an epoch, at most; rounded down to whole minibatches
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 10_000))]
     pub rows: usize,
-    /// Learn these data, made binary at 0.5, rather than random rows with half of the bits on; as for train
+    /// Train on these data, thresholded at 0.5, instead of random bits; see train
     #[cfg_attr(feature = "cli", arg(long, value_name = "DATA"))]
     pub data: Option<Source>,
-    /// Which part of these data.
+    /// Part of the data to use.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub selection: Selection,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
     #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
     pub device: DeviceChoice,
-    /// Steps of many sizes instead: 128 to 4096 hidden units, 16 to 8192 cases in a minibatch
+    /// Time steps of many sizes: 128 to 4096 hidden units, 16 to 8192 cases in a minibatch
     #[cfg_attr(feature = "cli", arg(long, conflicts_with_all = ["batch", "hidden", "rows", "data"]))]
     pub sweep: bool,
-    /// Draw the sweep, as an SVG file
+    /// Plot the sweep to an SVG file
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", requires = "sweep"))]
     pub plot: Option<PathBuf>,
-    /// Replace the file that is there
+    /// Replace an existing file
     #[cfg_attr(feature = "cli", arg(long, requires = "plot"))]
     pub force: bool,
     /// One JSON object instead of a table
@@ -80,42 +80,42 @@ pub struct BenchOptions {
 /// The kernels of a step, in order.
 const KERNELS: [&str; 4] = ["gather", "sample_hidden", "sample_visible", "update"];
 
-/// What one kernel takes.
+/// Time of one kernel.
 #[derive(Clone, Debug, Serialize)]
 pub struct KernelTimes {
-    /// Its name: the WGSL file's and the method's.
+    /// Its name: that of its WGSL file and method.
     pub name: &'static str,
-    /// How often a step needs it.
+    /// Calls per step.
     pub calls_a_step: u32,
-    /// For one call.
+    /// Time of one call.
     pub seconds: Times,
-    /// What it has to do at least.
+    /// Its minimal work.
     pub work: Work,
-    /// Floating-point operations of its product, 10⁹ a second, at the median.
+    /// 10⁹ floating-point operations of its product per second, at the median.
     pub gflops: f64,
-    /// The least time that its work takes on this device over the time that it takes.
+    /// The roofline time of its work over the median time.
     pub share_of_ceiling: f64,
 }
 
-/// Whether a second run would find the same.
+/// Whether a second run would give the same figures.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Repeatability {
-    /// How far apart the medians of the first and of the later half of the steps are, as a share.
+    /// Relative difference between the medians of the first and the second half of the steps.
     pub drift: f64,
     /// [`Times::spread`] of all steps.
     pub spread: f64,
-    /// Whether both are below five per cent.
+    /// Whether both are below 5 %.
     pub repeatable: bool,
 }
 
-/// What a benchmark found.
+/// Results of a benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct BenchReport {
-    /// What was measured.
+    /// The device.
     pub device: DeviceInfo,
-    /// The data: `random`, or as they were named.
+    /// The data: `random`, or their name.
     pub data: String,
-    /// Cases of an epoch.
+    /// Cases in an epoch.
     pub rows: usize,
     /// Visible units.
     pub visible: usize,
@@ -125,34 +125,34 @@ pub struct BenchReport {
     pub batch: usize,
     /// Gibbs steps of a training step.
     pub cd: u32,
-    /// The step that was held against the reference.
+    /// The comparison of one step with the reference.
     pub check: StepCheck,
-    /// What the device can reach at all.
+    /// The device's peak rates.
     pub ceilings: Ceilings,
-    /// For one training step, as the scheduler runs it.
+    /// Time of one training step through the scheduler.
     pub step_seconds: Times,
-    /// Whether a second run would find the same.
+    /// Whether a second run would give the same figures.
     pub repeatability: Repeatability,
-    /// Cases learnt from in a second, at the median.
+    /// Training cases per second, at the median.
     pub samples_per_second: f64,
-    /// Floating-point operations of the products, 10⁹ a second, at the median.
+    /// 10⁹ floating-point operations of the products per second, at the median.
     pub gflops: f64,
-    /// A step's kernels, each by itself, added up: what it works on is still in the caches.
+    /// Sum of the times of a step's kernels, each timed alone with warm caches.
     pub kernels_seconds: f64,
-    /// A step's kernels one after the other, over and over, without the scheduler.
+    /// A step's kernels in sequence, repeatedly, without the scheduler.
     pub kernels_in_order: Times,
-    /// What a step takes over what its kernels take in order: the median over rounds in which each was measured once.
+    /// Step time over the time of its kernels in sequence: the median over rounds that measure both.
     pub step_over_kernels: f64,
-    /// Each kernel by itself.
+    /// Each kernel alone.
     pub kernels: Vec<KernelTimes>,
 }
 
-/// Multiplications and additions that checking a step may cost the reference: a few seconds.
+/// Multiply-adds for the reference to check a step: a few seconds.
 const CHECK_WORK: usize = 2_000_000_000;
-/// What two measurements may differ by.
+/// The largest difference between two measurements that counts as repeatable.
 const REPEATABLE: f64 = 0.05;
 
-/// Checks the options by themselves.
+/// Checks the options in themselves.
 fn checked(options: &BenchOptions) -> Result<()> {
     let &BenchOptions { batch, visible, hidden, cd, rows, .. } = options;
     for (option, value) in [("batch", batch), ("visible", visible), ("hidden", hidden), ("rows", rows)] {
@@ -166,8 +166,8 @@ fn checked(options: &BenchOptions) -> Result<()> {
 /// Checks one step, then times.
 ///
 /// # Errors
-/// [`crate::Error::Usage`] for options that make no sense or don't fit the device, [`crate::Error::Device`] if it
-/// fails; what loading the data may give.
+/// [`crate::Error::Usage`] for invalid options, or a model that doesn't fit the device; [`crate::Error::Device`] if the
+/// device fails; the errors of loading data.
 pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     checked(options)?;
     let &BenchOptions { batch, hidden, cd, .. } = options;
@@ -179,13 +179,13 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     let shape = Shape { visible, hidden };
     let layout = RowLayout { units: visible, packing: Packing::Bits, scale: 1.0 };
     let footprint = Footprint::planned(shape, |memory| {
-        // The step that is checked, beside what is timed.
+        // Beside what is timed, the step that is checked.
         memory.model()?;
         memory.model()?;
         (0..2).try_for_each(|_| memory.pair(batch).map(drop))?;
         Room::new(memory, layout, 0, batch).map(drop)
     })?;
-    // The step's check has two models and their velocities, and the reference has them once more.
+    // The check has two models and their velocities, on the device and on the reference.
     let parameters = memory::product(&[visible, hidden, 32]);
     memory::check(
         &format!("{visible} × {hidden} units"),
@@ -194,7 +194,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     )?;
     let (candidate, mut backend) = device::open(&options.device, &footprint)?;
     let backend = &mut *backend;
-    // Whole minibatches, so that every step is of one size.
+    // Whole minibatches, so that all steps have one size.
     let most = loaded.as_ref().map_or(usize::MAX, Rows::len);
     if batch > most {
         return usage!("‹batch› {batch} is larger than the data: there are {most} training cases");
@@ -216,7 +216,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         }
     };
     let mut workload = Workload::new(backend, rows, batch, cd)?;
-    // Steps as the scheduler runs them, their kernels in order, and each kernel by itself.
+    // Steps through the scheduler, their kernels in sequence, and each kernel alone.
     let calls = [1, 1 + cd, cd, 1];
     let seconds = time(backend, Patience::LONG, 2 + KERNELS.len(), |backend, which| {
         match which {
@@ -226,12 +226,14 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         }
         Ok(())
     })?;
-    let [epochs, in_order, by_themselves @ ..] = &seconds[..] else { unreachable!("so many were asked for") };
+    let [epochs, in_order, by_themselves @ ..] = &seconds[..] else {
+        unreachable!("as many series as calls")
+    };
     let steps = workload.steps(batch);
     let ratios: Vec<f64> =
         epochs.iter().zip(in_order).map(|(epoch, step)| epoch / steps as f64 / step).collect();
     let step_seconds = Times::of(epochs).divided_by(steps);
-    // The work of each kernel as a step uses it is that of its first case.
+    // A step uses each kernel in the way of its first case.
     let work = |kernel: &str| {
         let case = CASES.iter().find(|case| case.kernel == kernel);
         case.map_or(Work::default(), |case| (case.work)(Size { rows: batch, shape }))

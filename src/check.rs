@@ -1,5 +1,5 @@
-//! One whole CD-k step of a device, held against the oracle half step by half step: the reference gets the device's own
-//! inputs each time, so that a state which fell the other way for a rounding error does not look like a wrong kernel.
+//! Compares one whole CD-k step of a device with the oracle, half step by half step. The reference gets the device's own
+//! inputs each time, so a state that a rounding error flips doesn't make the rest of the step look wrong.
 
 pub mod cases;
 pub mod stage;
@@ -15,30 +15,30 @@ use crate::{
     rng::{Address, Philox, Stream, uniform_at},
 };
 
-/// How far a device may be from the reference: absolute, for means and for parameters.
+/// Largest absolute difference from the reference, for means and parameters.
 pub const TOLERANCE: f32 = 1e-5;
 
-/// How a device's step differs from the reference's.
+/// Differences between a device's step and the reference's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StepCheck {
     /// Cases in the step.
     pub rows: usize,
     /// The largest difference of a mean.
     pub mean_error: f32,
-    /// States that are not exactly u < mean.
+    /// States that differ from u < mean.
     pub wrong_states: usize,
-    /// The largest difference of a parameter or of its velocity after the update.
+    /// The largest difference of a parameter or a velocity after the update.
     pub parameter_error: f32,
 }
 
 impl StepCheck {
-    /// Whether the step is right.
+    /// Whether the step is within [`TOLERANCE`].
     pub fn passes(&self) -> bool {
         self.mean_error <= TOLERANCE && self.wrong_states == 0 && self.parameter_error <= TOLERANCE
     }
 }
 
-/// Random binary rows, half of the bits on, as states.
+/// Random binary states, rows × units, half of them on.
 pub fn random_states(rows: usize, units: usize, seed: u64) -> Vec<f32> {
     let mut states = vec![0.0; rows * units];
     for (row, states) in states.chunks_mut(units).enumerate() {
@@ -64,7 +64,7 @@ pub fn random_rbm(shape: Shape, deviation: f32, seed: u64) -> Rbm {
     Rbm::from_tensors(shape, [draw(deviation, visible * hidden), draw(1.0, visible), draw(1.0, hidden)])
 }
 
-/// The largest absolute difference of two slices; NaN anywhere gives infinity.
+/// The largest absolute difference of two slices of one length; infinity if there is a NaN.
 pub fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len(), "slices of one length");
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |largest, x| {
@@ -84,7 +84,7 @@ pub fn largest_rbm_difference(a: &Rbm, b: &Rbm) -> f32 {
     tensors.map(|(a, b)| largest_difference(a, b)).fold(0.0, f32::max)
 }
 
-/// States that are not exactly what a draw makes of the means that stand beside them.
+/// The number of states that differ from what the draw makes of the means.
 pub fn wrong_states(draw: &Draw, units: usize, means: &[f32], states: &[f32]) -> usize {
     let rows = means.chunks(units).zip(states.chunks(units)).enumerate();
     let wrong = rows.flat_map(|(row, (means, states))| {
@@ -118,7 +118,7 @@ pub fn step(backend: &mut dyn Backend, rows: usize, seed: u64) -> Result<StepChe
     }
 
     let mut check = StepCheck { rows, mean_error: 0.0, wrong_states: 0, parameter_error: 0.0 };
-    // From which units to which, and how they are drawn.
+    // Source and target units of each half step, and its draw.
     let passes = [
         (0, 1, Draw::of(seed, Stream::Train, Side::Hidden, 3)),
         (1, 2, Draw::of(seed, Stream::Train, Side::Visible, 3)),
@@ -134,7 +134,7 @@ pub fn step(backend: &mut dyn Backend, rows: usize, seed: u64) -> Result<StepChe
         check.mean_error = check.mean_error.max(largest_difference(means, &outputs[1].0));
         let width = shape.units(units[0][to].layer);
         check.wrong_states += wrong_states(&draw, width, means, states);
-        // The reference goes on from the device's units.
+        // The reference continues from the device's units.
         sides[1].write_units(units[1][to], means, states);
     }
     let ascent = Ascent { momentum: 0.5, weight_decay: 0.01, ..Ascent::new(0.1) };

@@ -1,7 +1,7 @@
-//! The differential tests as a command, for the user's own device and driver: random words, every kernel at awkward sizes,
-//! one whole step, chains that must stay in the distribution they were drawn from, and log Z against enumeration.
+//! The differential tests as a command, for the user's own device and driver: random numbers, every kernel at awkward
+//! sizes, one whole step, chains that must stay in the distribution they were drawn from, and log Z against enumeration.
 //!
-//! Each device's answer is held against the reference ([`crate::reference`]) or against enumeration ([`crate::exact`]).
+//! Each result is compared with the reference ([`crate::reference`]) or with enumeration ([`crate::exact`]).
 
 mod kernels;
 mod model;
@@ -29,30 +29,30 @@ pub struct VerifyOptions {
     pub json: bool,
 }
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    /// What was checked.
+    /// The check.
     pub name: &'static str,
-    /// What the error is of.
+    /// The quantity whose error it is.
     pub of: &'static str,
     /// Cases, numbers or sizes.
     pub cases: usize,
-    /// The largest error; infinite where a number is none.
+    /// The largest error; infinite for NaN.
     pub error: f64,
-    /// The largest that passes.
+    /// The largest passing error.
     pub tolerance: f64,
-    /// Where the largest error was.
+    /// The case with the largest error.
     pub at: String,
 }
 
 impl Check {
-    /// Nothing seen yet.
+    /// A check without cases.
     fn new(name: &'static str, of: &'static str, tolerance: f64) -> Self {
         Self { name, of, cases: 0, error: 0.0, tolerance, at: String::new() }
     }
 
-    /// One case more.
+    /// Adds a case.
     fn see(&mut self, error: f64, at: impl FnOnce() -> String) {
         self.cases += 1;
         let error = if error.is_nan() { f64::INFINITY } else { error };
@@ -67,22 +67,22 @@ impl Check {
     }
 }
 
-/// What a verification found.
+/// Results of a verification.
 #[derive(Clone, Debug, Serialize)]
 pub struct VerifyReport {
-    /// Of this program.
+    /// The version of this program.
     pub version: &'static str,
-    /// What was verified.
+    /// The device.
     pub device: DeviceInfo,
     /// Whether everything passed.
     pub passed: bool,
     /// The table.
     pub checks: Vec<Check>,
-    /// Time in all.
+    /// Total time.
     pub seconds: f64,
 }
 
-/// Rows, visible and hidden units: 1, and around a vec4, a word of 32 bits and the tiles; never square.
+/// Rows, visible and hidden units: 1, and around the sizes of a vec4, a 32-bit word and the tiles; never square.
 const SIZES: [(usize, usize, usize); 9] = [
     (1, 1, 1),
     (1, 2, 130),
@@ -95,13 +95,13 @@ const SIZES: [(usize, usize, usize); 9] = [
     (12, 1, 1),
 ];
 
-/// Opens a backend for a model of this shape and minibatches of up to so many rows.
+/// Opens a backend for a model of this shape and minibatches of up to this number of rows.
 pub type Open<'a> = dyn Fn(Shape, usize) -> Result<Box<dyn Backend>> + 'a;
 
-/// Verifies the best device that the choice means. `report` is called with each line as it is known.
+/// Verifies the best device of the choice. Calls `report` with each check as it completes.
 ///
 /// # Errors
-/// [`Error::Usage`] where there is no such device, [`Error::Device`] if it fails.
+/// [`Error::Usage`] if there is no such device, [`Error::Device`] if it fails.
 pub fn verify(options: &VerifyOptions, report: impl FnMut(&Check)) -> Result<VerifyReport> {
     let candidates = device::choose(&options.device)?;
     let first = candidates.first().ok_or_else(|| Error::Usage("no device was found".into()))?;
@@ -114,10 +114,10 @@ pub fn verify(options: &VerifyOptions, report: impl FnMut(&Check)) -> Result<Ver
     verify_backend(first.info(), &|shape, rows| first.open(&Footprint::planned(shape, room(rows))?), report)
 }
 
-/// The same for any backend.
+/// Verifies any backend.
 ///
 /// # Errors
-/// What opening gives, and [`Error::Device`].
+/// Those of `open`, and [`Error::Device`].
 pub fn verify_backend(info: DeviceInfo, open: &Open, mut report: impl FnMut(&Check)) -> Result<VerifyReport> {
     let clock = System::new();
     let mut checks = Vec::new();
@@ -139,7 +139,7 @@ pub fn verify_backend(info: DeviceInfo, open: &Open, mut report: impl FnMut(&Che
     })
 }
 
-/// One CD-1 step of a size that a run has.
+/// One CD-1 step of realistic size.
 fn step(open: &Open) -> Result<Vec<Check>> {
     let (rows, shape) = (32, Shape { visible: 784, hidden: 100 });
     let mut backend = open(shape, rows)?;

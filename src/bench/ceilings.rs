@@ -1,4 +1,4 @@
-//! What the device can reach at all, by two kernels that do one thing each, and what a kernel needs at least.
+//! Peak rates of a device, from two kernels that do one thing each, and the least time that they allow a kernel.
 
 use serde::Serialize;
 
@@ -9,22 +9,22 @@ use crate::{
     error::Result,
 };
 
-/// Numbers that are multiplied and added.
+/// Numbers to multiply and add.
 const MULTIPLIED: usize = 1 << 22;
-/// Numbers that are copied: 64 MiB, more than most caches hold.
+/// Numbers to copy: 64 MiB, more than most caches hold.
 const COPIED: usize = 1 << 24;
 
-/// What the device reached when it did nothing else.
+/// Peak rates of a device.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ceilings {
-    /// Multiplications and additions, 10⁹ a second.
+    /// 10⁹ multiplications and additions per second.
     pub gflops: f64,
-    /// Bytes read and written, 10⁹ a second.
+    /// 10⁹ bytes read and written per second.
     pub gbytes_per_second: f64,
 }
 
 impl Ceilings {
-    /// Measures both.
+    /// Measures both rates.
     pub(super) fn measure(backend: &mut dyn Backend) -> Result<Self> {
         let [from, to] = [backend.values(COPIED)?, backend.values(COPIED)?];
         let seconds = time(backend, Patience::LONG, 2, |backend, which| {
@@ -34,7 +34,7 @@ impl Ceilings {
             }
             Ok(())
         })?;
-        // The shortest: what else the machine did meanwhile does not lower what it can reach.
+        // The shortest time: other load on the machine only lengthens it.
         let least = |seconds: &[f64]| Times::of(seconds).min;
         let (copying, multiplying) = (least(&seconds[0]), least(&seconds[1]));
         Ok(Self {
@@ -43,8 +43,8 @@ impl Ceilings {
         })
     }
 
-    /// The least time that some work takes, in seconds: its arithmetic or its traffic, whichever takes longer
-    /// (Williams, Waterman and Patterson 2009, "Roofline").
+    /// The least time for some work, in seconds: arithmetic or traffic, whichever takes longer (Williams, Waterman and
+    /// Patterson 2009, "Roofline").
     pub fn least_seconds(&self, work: Work) -> f64 {
         (work.flops / self.gflops).max(work.bytes / self.gbytes_per_second) * 1e-9
     }

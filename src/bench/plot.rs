@@ -9,8 +9,7 @@ use crate::{
     output::Target,
 };
 
-/// Writes an SVG file: floating-point operations a second over the cases in a minibatch, a line for each number of
-/// hidden units, both on logarithmic axes.
+/// Plots FLOP/s over the cases in a minibatch to an SVG file, with a line per number of hidden units and two logarithmic axes.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -24,7 +23,7 @@ fn sweep(report: &SweepReport) -> Chart {
     let curves = hidden.iter().enumerate().map(|(line, &units)| {
         let points = report.points.iter().filter(|point| point.hidden == units);
         let points = points.map(|point| (point.batch as f64, point.gflops)).collect();
-        // Along a scale of colours, as the sizes are along one.
+        // A sequential colour scale, because the sizes are ordered.
         let color = ViridisRGB.get_color(line as f64 / hidden.len() as f64);
         Curve::new(format!("{units} hidden units"), color, points)
     });

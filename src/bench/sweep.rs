@@ -1,4 +1,4 @@
-//! Steps of many sizes: does their cost grow as the arithmetic does?
+//! Steps of many sizes: does time grow with the arithmetic?
 
 use serde::Serialize;
 
@@ -14,11 +14,11 @@ use crate::{
     rbm::Shape,
 };
 
-/// Hidden units and cases in a minibatch: the powers of two from one to the other.
+/// Smallest and largest numbers of hidden units and of cases in a minibatch, with all powers of two between.
 const HIDDEN: [usize; 2] = [128, 4096];
 const BATCH: [usize; 2] = [16, 8192];
 
-/// How many times as long twice the work may take.
+/// Accepted range of the time ratio for twice the work.
 const LEAST: f64 = 0.9;
 const MOST: f64 = 4.0;
 
@@ -29,27 +29,27 @@ pub struct SweepPoint {
     pub hidden: usize,
     /// Cases in a minibatch.
     pub batch: usize,
-    /// For one training step.
+    /// Time of one training step.
     pub step_seconds: Times,
-    /// Floating-point operations of the products, 10⁹ a second, at the median.
+    /// 10⁹ floating-point operations of the products per second, at the median.
     pub gflops: f64,
 }
 
-/// Two neighbouring sizes between which the cost does not grow as the arithmetic does.
+/// Two neighbouring sizes between which time does not grow with the arithmetic.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Cliff {
-    /// The smaller: hidden units and cases.
+    /// The smaller size: hidden units and cases.
     pub from: (usize, usize),
-    /// Twice as much of one of them.
+    /// The larger size: twice the hidden units or twice the cases.
     pub to: (usize, usize),
-    /// How many times as long the larger takes.
+    /// Time of the larger over time of the smaller.
     pub ratio: f64,
 }
 
-/// What a sweep found.
+/// Results of a sweep.
 #[derive(Clone, Debug, Serialize)]
 pub struct SweepReport {
-    /// What was measured.
+    /// The device.
     pub device: DeviceInfo,
     /// Visible units.
     pub visible: usize,
@@ -57,18 +57,18 @@ pub struct SweepReport {
     pub cd: u32,
     /// All sizes, by hidden units, then by cases.
     pub points: Vec<SweepPoint>,
-    /// Where twice the work takes more than four times as long, or less time than half of it.
+    /// Pairs where twice the work takes more than four times as long, or less time.
     pub cliffs: Vec<Cliff>,
 }
 
-/// Measures steps of every size, those of as many hidden units in turns, and calls `report` for each.
+/// Times steps of every size and calls `report` for each. Sizes with the same number of hidden units take turns.
 ///
 /// # Errors
-/// As [`super::run`].
+/// Those of [`super::run`].
 pub fn sweep(options: &BenchOptions, mut report: impl FnMut(&SweepPoint)) -> Result<SweepReport> {
     checked(options)?;
     if options.data.is_some() {
-        return usage!("‹sweep› takes random rows: leave out ‹data›");
+        return usage!("‹sweep› uses random rows; omit ‹data›");
     }
     let powers = |[first, last]: [usize; 2]| {
         std::iter::successors(Some(first), |x| Some(2 * x)).take_while(move |&x| x <= last)
@@ -103,8 +103,8 @@ pub fn sweep(options: &BenchOptions, mut report: impl FnMut(&SweepPoint)) -> Res
     Ok(SweepReport { device, visible, cd, points, cliffs })
 }
 
-/// Twice the work takes twice as long on a device that it fills, and as long as half of it on one that it does not. The
-/// time for a floating-point operation must stay within a factor of two of that, give or take what a measurement does.
+/// Twice the work takes twice as long on a saturated device, and equally long on one that is not. The time per operation
+/// must stay within a factor of two of that, apart from noise.
 fn cliffs(points: &[SweepPoint]) -> Vec<Cliff> {
     let twice = |a: &SweepPoint, b: &SweepPoint| {
         (b.hidden, b.batch) == (2 * a.hidden, a.batch) || (b.hidden, b.batch) == (a.hidden, 2 * a.batch)

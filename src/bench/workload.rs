@@ -1,4 +1,4 @@
-//! What is timed: CD-k on some rows, through the scheduler, as training does it, without the watching.
+//! The timed work: CD-k on some rows through the scheduler, as in training, without monitoring.
 
 use crate::{
     backend::{Ascent, Backend, Contrast, Data, Draw, Gather, HalfStep, Memory, Model, Update},
@@ -18,13 +18,13 @@ pub(super) struct Workload {
     data: Data,
     shape: Shape,
     model: Model,
-    /// Of a whole minibatch.
+    /// The units of a whole minibatch.
     phases: Phases,
     cd: u32,
     epochs: usize,
 }
 
-/// What a [`Workload`] has on a device.
+/// Buffers of a [`Workload`] on a device.
 pub(super) struct Room {
     data: Data,
     model: Model,
@@ -32,7 +32,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Makes room for `rows` rows, in minibatches of up to `batch`.
+    /// Allocates `rows` rows, in minibatches of up to `batch`.
     pub fn new(memory: &mut dyn Memory, layout: RowLayout, rows: usize, batch: usize) -> Result<Self> {
         let (positive, negative) = (memory.pair(batch)?, memory.pair(batch)?);
         let phases = Phases { positive, negative, rows: batch, chains: batch };
@@ -42,7 +42,7 @@ impl Room {
 
 /// Random rows, half of the bits on.
 pub(super) fn random_rows(count: usize, units: usize) -> Rows {
-    const PART: usize = 1024; // so that there are never many numbers that are not packed yet
+    const PART: usize = 1024; // bounds the unpacked numbers
     let mut rows = Rows::from_bits(units, &[]);
     for first in (0..count).step_by(PART) {
         let states = random_states(PART.min(count - first), units, first as u64);
@@ -63,12 +63,12 @@ impl Workload {
         Ok(Self { rows, data, shape, model, phases, cd, epochs: 0 })
     }
 
-    /// As many steps as there are whole minibatches of `batch` cases: how many these are.
+    /// The number of whole minibatches of `batch` cases.
     pub fn steps(&self, batch: usize) -> usize {
         self.rows.len() / batch
     }
 
-    /// Takes these steps, through the scheduler.
+    /// Takes all steps of an epoch through the scheduler.
     pub fn epoch(&mut self, backend: &mut dyn Backend, batch: usize) -> Result<()> {
         let (rows, shape) = (&self.rows, self.shape);
         let schedule = Schedule { rows, shape, batch, seed: 1, stream_rows: false, draws: Vec::new() };
@@ -83,7 +83,7 @@ impl Workload {
         Ok(())
     }
 
-    /// The kernels of one step, always of the same minibatch.
+    /// The kernels of one step, always on the same minibatch.
     pub fn kernels(&self, backend: &mut dyn Backend) {
         self.step(backend, 0, 0, self.phases.rows);
     }
@@ -104,7 +104,7 @@ impl Workload {
         backend.update(&op, positive, negative, None, self.model, None);
     }
 
-    /// One call of a kernel: its place in [`super::KERNELS`].
+    /// One call of a kernel, given by its index in [`super::KERNELS`].
     pub fn kernel(&self, backend: &mut dyn Backend, kernel: usize) {
         let &Self { data, model, phases: Phases { positive, negative, rows, .. }, .. } = self;
         let draw = |layer| HalfStep::new(rows, Draw::of(1, Stream::Train, layer, 0));

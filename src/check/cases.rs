@@ -1,5 +1,5 @@
-//! The table of cases: every kernel, in every way that it is used, with its work. The tests, `rbm-gpu verify` and
-//! `rbm-gpu bench` read it.
+//! The table of cases: every kernel, in every way that it is used, with its work. Shared by the tests, `rbm-gpu verify` and
+//! `rbm-gpu bench`.
 
 use serde::Serialize;
 
@@ -19,29 +19,29 @@ use crate::{
     rng::{Address, Stream, uniform_at},
 };
 
-/// What a kernel has to do, however well it does it.
+/// The work of a kernel, however it is implemented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Work {
     /// Multiplications and additions of its products.
     pub flops: f64,
-    /// Bytes of its inputs and outputs, each moved once, at four to a number.
+    /// Bytes of its inputs and outputs, each moved once, with 4 bytes per number.
     pub bytes: f64,
 }
 
 /// One way to use a kernel.
 pub struct Case {
-    /// The kernel: the name of its file and its twin, and of its method (both half steps are one).
+    /// The kernel: the name of its file, its twin and its method. The two half steps share a method.
     pub kernel: &'static str,
-    /// Which way.
+    /// The way.
     pub way: &'static str,
-    /// Brings the inputs to a device. Fails when there is no room.
+    /// Uploads the inputs to a device. Fails when there is no room.
     pub prepare: fn(&mut Stage) -> Result<Prepared>,
-    /// One call's work.
+    /// Work of one call.
     pub work: fn(Size) -> Work,
 }
 
 #[rustfmt::skip]
-/// All of them.
+/// All cases.
 pub const CASES: &[Case] = &[
     Case { kernel: "gather", way: "bits", prepare: |s| gather(s, bits, false), work: gather_work },
     Case { kernel: "gather", way: "bytes", prepare: |s| gather(s, bytes, false), work: gather_work },
@@ -101,7 +101,7 @@ pub const CASES: &[Case] = &[
     Case { kernel: "copy", way: "", prepare: copy, work: copy_work },
 ];
 
-// Work: products are 2 FLOP for each pair of units and case; each input and output is moved once.
+// Work. Products are 2 FLOP for each pair of units and case; each input and output is moved once.
 
 fn sizes(Size { rows, shape }: Size) -> [f64; 3] {
     [rows, shape.visible, shape.hidden].map(|count| count as f64)
@@ -111,7 +111,7 @@ fn work(flops: f64, numbers: f64) -> Work {
     Work { flops, bytes: 4.0 * numbers }
 }
 
-/// Of bits: an eighth of a byte each.
+/// Bits: an eighth of a byte each.
 fn gather_work(size: Size) -> Work {
     let [rows, m, _] = sizes(size);
     work(0.0, rows * m + rows * (m / 32.0).ceil())
@@ -138,7 +138,7 @@ fn gradient_work(size: Size) -> Work {
     work(4.0 * rows * m * n, m * n + 2.0 * rows * (m + n))
 }
 
-/// Without a velocity: weights are read and written.
+/// Without a velocity, only the weights are read and written.
 fn update_work(size: Size) -> Work {
     let [rows, m, n] = sizes(size);
     work(4.0 * rows * m * n, 2.0 * m * n + 2.0 * rows * (m + n))
@@ -290,7 +290,7 @@ fn base(stage: &mut Stage) -> Result<crate::backend::Values> {
     Ok(values)
 }
 
-/// Rows are those of the size, and so are the chains where they are none here.
+/// 0 rows and 0 chains stand for those of the size.
 const PLAIN: Contrast = Contrast { rows: 0, chains: 0, centred: 0, sparsity_target: 0.0, sparsity_cost: 0.0 };
 const FEW: Contrast = Contrast { chains: 1, ..PLAIN };
 const CENTRED: Contrast = Contrast { centred: 1, ..PLAIN };
@@ -329,10 +329,10 @@ fn gradient(stage: &mut Stage, of_states: bool, of: Contrast) -> Result<Prepared
     )
 }
 
-/// Two steps, the second by the first one's moments and step.
+/// Two steps; the second depends on the first one's moments and step.
 fn ascend(stage: &mut Stage, rule: u32) -> Result<Prepared> {
     let (gradient, model, squares) = (stage.model(0.1, 1)?, stage.model(0.3, 0)?, stage.backend.model()?);
-    // Adam's means begin at 0.
+    // Adam's moments start at 0.
     let velocity = if rule == Ascent::ADAM { stage.backend.model()? } else { stage.model(0.1, 2)? };
     let op = Ascent { rule, momentum: 0.7, weight_decay: 0.05, l1: 0.1, ..Ascent::new(0.02) };
     let ops = if rule == Ascent::ADAM { [op.adam(0), op.adam(1)] } else { [op; 2] };
@@ -348,7 +348,7 @@ fn ascend(stage: &mut Stage, rule: u32) -> Result<Prepared> {
     )
 }
 
-/// A bias takes in the errors of a whole row of weights.
+/// Tolerance of a bias, which accumulates the errors of a whole row of weights.
 fn of_a_row(size: Size) -> f32 {
     TOLERANCE * (size.shape.visible.max(size.shape.hidden) as f32 / 20.0).max(1.0)
 }
@@ -422,7 +422,7 @@ fn free_energy(stage: &mut Stage, of_states: bool, beta: f32, less: bool) -> Res
     let (rows, Shape { visible, hidden }) = (stage.size.rows, stage.size.shape);
     let values = stage.values(&vec![f32::INFINITY; rows])?;
     let op = FreeEnergy::new(rows).at(beta);
-    // A difference has the errors of what it is between, which are of the size of a case's terms.
+    // A difference inherits the errors of its operands, which grow with a case's terms.
     let tolerance = if less { 2e-6 * (visible + hidden) as f32 } else { 2e-6 };
     prepared(
         move |backend| {
@@ -494,7 +494,7 @@ fn clamp_visible(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
     prepared(move |backend| backend.clamp_visible(&op, known, mask, states), [Output::States(states)])
 }
 
-/// As many numbers as there are visible units in all cases.
+/// One number per visible unit and case.
 fn numbers(stage: &Stage) -> Vec<f32> {
     stage.grey(Side::Visible, 5).iter().map(|x| x * 20.0).collect()
 }
@@ -503,7 +503,7 @@ fn multiply_add(stage: &mut Stage) -> Result<Prepared> {
     let numbers = numbers(stage);
     let (values, count) = (stage.values(&numbers)?, numbers.len());
     let op = MultiplyAdd { rows: count as u32 };
-    // Each of its roundings may be fused or not.
+    // Each rounding may be fused or not.
     let tolerance = MULTIPLY_ADDS as f32 * 6e-8;
     prepared(move |backend| backend.multiply_add(&op, values), [Output::Values(values, count, tolerance)])
 }

@@ -1,4 +1,4 @@
-//! Where a case is tried: a device, a size, and rows beyond the last that nothing may touch.
+//! Test bench of a case: a device, a size, and guard rows past the last that nothing may touch.
 
 use super::{largest_difference, random_rbm, random_states, wrong_states};
 use crate::{
@@ -7,12 +7,12 @@ use crate::{
     rbm::{Shape, Side},
 };
 
-/// Rows beyond the last, in every buffer.
+/// Guard rows in every buffer.
 const GUARD: usize = 3;
-/// What they hold.
+/// Their content.
 const UNTOUCHED: f32 = 7.5;
 
-/// How many cases and units a kernel is tried on.
+/// Cases and units of one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Cases or chains.
@@ -27,62 +27,62 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// One side of a comparison: a device, and the size and the seed of its inputs. Both sides get equal inputs.
+/// One side of a comparison: a device, and the size and seed of its inputs. Both sides get equal inputs.
 pub struct Stage<'a> {
     /// The device.
     pub backend: &'a mut dyn Backend,
     /// The size.
     pub size: Size,
-    /// What inputs are made of.
+    /// Seed of the inputs.
     pub seed: u64,
 }
 
 /// One call of a kernel.
 pub type Call = Box<dyn Fn(&mut dyn Backend)>;
 
-/// A kernel that is ready to be called, and what it is to change.
+/// A kernel that is ready to run, and its outputs.
 pub struct Prepared {
     /// One call.
     pub call: Call,
-    /// What to compare afterwards.
+    /// Outputs to compare afterwards.
     pub outputs: Vec<Output>,
 }
 
-/// Something that a kernel changes, and how far it may be from the reference's.
+/// An output of a kernel, with its tolerance.
 #[derive(Clone, Copy, Debug)]
 pub enum Output {
-    /// Units: their first rows' means within a tolerance, and states that the draw makes of these means.
+    /// Units: the means of the first rows, within a tolerance; the states must follow from the means and the draw.
     Units(Units, usize, Draw, f32),
-    /// States alone, equal to the last bit.
+    /// States alone, bit for bit.
     States(Units),
     /// Parameters.
     Model(Model, f32),
-    /// The first numbers. The tolerance is relative to the largest of them, or to 1.
+    /// The first numbers. The tolerance is relative to the largest of them, or to 1 if that is larger.
     Values(Values, usize, f32),
 }
 
-/// What was read of an output.
+/// An output as read.
 #[derive(Clone, Debug)]
 struct Read {
     numbers: Vec<f32>,
-    /// States that are not what their means and uniforms make, and guarded rows that were touched.
+    /// States that don't follow from their means and uniforms, and touched guard rows.
     wrong: usize,
 }
 
 impl Stage<'_> {
-    /// Numbers in [0, 1] that are no states.
+    /// Values in [0, 1], rows × units.
     pub fn grey(&self, layer: Side, seed: u64) -> Vec<f32> {
         let units = self.size.shape.units(layer);
         let states = random_states(self.size.rows, units + 1, self.seed + seed);
         (0..self.size.rows * units).map(|i| states[i] * 0.75 + (i % 97) as f32 / 400.0).collect()
     }
 
-    /// States of a layer, half of them on.
+    /// Random binary states, half of them on, rows × units.
     pub fn binary(&self, layer: Side, seed: u64) -> Vec<f32> {
         random_states(self.size.rows, self.size.shape.units(layer), self.seed + seed)
     }
 
-    /// Units that have these means and states in their first rows.
+    /// Units with these means and states in their first rows, followed by guard rows.
     pub fn units(&mut self, layer: Side, values: &[f32]) -> Result<Units> {
         let mut all = vec![UNTOUCHED; (self.size.rows + GUARD) * self.size.shape.units(layer)];
         all[..values.len()].copy_from_slice(values);
@@ -91,7 +91,7 @@ impl Stage<'_> {
         Ok(units)
     }
 
-    /// Units whose means and states all have the value of untouched rows.
+    /// Units with guard values everywhere.
     pub fn empty(&mut self, layer: Side) -> Result<Units> {
         self.units(layer, &[])
     }
@@ -106,7 +106,7 @@ impl Stage<'_> {
         self.backend.model_of(&random_rbm(self.size.shape, deviation, self.seed + seed))
     }
 
-    /// Numbers, and guarded ones after them.
+    /// Numbers, followed by guard values.
     pub fn values(&mut self, numbers: &[f32]) -> Result<Values> {
         let values = self.backend.values(numbers.len() + GUARD)?;
         self.backend.write_values(values, &[numbers, &[UNTOUCHED; GUARD]].concat());
@@ -140,23 +140,23 @@ impl Stage<'_> {
     }
 }
 
-/// The numbers that are used, and how many of the guarded ones were touched.
+/// Cuts off the guard values, and counts those that were touched.
 fn unguarded(mut numbers: Vec<f32>, used: usize) -> (Vec<f32>, usize) {
     let touched = numbers[used..].iter().filter(|&&x| x != UNTOUCHED).count();
     numbers.truncate(used);
     (numbers, touched)
 }
 
-/// How far a device is from the reference in one output.
+/// Difference between a device and the reference in one output.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Deviation {
-    /// The largest difference over its tolerance: 1 passes, more does not; infinite where a number is none.
+    /// The largest difference over its tolerance: at most 1 passes; infinite for NaN.
     pub share: f64,
     /// The largest difference.
     pub error: f64,
     /// Its tolerance.
     pub tolerance: f64,
-    /// States that are not what they should be, and rows past the last that were written.
+    /// Wrong states, and touched guard rows.
     pub wrong: usize,
 }
 
@@ -167,13 +167,13 @@ impl Deviation {
     }
 }
 
-/// What a kernel left on one side.
+/// Outputs of one side.
 pub struct Outcome {
     outputs: Vec<Output>,
     reads: Vec<Read>,
 }
 
-/// Prepares a kernel, calls it once and reads what it changed.
+/// Prepares a kernel, calls it once and reads its outputs.
 ///
 /// # Errors
 /// When there is no room, or the device failed.
@@ -191,7 +191,7 @@ pub fn observe(
 }
 
 impl Outcome {
-    /// How far each output is from what the reference left.
+    /// Differences of each output from the reference's.
     pub fn deviations<'a>(&'a self, reference: &'a Self) -> impl Iterator<Item = Deviation> + 'a {
         let all = self.outputs.iter().zip(self.reads.iter().zip(&reference.reads));
         all.map(|(output, (found, expected))| output.deviation(found, expected))

@@ -1,4 +1,4 @@
-//! Every kernel against its twin, in every way that it is used: the table of cases at awkward sizes.
+//! Every kernel against its twin, in every way that it is used, at awkward sizes.
 
 use super::{Check, Open, SIZES};
 use crate::{
@@ -15,14 +15,14 @@ use crate::{
     rng::{Address, Stream},
 };
 
-/// The device's uniforms, which show themselves as u < p, for seeds, steps and chains far apart.
+/// The device's uniforms, visible as u < p, for seeds, steps and chains far apart.
 pub fn random_words(open: &Open) -> Result<Vec<Check>> {
     let (shape, rows) = (Shape { visible: 1001, hidden: 1 }, 40);
     let mut backend = open(shape, rows)?;
     let mut biased = Rbm::zeros(shape);
     biased.visible_bias_mut().iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
     let model = backend.model_of(&biased)?;
-    // The hidden units start off, so p = σ(b).
+    // The hidden units start at 0, so p = σ(b).
     let Pair { visible, hidden } = backend.pair(rows)?;
     let mut check = Check::new("random words", "states that are not u < p", 0.0);
     for (seed, step, sweep, first_chain) in
@@ -38,7 +38,7 @@ pub fn random_words(open: &Open) -> Result<Vec<Check>> {
     Ok(vec![check])
 }
 
-/// All kernels at all sizes, a line each.
+/// All kernels at all sizes, one check each.
 pub fn kernels(open: &Open) -> Result<Vec<Check>> {
     let mut checks: Vec<Check> = Vec::new();
     for case in CASES {

@@ -1,4 +1,4 @@
-//! What the kernels are for: chains that stay in the model's distribution, and log Z.
+//! End-to-end checks: chains stay in the model's distribution, and log Z is right.
 
 use super::{Check, Open};
 use crate::{
@@ -14,11 +14,11 @@ use crate::{
 
 const CHAINS: usize = 20_000;
 const SWEEPS: u32 = 20;
-/// A deviation of more standard errors is no accident.
+/// The largest deviation that passes, in standard errors.
 const SURPRISING: f64 = 5.0;
 
-/// Chains that are drawn exactly from p(v) must stay there: after twenty Gibbs sweeps, Pearson's χ² of the counts of all
-/// states is still that of a sample.
+/// Chains drawn exactly from p(v) must stay in p(v): after twenty Gibbs sweeps, Pearson's χ² of the counts of all states is
+/// still that of a sample.
 pub fn stationarity(open: &Open) -> Result<Vec<Check>> {
     let shape = Shape { visible: 6, hidden: 4 };
     let rbm = random_rbm(shape, 1.0, 9);
@@ -48,7 +48,7 @@ pub fn stationarity(open: &Open) -> Result<Vec<Check>> {
         let number = state.iter().rev().fold(0, |number, &unit| number << 1 | usize::from(unit == 1.0));
         counts[number] += 1.0;
     }
-    // States that are hardly ever met are counted together.
+    // Rare states are pooled.
     let (mut chi_squared, mut cells, mut rare) = (0.0, 0.0, (0.0, 0.0));
     let mut cell = |count: f64, expected: f64| {
         chi_squared += (count - expected).powi(2) / expected;
