@@ -1,6 +1,6 @@
-//! The native path for a machine without a GPU: all cores, and loops for the instruction set found at run time. Products
-//! with binary states look sums up (`cpu/lookup.rs`); others go to a GEMM crate. Tested against [`crate::reference`], as
-//! the GPU is.
+//! The native path for machines without a GPU: all cores, and loops for the instruction set found at run time. Products
+//! with binary states use look-up tables of sums (`cpu/lookup.rs`); other products use a GEMM crate. Tested against
+//! [`crate::reference`], as the GPU is.
 
 mod activation;
 mod centring;
@@ -42,18 +42,19 @@ use matrix::{Matrix, product};
 use strips::Strips;
 use units::{Binarize, Kind, Units, WORD, copy_bits};
 
-/// Cases for which tables of sums are worth making.
+/// The fewest cases that pay for the tables of sums.
 const FEWEST: usize = 8;
 
 /// The kernels of the native CPU path.
 #[derive(Default)]
 pub struct Cpu {
     level: Level,
-    /// Binary states on their way through a product: of the positive and of the negative phase.
+    /// Packed binary states of the positive and of the negative phase.
     codes: [Codes; 2],
-    /// Scratch for the step of a centred update with decay and without a velocity: biases follow it. Allocated at first use.
+    /// Scratch for the step of a centred update with decay but without a velocity; the biases' correction needs it.
+    /// Allocated at first use.
     step: Option<Rbm>,
-    /// What comes into the hidden units, for free energies.
+    /// Inputs of the hidden units, for free energies.
     inputs: Vec<f32>,
 }
 
@@ -63,7 +64,7 @@ impl Cpu {
         Self::with(Level::default(), layers)
     }
 
-    /// The same with loops for another instruction set than the one chosen.
+    /// The native CPU path with loops for a given instruction set.
     pub fn with(level: Level, layers: impl Into<Layers>) -> Host<Self> {
         Host::new(Self { level, ..Self::default() }, Self::info_of(level), layers)
     }
@@ -88,7 +89,7 @@ impl Cpu {
         }
     }
 
-    /// vW, rows × hidden units: in the buffer of `self.inputs`, which is to be given back.
+    /// vW, rows × hidden units, in the buffer of `self.inputs`; the caller gives it back.
     fn hidden_inputs(&mut self, rows: usize, rbm: &Rbm, visible: &Units) -> Vec<f32> {
         let Shape { visible: m, hidden: n } = rbm.shape();
         let mut inputs = std::mem::take(&mut self.inputs);
@@ -103,7 +104,7 @@ impl Cpu {
         inputs
     }
 
-    /// The states of `input` × `factor`, handed to `finish` in parts.
+    /// Multiplies the states of `input` by `factor`, and passes the product to `finish` in parts.
     fn multiply(&mut self, rows: usize, input: &Units, factor: Matrix, finish: impl Fn(Part) + Sync) {
         if rows >= FEWEST && input.are_binary(rows) {
             self.codes[0].pack(self.level, &[(input, rows)], factor.columns);
@@ -121,17 +122,17 @@ impl Cpu {
     }
 }
 
-/// [`Level::dispatch`] of a closure, which is an `FnOnce` here.
+/// [`Level::dispatch`] for a closure, which becomes an `FnOnce`.
 fn vectorize<R>(level: Level, work: impl FnOnce() -> R) -> R {
     level.dispatch(work)
 }
 
-/// What [`rayon::join`] does, without another thread.
+/// [`rayon::join`] on one thread.
 fn in_turn<A, B>(a: impl FnOnce() -> A, b: impl FnOnce() -> B) -> (A, B) {
     (a(), b())
 }
 
-/// W as it is multiplied on the way to a layer.
+/// W, or its transpose, as the right factor on the way to a layer.
 fn factor(to: Side, rbm: &Rbm) -> Matrix<'_> {
     let weights = Matrix::new(rbm.weights(), rbm.shape().visible, rbm.shape().hidden);
     match to {
@@ -140,7 +141,7 @@ fn factor(to: Side, rbm: &Rbm) -> Matrix<'_> {
     }
 }
 
-/// What is added to β times the sums on the way to a layer: β c, or β b + (1−β) b0.
+/// The bias term of a half step: β c, or β b + (1−β) b0.
 fn biases<'a>(to: Side, HostPath { rbm, base }: HostPath<'a>, beta: f32) -> Cow<'a, [f32]> {
     let bias = match to {
         Side::Hidden => rbm.hidden_bias(),
@@ -156,9 +157,9 @@ fn biases<'a>(to: Side, HostPath { rbm, base }: HostPath<'a>, beta: f32) -> Cow<
     Cow::Owned(biases)
 }
 
-/// Rows of each part of the work: equal parts, an even number of them, so that a few threads end together; larger ones
-/// where there are many rows, as each part packs the right matrix anew. The number of threads must not change them: the
-/// crate sums a product of one row in another order.
+/// Rows of each part of the work. Parts are equal and even in number, so that a few threads end together; they are large
+/// where there are many rows, because each part packs the right matrix anew. They must not depend on the number of threads,
+/// because the GEMM crate sums a one-row product in a different order.
 fn share(rows: usize) -> usize {
     let most = if rows < 512 { 32 } else { 128 };
     let parts = rows.div_ceil(most);
@@ -181,7 +182,7 @@ impl HostKernels for Cpu {
         let (rows, width, level) = (op.rows as usize, layout.words(), self.level);
         let order = &order[op.first_row as usize..][..rows];
         let packed = order.par_iter().map(|&case| &words[case as usize * width..][..width]).enumerate();
-        // A bit that is drawn with its own value as the probability stays what it is.
+        // A bit drawn with its own value as the probability doesn't change.
         let is_bits = layout.packing == Packing::Bits;
         let kind = if is_bits || uniforms.are_drawn() { Kind::Binary } else { Kind::Real };
         let (units, words) = (visible.width, visible.words());
@@ -209,7 +210,7 @@ impl HostKernels for Cpu {
         }
     }
 
-    /// Each part is finished, product, sigmoid and draw, while it is in the cache.
+    /// Finishes each part, from product to draw, while it is in the cache.
     fn sample(&mut self, to: Side, path: HostPath, half: Half<Units>) {
         let Half { op, from, uniforms, to: out } = half;
         let (rows, level) = (op.rows as usize, self.level);
@@ -219,7 +220,7 @@ impl HostKernels for Cpu {
         self.multiply(rows, from, factor(to, path.rbm), finish);
     }
 
-    /// Where both are binary, one product has the rows of both: the sums of weights are made once.
+    /// If both are binary, one product covers the rows of both, and the tables of sums are made once.
     fn sample_twice(&mut self, to: Side, rbm: &Rbm, halves: [Half<Units>; 2]) {
         let path = HostPath { rbm, base: &[] };
         let rows = halves.each_ref().map(|half| half.op.rows as usize);
@@ -293,7 +294,7 @@ impl HostKernels for Cpu {
         let momentum = if velocity.is_some() { op.momentum } else { 0.0 };
         let op = &Update { momentum, ..*op };
         let difference = Difference::new(level, &op.contrast(), &phases, op.rate);
-        // Where ΔW is no more than the gradient, its products with the offsets need no second look at it.
+        // If ΔW is just the gradient, its products with the offsets don't need a second pass over ΔW.
         let is_gradient = momentum == 0.0 && op.weight_decay == 0.0;
         let (visible, hidden, shifts) = difference.means(&mut self.codes, || {
             let shifts = || Shifts::of_gradient(level, difference.phases, difference.hidden(), offsets);
@@ -441,7 +442,7 @@ impl HostKernels for Cpu {
         self.inputs = inputs;
     }
 
-    // No more than a few numbers a chain.
+    // Only a few numbers per chain: not worth a thread.
     fn swap(
         &mut self,
         op: &Swap,

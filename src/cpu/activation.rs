@@ -1,4 +1,4 @@
-//! What follows the product in both half steps: bias, sigmoid and draw.
+//! The end of both half steps: bias, sigmoid and draw.
 
 use std::ops::Range;
 
@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{backend::HalfStep, host::Uniforms, rng::BLOCK};
 
-/// Vectors that are finished together.
+/// Vectors finished together.
 const TOGETHER: usize = 4;
 
-/// A layer that takes the sums of its units and becomes their means and states.
+/// Turns the input sums of a layer's units into means and states.
 pub struct Activation<'a> {
     beta: f32,
-    /// β times the biases, and what the base adds to it.
+    /// The bias term: β × the biases, and the base's part.
     bias: &'a [f32],
     uniforms: Uniforms<'a>,
     means: Strips<'a, f32>,
@@ -26,7 +26,7 @@ pub struct Activation<'a> {
 }
 
 impl<'a> Activation<'a> {
-    /// For the first rows of a layer.
+    /// Writes the first rows of a layer.
     pub fn new(op: &HalfStep, bias: &'a [f32], uniforms: Uniforms<'a>, units: &'a mut Units) -> Self {
         let kind = if uniforms.are_drawn() { Kind::Binary } else { Kind::Means };
         units.kinds[..op.rows as usize].fill(kind);
@@ -38,10 +38,10 @@ impl<'a> Activation<'a> {
     /// Finishes some units of a row from their sums.
     ///
     /// # Safety
-    /// No other thread may be at these units.
+    /// No other thread may access these units.
     #[inline(always)]
     unsafe fn finish<S: Simd>(&self, simd: S, row: usize, columns: &Range<usize>, sums: &[f32]) {
-        // SAFETY: as the caller promises; a part's first column is a word's first.
+        // SAFETY: the caller's promise; a part begins at a whole word.
         let (means, bits) = unsafe {
             let words = columns.start / WORD..columns.end.div_ceil(WORD);
             (self.means.row(row, columns), self.bits.row(row, &words))
@@ -81,7 +81,7 @@ impl<'a> Activation<'a> {
                 *word = draw(simd, uniforms, means);
             }
             if let (false, Some(word)) = (last.is_empty(), bits.last_mut()) {
-                // Zeros beyond the last unit draw nothing.
+                // Zeros past the last unit draw 0.
                 let mut padded = [0.0; WORD];
                 padded[..last.len()].copy_from_slice(last);
                 *word = draw(simd, &uniforms[means.len()], &padded);
@@ -110,7 +110,7 @@ impl<'a> Activation<'a> {
     }
 }
 
-/// A part of a layer to finish.
+/// Finishes a part of a layer.
 pub struct Finish<'a> {
     pub activation: &'a Activation<'a>,
     pub part: Part<'a>,

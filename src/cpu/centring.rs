@@ -1,5 +1,5 @@
-//! What a centred update does to the biases beside their own gradients: the centred model's stay where they are when its
-//! weights change, so this one's follow by −ΔWλ and −μΔW (Melchior, Fischer and Wiskott 2016, algorithm 1).
+//! The correction of the biases in a centred update. A step ΔW leaves the biases of the centred model unchanged, so those
+//! of the plain model shift by −ΔWλ and −μΔW (Melchior, Fischer and Wiskott 2016, algorithm 1).
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -19,8 +19,8 @@ pub struct Shifts {
 }
 
 impl Shifts {
-    /// Where ΔW = Σ scale · (v − μ)(h − λ), summed over both phases, and nothing else: by way of (h − λ)·λ and (v − μ)·μ of
-    /// each case, so that ΔW is not read again. The hidden units are those of the gradient.
+    /// For ΔW = Σ scale · (v − μ)(h − λ), summed over both phases, without decay or momentum. Computed from (h − λ)·λ and
+    /// (v − μ)·μ of each case, so ΔW is not read again. `hidden` are the gradient's hidden units.
     pub fn of_gradient(
         level: Level,
         phases: [(Phase<Units>, f32); 2],
@@ -30,7 +30,7 @@ impl Shifts {
         level.dispatch(OfGradient { phases, hidden, mu, lambda })
     }
 
-    /// Of any ΔW, visible × hidden units.
+    /// For any ΔW, visible × hidden units.
     pub fn of_weights(level: Level, change: &[f32], (mu, lambda): (&[f32], &[f32])) -> Self {
         let units = lambda.len();
         let rows = change.par_chunks(units).with_min_len(64);
@@ -61,7 +61,7 @@ impl Shifts {
         shifts
     }
 
-    /// Takes the shifts off the biases.
+    /// Subtracts the shifts from the biases.
     pub fn follow(&self, rbm: &mut Rbm) {
         let [_, visible, hidden] = rbm.tensors_mut();
         for (biases, shifts) in [(visible, &self.visible), (hidden, &self.hidden)] {
@@ -70,7 +70,7 @@ impl Shifts {
     }
 }
 
-/// What [`Shifts::of_gradient`] does.
+/// The loops of [`Shifts::of_gradient`].
 struct OfGradient<'a> {
     phases: [(Phase<'a, Units>, f32); 2],
     hidden: [&'a [f32]; 2],
@@ -110,7 +110,7 @@ impl WithSimd for OfGradient<'_> {
     }
 }
 
-/// sums += factor · v, and gives v·μ, where v are a row's bits.
+/// sums += factor · v, and returns v·μ, for the bits v of a row.
 #[inline(always)]
 fn add_bits<S: Simd>(simd: S, bits: &[u16], sums: &mut [f32], factor: f32, mu: &[f32]) -> f32 {
     const WORDS: usize = TOGETHER / WORD;
@@ -137,7 +137,7 @@ fn add_bits<S: Simd>(simd: S, bits: &[u16], sums: &mut [f32], factor: f32, mu: &
     total(bytemuck::cast(products))
 }
 
-/// The same for a word, with the products by themselves.
+/// [`add_bits`] for one word; returns the products v_i μ_i.
 #[inline(always)]
 fn add_word<S: Simd>(
     simd: S,

@@ -1,5 +1,5 @@
-//! What a gradient and a fused update have in common: the difference of both phases' associations, a part at a time, and
-//! that of their means.
+//! Shared by a gradient and a fused update: the difference between the phases' mean products v h, in parts, and between
+//! their mean units.
 
 use std::borrow::Cow;
 
@@ -17,15 +17,15 @@ use crate::{
     host::{Phase, Phases},
 };
 
-/// Both phases, each with what its sums are multiplied by.
+/// Both phases, with the factor of each phase's sums.
 pub struct Difference<'a> {
     level: Level,
-    /// m and n.
+    /// Visible and hidden units.
     units: (usize, usize),
     pub phases: [(Phase<'a, Units>, f32); 2],
-    /// p(h|v) of either phase; of the positive one less what draws it to the target.
+    /// p(h|v) of each phase; the positive phase includes the sparsity term.
     hidden: [Cow<'a, [f32]>; 2],
-    /// The visible states as numbers, where they are not all bits.
+    /// The visible states as numbers, unless all are bits.
     states: Option<[Cow<'a, [f32]>; 2]>,
 }
 
@@ -47,13 +47,13 @@ impl<'a> Difference<'a> {
         Self { level, units, phases, hidden: [positive, Cow::Borrowed(means(&phases[1].0))], states }
     }
 
-    /// p(h|v) of either phase, as it is multiplied.
+    /// p(h|v) of each phase, with the sparsity term.
     pub fn hidden(&self) -> [&[f32]; 2] {
         [&self.hidden[0], &self.hidden[1]]
     }
 
-    /// The difference of the units' means, visible and hidden, and what `beside` gives: it is done by the side of the hidden
-    /// ones. Makes `codes` ready for [`Difference::associations`].
+    /// Differences of the mean visible and hidden units, and the result of `beside`, which runs in parallel with the
+    /// latter. Prepares `codes` for [`Difference::associations`].
     pub fn means<T: Send>(
         &self,
         codes: &mut [Codes; 2],
@@ -83,7 +83,8 @@ impl<'a> Difference<'a> {
         (visible, hidden, beside)
     }
 
-    /// The difference of v h, visible × hidden units, not centred, handed to `take` in parts. [`Difference::means`] comes before.
+    /// The difference of the mean products v h, visible × hidden units, not centred, passed to `take` in parts. Call
+    /// [`Difference::means`] first.
     pub fn associations(&self, codes: &[Codes; 2], take: impl Fn(Part) + Sync) {
         let Self { level, units: (m, n), phases, .. } = *self;
         let hidden = self.hidden();
@@ -112,7 +113,7 @@ impl<'a> Difference<'a> {
     }
 }
 
-/// Σ scale · the sum over its rows, for each unit of a layer: rows × units, and the scale.
+/// Σ over the phases of scale × the sum over rows, per unit of a layer. A phase is its rows × units, and its scale.
 pub fn unit_gradient<const N: usize>(level: Level, phases: [(&[f32], f32); N], units: usize) -> Vec<f32> {
     let mut gradient = vec![0.0; units];
     vectorize(
@@ -131,8 +132,7 @@ pub fn unit_gradient<const N: usize>(level: Level, phases: [(&[f32], f32); N], u
     gradient
 }
 
-/// The means of the hidden units in the positive phase, less what draws them to the target; see
-/// [`crate::backend::Backend::gradient`].
+/// The hidden means of the positive phase minus the sparsity term; see [`crate::backend::Backend::gradient`].
 fn drawn_to_target(op: &Contrast, means: &[f32], lambda: &[f32]) -> Vec<f32> {
     let mut means = means.to_vec();
     let draws: Vec<f32> = lambda.iter().map(|&q| op.sparsity_cost * (q - op.sparsity_target)).collect();

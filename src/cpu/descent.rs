@@ -1,10 +1,10 @@
-//! What follows the product of a gradient, while a part of it is in the cache: centring, and, in a fused update, the step.
+//! The end of a gradient's product, while a part of it is in the cache: centring and, in a fused update, the step.
 
 use std::ops::Range;
 
 use crate::backend::Update;
 
-/// velocity = momentum·velocity + gradient − decay·θ, and θ += velocity. The gradient has the learning rate in it.
+/// velocity = momentum·velocity + gradient − decay·θ, and θ += velocity. The gradient includes the learning rate.
 #[inline(always)]
 pub fn step(momentum: f32, decay: f32, theta: &mut [f32], velocity: &mut [f32], gradient: &[f32]) {
     for ((theta, velocity), gradient) in theta.iter_mut().zip(velocity).zip(gradient) {
@@ -13,7 +13,7 @@ pub fn step(momentum: f32, decay: f32, theta: &mut [f32], velocity: &mut [f32], 
     }
 }
 
-/// What a centred gradient of weights takes beside the associations: (v − μ)(h − λ) = vh − μh − (v − μ)λ.
+/// Centring terms of the weights' gradient: (v − μ)(h − λ) = vh − μh − (v − μ)λ.
 #[derive(Clone, Copy)]
 pub struct Centring<'a> {
     /// Offsets of the visible units.
@@ -26,7 +26,7 @@ pub struct Centring<'a> {
     pub hidden: &'a [f32],
 }
 
-/// Some columns of a row of it.
+/// The centring terms of some columns of a row.
 struct CentringRow<'a> {
     mu: f32,
     visible: f32,
@@ -46,7 +46,7 @@ impl<'a> Centring<'a> {
 }
 
 impl CentringRow<'_> {
-    /// The gradients of the row's columns.
+    /// Adds the centring terms to the row's gradient.
     #[inline(always)]
     fn of<'b>(&'b self, associations: &'b [f32]) -> impl Iterator<Item = f32> + 'b {
         let columns = self.lambda.iter().zip(self.hidden);
@@ -57,7 +57,7 @@ impl CentringRow<'_> {
     }
 }
 
-/// The gradient of some weights of a visible unit.
+/// Centres the gradient of some weights of a visible unit.
 #[inline(always)]
 pub fn gradient(
     centring: Option<Centring>,
@@ -75,10 +75,10 @@ pub fn gradient(
     }
 }
 
-/// The plain step of weights.
+/// The plain step of the weights.
 pub struct Descent<'a> {
     pub momentum: f32,
-    /// The decay, with the learning rate in it.
+    /// The decay × the learning rate.
     pub decay: f32,
     pub centring: Option<Centring<'a>>,
 }
@@ -88,7 +88,7 @@ impl<'a> Descent<'a> {
         Self { momentum: op.momentum, decay: op.rate * op.weight_decay, centring }
     }
 
-    /// Moves some weights of a visible unit, and keeps the step.
+    /// Moves some weights of a visible unit, and stores the step.
     #[inline(always)]
     pub fn step(
         &self,
@@ -107,7 +107,7 @@ impl<'a> Descent<'a> {
         }
     }
 
-    /// Moves some weights of a visible unit without momentum, and does not keep the step: a third of the traffic of [`Descent::step`].
+    /// Moves some weights of a visible unit without momentum or storing the step: a third of the traffic of [`Descent::step`].
     #[inline(always)]
     pub fn step_only(&self, unit: usize, columns: &Range<usize>, weights: &mut [f32], associations: &[f32]) {
         let decay = self.decay;

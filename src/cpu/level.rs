@@ -1,4 +1,4 @@
-//! The instruction sets that the native path's loops are compiled for, of which one is chosen at run time.
+//! The instruction sets that the native path's loops are compiled for. One is chosen at run time.
 
 use std::{any::TypeId, env, fmt};
 
@@ -6,7 +6,7 @@ use pulp::{Arch, Scalar128b, Simd, WithSimd};
 
 use crate::error::{Result, excerpt, usage};
 
-/// Names the instruction set to use, where it is not to be the widest one.
+/// Environment variable with the instruction set to use instead of the widest one.
 const VARIABLE: &str = "RBM_GPU_INSTRUCTIONS";
 
 /// An instruction set of this processor.
@@ -17,11 +17,11 @@ pub struct Level {
     arch: Option<Arch>,
 }
 
-/// What every processor of this architecture has, in vectors of four floats.
+/// Instructions of every processor of this architecture, with vectors of four floats.
 const BASELINE: Level = Level { name: "baseline", arch: None };
 
 impl Level {
-    /// All that this processor has, from the narrowest to the widest.
+    /// All instruction sets of this processor, from the narrowest to the widest.
     pub fn all() -> Vec<Self> {
         [BASELINE].into_iter().chain(wider()).collect()
     }
@@ -30,10 +30,10 @@ impl Level {
         wider().last().unwrap_or(BASELINE)
     }
 
-    /// The widest one, or the one that the environment variable `RBM_GPU_INSTRUCTIONS` names.
+    /// The widest one, or the one in the environment variable `RBM_GPU_INSTRUCTIONS`.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] if it names none that this processor has.
+    /// [`crate::Error::Usage`] if this processor doesn't have the named one.
     pub fn chosen() -> Result<Self> {
         let Some(wanted) = env::var_os(VARIABLE) else { return Ok(Self::widest()) };
         let (wanted, all) = (wanted.to_string_lossy(), Self::all());
@@ -50,9 +50,8 @@ impl Level {
         }
     }
 
-    /// Runs loops compiled for this instruction set. A closure must be marked `#[inline(always)]` and come here as an
-    /// `FnOnce`: the call of another kind of closure through `FnOnce` may stay a function of its own, compiled for the
-    /// baseline.
+    /// Runs loops compiled for this instruction set. A closure must be marked `#[inline(always)]` and passed as an
+    /// `FnOnce`: called through another trait, it may stay a separate function, compiled for the baseline.
     #[inline(always)]
     pub(crate) fn dispatch<W: WithSimd>(self, work: W) -> W::Output {
         match self.arch {
@@ -61,12 +60,12 @@ impl Level {
         }
     }
 
-    /// Whether it has vectors beyond the baseline's.
+    /// Whether its vectors are the baseline's.
     pub(crate) fn is_baseline(self) -> bool {
         self.arch.is_none()
     }
 
-    /// Whether it has BMI2, as all processors with AVX2 do.
+    /// Whether it has BMI2. All processors with AVX2 do.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn has_bmi2(self) -> bool {
         matches!(self.arch, Some(Arch::V3(_) | Arch::V4(_)))
@@ -74,7 +73,7 @@ impl Level {
 }
 
 impl Default for Level {
-    /// The one chosen; the widest one where the choice is not valid, which [`crate::device::choose`] refuses.
+    /// The chosen one, or the widest one if the choice is invalid; [`crate::device::choose`] refuses an invalid choice.
     fn default() -> Self {
         Self::chosen().unwrap_or_else(|_| Self::widest())
     }
@@ -86,7 +85,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// Those beyond the baseline.
+/// Instruction sets beyond the baseline, x86-64.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 fn wider() -> impl Iterator<Item = Level> {
     let avx2 = pulp::x86::V3::try_new().map(|simd| Level { name: "AVX2", arch: Some(Arch::V3(simd)) });
@@ -94,7 +93,7 @@ fn wider() -> impl Iterator<Item = Level> {
     avx2.into_iter().chain(avx512)
 }
 
-/// Those beyond the baseline.
+/// Instruction sets beyond the baseline.
 #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
 fn wider() -> impl Iterator<Item = Level> {
     let arch = Arch::new();
@@ -102,7 +101,7 @@ fn wider() -> impl Iterator<Item = Level> {
     (!matches!(arch, Arch::Scalar)).then_some(Level { name, arch: Some(arch) }).into_iter()
 }
 
-/// a·b + c, rounded once where the instruction set can. For portable vectors pulp would call a function for each number.
+/// a·b + c, rounded once where the instruction set allows. For portable vectors pulp would call a function per number.
 #[inline(always)]
 pub(super) fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
     if TypeId::of::<S>() == TypeId::of::<Scalar128b>() {

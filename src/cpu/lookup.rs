@@ -1,9 +1,9 @@
-//! Products of a binary matrix and a real one without a multiplication: the method of the four Russians (Arlazarov,
-//! Dinic, Kronrod and Faradžev 1970).
+//! Multiplies a binary matrix by a real one without multiplications: the method of the four Russians (Arlazarov, Dinic,
+//! Kronrod and Faradžev 1970).
 //!
-//! Four rows of the right matrix have only sixteen subset sums. With those in a table, four binary inputs of a row cost
-//! one look-up and one addition, not four multiplications and additions; the table is made once and serves all rows.
-//! All five products of a CD-1 step have a binary side: the states of a layer, by row or by column.
+//! Four rows of the right matrix have only sixteen subset sums. With a table of those, four binary inputs of a row cost one
+//! look-up and one addition instead of four multiply-adds; one table serves all rows. All five products of a CD-1 step have
+//! a binary side: the states of a layer, by row or by column.
 
 use std::{
     cell::RefCell,
@@ -22,30 +22,30 @@ use super::{
     units::WORD,
 };
 
-/// Rows that one table serves, at most: their sums stay in the second cache.
+/// The most rows per table: their sums stay in the L2 cache.
 const ROWS: usize = 512;
-/// Vectors side by side that share the reading of a code.
+/// Adjacent vectors that share the reading of a code.
 const VECTORS: usize = 4;
-/// So many additions of vectors are worth a second thread.
+/// The fewest vector additions that pay for a second thread.
 const FEWEST: usize = 56 << 10;
-/// As many additions of vectors take as long as a vector's sigmoids and draws.
+/// Cost of a vector's sigmoids and draws, in vector additions.
 const FINISH: usize = 16;
-/// Entries of the table: as many as a byte can ask for. Those beyond the groups' are never used.
+/// Entries of the table: all that a byte can address. Those past the last group are unused.
 const TABLE: usize = 1 << u8::BITS;
-/// Floats to a line of cache, and the most that a vector has.
+/// Floats per cache line, and the most per vector.
 const LANES: usize = 16;
 
-/// A product to add: `scale` × a binary matrix × a real one.
+/// A product to add: `scale` × a binary matrix × a real matrix.
 pub struct Term<'a> {
     /// rows × depth.
     pub left: &'a Codes,
     /// depth × columns.
     pub right: Matrix<'a>,
-    /// What the right matrix is multiplied by.
+    /// Factor of the right matrix.
     pub scale: f32,
 }
 
-/// A part of the sum: `sums[row - rows.start][column - columns.start]`, with so many floats from row to row.
+/// A part of the sum: `sums[row - rows.start][column - columns.start]`, with a row stride in floats.
 pub struct Part<'a> {
     /// Its rows.
     pub rows: Range<usize>,
@@ -56,7 +56,7 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// The rows before `row`, and the others, which are counted from there.
+    /// Splits into the rows before `row`, and the rest, renumbered from 0.
     pub fn split_at(self, row: usize) -> [Self; 2] {
         let Self { rows, columns, sums, stride } = self;
         let before = rows.start.min(row)..rows.end.min(row);
@@ -68,14 +68,14 @@ impl Part<'_> {
         ]
     }
 
-    /// The number of each row, and its sums.
+    /// Iterates over row numbers and their sums.
     pub fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
         self.rows.clone().zip(self.sums.chunks(self.stride).map(|sums| &sums[..self.columns.len()]))
     }
 }
 
-/// Adds up the terms, and hands each part of the sum to `finish` while it is in the cache. A number does not depend on
-/// how the work is cut: the terms and their depth are always added in one order.
+/// Adds up the terms, and passes each part of the sum to `finish` while it is in the cache. Results don't depend on how the
+/// work is cut: terms and depth are always added in one order.
 pub fn sum(level: Level, terms: &[Term], finish: impl Fn(Part) + Sync) {
     let ((rows, _), columns) = (terms[0].left.shape(), terms[0].right.columns);
     for Term { left, right, .. } in terms {
@@ -83,14 +83,14 @@ pub fn sum(level: Level, terms: &[Term], finish: impl Fn(Part) + Sync) {
     }
     let depth = terms.iter().map(|term| term.right.rows).sum();
     let threads = if is_small(rows, depth, columns) { 1 } else { rayon::current_num_threads() };
-    // A strip begins with a word of states; random numbers come by fours.
+    // A strip begins with a whole word of states; random numbers come in fours.
     let lanes = level.dispatch(Lanes);
     let unit = WORD;
     let units = columns.div_ceil(unit);
     let strips = units.div_ceil(VECTORS * lanes / unit).next_multiple_of(threads).min(units);
     let chunk = terms[0].left.chunk();
     let chunks = rows.div_ceil(chunk);
-    // Rows are cut too if columns alone would not do for all threads.
+    // Rows are cut too if columns alone are too few for all threads.
     let parts = rows.div_ceil(ROWS).max(threads.div_ceil(strips)).min(chunks);
     for_each_part(threads, strips * parts, |part| {
         let (strip, part) = (part / parts, part % parts);
@@ -119,14 +119,14 @@ pub fn sum(level: Level, terms: &[Term], finish: impl Fn(Part) + Sync) {
     });
 }
 
-/// Whether a sum would be done by one thread before another had woken.
+/// Whether one thread would finish a sum before another woke up.
 pub fn is_small(rows: usize, depth: usize, columns: usize) -> bool {
     // Making a table's entries costs as much as looking them up.
     columns.div_ceil(LANES) * (depth.div_ceil(GROUP) * (rows + ENTRIES) + rows * FINISH) < FEWEST
 }
 
-/// Does all parts of some work with one thread, or with all. Each thread begins with its own, the same at every call, as
-/// what it wrote the last time is in its cache, and then helps the others. One that does not wake in time is not waited for.
+/// Does all parts of some work with one thread, or with all. Each thread begins with its own part, the same one in every
+/// call, whose data are in its cache, and then helps the others. A thread that doesn't wake in time is not waited for.
 fn for_each_part(threads: usize, parts: usize, work: impl Fn(usize) + Sync) {
     if threads == 1 {
         return (0..parts).for_each(work);
@@ -148,12 +148,12 @@ fn for_each_part(threads: usize, parts: usize, work: impl Fn(usize) + Sync) {
     });
 }
 
-/// A line of cache.
+/// A cache line.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Line([f32; LANES]);
 
-/// What one thread works in.
+/// Scratch of one thread.
 struct Scratch {
     panel: Vec<Line>,
     table: Vec<Line>,
@@ -168,7 +168,7 @@ thread_local! {
     });
 }
 
-/// How many floats a vector has.
+/// Floats per vector.
 struct Lanes;
 
 impl WithSimd for Lanes {
@@ -180,7 +180,7 @@ impl WithSimd for Lanes {
     }
 }
 
-/// One term's share of a part of the sum.
+/// One term's contribution to a part of the sum.
 struct Strip<'a> {
     term: &'a Term<'a>,
     chunks: &'a Range<usize>,
@@ -206,7 +206,7 @@ impl WithSimd for Strip<'_> {
 }
 
 impl Strip<'_> {
-    /// sums += scale × left × right, for `V` vectors of columns.
+    /// sums += scale × left × right, for `V` adjacent vectors of columns.
     #[inline(always)]
     fn add<S: Simd, const V: usize>(self, simd: S) {
         let Self { term: Term { left, right, scale }, chunks, columns, stride, panel, table, sums } = self;
@@ -220,7 +220,7 @@ impl Strip<'_> {
         for block in 0..left.blocks() {
             let first = block * DEPTH;
             let depth = first..(first + DEPTH).min(right.rows);
-            // Rows that lie in memory as they are needed are read from there.
+            // Contiguous rows are read in place.
             let panel: &mut [f32] = &mut bytemuck::cast_slice_mut(panel)[..DEPTH * stride];
             let (block_of_right, width) = match right.block_of_rows(&depth, columns) {
                 Some(rows) => rows,
@@ -232,7 +232,7 @@ impl Strip<'_> {
             let groups = table.as_chunks_mut::<ENTRIES>().0.iter_mut().take(depth.len().div_ceil(GROUP));
             for (group, table) in groups.enumerate() {
                 for v in 0..V {
-                    // All sums of four rows, made in registers.
+                    // All subset sums of four rows, made in registers.
                     let mut sums = [zero; ENTRIES];
                     for input in 0..GROUP {
                         let row = group * GROUP + input;

@@ -1,21 +1,21 @@
-//! Functions that the compiler vectorises, where libm's are calls.
+//! Functions that the compiler vectorises; libm's would be calls.
 
 use pulp::Simd;
 
 use super::level::multiply_add;
 
-/// Beyond this, e^x is taken as at it.
+/// Inputs of e^x are clamped to ± this.
 const LARGEST: f32 = 87.0;
-/// 1.5 · 2^23: adding it leaves an integer in the lower bits.
+/// 1.5 · 2^23: adding it rounds to an integer in the low bits.
 const ROUND: f32 = 12_582_912.0;
-/// ln 2 in two parts, the first of which has few bits.
+/// ln 2 in two parts; the first has few bits, so its multiples are exact.
 const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-/// (e^r − 1 − r) / r², the highest power first.
+/// (e^r − 1 − r) / r², highest power first.
 const POLYNOMIAL: [f32; 6] = [1.987_569_2e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
-/// Of an f32's exponent.
+/// Exponent bias of an f32.
 const BIAS: u32 = 127;
 
-/// e^x to about 2e-7 relative, for x within ±87: 2^n · e^r with |r| ≤ ln 2 / 2 and a polynomial for e^r (Cephes'
+/// e^x with a relative error of about 2e-7, for |x| ≤ 87: 2^n · e^r with |r| ≤ ln 2 / 2, and a polynomial for e^r (Cephes'
 /// `expf`, Moshier 1989).
 #[inline(always)]
 fn exp(x: f32) -> f32 {
@@ -29,9 +29,9 @@ fn exp(x: f32) -> f32 {
     y * power
 }
 
-/// Each x to 1 / (1 + e^−x) to about 2e-7, with `exp`'s polynomial. The vectors go side by side, stage by stage: a stage
-/// waits for the one before it, and a single vector would leave most of the processor idle. Loops, since closures in
-/// functions of the standard library would not be compiled for the instruction set at hand.
+/// Replaces each x by 1 / (1 + e^−x), with a relative error of about 2e-7. Several vectors go through each stage together,
+/// because stages depend on each other and one vector would leave most of the processor idle. Plain loops, because closures
+/// of the standard library's functions would not be compiled for the instruction set.
 #[inline(always)]
 pub fn sigmoid<S: Simd, const N: usize>(simd: S, x: &mut [S::f32s; N]) {
     let one = simd.splat_f32s(1.0);
@@ -66,8 +66,8 @@ pub fn sigmoid<S: Simd, const N: usize>(simd: S, x: &mut [S::f32s; N]) {
     }
 }
 
-/// Σ_j softplus(β(x_j + b_j)) to about 1e-6: max(x, 0) summed, and log(1 + e^−|x|) as the logarithm of a product, which
-/// is taken before it can overflow.
+/// Σ_j softplus(β(x_j + b_j)) to about 1e-6: the sum of max(x, 0), and the sum of log(1 + e^−|x|) as the log of a product,
+/// taken before it can overflow.
 #[inline(always)]
 pub fn sum_of_softplus(beta: f32, x: &[f32], bias: &[f32]) -> f64 {
     const RUN: usize = 48; // 2^(16·48) is an f64, and 2^48 an f32
@@ -90,7 +90,7 @@ pub fn sum_of_softplus(beta: f32, x: &[f32], bias: &[f32]) -> f64 {
     sum
 }
 
-/// Σ x·y with the sums in `f64`, for numbers that are far larger than what their sum is used for.
+/// Σ x·y with sums in `f64`, for terms much larger than the accuracy needed of the sum.
 #[inline(always)]
 pub fn long_dot(x: &[f32], y: &[f32]) -> f64 {
     let mut sums = [0.0_f64; LANES];
@@ -103,7 +103,7 @@ pub fn long_dot(x: &[f32], y: &[f32]) -> f64 {
     sums.iter().sum()
 }
 
-/// Σ x·y, in sums that the compiler makes vectors of.
+/// Σ x·y, in partial sums that the compiler vectorises.
 #[inline(always)]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut sums = [0.0; TOGETHER];
@@ -119,10 +119,10 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     total(sums)
 }
 
-/// Sums that are taken side by side: more than one vector, as an addition waits for the one before.
+/// Independent partial sums: several vectors, to hide the latency of additions.
 pub const TOGETHER: usize = 64;
 
-/// Their sum.
+/// The sum of the partial sums.
 #[inline(always)]
 pub fn total(mut sums: [f32; TOGETHER]) -> f32 {
     let mut len = TOGETHER;
@@ -135,7 +135,7 @@ pub fn total(mut sums: [f32; TOGETHER]) -> f32 {
     sums[0]
 }
 
-/// Σ (x − y)², likewise.
+/// Σ (x − y)², in partial sums that the compiler vectorises.
 #[inline(always)]
 pub fn squared_distance(x: &[f32], y: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];
@@ -148,11 +148,11 @@ pub fn squared_distance(x: &[f32], y: &[f32]) -> f32 {
     sums.iter().sum()
 }
 
-/// Floats that are added side by side.
+/// Independent partial sums of [`each`].
 const LANES: usize = 16;
 
-/// Shows `work` all pairs, with the lane of each. Whole vectors go through a loop of a length that is known, so that what it
-/// adds up stays in registers.
+/// Calls `work` with each pair and its lane. Whole vectors use a loop of constant length, which keeps the partial sums in
+/// registers.
 #[inline(always)]
 fn each(x: &[f32], y: &[f32], mut work: impl FnMut(usize, f32, f32)) {
     let ((x, last_x), (y, last_y)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());

@@ -1,4 +1,4 @@
-//! Matrices somewhere in memory, and their product by a GEMM crate.
+//! Strided matrices, and their product by a GEMM crate.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use gemm::Parallelism;
 
 use super::level::Level;
 
-/// A matrix somewhere in memory: element (i, j) is at `i * stride.0 + j * stride.1`.
+/// A strided matrix: element (i, j) is at `i * stride.0 + j * stride.1`.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a> {
     pub values: &'a [f32],
@@ -16,7 +16,7 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// rows × columns, row by row.
+    /// A contiguous matrix, rows × columns, row-major.
     pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
         Self { values, stride: (columns, 1), rows, columns }
     }
@@ -26,18 +26,18 @@ impl<'a> Matrix<'a> {
         Self { stride: (self.stride.1, self.stride.0), rows: self.columns, columns: self.rows, ..self }
     }
 
-    /// Where a block begins, and how far it is from row to row, if its rows lie in memory as they are.
+    /// The start of a block and its row stride, if its rows are contiguous.
     pub fn block_of_rows(&self, rows: &Range<usize>, columns: &Range<usize>) -> Option<(&'a [f32], usize)> {
         // A single column may look like rows.
         let is_rows = self.stride.1 == 1 && self.stride.0 >= self.columns;
         is_rows.then(|| (&self.values[rows.start * self.stride.0 + columns.start..], self.stride.0))
     }
 
-    /// Copies a block of columns that lie in memory as they are to rows of `width` floats.
+    /// Copies a block with contiguous columns to rows of `width` floats.
     #[inline(always)]
     pub fn copy_block(&self, rows: Range<usize>, columns: Range<usize>, out: &mut [f32], width: usize) {
         let block = &self.values[rows.start * self.stride.0 + columns.start * self.stride.1..];
-        // Four columns at a time: their elements lie side by side afterwards.
+        // Four columns at a time: their elements become adjacent.
         let mut all = block.chunks(self.stride.1).take(columns.len()).map(|column| &column[..rows.len()]);
         for j in (0..columns.len()).step_by(4) {
             let [a, b, c, d] = std::array::from_fn(|_| all.next());
@@ -56,12 +56,12 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Rows of the right matrix that stay in the first cache while all rows of the left one are multiplied by them.
+/// Depth of a block of the right matrix that stays in the L1 cache while all rows of the left one are multiplied by it.
 const DEPTH: usize = 32;
-/// Their columns.
+/// Columns of that block.
 const COLUMNS: usize = 128;
 
-/// out = keep · out + scale · left × right, on this thread; `out` is row-major.
+/// out = keep · out + scale · left × right, row-major, on this thread.
 pub fn product(level: Level, out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) {
     let (m, n, k) = (left.rows, right.columns, left.columns);
     let last = |matrix: &Matrix| (matrix.rows - 1) * matrix.stride.0 + (matrix.columns - 1) * matrix.stride.1;
@@ -73,7 +73,7 @@ pub fn product(level: Level, out: &mut [f32], keep: f32, scale: f32, left: Matri
             || plain_product(out, keep, scale, left, right),
         );
     }
-    // SAFETY: the assertions hold every element that is read or written within its slice.
+    // SAFETY: the assertions bound every access to its slice.
     unsafe {
         gemm::gemm(
             m,
@@ -99,7 +99,7 @@ pub fn product(level: Level, out: &mut [f32], keep: f32, scale: f32, left: Matri
     }
 }
 
-/// The same where the GEMM crate has no vectors. Also, it looks for AVX2 and AVX-512 by itself, whatever level was chosen.
+/// [`product`] for the baseline. The GEMM crate has no vectors for it, or would detect AVX2 and AVX-512 by itself.
 #[inline(always)]
 fn plain_product(out: &mut [f32], keep: f32, scale: f32, left: Matrix, right: Matrix) {
     if keep == 0.0 {

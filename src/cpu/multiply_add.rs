@@ -1,14 +1,14 @@
-//! Arithmetic and nothing else.
+//! Arithmetic only, for benchmarks.
 
 use pulp::{Simd, WithSimd};
 
 use super::level::multiply_add;
 use crate::backend::operation::MULTIPLY_ADDS;
 
-/// Vectors under way at a time: a multiplication and addition waits for the one before it.
+/// Independent vectors, to hide the latency of a multiply-add.
 const CHAINS: usize = 8;
 
-/// values = x·(1 − 2⁻¹⁰) + 2⁻¹⁰, [`MULTIPLY_ADDS`] times over.
+/// values = x·(1 − 2⁻¹⁰) + 2⁻¹⁰, [`MULTIPLY_ADDS`] times.
 pub struct MultiplyAdd<'a>(pub &'a mut [f32]);
 
 impl WithSimd for MultiplyAdd<'_> {

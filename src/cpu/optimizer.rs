@@ -1,5 +1,5 @@
-//! The step up a gradient that is there as a whole, and other passes over the parameters. The plain step that is fused with
-//! its gradient, in `src/cpu/descent.rs`, needs no such pass.
+//! Steps up a complete gradient, and other passes over the parameters. `src/cpu/descent.rs` fuses the plain step with its
+//! gradient, which saves a pass.
 
 use rayon::prelude::*;
 
@@ -12,10 +12,10 @@ use crate::{
     rbm::Rbm,
 };
 
-/// Parameters that a thread takes at once.
+/// Parameters per task of a thread.
 const PART: usize = 1 << 13;
 
-/// Takes a step by `gradient`, which is left with the step.
+/// Steps up `gradient`, and leaves the step in it.
 pub fn ascend(
     level: Level,
     op: &Ascent,
@@ -102,7 +102,7 @@ pub fn combine(level: Level, op: &Combine, other: &Rbm, rbm: &mut Rbm) {
     }
 }
 
-/// Scales the weights of each hidden unit down to the largest norm.
+/// Scales each hidden unit's weights down to at most the largest norm.
 pub fn limit_norms(level: Level, op: &LimitNorms, rbm: &mut Rbm) {
     let units = rbm.shape().hidden;
     let mut factors = vec![0.0_f64; units];

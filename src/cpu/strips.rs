@@ -1,8 +1,8 @@
-//! A row-major matrix that several threads write to, each its own rows or columns.
+//! A row-major matrix that several threads write, each in its own rows or columns.
 
 use std::{marker::PhantomData, ops::Range};
 
-/// A row-major matrix whose parts are lent to several threads at a time.
+/// A row-major matrix whose parts can be borrowed by several threads at once.
 pub struct Strips<'a, T> {
     values: *mut T,
     len: usize,
@@ -10,8 +10,7 @@ pub struct Strips<'a, T> {
     matrix: PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: the pointer stands for a mutable borrow of what may be sent; `row` asks its callers for parts that
-// don't overlap.
+// SAFETY: the pointer stands for a mutable borrow of `Send` data; callers of `row` must borrow disjoint parts.
 unsafe impl<T: Send> Sync for Strips<'_, T> {}
 
 impl<'a, T> Strips<'a, T> {
@@ -20,15 +19,15 @@ impl<'a, T> Strips<'a, T> {
         Self { values: values.as_mut_ptr(), len: values.len(), width, matrix: PhantomData }
     }
 
-    /// Some columns of a row.
+    /// Borrows some columns of a row.
     ///
     /// # Safety
-    /// As long as this borrow lives, no other may contain one of these elements.
+    /// No element may be borrowed twice at the same time.
     #[expect(clippy::mut_from_ref, reason = "that the parts don't overlap is the caller's promise")]
     pub unsafe fn row(&self, row: usize, columns: &Range<usize>) -> &mut [T] {
         assert!(columns.start <= columns.end && columns.end <= self.width);
         assert!(row * self.width + columns.end <= self.len);
-        // SAFETY: within the matrix, by the assertions; not shared, by the caller's promise.
+        // SAFETY: in bounds by the assertions; not aliased by the caller's promise.
         unsafe {
             std::slice::from_raw_parts_mut(self.values.add(row * self.width + columns.start), columns.len())
         }

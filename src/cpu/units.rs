@@ -1,4 +1,4 @@
-//! The units of a layer as the native path keeps them: states that were drawn are bits.
+//! A layer's units on the native path: drawn states are stored as bits.
 
 use std::borrow::Cow;
 
@@ -9,18 +9,18 @@ use crate::{
     host::{HostUnits, Uniforms},
 };
 
-/// States to a word. The parts of a sum begin at whole words, so that threads never share one.
+/// States per word. Parts of a sum begin at whole words, so threads never share one.
 pub const WORD: usize = u16::BITS as usize;
 
-/// What the states of a row are.
+/// How the states of a row are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
-    /// 0 or 1: its bits.
+    /// Bits.
     #[default]
     Binary,
-    /// Its means, which nothing was drawn from.
+    /// Equal to the means: nothing was drawn.
     Means,
-    /// Other numbers.
+    /// Other numbers, in [`Units::real`].
     Real,
 }
 
@@ -31,32 +31,31 @@ pub struct Units {
     pub width: usize,
     /// p(unit = 1).
     pub means: Vec<f32>,
-    /// Rows × words, an even number of words: [`WORD`] states in each, from its lowest bit up; those beyond the width are
-    /// clear.
+    /// Rows × an even number of words; [`WORD`] states per word, lowest bit first. Bits past the width are 0.
     pub bits: Vec<u16>,
-    /// States that are not bits.
+    /// Rows × width; used by rows of kind [`Kind::Real`].
     pub real: Vec<f32>,
-    /// One for each row.
+    /// One per row.
     pub kinds: Vec<Kind>,
 }
 
 impl Units {
-    /// Words in a row.
+    /// Words per row.
     pub fn words(&self) -> usize {
         (self.width.div_ceil(WORD)).next_multiple_of(2)
     }
 
-    /// Whether the states of the first rows are all bits.
+    /// Whether the states of the first `rows` rows are all bits.
     pub fn are_binary(&self, rows: usize) -> bool {
         self.kinds[..rows].iter().all(|&kind| kind == Kind::Binary)
     }
 
-    /// The bits of a row, so many words at a time.
+    /// The bits of a row, by word.
     pub fn row_bits(&self, row: usize) -> &[u16] {
         &self.bits[row * self.words()..][..self.words()]
     }
 
-    /// The states of a row, from `scratch` if need be.
+    /// The states of a row; unpacks them to `scratch` if necessary.
     #[inline(always)]
     pub fn row<'a>(&'a self, row: usize, scratch: &'a mut [f32]) -> &'a [f32] {
         let range = row * self.width..(row + 1) * self.width;
@@ -79,7 +78,7 @@ impl Units {
         }
     }
 
-    /// The states of the first rows as numbers.
+    /// The states of the first `rows` rows as numbers.
     pub fn states(&self, rows: usize) -> Cow<'_, [f32]> {
         let all = |kind| self.kinds[..rows].iter().all(|&other| other == kind);
         let len = rows * self.width;
@@ -132,7 +131,7 @@ impl HostUnits for Units {
     fn exchange(&mut self, other: &mut Self, row: usize) {
         let (range, words) = (row * self.width..(row + 1) * self.width, self.words());
         for units in [&mut *self, &mut *other] {
-            // The means stay, as means.
+            // Means are not swapped, so states that equal them need a copy.
             if units.kinds[row] == Kind::Means {
                 units.kinds[row] = Kind::Real;
                 units.real[range.clone()].copy_from_slice(&units.means[range.clone()]);
@@ -145,21 +144,21 @@ impl HostUnits for Units {
     }
 }
 
-/// The bits of a packed row.
+/// Copies the bits of a packed row.
 pub fn copy_bits(packed: &[u32], bits: &mut [u16]) {
     for (pair, word) in bits.as_chunks_mut::<2>().0.iter_mut().zip(packed) {
         *pair = [*word as u16, (word >> WORD) as u16];
     }
 }
 
-/// A packed row of bytes to draw from: each is the probability of its unit.
+/// Draws states from a packed row of bytes, each the probability of its unit.
 pub struct Binarize<'a> {
     pub layout: RowLayout,
     pub packed: &'a [u32],
     pub uniforms: Uniforms<'a>,
     /// The row, for its random numbers.
     pub row: usize,
-    /// Room for its values and its uniforms, whole words; values beyond the last unit are zero, which draws nothing.
+    /// Scratch for values and uniforms, in whole words. Values past the last unit are 0, which draws 0.
     pub scratch: &'a mut [Vec<f32>; 2],
     pub bits: &'a mut [u16],
 }
@@ -179,7 +178,7 @@ impl WithSimd for Binarize<'_> {
     }
 }
 
-/// The states of the units of a word: u < mean.
+/// States of a word's units: u < mean.
 #[inline(always)]
 pub fn draw<S: Simd>(simd: S, uniforms: &[f32; WORD], means: &[f32; WORD]) -> u16 {
     let vectors = S::as_simd_f32s(uniforms).0.iter().zip(S::as_simd_f32s(means).0);
@@ -188,11 +187,11 @@ pub fn draw<S: Simd>(simd: S, uniforms: &[f32; WORD], means: &[f32; WORD]) -> u1
         .fold(0, |bits, ((u, mean), lane)| bits | bits_of::<S>(simd.less_than_f32s(*u, *mean)) << lane)
 }
 
-/// A mask as bits, the first lane's lowest.
+/// A mask as bits, lane 0 lowest.
 #[inline(always)]
 fn bits_of<S: Simd>(mask: S::m32s) -> u16 {
     let bytes = bytemuck::bytes_of(&mask);
-    // AVX-512 has its masks as bits; others have all bits of a lane alike.
+    // AVX-512 masks are bits; in other masks all bits of a lane are equal.
     if S::F32_LANES == WORD && size_of::<S::m32s>() == size_of::<u16>() {
         return u16::from_le_bytes([bytes[0], bytes[1]]);
     }
@@ -200,7 +199,7 @@ fn bits_of<S: Simd>(mask: S::m32s) -> u16 {
     lanes.enumerate().fold(0, |bits, (lane, bytes)| bits | u16::from(bytes[0] & 1) << lane)
 }
 
-/// A vector of a word's states, from the given one on.
+/// A vector of a word's states, beginning at state `first`.
 #[inline(always)]
 pub fn states_of<S: Simd>(simd: S, word: u16, first: usize) -> S::f32s {
     if S::F32_LANES == WORD && size_of::<S::m32s>() == size_of::<u16>() {
@@ -211,7 +210,7 @@ pub fn states_of<S: Simd>(simd: S, word: u16, first: usize) -> S::f32s {
     S::as_simd_f32s(states).0[first % 8 / S::F32_LANES]
 }
 
-/// The bits of a word as numbers.
+/// The bits of a word as `f32`.
 #[inline(always)]
 fn unpack(word: u16, states: &mut [f32; WORD]) {
     let [low, high] = word.to_le_bytes();
@@ -219,7 +218,7 @@ fn unpack(word: u16, states: &mut [f32; WORD]) {
     states[8..].copy_from_slice(&OF_BYTE[usize::from(high)]);
 }
 
-/// The bits of each byte as numbers.
+/// The bits of each byte as `f32`.
 static OF_BYTE: [[f32; 8]; 256] = {
     let mut all = [[0.0; 8]; 256];
     let mut at = 0;
