@@ -1,8 +1,8 @@
 //! The wgpu path: the kernels of `shaders/` on any vendor's GPU.
 //!
-//! The verbs of [`Backend`] are recorded as dispatches, each with its own slot of parameters, and sent off in one
-//! command buffer by [`Backend::submit`]. No buffer is made on the way: bind groups are kept, and every write
-//! goes through the queue's own staging. `Gpu::read` is the only place that waits for data.
+//! The methods of [`Backend`] are recorded as dispatches, each with its own slot of parameters, and sent in one command
+//! buffer by [`Backend::submit`]. A step allocates nothing: bind groups are cached, and every write goes through the
+//! queue's own staging. `Gpu::read` is the only place that waits for data.
 
 pub mod adapter;
 mod context;
@@ -35,12 +35,12 @@ use pace::Pace;
 use reading::Mapped;
 use tile::Tile;
 
-/// Dispatches in a command buffer, at most.
+/// The most dispatches in a command buffer.
 const SLOTS: usize = 1024;
-/// Bytes of a dispatch's uniform: those of every operation, with how many units there are.
+/// Bytes of a dispatch's uniform: enough for every operation and the numbers of units.
 const UNIFORM_BYTES: usize = 80;
 
-/// The storage buffers of a dispatch in the order of its bindings; the rest is not used.
+/// Storage buffers of a dispatch, by binding; the rest is unused.
 type Bindings = [Option<usize>; 8];
 
 /// Models on a GPU, or on a software adapter.
@@ -48,14 +48,14 @@ pub struct Gpu {
     context: Arc<Context>,
     layers: Layers,
     shape: Shape,
-    /// Instead of the tile that suits each dispatch.
+    /// One tile for all dispatches, instead of the best for each.
     tile: Option<Tile>,
     buffers: Vec<wgpu::Buffer>,
     bind_groups: HashMap<(Kernel, Bindings), wgpu::BindGroup>,
     units: Vec<UnitsBuffers>,
     data: Vec<DataBuffers>,
     uniforms: usize,
-    /// For kernels that read offsets or a base where there are none: a number for each unit of the wider layer.
+    /// Zeros for kernels whose offsets or base are missing: one number per unit of the wider layer.
     zeros: usize,
     /// Scratch for the step of an update without a velocity.
     step: usize,
@@ -79,7 +79,7 @@ struct DataBuffers {
     order: usize,
 }
 
-/// One kernel to run, and where its uniform lies in the buffer of slots.
+/// A kernel to run, and where its uniform lies in the buffer of slots.
 struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
@@ -88,7 +88,7 @@ struct Dispatch {
 }
 
 impl Gpu {
-    /// Room for models of these layers, with the tile that suits each dispatch, or one for all.
+    /// A backend for models of these layers. `tile` replaces the best tile of each dispatch.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if there is no room.
@@ -129,14 +129,14 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// A storage buffer of `words` 32-bit words, all zero.
+    /// Allocates a storage buffer of `words` 32-bit words, all zero.
     fn buffer(&mut self, label: &str, words: usize) -> Result<usize> {
         self.buffers.push(self.context.storage_buffer(label, words)?);
         Ok(self.buffers.len() - 1)
     }
 
     fn write<T: bytemuck::NoUninit>(&mut self, buffer: usize, values: &[T]) {
-        // The queue's writes land before the next submission: what was recorded must not see them.
+        // The queue's writes land before the next submission; work recorded before must not see them.
         self.flush();
         self.context.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(values));
     }
@@ -145,7 +145,7 @@ impl Gpu {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records one kernel; `buffers` are its storage bindings in order.
+    /// Records a kernel; `buffers` are its storage bindings in order.
     fn dispatch<O: Operation>(&mut self, kernel: Kernel, op: &O, buffers: &[usize]) {
         const { assert!(size_of::<O>() + 8 <= UNIFORM_BYTES, "every operation fits a slot") };
         if op.rows() == 0 {
@@ -220,7 +220,7 @@ impl Gpu {
         })
     }
 
-    /// Sends off what was recorded.
+    /// Sends the recorded work.
     fn flush(&mut self) -> Option<wgpu::SubmissionIndex> {
         if self.recorded.is_empty() {
             return None;
@@ -241,7 +241,7 @@ impl Gpu {
         Some(self.context.queue.submit([encoder.finish()]))
     }
 
-    /// Sends off what was recorded and asks for the first `words` of a buffer.
+    /// Sends the recorded work and requests the first `words` of a buffer.
     fn read_words(&mut self, buffer: usize, words: usize) -> Mapped {
         self.flush();
         let size = (words * 4) as u64;
@@ -272,7 +272,7 @@ impl Memory for Gpu {
         let words = rows * memory::stride(width);
         let buffers =
             UnitsBuffers { means: self.buffer("means", words)?, states: self.buffer("states", words)? };
-        // Zeros, but for the unit that is always on.
+        // Zeros, except for the bias unit.
         let zeros = memory::pad_rows(&vec![0.0; rows * width], width);
         self.write(buffers.means, &zeros);
         self.write(buffers.states, &zeros);
@@ -288,7 +288,7 @@ impl Memory for Gpu {
     }
 
     fn values(&mut self, count: usize) -> Result<Values> {
-        // With the room that a kernel finds beside the units of a layer: zeros.
+        // Padded like a row of a layer; the padding is zero.
         self.buffer("values", memory::stride(count)).map(Values)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::backend::DeviceInfo;
 
-/// Every adapter of the native back ends, the best first: discrete, integrated, virtual, other, software.
+/// Every adapter of the native backends, best first: discrete, integrated, virtual, other, software.
 pub fn all() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
@@ -16,7 +16,7 @@ pub fn all() -> Vec<wgpu::Adapter> {
     adapters
 }
 
-/// What an adapter is.
+/// Describes an adapter.
 pub fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
     let info = adapter.get_info();
     DeviceInfo {
@@ -27,7 +27,7 @@ pub fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
     }
 }
 
-/// The word for a kind of adapter, as `--device` takes it.
+/// The word for a kind of adapter, as in `--device`.
 pub fn kind(device_type: wgpu::DeviceType) -> &'static str {
     match device_type {
         wgpu::DeviceType::DiscreteGpu => "discrete",
@@ -38,8 +38,8 @@ pub fn kind(device_type: wgpu::DeviceType) -> &'static str {
     }
 }
 
-/// The limits to ask for: WebGPU's defaults, which the kernels keep to, less where the adapter has less (it may lack
-/// what only pictures need), and buffers as large as it has.
+/// Limits to request: WebGPU's defaults, which the kernels keep to, or the adapter's if lower (it may lack what only
+/// graphics need), and the adapter's largest buffers.
 pub fn limits(adapter: &wgpu::Adapter) -> wgpu::Limits {
     let offered = adapter.limits();
     wgpu::Limits {

@@ -1,4 +1,4 @@
-//! A device that is open, and the pipelines that were compiled for it: what several models can share.
+//! An open device and its compiled pipelines, which several models can share.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ pub struct Context {
     pub(super) info: DeviceInfo,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    /// The tiles that suit this kind of adapter.
+    /// Tiles for this kind of adapter.
     pub(super) tiles: Tiles,
     layouts: HashMap<Kernel, wgpu::BindGroupLayout>,
     pipelines: Mutex<HashMap<(Kernel, Option<Tile>), wgpu::ComputePipeline>>,
@@ -50,7 +50,7 @@ impl Context {
         let slot = failure.clone();
         device.on_uncaptured_error(Arc::new(move |error| keep_first(&slot, error.to_string())));
         let slot = failure.clone();
-        // Before all errors that follow from it. When the device is dropped on purpose, nobody asks any more.
+        // Set before the errors that follow. When the device is dropped on purpose, nobody reads it.
         device.set_device_lost_callback(move |_, message| {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("it was lost: {message}"));
         });
@@ -65,7 +65,7 @@ impl Context {
         &self.info
     }
 
-    /// How many pieces of the device's memory are taken, and their bytes; `None` where the back end does not say.
+    /// The number of allocations in device memory, and their bytes; `None` where the backend doesn't say.
     pub fn allocated(&self) -> Option<(usize, u64)> {
         let report = self.device.generate_allocator_report()?;
         Some((report.allocations.len(), report.total_allocated_bytes))
@@ -75,7 +75,7 @@ impl Context {
         &self.layouts[&kernel]
     }
 
-    /// The compiled kernel; compiles it at its first use.
+    /// The compiled kernel; compiles it at first use.
     pub(super) fn pipeline(&self, kernel: Kernel, tile: Option<Tile>) -> wgpu::ComputePipeline {
         let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         pipelines.entry((kernel, tile)).or_insert_with(|| self.compile(kernel, tile)).clone()
@@ -90,8 +90,8 @@ impl Context {
             self.device.create_shader_module(descriptor)
         } else {
             let unchecked = wgpu::ShaderRuntimeChecks::unchecked();
-            // SAFETY: the kernels stay within their buffers and their loops end: the tests run them with the checks,
-            // at sizes around every edge. Without them a product is up to 1.6 times as fast on some drivers.
+            // SAFETY: the kernels stay within their buffers, and their loops end: the tests run them with the checks on, at
+            // sizes around every edge. Without the checks a product is up to 1.6 times as fast on some drivers.
             unsafe { self.device.create_shader_module_trusted(descriptor, unchecked) }
         };
         let layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -104,7 +104,7 @@ impl Context {
             layout: Some(&layout),
             module: &module,
             entry_point: Some(kernel.name()),
-            // Every word of it is written before it is read.
+            // Every word of workgroup memory is written before it is read.
             compilation_options: wgpu::PipelineCompilationOptions {
                 zero_initialize_workgroup_memory: false,
                 ..Default::default()
@@ -113,7 +113,7 @@ impl Context {
         })
     }
 
-    /// A storage buffer of `words` 32-bit words, all zero.
+    /// Allocates a storage buffer of `words` 32-bit words, all zero.
     pub(super) fn storage_buffer(&self, label: &str, words: usize) -> Result<wgpu::Buffer> {
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -134,7 +134,7 @@ impl Context {
         }
     }
 
-    /// Waits for a submission, or for all of them.
+    /// Waits for a submission, or for all.
     pub(super) fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let poll = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -146,13 +146,13 @@ impl Context {
     }
 
     pub(super) fn failed(&self, reason: String) -> Error {
-        // Reasons come in paragraphs.
+        // Drivers' reasons span several lines.
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
         Error::Device { device: self.info.name.clone(), reason }
     }
 }
 
-/// Binding 0 is the uniform, with an offset for each dispatch; the others are storage.
+/// Binding 0 is the uniform, with a dynamic offset; the others are storage.
 fn bind_group_layout(device: &wgpu::Device, kernel: Kernel) -> wgpu::BindGroupLayout {
     let uniform = wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Uniform,

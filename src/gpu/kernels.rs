@@ -1,5 +1,5 @@
-//! The table of kernels: what each is made of, what it binds, how many workgroups it takes, and how much work it is. A new
-//! kernel is a WGSL file, a row here, a method of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`].
+//! The table of kernels: source, bindings, workgroups and work of each. A new kernel is a WGSL file, a row here, a method
+//! of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`].
 
 use super::{
     tile::{MOST_WORKGROUPS, Product, Tile},
@@ -18,7 +18,7 @@ const GEOMETRY: &str = include_str!("../../shaders/shared/geometry.wgsl");
 const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
 const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
-/// The only kind of unit.
+/// The only kind of unit so far.
 const UNIT: &str = include_str!("../../shaders/shared/unit_binary.wgsl");
 const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
 const FOUR_CASES: &str = include_str!("../../shaders/shared/four_cases.wgsl");
@@ -27,27 +27,27 @@ const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
 const STREAMING: &str = include_str!("../../shaders/shared/product_streaming.wgsl");
 const TILED: &str = include_str!("../../shaders/shared/product_tiled.wgsl");
 
-/// A storage binding that is only read,
+/// A read-only storage binding.
 const R: bool = false;
-/// and one that is written.
+/// A storage binding that is written.
 const W: bool = true;
 
 /// A row of the table.
 struct Row {
-    /// The name for debuggers and profilers: `rbm.` and that of the file, the entry point, the method and the twin.
+    /// Name for debuggers and profilers: `rbm.` and the name shared by file, entry point, method and twin.
     label: &'static str,
     /// The kernel's own file.
     file: &'static str,
     /// Its uniform: the operation.
     uniform: &'static str,
-    /// The shared parts it is composed with.
+    /// The shared sources appended to it.
     parts: &'static [&'static str],
-    /// Storage bindings 1, 2, …: whether each is written.
+    /// Whether each of the storage bindings 1, 2, … is written.
     writes: &'static [bool],
     grid: Grid,
 }
 
-/// How much a dispatch has to do.
+/// Size of a dispatch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     /// Cases or chains.
@@ -65,20 +65,20 @@ impl Size {
     }
 }
 
-/// How a kernel is cut into workgroups. Those that are no products stride over their grid, so it may be cut short.
+/// The grid of a kernel. All kernels but products stride over their grid, so it may be cut short.
 enum Grid {
-    /// By a tile that suits the product.
+    /// By the tile of the product.
     Product(fn(&Size) -> Product),
-    /// Invocations, 64 to a workgroup; and the work.
+    /// Invocations, 64 per workgroup; and the work.
     Invocations(fn(&Size) -> u64, Work),
     /// Workgroups; and the work.
     Workgroups(fn(&Size) -> u32, Work),
 }
 
-/// Multiply-adds, about: an upper bound for the kernels that take next to no time.
+/// Multiply-adds, roughly: an upper bound for kernels that take almost no time.
 type Work = fn(&Size) -> f64;
 
-/// One row makes a variant of [`Kernel`], its place in [`Kernel::ALL`], and all there is to say of it.
+/// One row defines a variant of [`Kernel`], its entry in [`Kernel::ALL`], and all its properties.
 macro_rules! kernels {
     ($($kernel:ident $name:literal, $operation:ident, $parts:expr, $writes:expr, $grid:expr;)*) => {
         /// A WGSL kernel, one file in `shaders/`.
@@ -88,7 +88,7 @@ macro_rules! kernels {
         }
 
         impl Kernel {
-            /// All of them.
+            /// All kernels.
             pub const ALL: [Self; ROWS.len()] = [$(Self::$kernel),*];
         }
 
@@ -132,7 +132,7 @@ fn row_blocks(size: &Size) -> u32 {
     size.rows.div_ceil(4)
 }
 
-/// Groups of visible units in each row.
+/// Groups of visible units in all rows.
 fn units_of_rows(size: &Size) -> u64 {
     u64::from(size.rows) * u64::from(groups(size.visible))
 }
@@ -163,7 +163,7 @@ fn once(size: &Size) -> f64 {
     rows + visible * hidden + visible + hidden
 }
 
-/// Each weight for each row.
+/// Each weight once per row.
 fn weights_for_rows(size: &Size) -> f64 {
     f64::from(size.rows) * f64::from(size.visible) * f64::from(size.hidden)
 }
@@ -172,7 +172,7 @@ fn multiply_adds(size: &Size) -> f64 {
     f64::from(size.rows) * MULTIPLY_ADDS as f64
 }
 
-/// Blocks of four units, with the one that is always on: `groups` in `shaders/shared/geometry.wgsl`.
+/// Blocks of four units, including the bias unit: `groups` in `shaders/shared/geometry.wgsl`.
 fn groups(units: u32) -> u32 {
     units / 4 + 1
 }
@@ -182,7 +182,7 @@ impl Kernel {
         &ROWS[self as usize]
     }
 
-    /// The name of the file, the entry point, the method and the twin.
+    /// The name shared by file, entry point, method and twin.
     pub fn name(self) -> &'static str {
         &self.label()["rbm.".len()..]
     }
@@ -192,17 +192,17 @@ impl Kernel {
         self.row().label
     }
 
-    /// Storage bindings 1, 2, …: whether each is written.
+    /// Whether each of the storage bindings 1, 2, … is written.
     pub fn writes(self) -> &'static [bool] {
         self.row().writes
     }
 
-    /// What it is compiled with: each tile, or none if it is no product.
+    /// Every tile that it is compiled with; one `None` if it is not a product.
     pub fn variants(self) -> Vec<Option<Tile>> {
         if matches!(self.row().grid, Grid::Product(_)) { Tile::all().map(Some).collect() } else { vec![None] }
     }
 
-    /// The whole WGSL module. The kernel's own file comes first, so that the lines of an error are its own.
+    /// The whole WGSL module. The kernel's own file comes first, so that line numbers in errors are its own.
     pub fn source(self, tile: Option<Tile>) -> String {
         let Row { file, uniform, parts, .. } = self.row();
         let mut source = [file, GEOMETRY].concat() + &parts.concat() + &wgsl::shared() + uniform;
@@ -232,7 +232,7 @@ impl Kernel {
         count.clamp(1, MOST_WORKGROUPS.into()) as u32
     }
 
-    /// Multiply-adds, about.
+    /// Multiply-adds, roughly.
     pub(super) fn work(self, size: &Size) -> f64 {
         match self.row().grid {
             Grid::Product(product) => product(size).multiply_adds(),

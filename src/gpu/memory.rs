@@ -1,19 +1,20 @@
-//! How the model and its units lie in the device's memory: see `groups` in `shaders/shared/geometry.wgsl`. Each layer
-//! has one more unit, always on, whose weights are the other layer's biases; rows end in zeros up to a whole vec4.
+//! Layout of the model and its units in device memory: see `groups` in `shaders/shared/geometry.wgsl`. Each layer has one
+//! more unit, the bias unit, which is always on and whose weights are the other layer's biases. Zeros pad rows to a whole
+//! vec4.
 
 use crate::rbm::{Rbm, Shape};
 
-/// Words in a row of `units` units, the one that is always on, and zeros.
+/// Words per row of `units` units, the bias unit, and padding.
 pub fn stride(units: usize) -> usize {
     (units / 4 + 1) * 4
 }
 
-/// Words in A = [W b; c 0] with its padding.
+/// Words of A = [W b; c 0], padded.
 pub fn parameters_len(shape: Shape) -> usize {
     stride(shape.visible) * stride(shape.hidden)
 }
 
-/// A = [W b; c 0].
+/// A = [W b; c 0], padded.
 pub fn augment(rbm: &Rbm) -> Vec<f32> {
     let Shape { visible, hidden } = rbm.shape();
     let width = stride(hidden);
@@ -27,7 +28,7 @@ pub fn augment(rbm: &Rbm) -> Vec<f32> {
     matrix
 }
 
-/// The reverse of [`augment`]: W row by row, b and c.
+/// Inverts [`augment`]: W row by row, b and c.
 pub fn split(matrix: &[f32], Shape { visible, hidden }: Shape) -> Vec<f32> {
     let width = stride(hidden);
     let rows = || matrix.chunks_exact(width).take(visible);
@@ -38,7 +39,7 @@ pub fn split(matrix: &[f32], Shape { visible, hidden }: Shape) -> Vec<f32> {
     parameters
 }
 
-/// Rows of `units` values, each followed by the unit that is always on and by zeros.
+/// Appends the bias unit and padding to rows of `units` values.
 pub fn pad_rows(values: &[f32], units: usize) -> Vec<f32> {
     let mut padded = vec![0.0; values.len() / units * stride(units)];
     for (out, row) in padded.chunks_exact_mut(stride(units)).zip(values.chunks_exact(units)) {
@@ -48,7 +49,7 @@ pub fn pad_rows(values: &[f32], units: usize) -> Vec<f32> {
     padded
 }
 
-/// The reverse of [`pad_rows`].
+/// Inverts [`pad_rows`].
 pub fn unpad_rows(padded: &[f32], units: usize) -> Vec<f32> {
     padded.chunks_exact(stride(units)).flat_map(|row| &row[..units]).copied().collect()
 }

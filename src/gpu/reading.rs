@@ -1,4 +1,4 @@
-//! Numbers on their way back from the device.
+//! Asynchronous reads from the device.
 
 use std::{
     pin::Pin,
@@ -9,15 +9,15 @@ use std::{
 use super::{Context, pace::Pace};
 use crate::error::Result;
 
-/// What has become of the request to map a buffer.
+/// State of the request to map a buffer.
 #[derive(Default)]
 struct Request {
     outcome: Option<std::result::Result<(), wgpu::BufferAsyncError>>,
     waker: Option<Waker>,
 }
 
-/// The contents of a buffer that was copied for the host. On a native machine the first poll waits for the device, as nothing
-/// else would drive it; in a browser the event loop does.
+/// The contents of a buffer that was copied for the host. Natively, the first poll waits for the device, because nothing
+/// else drives it; in a browser the event loop does.
 pub struct Mapped {
     context: Arc<Context>,
     pace: Arc<Mutex<Pace>>,
@@ -26,7 +26,7 @@ pub struct Mapped {
 }
 
 impl Mapped {
-    /// Asks for a buffer whose copy has been submitted.
+    /// Requests a buffer whose copy has been submitted.
     pub fn new(context: Arc<Context>, pace: Arc<Mutex<Pace>>, staging: wgpu::Buffer) -> Self {
         let request = Arc::new(Mutex::new(Request::default()));
         let answered = request.clone();

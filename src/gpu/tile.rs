@@ -1,64 +1,64 @@
-//! How a product is cut into workgroups and invocations: a short list of tiles, all made from one source by constants,
-//! and the rule that picks one for each dispatch.
+//! Cuts a product into workgroups and invocations: a short list of tiles, all made from one source by constants, and the
+//! rule that picks one per dispatch.
 
-/// Workgroups along one dimension of a grid: WebGPU's limit.
+/// The most workgroups along one dimension of a grid: WebGPU's limit.
 pub(super) const MOST_WORKGROUPS: u32 = 65_535;
 
-/// How a product is cut into workgroups and invocations.
+/// A way to cut a product into workgroups and invocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tile {
-    /// Whether workgroup memory holds the factors (for GPUs) or they are streamed (for software adapters).
+    /// Whether factors go through workgroup memory (GPUs) or are streamed (software adapters).
     pub workgroup_memory: bool,
-    /// Invocations of a slice of a workgroup, along columns and along rows.
+    /// Invocations per slice of a workgroup, along columns and along rows.
     pub workgroup: (u32, u32),
-    /// Slices of a workgroup, a power of two: each sums its part of the depth, and in the end they are added up.
+    /// Slices of a workgroup, a power of two. Each sums a part of the depth; their sums are added at the end.
     pub slices: u32,
-    /// 4×4 blocks of an invocation, along columns and along rows.
+    /// 4×4 blocks per invocation, along columns and along rows.
     pub blocks: (u32, u32),
-    /// Blocks of four in depth that a step brings into a slice's workgroup memory.
+    /// Blocks of four in depth that a slice loads per step.
     pub depth_blocks: u32,
 }
 
-/// How large a product is, in blocks of four.
+/// Size of a product, in blocks of four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Product {
-    /// Blocks of rows: of cases, or of visible units in an update.
+    /// Blocks of rows: cases, or visible units in an update.
     pub rows: u32,
     /// Blocks of columns.
     pub columns: u32,
-    /// Blocks to sum over.
+    /// Blocks of depth.
     pub depth: u32,
 }
 
 impl Product {
-    /// Sums of four products each.
+    /// Multiply-adds: 4·4·4 per triple of blocks.
     pub fn multiply_adds(self) -> f64 {
         64.0 * f64::from(self.rows) * f64::from(self.columns) * f64::from(self.depth)
     }
 }
 
-/// The tiles of a kind of adapter, and when to take which.
+/// The tiles for a kind of adapter, and the rule to choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiles {
-    /// The largest first: the larger the tile, the fewer loads for each sum.
+    /// Largest first: the larger the tile, the fewer loads per sum.
     list: &'static [Tile],
-    /// Invocations that keep such an adapter busy.
+    /// Invocations that keep the adapter busy.
     enough: u64,
 }
 
 impl Tile {
-    /// For GPUs, the largest first. WebGPU's default limits hold: 256 invocations and 16 KiB a workgroup.
+    /// For GPUs, largest first, within WebGPU's default limits: 256 invocations and 16 KiB per workgroup.
     #[rustfmt::skip]
     const TILED: [Self; 5] = [
-        Self::tiled((8, 16, 1), (2, 2), 2), // 128×64 outputs, 8×8 of them an invocation
+        Self::tiled((8, 16, 1), (2, 2), 2), // 128×64 outputs, 8×8 per invocation
         Self::tiled((16, 8, 1), (1, 2), 4), // 64×64, 8×4
         Self::tiled((8, 8, 1), (1, 1), 4),  // 32×32, 4×4
-        Self::tiled((8, 8, 4), (1, 1), 4),  // the same, and four slices
-        Self::tiled((4, 4, 16), (1, 1), 2), // 16×16, 4×4, and sixteen slices
+        Self::tiled((8, 8, 4), (1, 1), 4),  // 32×32, 4×4, four slices
+        Self::tiled((4, 4, 16), (1, 1), 2), // 16×16, 4×4, sixteen slices
     ];
-    /// For software adapters: a workgroup as wide as a register, and sums that stay near.
+    /// For software adapters: a workgroup as wide as a register, and sums that stay in cache.
     const STREAMING: [Self; 2] = [
-        Self::streaming((8, 1), (4, 4)), // 16×128 outputs, 16×16 of them an invocation
+        Self::streaming((8, 1), (4, 4)), // 16×128 outputs, 16×16 per invocation
         Self::streaming((8, 1), (1, 4)), // 16×32, 16×4
     ];
 
@@ -70,12 +70,12 @@ impl Tile {
         Self { workgroup_memory: false, workgroup, slices: 1, blocks, depth_blocks: 1 }
     }
 
-    /// Every tile that is in use.
+    /// Every tile.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::TILED.into_iter().chain(Self::STREAMING)
     }
 
-    /// What to call it in file names and messages, by the outputs of a workgroup: `tiled_32x32_4_slices`.
+    /// Its name in file names and messages, after the outputs of a workgroup: `tiled_32x32_4_slices`.
     pub fn name(self) -> String {
         let kind = if self.workgroup_memory { "tiled" } else { "streaming" };
         let (columns, rows) = self.outputs();
@@ -88,26 +88,26 @@ impl Tile {
         (4 * self.workgroup.0 * self.blocks.0, 4 * self.workgroup.1 * self.blocks.1)
     }
 
-    /// Workgroups that a product takes, along x and y.
+    /// Workgroups for a product, along x and y.
     pub(super) fn workgroups(self, product: Product) -> (u32, u32) {
         let (columns, rows) = self.outputs();
         (product.columns.div_ceil(columns / 4), product.rows.div_ceil(rows / 4))
     }
 
-    /// Whether a grid can have so many workgroups.
+    /// Whether the grid is within WebGPU's limit.
     fn fits(self, product: Product) -> bool {
         let (x, y) = self.workgroups(product);
         x.max(y) <= MOST_WORKGROUPS
     }
 
-    /// Whether more than half of what the workgroups sum lies past the last row or column.
+    /// Whether more than half of the workgroups' outputs lie past the last row or column.
     fn is_mostly_empty(self, product: Product) -> bool {
         let ((x, y), (columns, rows)) = (self.workgroups(product), self.outputs());
         let summed = u64::from(x * (columns / 4)) * u64::from(y * (rows / 4));
         summed > 2 * u64::from(product.columns) * u64::from(product.rows)
     }
 
-    /// Invocations that have something to sum.
+    /// Invocations with something to sum.
     fn busy_invocations(self, product: Product) -> u64 {
         let (x, y) = self.workgroups(product);
         let columns = product.columns.min(x * self.workgroup.0);
@@ -116,13 +116,13 @@ impl Tile {
         u64::from(columns) * u64::from(rows) * u64::from(slices)
     }
 
-    /// Cases or units that the grid of a product takes, along its shorter reach.
+    /// The most rows or columns that fit a grid, in its shorter direction.
     fn most_rows(self) -> u32 {
         let (columns, rows) = self.outputs();
         MOST_WORKGROUPS * columns.min(rows)
     }
 
-    /// The WGSL constants that make this tile.
+    /// The WGSL constants of this tile.
     pub(super) fn constants(self) -> String {
         let Self { workgroup: (x, y), slices, blocks: (columns, rows), depth_blocks, .. } = self;
         format!(
@@ -134,7 +134,7 @@ impl Tile {
 }
 
 impl Tiles {
-    /// The tiles that suit an adapter.
+    /// The tiles for an adapter.
     pub fn for_adapter(adapter: &wgpu::Adapter) -> Self {
         Self::for_kind(adapter.get_info().device_type)
     }
@@ -143,17 +143,17 @@ impl Tiles {
         let (list, enough): (&[Tile], _) = match kind {
             // A workgroup of eight for each of four cores.
             wgpu::DeviceType::Cpu => (&Tile::STREAMING, 4 * 8),
-            // Two dozen multiprocessors at most.
+            // At most two dozen multiprocessors.
             wgpu::DeviceType::IntegratedGpu => (&Tile::TILED, 24 * 256),
-            // A large GPU has about 132 multiprocessors, and each wants 256 invocations to hide its latencies: two
-            // warps of 32 for each of its four schedulers. Nine in ten of them are to be busy. A small GPU loses less
-            // by a smaller tile than a large one by standing idle, and only where the product is small.
+            // A large GPU has about 132 multiprocessors, and each needs 256 invocations to hide latencies: two warps of 32
+            // for each of its four schedulers. Nine in ten should be busy. A small GPU loses less from a smaller tile than
+            // a large one from idling, and only where the product is small.
             _ => (&Tile::TILED, 120 * 256),
         };
         Self { list, enough }
     }
 
-    /// The largest tile that keeps the adapter busy and isn't mostly empty; if there is none, the busiest.
+    /// The largest tile that keeps the adapter busy and isn't mostly empty, or else the busiest.
     pub(super) fn choose(self, product: Product) -> Tile {
         let mut busiest = (self.list[0], 0);
         for &tile in self.list.iter().filter(|tile| tile.fits(product)) {
@@ -168,7 +168,7 @@ impl Tiles {
         busiest.0
     }
 
-    /// Cases or units that a product takes: as many as the tile with the longest reach.
+    /// The most cases or units of a product, by the tile with the longest reach.
     pub fn most_rows(self) -> u32 {
         self.list.iter().map(|tile| tile.most_rows()).max().unwrap_or(0)
     }
@@ -188,7 +188,7 @@ mod tests {
         kernel: Kernel,
         (rows, visible, hidden): (usize, usize, usize),
     ) -> String {
-        // All that a tile depends on is how many rows, chains and units there are.
+        // A tile depends only on the numbers of rows, chains and units.
         let size = Size::of(&Contrast::new(rows, rows), Shape { visible, hidden });
         Tiles::for_kind(kind).choose(kernel.product(&size).unwrap()).name()
     }
@@ -204,7 +204,7 @@ mod tests {
             (DiscreteGpu, Kernel::SampleHidden, (16, 784, 500), "tiled_16x16_16_slices"),
             // A few rows would leave most of a large tile empty.
             (DiscreteGpu, Kernel::SampleHidden, (4, 784, 1_000_000), "tiled_16x16_16_slices"),
-            // One block in depth leaves nothing to split.
+            // One block of depth can't be split.
             (DiscreteGpu, Kernel::SampleVisible, (256, 784, 3), "tiled_32x32"),
             (IntegratedGpu, Kernel::SampleHidden, (256, 784, 500), "tiled_32x32"),
             (Cpu, Kernel::SampleHidden, (256, 784, 500), "streaming_16x128"),

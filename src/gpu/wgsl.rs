@@ -1,12 +1,12 @@
-//! What Rust and WGSL share, written once, in Rust.
+//! Declarations that Rust and WGSL share, written once in Rust.
 
 use crate::backend::{
     Ascent, Draw, Gather,
     operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS},
 };
 
-/// Shared by all modules, beside the kernel's own [`crate::backend::operation::Operation::WGSL`]: [`Draw`], named numbers,
-/// constants.
+/// Source shared by all modules: [`Draw`], named numbers and constants. The kernel's own
+/// [`crate::backend::operation::Operation::WGSL`] comes in addition.
 pub fn shared() -> String {
     let mut source = format!("\n// Made by the host.\n{}", Draw::STRUCT);
     for (name, number) in [Draw::CHOICES, Gather::CHOICES, Ascent::CHOICES].concat() {
