@@ -1,10 +1,10 @@
 //! A data set: packed rows, one case each, and how its cases look as images.
 //!
-//! Rows are kept as they are shipped to the device, padded to whole 32-bit words: one bit a unit where every value is 0
-//! or 1, one byte where pixels are grey, an `f32` where values lie between ([`Rows::from_values`]). MNIST takes 47 MB
-//! this way, a quarter of its size in `f32`.
+//! Rows are stored as they go to the device, padded to whole 32-bit words: one bit per unit if every value is 0 or 1, one
+//! byte for grey pixels, an `f32` for other values ([`Rows::from_values`]). MNIST takes 47 MB this way, a quarter of its
+//! size in `f32`.
 //!
-//! [`Source`] says where the data come from, [`Selection`] which part of them is taken and what it means.
+//! [`Source`] says where the data come from, [`Selection`] which part is used and what the numbers mean.
 
 mod binarize;
 pub(crate) mod csv;
@@ -29,34 +29,34 @@ pub use summary::Summary;
 
 use crate::rng::{Philox, Stream};
 
-/// Training cases, and test and validation cases where there are any.
+/// Training cases, with test and validation cases if there are any.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// Height and width of a case as an image; their product is the number of visible units.
     pub image: (usize, usize),
-    /// The cases to learn from.
+    /// Training cases.
     pub train: Cases,
-    /// Cases that are never learnt from: the ones that the data set keeps for the last judgement.
+    /// Test cases, never learnt from.
     pub test: Option<Cases>,
-    /// Cases that were split off the training cases, to watch the training by.
+    /// Validation cases, split off the training cases to monitor training.
     pub validation: Option<Cases>,
-    /// What the classes are called: a label is an index into these.
+    /// Names of the classes; a label is an index into them.
     pub classes: Vec<String>,
 }
 
 impl Dataset {
-    /// Training cases of one kind, without anything else.
+    /// A data set of training cases, without labels or other parts.
     pub fn new(image: (usize, usize), rows: Rows) -> Self {
         let train = Cases { rows, labels: None };
         Self { image, train, test: None, validation: None, classes: Vec::new() }
     }
 
-    /// The cases by which training is watched: the validation cases, else the test cases, else the training cases.
+    /// Cases for monitoring: the validation cases, else the test cases, else the training cases.
     pub fn held_out(&self) -> &Cases {
         self.validation.as_ref().or(self.test.as_ref()).unwrap_or(&self.train)
     }
 
-    /// What [`Dataset::held_out`] are called.
+    /// The name of [`Dataset::held_out`].
     pub fn held_out_name(&self) -> &'static str {
         match (&self.validation, &self.test) {
             (Some(_), _) => "validation cases",
@@ -65,8 +65,7 @@ impl Dataset {
         }
     }
 
-    /// The data set as a finished model is judged by it: the validation cases stand in for test cases where there are
-    /// none, and are left out where there are.
+    /// The data set for judging a finished model: validation cases replace missing test cases, and are dropped otherwise.
     pub fn judging(mut self) -> Self {
         let validation = self.validation.take();
         self.test = self.test.or(validation);
@@ -78,12 +77,12 @@ impl Dataset {
         self.parts().all(|cases| cases.rows.is_binary())
     }
 
-    /// All cases, by parts.
+    /// All parts.
     pub fn parts(&self) -> impl Iterator<Item = &Cases> {
         [Some(&self.train), self.validation.as_ref(), self.test.as_ref()].into_iter().flatten()
     }
 
-    /// The data set with other rows in place of each part's; the second argument is the part's number.
+    /// Replaces the rows of each part; the second argument is the number of the part.
     fn map(self, rows: impl Fn(Rows, u32) -> Rows) -> Self {
         let map = |cases: Cases, part| Cases { rows: rows(cases.rows, part), ..cases };
         Self {
@@ -94,22 +93,22 @@ impl Dataset {
         }
     }
 
-    /// The data set with every value drawn once, as the probability of a 1: the same for the same seed.
+    /// Draws every value once, as the probability of a 1. Deterministic for a seed.
     pub fn sample(self, seed: u64) -> Self {
         self.map(|rows, part| rows.sample(seed, part))
     }
 
-    /// The data set with 1 − x in the place of every value x.
+    /// Replaces every value x by 1 − x.
     pub fn invert(self) -> Self {
         self.map(|rows, _| rows.invert())
     }
 
-    /// The data set with every value above 0.5 turned to 1 and every other to 0.
+    /// Replaces values above 0.5 by 1, others by 0.
     pub fn threshold(self) -> Self {
         self.map(|rows, _| rows.threshold())
     }
 
-    /// The data set made binary in one of the ways, or not.
+    /// Makes the data set binary in one of the ways, or leaves it.
     pub fn binarize(self, how: Binarize, seed: u64) -> Self {
         match how {
             Binarize::Threshold => self.threshold(),
@@ -118,7 +117,7 @@ impl Dataset {
         }
     }
 
-    /// Splits a share of the training cases off as validation cases, at random but always the same ones, so that a later
+    /// Splits a fraction of the training cases off as validation cases, at random with a fixed seed, so that a later
     /// evaluation splits as training did.
     fn split(&mut self, share: f64) {
         use rand::seq::SliceRandom;
@@ -133,24 +132,24 @@ impl Dataset {
     }
 }
 
-/// Rows and, where known, the class of each.
+/// Rows and, if known, their classes.
 #[derive(Clone, Debug)]
 pub struct Cases {
-    /// One row a case.
+    /// One row per case.
     pub rows: Rows,
-    /// One class a case: indices into [`Dataset::classes`].
+    /// One class per case: indices into [`Dataset::classes`].
     pub labels: Option<Vec<u8>>,
 }
 
 impl Cases {
-    /// The cases of these rows, in this order.
+    /// The cases with these indices, in this order.
     pub fn select(&self, cases: &[usize]) -> Self {
         let labels = self.labels.as_ref().map(|labels| cases.iter().map(|&case| labels[case]).collect());
         Self { rows: self.rows.select(cases), labels }
     }
 
-    /// At most `count` cases to look at: the same number of each class where classes are known, in their order; else the
-    /// first ones.
+    /// Indices of at most `count` cases to show: equally many of each class, in the order of classes, if those are known;
+    /// else the first.
     pub fn pictured(&self, count: usize) -> Vec<usize> {
         let count = self.rows.len().min(count);
         let Some(labels) = &self.labels else { return (0..count).collect() };

@@ -1,16 +1,16 @@
-//! Grey pixels as binary ones.
+//! Binarization of grey pixels.
 
 use serde::{Deserialize, Serialize};
 
-/// How grey pixels become binary ones.
+/// How grey pixels become binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Binarize {
-    /// On above 0.5.
+    /// 1 above 0.5, else 0.
     Threshold,
-    /// On with the pixel's value as its probability, drawn anew for every minibatch.
+    /// 1 with the pixel's value as the probability, drawn anew for every minibatch.
     Sample,
-    /// Not at all: a grey pixel counts as a probability.
+    /// Not at all: a grey pixel is used as a probability.
     None,
 }

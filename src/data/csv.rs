@@ -1,4 +1,4 @@
-//! CSV files: a case a line, with or without a header, with or without a column of classes.
+//! CSV files: one case per line, with or without a header, with or without a column of classes.
 
 use std::{
     io::{BufRead, Read},
@@ -13,13 +13,13 @@ use super::{
 };
 use crate::error::{Error, Result, bad_data, excerpt, list, usage};
 
-/// The column of classes where nothing names another.
+/// The default column of classes.
 const LABEL: &str = "label";
 
-/// Bytes of a line, at most: a million numbers with all their digits.
+/// The most bytes of a line: a million numbers with all their digits.
 const LONGEST_LINE: u64 = 16 << 20;
 
-/// The fields of a file, a line at a time; empty lines are passed over.
+/// Reads the fields of a file line by line; skips empty lines.
 struct Lines<'a, R> {
     path: &'a Path,
     file: R,
@@ -34,7 +34,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
     fn new(path: &'a Path, mut file: R) -> Result<Self> {
         let start = file.fill_buf().map_err(Error::read(path))?;
         let first_line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        // What parts the fields: whichever there is most of in the first line.
+        // The delimiter: the most frequent one in the first line.
         let count = |delimiter: &u8| first_line.iter().filter(|byte| *byte == delimiter).count();
         let delimiter = [b';', b'\t', b','].into_iter().max_by_key(count).unwrap_or(b',');
         Ok(Self { path, file, delimiter, line: 0, bytes: Vec::new(), fields: StringRecord::new() })
@@ -51,7 +51,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
             self.line += 1;
             if self.bytes.len() as u64 == LONGEST_LINE {
                 return bad_data!(
-                    "{}: line {}: expected a line of less than {} MiB, found no end of it; is this a table of numbers?",
+                    "{}: line {}: expected a line of less than {} MiB, found a longer one; is this a table of numbers?",
                     self.path.display(),
                     self.line,
                     LONGEST_LINE >> 20
@@ -63,7 +63,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
             };
             let bytes = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-            // Nothing is quoted, as in most tables: a reader a line builds its tables anew for each.
+            // Most tables have no quotes. A reader per line would rebuild its tables each time.
             if !bytes.contains(&b'"') && !bytes.contains(&b'\r') {
                 let text = std::str::from_utf8(bytes).map_err(|_| not_utf8())?;
                 let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -74,7 +74,7 @@ impl<'a, R: BufRead> Lines<'a, R> {
                 }
                 return Ok(true);
             }
-            // A reader a line, as the crate's own count of lines is off after empty ones.
+            // One reader per line, because the crate's own line count is off after empty lines.
             let mut reader = ReaderBuilder::new()
                 .has_headers(false)
                 .delimiter(self.delimiter)
@@ -89,12 +89,12 @@ impl<'a, R: BufRead> Lines<'a, R> {
     }
 }
 
-/// A data set of the lines of a file.
+/// Loads a data set from the lines of a file.
 pub fn load(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Dataset> {
     let name = path.display().to_string();
     let mut lines = Lines::new(path, file)?;
     if !lines.next()? {
-        return bad_data!("{name}: expected a case a line, found an empty file");
+        return bad_data!("{name}: expected one case per line, found an empty file");
     }
     let columns = Columns::of(&name, &lines.fields, selection)?;
     let (mut values, mut labels, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
@@ -116,7 +116,7 @@ pub fn load(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Da
             let Ok(value) = field.trim().parse() else {
                 return bad_data!(
                     "{name}: line {line}, column {}: expected a number, found {:?}; \
-                     a column of classes is named by ‹label-column›",
+                     name a column of classes with ‹label-column›",
                     column + 1,
                     excerpt(field)
                 );
@@ -138,7 +138,7 @@ pub fn load(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Da
     numbers::dataset(&name, (units, None), table, None, selection)
 }
 
-/// What the first line says about all.
+/// The columns, according to the first line.
 struct Columns {
     count: usize,
     label: Option<usize>,
@@ -195,7 +195,7 @@ mod tests {
                 (vec!["cat".into(), "dog".into()], Some(vec![0, 1]))
             );
         }
-        // A column of classes named label is taken for one; grey levels are bytes; a class keeps its number.
+        // A column named label holds the classes; grey levels are bytes; numeric classes keep their order.
         let dataset =
             load(Path::new("f"), "Label,x\n10,255\n9,0\n".as_bytes(), &Selection::default()).unwrap();
         assert_eq!(

@@ -1,5 +1,5 @@
-//! The bytes of a file from who knows where: unpacked on the way, and no more of them than memory holds. Nothing is
-//! allocated by a header's word: what is kept grows with what is there.
+//! Reads files from untrusted sources, unpacking them on the way, within the memory that is left. Nothing is allocated on a
+//! header's word: memory grows with the data read.
 
 use std::{
     fs::{self, File},
@@ -14,33 +14,30 @@ use crate::{
     memory::{self, gb},
 };
 
-/// Bytes that are read at a time.
+/// Bytes per read.
 const PART: u64 = 8 << 16;
 
-/// Opens a file, and nothing else that has a name: a pipe may keep one waiting, and a device may never end.
+/// Opens a regular file only: a pipe may block, and a device may never end.
 ///
 /// # Errors
-/// [`Error::Read`]; [`Error::Data`] if there is something else.
+/// [`Error::Read`]; [`Error::Data`] if it is not a file.
 pub fn opened(path: &Path) -> Result<File> {
     let kind = fs::metadata(path).map_err(Error::read(path))?.file_type();
     if kind.is_file() {
         return File::open(path).map_err(Error::read(path));
     }
     let found = if kind.is_dir() { "a folder" } else { "a pipe, a socket or a device" };
-    bad_data!(
-        "{}: expected a file, found {found}; name a file, or write to one what comes from there",
-        path.display()
-    )
+    bad_data!("{}: expected a file, found {found}; save the data to a file first", path.display())
 }
 
-/// Opens a file; unpacks it on the way where its name ends in `.gz`.
+/// Opens a file, and unpacks it on the way if its name ends in `.gz`.
 pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
     let file = BufReader::new(opened(path)?);
     let packed = path.extension().is_some_and(|extension| extension == "gz");
     Ok(if packed { Box::new(unpacked(file)) } else { Box::new(BufReader::new(Measured { file, read: 0 })) })
 }
 
-/// What a `.gz` file unpacks to.
+/// Unpacks a `.gz` file.
 pub fn unpacked(file: impl BufRead) -> impl BufRead {
     BufReader::new(Measured { file: MultiGzDecoder::new(file), read: 0 })
 }
@@ -53,8 +50,8 @@ pub fn read_whole(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads what a header promises, in parts, and at most a byte more, which tells a longer file; how many bytes there were.
-/// `needed` is the memory that each byte takes in the end.
+/// Reads up to one byte more than a header promises, in parts; the extra byte reveals a longer file. Returns the number of
+/// bytes read. `needed` is the final memory per byte.
 pub fn read_promised(
     name: &str,
     mut file: impl Read,
@@ -74,15 +71,15 @@ pub fn read_promised(
         if part.is_empty() || found > promised {
             return Ok(found);
         }
-        // A file that is this large means what it says.
+        // A file with this much data is taken at its header's word.
         if (before..found).contains(&memory::SMALL) {
             let rest = promised.saturating_sub(found).saturating_mul(needed);
-            memory::check(&format!("the rest of the values of {name}"), rest, "give a part of them")?;
+            memory::check(&format!("the rest of the values of {name}"), rest, "use a part of them")?;
         }
     }
 }
 
-/// Ends in an error where no memory is left for as much again and twice that.
+/// Fails when the memory left is less than twice what was read: growing a vector copies it.
 struct Measured<R> {
     file: R,
     read: u64,
@@ -98,7 +95,7 @@ impl<R: Read> Read for Measured<R> {
         {
             return Err(io::Error::new(
                 io::ErrorKind::OutOfMemory,
-                format!("{} and more, and {} of memory are left; give a part of it", gb(self.read), gb(left)),
+                format!("{} or more, but {} of memory are left; use a part of it", gb(self.read), gb(left)),
             ));
         }
         Ok(count)

@@ -1,12 +1,12 @@
-//! Data sets that are small enough to write down, with known optima.
+//! Small data sets with known optima.
 
 use super::{Dataset, Rows};
 
-/// 2^13 cases of 144 units: enough for anyone, and quickly made.
+/// 2^13 cases of 144 units: enough, and quickly made.
 pub const LARGEST_BARS: usize = 12;
 
-/// Every image of `n`×`n` pixels whose columns are each all on or all off, then every such image by rows:
-/// 2·2^n cases, of which the empty and the full image are there twice (MacKay 2003, section 43.2).
+/// Every image of `n`×`n` pixels whose columns are each all on or all off, then every such image by rows. 2·2^n cases; the
+/// empty and the full image occur twice (MacKay 2003, section 43.2).
 pub fn bars_and_stripes(n: usize) -> Dataset {
     let image = |pattern: usize, by_rows: bool| {
         (0..n * n).map(move |pixel| pattern >> (if by_rows { pixel / n } else { pixel % n }) & 1 == 1)
@@ -18,8 +18,8 @@ pub fn bars_and_stripes(n: usize) -> Dataset {
     dataset((n, n), &bits)
 }
 
-/// The labelled shifter ensemble (MacKay 2003, section 43.2): 8 bits; the same bits turned by one place to the
-/// left, not at all, or to the right; and three bits that say which. 19 units, 3·256 cases.
+/// The labelled shifter ensemble (MacKay 2003, section 43.2): 8 bits; the same bits rotated one place to the left, not at
+/// all, or to the right; and three bits for the direction. 19 units, 3·256 cases.
 pub fn shifter() -> Dataset {
     let case = |pattern: u8, shift: usize| {
         let turned = [pattern.rotate_left(1), pattern, pattern.rotate_right(1)][shift];

@@ -12,7 +12,7 @@ use crate::error::{Error, Result, bad_data};
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
 
-/// The file of a set of the given kind, by either of the names in use, compressed or not.
+/// Finds the file of a set and kind, by either of the usual names, compressed or not.
 pub fn find(folder: &Path, set: &str, kind: &str) -> Option<PathBuf> {
     [kind.to_string(), kind.replace("-idx", ".idx")]
         .iter()
@@ -25,18 +25,18 @@ pub fn is_folder(folder: &Path) -> bool {
     find(folder, "train", "images-idx3").is_some()
 }
 
-/// Reads a folder: training images are needed, training labels and a test set are taken where they are there.
+/// Loads a folder. Training images are required; training labels and a test set are optional.
 pub fn load(folder: &Path) -> Result<Dataset> {
     let Some((image, train)) = cases(folder, "train")? else {
         return bad_data!(
-            "{}: found no training images; expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz",
+            "{}: expected train-images-idx3-ubyte or train-images-idx3-ubyte.gz, found no training images",
             folder.display()
         );
     };
     let test = match cases(folder, "t10k")? {
         Some((test_image, _)) if test_image != image => {
             return bad_data!(
-                "{}: training images of {}×{} pixels but test images of {}×{}; they must be of one size",
+                "{}: training images of {}×{} pixels but test images of {}×{}; sizes must match",
                 folder.display(),
                 image.0,
                 image.1,
@@ -74,7 +74,7 @@ fn cases(folder: &Path, set: &str) -> Result<Option<((usize, usize), Cases)>> {
     Ok(Some((image, Cases { rows, labels })))
 }
 
-/// Height and width of the images of a file, and the images.
+/// Height and width of the images in a file, and the images.
 pub fn images(path: &Path, file: impl Read) -> Result<((usize, usize), Rows)> {
     let ([count, height, width], pixels) = read::<3>(path, file, IMAGES)?;
     if count == 0 || height == 0 || width == 0 {
@@ -86,12 +86,12 @@ pub fn images(path: &Path, file: impl Read) -> Result<((usize, usize), Rows)> {
     Ok(((height, width), Rows::from_bytes(height * width, &pixels, 1.0 / 255.0)))
 }
 
-/// The labels of a file.
+/// The labels in a file.
 pub fn labels(path: &Path, file: impl Read) -> Result<Vec<u8>> {
     Ok(read::<1>(path, file, LABELS)?.1)
 }
 
-/// Reads a file's dimensions and what follows them, and no more than they promise.
+/// Reads a file's dimensions and data, and no more than the header promises.
 fn read<const N: usize>(path: &Path, mut file: impl Read, magic: u32) -> Result<([usize; N], Vec<u8>)> {
     let mut header = Vec::new();
     file.by_ref().take(4 + 4 * N as u64).read_to_end(&mut header).map_err(Error::read(path))?;
@@ -111,7 +111,7 @@ fn read<const N: usize>(path: &Path, mut file: impl Read, magic: u32) -> Result<
     let sizes: [usize; N] = std::array::from_fn(|i| u32::from_be_bytes(words[i + 1]) as usize);
     let expected = sizes.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
     let (name, mut body) = (path.display().to_string(), Vec::new());
-    // The bytes while their room grows, and the rows that they become.
+    // The bytes while the vector grows, and the packed rows.
     let found = file::read_promised(&name, file, expected, 3, |part| body.extend_from_slice(part))?;
     if found != expected {
         let short = found < expected;

@@ -1,5 +1,5 @@
-//! A folder of PNG files: a case each, in the order of their names. Where they lie in folders, each folder is a class; in
-//! `train` and `test`, each is that part of the data set.
+//! A folder of PNG files, one case each, sorted by name. Subfolders are classes; `train` and `test` are those parts of the
+//! data set.
 
 use std::{
     fs,
@@ -15,14 +15,14 @@ use crate::{
     memory,
 };
 
-/// Pixels of an image, at most: as many visible units as no one trains.
+/// The most pixels of an image: more visible units than anyone trains.
 const MOST_PIXELS: u64 = 1 << 22;
-/// Bytes of a pixel, at most: four colours of 16 bits.
+/// The most bytes of a pixel: four channels of 16 bits.
 const LARGEST_PIXEL: u64 = 8;
-/// Pixels that a byte of a PNG file can stand for: eight in a byte, which deflate shrinks at most 1032-fold.
+/// The most pixels per byte of a PNG file: 8 pixels per byte, and deflate compresses at most 1032-fold.
 const PIXELS_A_BYTE: u64 = 8 * 1032;
 
-/// Reads all PNG files of a folder.
+/// Loads all PNG files of a folder.
 pub fn load(folder: &Path) -> Result<Dataset> {
     let (train_folder, test_folder) = (folder.join("train"), folder.join("test"));
     let (train, test) = if train_folder.is_dir() {
@@ -48,9 +48,9 @@ pub fn load(folder: &Path) -> Result<Dataset> {
             classes.len()
         );
     }
-    // Two copies: the pixels while their room grows, and the rows.
+    // Two copies: the pixels while the vector grows, and the packed rows.
     let needed = memory::product(&[train.len() + test.len(), size.0, size.1, 3]);
-    memory::check(&format!("the images of {}", folder.display()), needed, "give fewer of them")?;
+    memory::check(&format!("the images of {}", folder.display()), needed, "use fewer images")?;
     let cases = |files: &[Image]| {
         let mut pixels = Vec::new();
         for file in files {
@@ -73,11 +73,11 @@ pub fn load(folder: &Path) -> Result<Dataset> {
 
 struct Image {
     path: PathBuf,
-    /// The folder it lies in, if that is one of several.
+    /// Its folder, if folders are classes.
     class: Option<String>,
 }
 
-/// The images of a folder, and of the folders in it.
+/// The images of a folder and its subfolders.
 fn files(folder: &Path) -> Result<Vec<Image>> {
     let mut images = pngs(folder, None)?;
     let folders = entries(folder)?.into_iter().filter(|path| path.is_dir());
@@ -115,7 +115,7 @@ fn unreadable(path: &Path) -> impl Fn(image::ImageError) -> Error + '_ {
     move |error| Error::Data(format!("{}: expected a PNG image: {error}", path.display()))
 }
 
-/// Height and width, as the file's header has them.
+/// Height and width according to the file's header.
 fn size_of(path: &Path, bytes: &[u8]) -> Result<(usize, usize)> {
     let (width, height) = reader(bytes).into_dimensions().map_err(unreadable(path))?;
     let pixels = u64::from(width) * u64::from(height);
@@ -128,14 +128,14 @@ fn size_of(path: &Path, bytes: &[u8]) -> Result<(usize, usize)> {
     }
     if pixels == 0 || pixels > MOST_PIXELS {
         return bad_data!(
-            "{}: expected from 1 to {MOST_PIXELS} pixels, a visible unit each, found {height}×{width}; make it smaller",
+            "{}: expected 1 to {MOST_PIXELS} pixels, one per visible unit, found {height}×{width}; make it smaller",
             path.display()
         );
     }
     Ok((height as usize, width as usize))
 }
 
-/// The grey levels of an image that must be as large as the first.
+/// The grey levels of an image, which must have the size of the first.
 fn read(path: &Path, expected: (usize, usize), first: &Path) -> Result<Vec<u8>> {
     let (found, pixels) = decode(path, &file::read_whole(path)?)?;
     if found != expected {
@@ -152,11 +152,11 @@ fn read(path: &Path, expected: (usize, usize), first: &Path) -> Result<Vec<u8>> 
     Ok(pixels)
 }
 
-/// Refuses a palette that is not of whole colours, or is too long, or of fewer colours than have a transparency: png 0.18
-/// panics at one.
+/// Refuses a palette with incomplete colours, with too many, or with fewer colours than transparencies: png 0.18 panics on
+/// one.
 fn check_palette(path: &Path, bytes: &[u8]) -> Result<()> {
     let limits = png::Limits { bytes: (MOST_PIXELS * LARGEST_PIXEL) as usize };
-    // Whatever else is wrong is said when it is decoded.
+    // Decoding reports other errors.
     let Ok(reader) = png::Decoder::new_with_limits(Cursor::new(bytes), limits).read_info() else {
         return Ok(());
     };
@@ -166,14 +166,14 @@ fn check_palette(path: &Path, bytes: &[u8]) -> Result<()> {
     if reader.info().color_type == png::ColorType::Indexed && !fits {
         return bad_data!(
             "{}: expected a PNG image with a palette of at most 256 colours of 3 bytes, found {colours} bytes, and \
-             {transparent} transparencies; write it anew with another program",
+             {transparent} transparencies; save it again with another program",
             path.display()
         );
     }
     Ok(())
 }
 
-/// Height and width, and grey levels row by row, of a file's bytes; colours by their luminance, 16 bits rounded to 8.
+/// Height, width and grey levels, row by row, of a PNG file's bytes. Colours become luminance; 16 bits are rounded to 8.
 pub fn decode(path: &Path, bytes: &[u8]) -> Result<((usize, usize), Vec<u8>)> {
     let size = size_of(path, bytes)?;
     check_palette(path, bytes)?;

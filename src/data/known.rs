@@ -1,4 +1,4 @@
-//! Data sets that are known to the last byte: found, unpacked, known to be whole, and parsed.
+//! Well-known data sets: finds, unpacks, verifies and parses them.
 
 use std::{
     env,
@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result, bad_data},
 };
 
-/// The variable that names a folder with data sets, or with the files of the one that is wanted.
+/// Environment variable with a folder of data sets, or of the files of one.
 pub const FOLDER_VARIABLE: &str = "RBM_GPU_DATA";
 
 /// The four files in the order of [`Known::sums`]: set and kind.
@@ -23,16 +23,16 @@ const FILES: [(&str, &str); 4] =
 
 /// MNIST or one of its relatives: 60,000 and 10,000 images of 28×28 pixels, of ten classes.
 pub struct Known {
-    /// For people.
+    /// Name for people.
     title: &'static str,
-    /// For folders.
+    /// Name for folders.
     name: &'static str,
     /// Whether it ships with the project.
     ships: bool,
     /// SHA-256 of the unpacked bytes of each file.
     sums: [&'static str; 4],
     classes: [&'static str; 10],
-    /// How to get it.
+    /// How to install it.
     advice: &'static str,
 }
 
@@ -51,7 +51,7 @@ pub const MNIST: Known = Known {
     advice: "copy them to one of these folders",
 };
 
-/// Clothes, bags and shoes.
+/// Images of clothes, bags and shoes.
 pub const FASHION_MNIST: Known = Known {
     title: "Fashion-MNIST",
     name: "fashion-mnist",
@@ -77,9 +77,9 @@ pub const FASHION_MNIST: Known = Known {
     advice: "install Debian's or Ubuntu's package dataset-fashion-mnist, copy the files to one of these folders",
 };
 
-/// Where a data set may lie, in the order of looking: where the variable says (and then nowhere else); if it ships with
-/// the project, beside the working directory or above it, beside the executable or above it, and in the clone that it was
-/// built from; where Debian puts data sets; and in the user's cache.
+/// Candidate folders, in order. If the variable is set, only its folder. Otherwise, if the data set ships with the project:
+/// beside or above the working directory, beside or above the executable, and in the source tree; then Debian's folder of
+/// data sets; then the user's cache.
 fn candidates(known: &Known) -> Vec<PathBuf> {
     if let Some(named) = env::var_os(FOLDER_VARIABLE).filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
@@ -101,7 +101,7 @@ fn candidates(known: &Known) -> Vec<PathBuf> {
 }
 
 impl Known {
-    /// Finds the files, unpacks them, checks every byte, and parses them.
+    /// Finds, unpacks, verifies and parses the files.
     pub fn load(&self) -> Result<Dataset> {
         let Self { title, .. } = self;
         let folders = candidates(self);
@@ -114,7 +114,7 @@ impl Known {
             return bad_data!(
                 "{title} was not found; expected train-images-idx3-ubyte, train-labels-idx1-ubyte, \
                  t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, each with or without .gz, in one of{}\n\
-                 {}, or name theirs in {FOLDER_VARIABLE}",
+                 {}, or set {FOLDER_VARIABLE} to their folder",
                 looked.concat(),
                 self.advice
             );
@@ -139,17 +139,17 @@ impl Known {
         })
     }
 
-    /// Unpacks a file, one of [`FILES`], and checks every byte while it is parsed.
+    /// Unpacks a file, one of [`FILES`], and verifies its checksum while parsing.
     fn read<T: Send>(&self, file: usize, path: &Path, parse: fn(&Path, &[u8]) -> Result<T>) -> Result<T> {
         let mut bytes = Vec::new();
-        // One byte more than the largest of the four has: enough to tell that a file is another.
+        // One byte more than the largest file: enough to detect a wrong one.
         file::open(path)?.take(47_040_017).read_to_end(&mut bytes).map_err(Error::read(path))?;
         let (digest, parsed) = join(|| sha256(&bytes), || parse(path, &bytes));
         let (title, expected) = (self.title, self.sums[file]);
         if digest != expected {
             return bad_data!(
                 "{}: this is not {title}'s file: expected SHA-256 {expected}, found {digest} in {} bytes; \
-                 restore the file, or give another data set by its folder: ‹data› {}",
+                 restore the file, or name another data set by its folder: ‹data› {}",
                 path.display(),
                 bytes.len(),
                 path.parent().unwrap_or(path).display()

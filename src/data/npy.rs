@@ -1,5 +1,5 @@
-//! NumPy's files: `.npy`, one array, and `.npz`, a ZIP archive of named arrays. Read and written here, so that nothing is
-//! allocated by a header's word alone.
+//! NumPy's files: `.npy`, one array, and `.npz`, a ZIP archive of named arrays. Parsed here so that nothing is allocated on
+//! a header's word alone.
 
 use std::{
     collections::BTreeMap,
@@ -19,21 +19,21 @@ use crate::{
     memory,
 };
 
-/// What an `.npy` file begins with.
+/// The magic bytes of an `.npy` file.
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// A header is some hundred bytes long.
+/// The longest accepted header, in bytes. Real ones have about a hundred.
 const LONGEST_HEADER: usize = 1 << 16;
 
 /// An array, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
-    /// Its sizes, the slowest first.
+    /// Sizes of the dimensions, slowest first.
     pub shape: Vec<usize>,
-    /// Its elements.
+    /// Elements, row-major.
     pub values: Values,
 }
 
-/// How an element is written.
+/// Description of the elements and their order.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Bool,
@@ -44,10 +44,10 @@ enum Kind {
 
 struct Header {
     kind: Kind,
-    /// Bytes of an element.
+    /// Bytes per element.
     size: usize,
     big_endian: bool,
-    /// The first index varies fastest.
+    /// Whether the first index varies fastest.
     fortran: bool,
     shape: Vec<usize>,
 }
@@ -102,7 +102,7 @@ impl Header {
         })
     }
 
-    /// An element as a number; 64-bit integers and floats are rounded.
+    /// An element as `f32`; 64-bit integers and floats are rounded.
     fn float(&self, bytes: &[u8]) -> f32 {
         let mut wide = [0; 8];
         for (at, byte) in wide.iter_mut().zip(if self.big_endian {
@@ -123,10 +123,10 @@ impl Header {
     }
 }
 
-/// Reads one array; `name` is what messages call it.
+/// Reads one array; `name` identifies it in messages.
 ///
 /// # Errors
-/// [`Error::Data`] says what was expected and what was found.
+/// [`Error::Data`] says what was expected and found.
 pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
     let broken = |source: io::Error| Error::Data(format!("{name}: cannot be read: {source}"));
     let mut take = |bytes: u64| {
@@ -153,7 +153,7 @@ pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
     let header = Header::parse(&String::from_utf8_lossy(&header))
         .map_err(|reason| Error::Data(format!("{name}: {reason}")))?;
 
-    // Where one size is 0, the others must still be ones that can be reckoned with.
+    // Even if one size is 0, the product of the others must not overflow.
     let count = match memory::product(&header.shape.iter().map(|&size| size.max(1)).collect::<Vec<_>>()) {
         count if count < 1 << 56 && header.shape.contains(&0) => 0,
         count => count,
@@ -164,7 +164,7 @@ pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
     } else {
         Values::Floats(vec![])
     };
-    // The values while their room grows, what they are scaled to, and the rows that they become.
+    // The values while the vector grows, the scaled values, and the packed rows.
     let needed = (16 / header.size as u64).max(2);
     let found = file::read_promised(name, file, expected, needed, |part| match &mut values {
         Values::Bytes(bytes) => bytes.extend_from_slice(part),
@@ -188,7 +188,7 @@ pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
     Ok(Array { shape: header.shape, values })
 }
 
-/// The elements with the last index varying fastest, where the first did.
+/// Reorders elements from first index fastest to last index fastest.
 fn row_major<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut strides = Vec::new();
     let mut stride = 1;
@@ -211,7 +211,7 @@ fn row_major<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
 /// Writes one array: bytes as `|u1`, floats as `<f4`.
 ///
 /// # Errors
-/// Those of the writer.
+/// Those of `out`.
 pub fn write_array(mut out: impl Write, array: &Array) -> io::Result<()> {
     let sizes: String = array.shape.iter().map(|size| format!("{size}, ")).collect();
     let descr = match array.values {
@@ -220,7 +220,7 @@ pub fn write_array(mut out: impl Write, array: &Array) -> io::Result<()> {
     };
     let mut header =
         format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}", sizes.trim_end());
-    // Magic, version, length, header and a line feed fill whole blocks of 64 bytes.
+    // Magic, version, length, header and line feed fill whole blocks of 64 bytes.
     let padding = (header.len() + 11).next_multiple_of(64) - header.len() - 11;
     header += &" ".repeat(padding);
     header.push('\n');
@@ -237,7 +237,7 @@ pub fn write_array(mut out: impl Write, array: &Array) -> io::Result<()> {
     }
 }
 
-/// Writes named arrays as an `.npz` file, not compressed.
+/// Writes named arrays as an uncompressed `.npz` file.
 ///
 /// # Errors
 /// Those of the writer.
@@ -255,7 +255,7 @@ pub fn write_npz<'a>(
     archive.finish().map_err(io::Error::other)?.flush()
 }
 
-/// The arrays of an `.npz` file that `wanted` wants, in the order of their names.
+/// Reads the arrays of an `.npz` file whose names `wanted` accepts, sorted by name.
 ///
 /// # Errors
 /// [`Error::Read`], [`Error::Data`].
@@ -264,16 +264,16 @@ pub fn read_npz(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<(Strin
     Ok(Archive::new(&path.display().to_string(), file)?.arrays(wanted)?.into_iter().collect())
 }
 
-/// An `.npz` file, of which no array has been read yet.
+/// An `.npz` file whose arrays are not read yet.
 pub(crate) struct Archive<F> {
     name: String,
     archive: ZipArchive<F>,
-    /// What its arrays are called, in the order of the file.
+    /// Names of its arrays, in file order.
     pub names: Vec<String>,
 }
 
 impl<F: Read + Seek> Archive<F> {
-    /// Reads the table of contents; `name` is what messages call the file.
+    /// Reads the table of contents; `name` identifies the file in messages.
     pub fn new(name: &str, file: F) -> Result<Self> {
         let broken = broken_archive(name);
         let mut archive = ZipArchive::new(file).map_err(&broken)?;
@@ -286,7 +286,7 @@ impl<F: Read + Seek> Archive<F> {
         Ok(Self { name: name.into(), archive, names })
     }
 
-    /// The arrays that are wanted. One name, one array: entries that share their bytes are no way to take all memory.
+    /// Reads the wanted arrays. Each name may occur only once, so entries that share bytes can't exhaust memory.
     pub fn arrays(&mut self, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Array>> {
         let mut arrays = BTreeMap::new();
         for (index, name) in self.names.iter().enumerate().filter(|(_, name)| wanted(name)) {
@@ -304,18 +304,18 @@ fn broken_archive(name: &str) -> impl Fn(zip::result::ZipError) -> Error {
     move |error| Error::Data(format!("{name}: expected a ZIP archive of arrays: {error}"))
 }
 
-/// A data set of one array: a case for each first index.
+/// A data set from one array: the first index is the case.
 pub fn load(name: &str, file: impl Read, selection: &Selection) -> Result<Dataset> {
     dataset(name, (name.into(), read_array(name, file)?), None, None, None, selection)
 }
 
-/// What the arrays of a data set are called in an `.npz` file, in small letters: by Keras, scikit-learn, and people.
+/// Common names of arrays in an `.npz` file, in lower case: those of Keras, of scikit-learn, and others.
 const TRAIN: [&str; 7] = ["x_train", "train_x", "train_images", "train", "x", "data", "images"];
 const TEST: [&str; 4] = ["x_test", "test_x", "test_images", "test"];
 const TRAIN_LABELS: [&str; 7] = ["y_train", "train_y", "train_labels", "y", "labels", "label", "target"];
 const TEST_LABELS: [&str; 3] = ["y_test", "test_y", "test_labels"];
 
-/// A data set of several arrays.
+/// A data set from several arrays.
 pub fn load_npz(name: &str, file: impl Read + Seek, selection: &Selection) -> Result<Dataset> {
     let mut archive = Archive::new(name, file)?;
     let names = archive.names.clone();
@@ -326,7 +326,7 @@ pub fn load_npz(name: &str, file: impl Read + Seek, selection: &Selection) -> Re
         Ok(array.map(|(array, values)| (format!("{name}: {}", excerpt(&array)), values)))
     };
     let train = match names.as_slice() {
-        // One array alone may be called anything.
+        // A single array may have any name.
         [one] => take(&[&one.to_lowercase()])?,
         _ => take(&TRAIN)?,
     };
@@ -382,7 +382,7 @@ fn dataset(
     numbers::dataset(name, (units, image), table(train, labels), test, selection)
 }
 
-/// The number of cases and the shape of one: a vector, or an image without a third dimension of 1.
+/// The number of cases and the shape of one: a vector, or an image without a trailing dimension of 1.
 fn cases_of((name, array): &Named) -> Result<(usize, Vec<usize>)> {
     match array.shape[..] {
         [cases, units] => Ok((cases, vec![units])),
@@ -396,14 +396,14 @@ fn cases_of((name, array): &Named) -> Result<(usize, Vec<usize>)> {
     }
 }
 
-/// The classes of so many cases, as whole numbers.
+/// Reads `cases` classes, as whole numbers.
 fn labels_of((name, array): Named, cases: usize) -> Result<Vec<String>> {
     if array.values.len() != cases {
         return bad_data!("{name}: {cases} cases but {} labels", array.values.len());
     }
     let label = |(case, x): (usize, f32)| match x {
         x if x.fract() == 0.0 => Ok((x as i64).to_string()),
-        _ => bad_data!("{name}: case {case}: expected the number of a class, found {x}"),
+        _ => bad_data!("{name}: case {case}: expected a class number, found {x}"),
     };
     array.values.floats().into_iter().enumerate().map(label).collect()
 }

@@ -1,22 +1,22 @@
-//! From the numbers of a file to rows: what their range means, and what is no number at all.
+//! Converts the numbers of a file to rows: determines their range, and rejects NaN and negative numbers.
 
 use super::{Cases, Dataset, ImageSize, Rows, Selection};
 use crate::error::{Result, bad_data, excerpt};
 
-/// Bytes in the name of a class, at most.
+/// The most bytes in the name of a class.
 const LONGEST_CLASS: usize = 200;
 
-/// The numbers of a file, as it has them.
+/// The numbers of a file, unscaled.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
-    /// Unsigned bytes: pixels, unless none is above 1.
+    /// Unsigned bytes: grey levels, unless none is above 1.
     Bytes(Vec<u8>),
-    /// Anything else.
+    /// Other types, as `f32`.
     Floats(Vec<f32>),
 }
 
 impl Values {
-    /// How many there are.
+    /// The number of values.
     pub fn len(&self) -> usize {
         match self {
             Self::Bytes(values) => values.len(),
@@ -24,12 +24,12 @@ impl Values {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// One of them as a floating-point number.
+    /// One value as `f32`.
     fn get(&self, at: usize) -> f32 {
         match self {
             Self::Bytes(values) => f32::from(values[at]),
@@ -37,7 +37,7 @@ impl Values {
         }
     }
 
-    /// All of them as floating-point numbers.
+    /// All values as `f32`.
     pub fn floats(&self) -> Vec<f32> {
         match self {
             Self::Bytes(values) => values.iter().map(|&x| f32::from(x)).collect(),
@@ -46,17 +46,17 @@ impl Values {
     }
 }
 
-/// A table: one case a row, its values, perhaps its classes, and where each value stands in the file.
+/// A table with one case per row: its values, optionally its classes, and the place of each value in the file.
 pub struct Table<'a> {
     /// The cases.
     pub values: Values,
-    /// The class of each case, as the file names it.
+    /// The class of each case, as named in the file.
     pub labels: Option<Vec<String>>,
-    /// Where a value stands, for messages: the file, and a line and column or an index.
+    /// Place of a value, for messages: the file, and a line and column or an index.
     pub place: Box<dyn Fn(usize) -> String + 'a>,
 }
 
-/// A data set of training cases and perhaps test cases, of `units` values each, which look like `image`.
+/// A data set of training cases and optional test cases, of `units` values each, shaped as `image`.
 pub fn dataset(
     name: &str,
     (units, image): (usize, Option<(usize, usize)>),
@@ -80,7 +80,7 @@ pub fn dataset(
             }
         },
         labels: table.labels.as_ref().map(|labels| {
-            // `classes` has them all.
+            // `classes` contains every label.
             labels.iter().map(|label| classes.iter().position(|c| c == label).unwrap_or(0) as u8).collect()
         }),
     };
@@ -94,7 +94,7 @@ pub fn dataset(
     })
 }
 
-/// What the numbers are divided by, to be from 0 to 1. One answer for all tables: test cases mean what training cases do.
+/// Divisor that scales the numbers to 0…1, the same for all tables.
 fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> {
     let (mut high, mut whole, mut bytes) = (0.0_f32, true, true);
     for table in tables {
@@ -120,7 +120,7 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
         None if whole => {
             return bad_data!(
                 "{name}: whole numbers up to {high}: expected 0 and 1, or grey levels up to 255; \
-                 say what stands for 1, as in ‹divide-by› {high} or ‹divide-by› 255"
+                 set the scale with ‹divide-by› {high} or ‹divide-by› 255"
             );
         }
         None => f32::INFINITY,
@@ -129,8 +129,8 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
     for table in tables {
         if let Some(at) = (0..table.values.len()).find(|&at| table.values.get(at) > most) {
             return bad_data!(
-                "{}: expected numbers from 0 to {most}, found {}; give what stands for 1 by ‹divide-by›, \
-                 or scale the data before",
+                "{}: expected numbers from 0 to {most}, found {}; set the scale with ‹divide-by›, \
+                 or scale the data first",
                 (table.place)(at),
                 table.values.get(at)
             );
@@ -139,14 +139,14 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
     Ok(divisor)
 }
 
-/// The names of all classes: by number where all are whole numbers, else by letter.
+/// The names of all classes, sorted numerically if all are integers, else alphabetically.
 fn classes(name: &str, tables: &[&Table]) -> Result<Vec<String>> {
     let labels = tables.iter().filter_map(|table| table.labels.as_ref()).flatten();
     let mut classes: Vec<String> =
         labels.collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect();
     if classes.len() > 256 {
         return bad_data!(
-            "{name}: expected at most 256 classes, found {}, as {:?} and {:?}; is this the column of the classes?",
+            "{name}: expected at most 256 classes, found {}, such as {:?} and {:?}; is this the column of classes?",
             classes.len(),
             excerpt(&classes[0]),
             excerpt(&classes[1])
@@ -156,7 +156,7 @@ fn classes(name: &str, tables: &[&Table]) -> Result<Vec<String>> {
         classes.iter().find(|class| class.len() > LONGEST_CLASS || class.contains(char::is_control))
     {
         return bad_data!(
-            "{name}: expected names of classes of at most {LONGEST_CLASS} bytes without control characters, found {:?}",
+            "{name}: expected class names of at most {LONGEST_CLASS} bytes without control characters, found {:?}",
             excerpt(class)
         );
     }

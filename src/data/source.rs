@@ -1,4 +1,4 @@
-//! Where a data set comes from.
+//! Sources of data sets.
 
 use std::{
     fmt,
@@ -9,16 +9,16 @@ use std::{
 use super::{Dataset, Selection, csv, file, generated, idx, images, known, npy};
 use crate::error::{Error, Result, bad_data, usage};
 
-/// Where a data set comes from.
+/// Source of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The MNIST database of handwritten digits, which ships with the project.
     Mnist,
-    /// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): clothes in MNIST's place.
+    /// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017): images of clothes in MNIST's format.
     FashionMnist,
     /// All images of N×N pixels whose rows, or whose columns, are each all on or all off.
     BarsAndStripes(usize),
-    /// The labelled shifter ensemble: 8 bits, the same shifted by −1, 0 or 1, and which of the three it was.
+    /// The labelled shifter ensemble: 8 bits, the same bits rotated by −1, 0 or 1, and the rotation.
     Shifter,
     /// A folder of IDX files or of PNG files, or an `.npy`, `.npz` or `.csv` file.
     Path(PathBuf),
@@ -77,7 +77,7 @@ impl Source {
         Selection::default().load(self)
     }
 
-    /// The data set with what the selection says about its meaning; the whole of it.
+    /// Reads the whole data set, with the meaning of its numbers from `selection`.
     pub(super) fn read(&self, selection: &Selection) -> Result<Dataset> {
         match self {
             Self::Mnist => known::MNIST.load(),

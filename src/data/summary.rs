@@ -1,21 +1,21 @@
-//! What is in a data set.
+//! Summary of a data set.
 
 use serde::Serialize;
 
 use super::{Cases, Dataset, Packing};
 
-/// What is in a data set, for people and for reports.
+/// Summary of a data set, for people and for reports.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// Values of a case.
     pub units: usize,
     /// Height and width of a case as an image.
     pub image: (usize, usize),
-    /// How a value is kept: `bits`, `bytes` or `floats`.
+    /// Packing of the values: `bits`, `bytes` or `floats`.
     pub packing: &'static str,
-    /// The parts: `train`, and `validation` and `test` where there are any.
+    /// The parts: `train`, and `validation` and `test` if there are any.
     pub parts: Vec<Part>,
-    /// Values that are the same in all training cases.
+    /// Units with the same value in all training cases.
     pub constant_units: usize,
 }
 
@@ -24,22 +24,22 @@ pub struct Summary {
 pub struct Part {
     /// `train`, `validation` or `test`.
     pub name: &'static str,
-    /// How many cases it has.
+    /// The number of cases.
     pub cases: usize,
-    /// The least value.
+    /// The smallest value.
     pub least: f32,
-    /// The greatest value.
+    /// The largest value.
     pub greatest: f32,
-    /// The mean of all values: for binary ones, the share that is on.
+    /// The mean of all values; for binary ones, the fraction of 1s.
     pub density: f64,
-    /// The share of values above 0.5.
+    /// The fraction of values above 0.5.
     pub above_half: f64,
-    /// How many cases there are of each class, by its name.
+    /// Class names and their numbers of cases.
     pub classes: Vec<(String, usize)>,
 }
 
 impl Summary {
-    /// Goes through all values.
+    /// Reads all values.
     pub fn of(dataset: &Dataset) -> Self {
         let layout = dataset.train.rows.layout();
         let parts = [
