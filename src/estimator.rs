@@ -1,5 +1,4 @@
-//! How the gradient's second term, the mean over the model, is estimated: where the chains of the negative phase
-//! start and how they move.
+//! Estimators of the gradient's negative phase, the mean over the model: where its chains start and how they move.
 
 mod ladder;
 pub mod tempering;
@@ -17,7 +16,7 @@ use crate::{
 use tempering::Tempering;
 use trajectory::Trajectory;
 
-/// The units of one step, and how many cases and chains it has.
+/// The units of one step, and its numbers of cases and chains.
 #[derive(Clone, Copy, Debug)]
 pub struct Phases {
     /// v⁽⁰⁾ and h⁽⁰⁾: the positive phase.
@@ -30,21 +29,21 @@ pub struct Phases {
     pub chains: usize,
 }
 
-/// Hands out the draws of a step: where the host prepared their uniforms, each draw's begin where the last draw's end.
+/// Allots the draws of a step. With uniforms from the host, each draw's begin where the previous draw's end.
 #[derive(Clone, Copy, Debug)]
 pub struct Draws {
     /// Units of each layer.
     pub shape: Shape,
     /// The seed of every random number.
     pub seed: u64,
-    /// The step.
+    /// The step number.
     pub step: u32,
-    /// Where the next draw's uniforms begin, if they come from the host.
+    /// Index of the next draw's first uniform in the host's buffer, if the host prepares them.
     pub host: Option<usize>,
 }
 
 impl Draws {
-    /// Those of a step, with the device's own numbers.
+    /// The draws of a step, from the device's own generator.
     pub fn new(shape: Shape, seed: u64, step: u32) -> Self {
         Self { shape, seed, step, host: None }
     }
@@ -57,12 +56,12 @@ impl Draws {
         draw.from_host(at)
     }
 
-    /// A draw that is one number a chain, which is never the host's.
+    /// A draw of one number per chain, always from the device's generator.
     pub fn of_chains(&self, stream: Stream, number: u32) -> Draw {
         Draw::at(self.seed, Address::new(stream, self.step).sweep(number))
     }
 
-    /// Leaves out the uniforms of a draw that is not made.
+    /// Skips the uniforms of a draw that is not made.
     pub fn skip(&mut self, layer: Side, rows: usize) {
         if let Some(at) = &mut self.host {
             *at += rows * self.shape.units(layer);
@@ -70,17 +69,17 @@ impl Draws {
     }
 }
 
-/// Chains that have replicas.
+/// Chains with replicas.
 #[derive(Debug)]
 pub enum Replicas {
     /// At several temperatures.
     Temperatures(Tempering),
-    /// In the model as it was at several moments.
+    /// At several moments of training.
     Trajectory(Trajectory),
 }
 
-/// Contrastive divergence, CD-k (Hinton 2002; equation (30)): the chains start at the data and take k Gibbs steps.
-/// The visible units of `phases.positive` hold the minibatch; afterwards both phases are ready for the update.
+/// Contrastive divergence, CD-k (Hinton 2002; equation (30)): the chains start at the data and take k Gibbs steps. The
+/// visible units of `phases.positive` hold the minibatch; afterwards both phases are ready for the update.
 pub fn contrastive_divergence(
     backend: &mut dyn Backend,
     model: Model,
@@ -99,7 +98,7 @@ pub fn contrastive_divergence(
             VisibleStates::Mean => Draw::none(),
         };
         backend.sample(&HalfStep::new(rows, reconstruct), model.into(), from, negative.visible);
-        // The last hidden pass uses the probabilities: a draw would only add noise (Hinton 2010, section 3.1).
+        // The last hidden pass uses the probabilities: sampling would only add noise (Hinton 2010, section 3.1).
         let drive = match sweep + 1 == k {
             true => Draw::none(),
             false => draws.next(Stream::Train, Side::Hidden, sweep + 1, rows),
@@ -109,10 +108,10 @@ pub fn contrastive_divergence(
     }
 }
 
-/// Persistent contrastive divergence, PCD-k: the chains go on from where they stopped, k Gibbs steps (Younes 1989;
-/// Tieleman 2008). The visible units of `phases.positive` hold the minibatch, the hidden ones of `phases.negative` the
-/// chains' states; afterwards both phases are ready for the update, and the chains for the next step. The chains take
-/// another model than the data where fast weights are added to it (FPCD; Tieleman and Hinton 2009).
+/// Persistent contrastive divergence, PCD-k: the chains continue from the last step with k Gibbs steps (Younes 1989;
+/// Tieleman 2008). The visible units of `phases.positive` hold the minibatch, the hidden units of `phases.negative` the
+/// chains' states; afterwards both phases are ready for the update, and the chains for the next step. With fast weights,
+/// the chains use another model than the data (FPCD; Tieleman and Hinton 2009).
 pub fn persistent_contrastive_divergence(
     backend: &mut dyn Backend,
     [of_data, of_chains]: [Model; 2],
@@ -122,7 +121,7 @@ pub fn persistent_contrastive_divergence(
     visible_states: VisibleStates,
 ) {
     let Phases { positive, negative, rows, chains } = phases;
-    // Nothing starts at the data: their hidden units need no states, only means.
+    // No chain starts at the data, so their hidden units need only means.
     let data = HalfStep::new(rows, Draw::none());
     for sweep in 0..k {
         let fantasy = match visible_states {
@@ -130,7 +129,7 @@ pub fn persistent_contrastive_divergence(
             VisibleStates::Mean => Draw::none(),
         };
         backend.sample(&HalfStep::new(chains, fantasy), of_chains.into(), negative.hidden, negative.visible);
-        // The update takes the means, the next sweep takes the states.
+        // The update reads the means, the next sweep the states.
         let up = HalfStep::new(chains, draws.next(Stream::Train, Side::Hidden, sweep, chains));
         if sweep + 1 == k && of_data == of_chains {
             let minibatches =
@@ -142,7 +141,7 @@ pub fn persistent_contrastive_divergence(
     backend.sample(&data, of_data.into(), positive.visible, positive.hidden);
 }
 
-/// The uniforms of one step with `k` sweeps in the order of use.
+/// The draws of one step with `k` sweeps, in order of use, for the host to prepare.
 pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<PreparedDraw> {
     let draw = |stream, layer, sweep, chains| PreparedDraw { stream, layer, sweep, chains };
     let mut draws = Vec::new();
@@ -153,7 +152,7 @@ pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<Prepar
         Estimator::Cd => None,
         Estimator::Pcd | Estimator::Pt | Estimator::Tt => Some(config.chains(config.batch)),
     };
-    // The draws of each temperature, or of each rung, have numbers of their own.
+    // Each temperature or rung has its own sweep number.
     let sweeps = match config.estimator {
         Estimator::Cd | Estimator::Pcd => k,
         Estimator::Pt | Estimator::Tt => k.saturating_mul(config.temperatures as u32),

@@ -1,5 +1,5 @@
-//! What can only be computed for small models: the partition function by enumeration, and with it the exact
-//! log-likelihood and its gradient. In `f64`; equations (22)–(28).
+//! Exact figures of small models: the partition function by enumeration, and with it the log-likelihood and its gradient.
+//! In `f64`; equations (22)–(28).
 
 mod enumeration;
 pub(crate) mod product;
@@ -11,15 +11,15 @@ use crate::{
     reference::{free_energy, hidden_input, sigmoid},
 };
 
-/// The enumerated layer's units, at most: 2^25 states of 784 units take seconds.
+/// The most units of the enumerated layer: 2^25 states of 784 units take seconds.
 pub const LARGEST_LAYER: usize = 25;
 
-/// Whether a layer of the model is small enough for [`log_partition_function`].
+/// Whether a layer is small enough for [`log_partition_function`].
 pub fn is_enumerable(shape: Shape) -> bool {
     shape.visible.min(shape.hidden) <= LARGEST_LAYER
 }
 
-/// log Z = log Σ_v Σ_h e^(−E(v,h)): one layer summed in closed form, the smaller one by enumeration, on all cores. The
+/// log Z = log Σ_v Σ_h e^(−E(v,h)): enumerates the smaller layer and sums the other in closed form, on all cores. The
 /// relative error is about 1e-14.
 ///
 /// # Errors
@@ -29,7 +29,7 @@ pub fn log_partition_function(rbm: &Rbm) -> Result<f64> {
     log_partition_function_over(rbm, smaller)
 }
 
-/// [`log_partition_function`] by enumerating a given layer: two ways to one number.
+/// [`log_partition_function`] by enumerating a given layer.
 ///
 /// # Errors
 /// [`crate::Error::Usage`] when this layer has more than [`LARGEST_LAYER`] units, or a parameter is not finite.
@@ -37,7 +37,7 @@ pub fn log_partition_function_over(rbm: &Rbm, layer: Side) -> Result<f64> {
     if rbm.shape().units(layer) > LARGEST_LAYER {
         let Shape { visible, hidden } = rbm.shape();
         return usage!(
-            "log Z is exact only where a layer has at most {LARGEST_LAYER} units; this model has {visible} × {hidden}"
+            "exact log Z needs a layer of at most {LARGEST_LAYER} units; this model has {visible} × {hidden}"
         );
     }
     if let Some((tensor, index, value)) = rbm.non_finite() {
@@ -46,7 +46,7 @@ pub fn log_partition_function_over(rbm: &Rbm, layer: Side) -> Result<f64> {
     Ok(enumeration::log_partition_function(rbm, layer))
 }
 
-/// The average of log p(v) over `rows`, equation (22) divided by the number of cases.
+/// The mean of log p(v) over `rows`, in nats: equation (22) divided by the number of cases.
 ///
 /// # Errors
 /// Those of [`log_partition_function`].
@@ -57,8 +57,8 @@ pub fn log_likelihood(rbm: &Rbm, rows: &Rows) -> Result<f64> {
     Ok(sum / rows.len() as f64 - log_z)
 }
 
-/// The gradient of [`log_likelihood`], equations (26)–(28), with the model's means by enumeration over v: for tiny
-/// models. Shaped like the model: for weights, visible biases, hidden biases.
+/// The gradient of [`log_likelihood`], equations (26)–(28), with the model's means by enumeration over v: for tiny models.
+/// Gradients of the weights, visible × hidden, the visible biases and the hidden biases.
 ///
 /// # Errors
 /// [`crate::Error::Usage`] when there are more than [`LARGEST_LAYER`] visible units.
@@ -91,7 +91,7 @@ pub fn visible_distribution(rbm: &Rbm) -> Result<Vec<f64>> {
 fn check_visible(rbm: &Rbm) -> Result<()> {
     if rbm.shape().visible > LARGEST_LAYER {
         return usage!(
-            "every visible state is visited only where there are at most {LARGEST_LAYER} visible units; \
+            "enumeration of visible states needs at most {LARGEST_LAYER} visible units; \
              this model has {}",
             rbm.shape().visible
         );
@@ -99,7 +99,7 @@ fn check_visible(rbm: &Rbm) -> Result<()> {
     Ok(())
 }
 
-/// Calls `visit` with each of the 2^`units` binary states; unit i is bit i of the state's number.
+/// Calls `visit` with each of the 2^`units` binary states; unit i is bit i of the state's index.
 pub fn for_each_state(units: usize, mut visit: impl FnMut(&[f32])) {
     let mut state = vec![0.0; units];
     for number in 0u64..1 << units {
@@ -110,7 +110,7 @@ pub fn for_each_state(units: usize, mut visit: impl FnMut(&[f32])) {
     }
 }
 
-/// The means that a gradient is the difference of.
+/// Means over data or model, whose difference is the gradient.
 struct Statistics {
     /// ⟨v p(h|v)⟩, visible × hidden.
     associations: Vec<f64>,
@@ -144,7 +144,7 @@ impl Statistics {
     }
 }
 
-/// log Σ e^x of a stream of x, without overflow.
+/// log Σ e^x over a stream of x, without overflow.
 pub(crate) struct LogSum {
     largest: f64,
     sum: f64,

@@ -1,5 +1,5 @@
-//! Replicas of chains on the rungs of a ladder: room for them, swaps between neighbours, and what is counted of these. What a
-//! rung is, parallel tempering ([`super::tempering`]) and trajectory tempering ([`super::trajectory`]) say.
+//! Replicas of chains on the rungs of a ladder: buffers, swaps between neighbours, and their counts. A rung is a
+//! temperature ([`super::tempering`]) or a moment of training ([`super::trajectory`]).
 
 use super::Draws;
 use crate::{
@@ -9,15 +9,15 @@ use crate::{
     rng::{self, Address, Stream},
 };
 
-/// The replicas of one rung, one for each chain.
+/// The replicas of one rung, one per chain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rung {
     pub pair: Pair,
-    /// Energies, and the marks of [`Backend::swap`].
+    /// Energies, followed by the marks of [`Backend::swap`].
     pub values: Values,
 }
 
-/// The pairs of neighbours that are tried in one round: every other.
+/// The pairs of neighbours tried in one round: every other pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pairs {
     /// The first with the second, the third with the fourth.
@@ -27,12 +27,12 @@ pub(super) enum Pairs {
 }
 
 impl Pairs {
-    /// They take turns.
+    /// Even and odd rounds alternate.
     pub fn of_round(round: u32) -> Self {
         if round.is_multiple_of(2) { Self::Even } else { Self::Odd }
     }
 
-    /// The index of each pair's colder rung; `pairs` is the number of neighbouring pairs.
+    /// Index of each pair's colder rung; `pairs` is the number of neighbouring pairs.
     pub fn of(self, pairs: usize) -> impl Iterator<Item = usize> {
         (self as usize..pairs).step_by(2)
     }
@@ -41,18 +41,18 @@ impl Pairs {
 /// Chains with replicas on several rungs.
 #[derive(Debug)]
 pub(super) struct Ladder {
-    /// From the model's own.
+    /// The model's own rung first.
     pub rungs: Vec<Rung>,
     pub chains: usize,
-    /// For each pair of neighbours its chains' counts.
+    /// Accepted swaps, pairs × chains.
     accepted: Values,
     trips: Values,
-    /// Times that the even and the odd pairs were tried since the counts began.
+    /// Rounds that tried the even and the odd pairs since the last reset.
     pub tries: [u32; 2],
 }
 
 impl Ladder {
-    /// Makes room for `rungs` rungs, at least 1, of `chains` chains. `own` is the room of the model's own rung.
+    /// Allocates `rungs` rungs, at least 1, of `chains` chains. `own` holds the model's own rung.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
@@ -66,7 +66,7 @@ impl Ladder {
         Ok(Self { rungs: all, chains, accepted, trips, tries: [0; 2] })
     }
 
-    /// Starts every replica from independent visible units that are on as often as `density` says.
+    /// Starts every replica from independent visible units, each on with its probability in `density`.
     pub fn start(&self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
         for (rung, first_chain) in self.rungs.iter().zip((0..).step_by(self.chains)) {
             start_chains(backend, model, seed, density, rung.pair, self.chains, first_chain);
@@ -74,19 +74,20 @@ impl Ladder {
         }
     }
 
-    /// Lets the counts of swaps begin anew.
+    /// Resets the counts of swaps.
     pub fn reset_swaps(&mut self, backend: &mut dyn Backend) {
         backend.write_values(self.accepted, &vec![0.0; self.chains * self.rungs.len()]);
         self.tries = [0; 2];
     }
 
-    /// Lets the counts of round trips begin anew.
+    /// Resets the counts of round trips.
     pub fn reset_trips(&self, backend: &mut dyn Backend) {
         backend.write_values(self.trips, &vec![0.0; self.chains]);
     }
 
-    /// Tries to swap half of the pairs of neighbours along `order`, the rungs in use: their states of one side, by energies that
-    /// are known. `factor` is what the difference of a pair's energies is multiplied by. Numbers are those of a stream in a sweep.
+    /// Tries to swap half of the pairs of neighbours in `order`, the rungs in use: the states of one side, by energies
+    /// computed before. `factor` is the factor of a pair's difference of energies. Random numbers are those of a stream in
+    /// a sweep.
     pub fn swap(
         &mut self,
         backend: &mut dyn Backend,
@@ -115,21 +116,21 @@ impl Ladder {
         self.tries[half as usize] += 1;
     }
 
-    /// The first number of a sweep's draws, of which each rung has one.
+    /// The first of a sweep's draw numbers, one per rung.
     pub fn number(&self, sweep: u32) -> u32 {
         sweep * self.rungs.len() as u32
     }
 
     /// Whether each of the first `pairs` pairs was tried at least `times` times.
     pub fn was_tried(&self, pairs: usize, times: usize) -> bool {
-        // With two rungs there is no odd pair, and with one there is none.
+        // With two rungs there is no odd pair, and with one rung no pair.
         self.tries.iter().take(pairs).all(|&tries| tries as usize >= times)
     }
 
-    /// The share of swaps accepted since the counts began, by pair. Waits for the device.
+    /// Fraction of swaps accepted since the last reset, by pair. Waits for the device.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] if the device failed; so for the next.
+    /// [`crate::Error::Device`] if the device failed.
     pub fn acceptance(&self, backend: &mut dyn Backend, pairs: usize) -> Result<Vec<f64>> {
         let accepted = backend.read_values(self.accepted, pairs * self.chains)?;
         let share = |(pair, counts): (usize, &[f32])| {
@@ -138,15 +139,15 @@ impl Ladder {
         Ok(accepted.chunks(self.chains).enumerate().map(share).collect())
     }
 
-    /// The replicas of each chain that came from the other end since the counts began. Waits for the device.
+    /// Round trips of each chain since the last reset. Waits for the device.
     ///
     /// # Errors
-    /// As above.
+    /// [`crate::Error::Device`] if the device failed.
     pub fn round_trips(&self, backend: &mut dyn Backend) -> Result<Vec<f32>> {
         backend.read_values(self.trips, self.chains)
     }
 
-    /// What counts and marks there are beside the states: a name, where they lie, how many.
+    /// Counts and marks of a run's state: name, buffer, length.
     pub fn counts(&self) -> Vec<(String, Values, usize)> {
         let marks = self.rungs.iter().enumerate();
         let marks = marks.map(|(t, rung)| (format!("replica_{t}_marks"), rung.values, 2 * self.chains));
@@ -160,8 +161,8 @@ pub(super) fn sum(counts: &[f32]) -> f64 {
     counts.iter().map(|&count| f64::from(count)).sum()
 }
 
-/// Chains that start from independent visible units that are on as often as `density` says, and hidden units drawn from
-/// them. The random numbers are those of the chains from `first_chain` on.
+/// Starts chains from independent visible units, each on with its probability in `density`, and hidden units drawn from
+/// them. Random numbers are those of the chains from `first_chain` on.
 pub fn start_chains(
     backend: &mut dyn Backend,
     model: Model,

@@ -1,9 +1,8 @@
 //! Parallel tempering (Geyer 1991; for RBMs Desjardins et al. 2010, Cho, Raiko and Ilin 2010): each chain has replicas at
-//! several temperatures, which take Gibbs steps by themselves and are swapped with their neighbours now and then. A hot
-//! replica moves freely, and what it found comes down to the temperature 1, which alone is learnt from.
+//! several temperatures, which take Gibbs steps and are sometimes swapped with their neighbours. Hot replicas move freely
+//! between modes; swaps bring their states down to β = 1. Only the replicas at β = 1 enter the gradient.
 //!
-//! The way is that of annealed importance sampling, from independent visible units that are on as often as in the data to
-//! the model:
+//! The path is that of annealed importance sampling, from independent visible units with the data's means to the model:
 //!
 //! ```text
 //! f_β(v,h) = e^(−β E(v,h) + (1−β) b0ᵀv)               1 = β_1 > … > β_N ≈ 0, b0_i = logit of unit i's mean in the data
@@ -11,10 +10,10 @@
 //! U(v,h)   = −vᵀWh − (b − b0)ᵀv − cᵀh
 //! ```
 //!
-//! f_β is a [`Path`] from the base b0 to the model: every verb takes it as it is. Pairs take turns, even and odd, which carries
-//! replicas farther than chance would (Okabe et al. 2001; Syed et al. 2022).
+//! f_β is a [`Path`] from the base b0 to the model. Even and odd pairs alternate, which carries replicas farther than
+//! random choice (Okabe et al. 2001; Syed et al. 2022).
 //!
-//! The same replicas train a model, draw its samples ([`crate::sample`]), and say what its log Z is ([`crate::ais`]).
+//! The same replicas train a model, sample it ([`crate::sample`]) and estimate its log Z ([`crate::ais`]).
 
 use super::{
     Draws, Phases,
@@ -27,12 +26,12 @@ use crate::{
     rng::Stream,
 };
 
-/// The lowest inverse temperature: as good as 0.
+/// The lowest inverse temperature, practically 0.
 const HOTTEST: f32 = 1.0 / 4096.0;
-/// Swaps of each pair of a chain that must have been tried before temperatures are moved.
+/// The fewest swaps tried per pair, over all chains, before temperatures move.
 const ENOUGH: usize = 50;
 
-/// What the random numbers of replicas are for, by the same names as in training.
+/// Streams of the random numbers of replicas.
 #[derive(Clone, Copy, Debug)]
 pub struct Streams {
     /// The states of units.
@@ -42,43 +41,43 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Those of training.
+    /// Streams of training.
     pub const TRAINING: Self = Self { states: Stream::Train, swap: Stream::Swap };
-    /// Those of what is done with a trained model.
+    /// Streams for a trained model.
     pub const SAMPLING: Self = Self { states: Stream::Sample, swap: Stream::Exchange };
 }
 
 /// Chains at one or more temperatures.
 #[derive(Debug)]
 pub struct Tempering {
-    /// From the coldest, whose units are those of the negative phase.
+    /// From the coldest rung, whose units are those of the negative phase.
     ladder: Ladder,
     betas: Vec<f32>,
     streams: Streams,
-    /// b0, one number for each visible unit.
+    /// b0, one number per visible unit.
     base: Values,
 }
 
-/// How well replicas move between temperatures.
+/// Swap rates and round trips of replicas.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct Swaps {
-    /// The inverse temperatures, from 1; of parallel tempering.
+    /// The inverse temperatures, from 1 downwards. Parallel tempering only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inverse_temperatures: Vec<f32>,
-    /// The steps before which, or about, the model was what its replicas are swapped with, the last first, without the model
-    /// itself and the independent units at the other end; of trajectory tempering ([`super::trajectory`]).
+    /// The steps at which the snapshots were taken, approximately, latest first, without the model itself and the
+    /// independent units. Trajectory tempering only ([`super::trajectory`]).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<Vec<u32>>,
-    /// For each pair of neighbours, the share of the swaps tried that was accepted.
+    /// For each pair of neighbours, the fraction of swaps accepted.
     pub acceptance: Vec<f64>,
-    /// Replicas that came from the highest temperature to 1.
+    /// Returns of a replica from the hottest end to the model.
     pub round_trips: u64,
 }
 
 impl Tempering {
-    /// Makes room for `temperatures` temperatures, at least 1, of `chains` chains. `coldest` is the room of the coldest ones.
-    /// [`Tempering::restart`] comes first.
+    /// Allocates `temperatures` temperatures, at least 1, of `chains` chains. `coldest` holds the replicas at β = 1. Call
+    /// [`Tempering::restart`] first.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
@@ -94,8 +93,8 @@ impl Tempering {
         Ok(Self { ladder, betas: Vec::new(), streams, base })
     }
 
-    /// Starts every replica from independent visible units that are on as often as `density` says, at temperatures that are
-    /// evenly spread, and counts from 0.
+    /// Starts every replica from independent visible units, each on with its probability in `density`, at evenly spaced
+    /// inverse temperatures, and resets the counts.
     pub fn restart(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
         backend.write_values(self.base, &Rbm::base_rates(density));
         self.ladder.start(backend, model, seed, density);
@@ -105,14 +104,13 @@ impl Tempering {
         self.reset_counts(backend);
     }
 
-    /// Lets the counts of [`Tempering::swaps`] begin anew.
+    /// Resets the counts of [`Tempering::swaps`].
     pub fn reset_counts(&mut self, backend: &mut dyn Backend) {
         self.ladder.reset_swaps(backend);
         self.ladder.reset_trips(backend);
     }
 
-    /// Starts the last chains of every temperature from these visible states, from 0 to 1, as many as there are: chains ×
-    /// visible units.
+    /// Starts the last chains of every temperature from these visible states, chains × visible units, from 0 to 1.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -129,43 +127,43 @@ impl Tempering {
         Ok(())
     }
 
-    /// Chains.
+    /// The number of chains.
     pub fn chains(&self) -> usize {
         self.ladder.chains
     }
 
-    /// The inverse temperatures, from 1.
+    /// The inverse temperatures, from 1 downwards.
     pub fn inverse_temperatures(&self) -> &[f32] {
         &self.betas
     }
 
-    /// Times that the even and the odd pairs were tried since the counts began.
+    /// Rounds that tried the even and the odd pairs since the last reset.
     pub fn tries(&self) -> [u32; 2] {
         self.ladder.tries
     }
 
-    /// What counts and marks there are beside the states: a name, where they lie, how many.
+    /// Counts and marks of a run's state: name, buffer, length.
     pub fn counts(&self) -> Vec<(String, Values, usize)> {
         self.ladder.counts()
     }
 
-    /// Puts back what [`Tempering::inverse_temperatures`] and [`Tempering::tries`] gave.
+    /// Restores [`Tempering::inverse_temperatures`] and [`Tempering::tries`].
     pub fn set(&mut self, inverse_temperatures: &[f32], tries: [u32; 2]) {
         self.betas = inverse_temperatures.to_vec();
         self.ladder.tries = tries;
     }
 
-    /// The units at the temperature 1.
+    /// The units at β = 1.
     pub fn coldest(&self) -> Pair {
         self.ladder.rungs[0].pair
     }
 
-    /// The units of each temperature, from 1.
+    /// The units of each temperature, from β = 1.
     pub fn replicas(&self) -> impl Iterator<Item = Pair> {
         self.ladder.rungs.iter().map(|rung| rung.pair)
     }
 
-    /// Parallel tempering, k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive` hold
+    /// Parallel tempering: k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive` hold
     /// the minibatch; afterwards both phases are ready for the update.
     pub fn sample(
         &mut self,
@@ -194,8 +192,8 @@ impl Tempering {
         }
     }
 
-    /// One round of swaps and a Gibbs step of each replica, as [`Tempering::advance`] with k = 1; gives U of each replica
-    /// before it, temperatures × chains, from the coldest. Waits for the device.
+    /// One round of swaps and a Gibbs step of each replica, as [`Tempering::advance`] with k = 1. Returns U of each replica
+    /// before it, temperatures × chains, coldest first. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -239,8 +237,8 @@ impl Tempering {
         }
     }
 
-    /// Tries to swap half of the pairs of neighbours, whose energies are known: the hidden units, as the visible ones are drawn
-    /// anew in any case.
+    /// Tries to swap half of the pairs of neighbours, by energies computed before. Swaps the hidden units, because the
+    /// visible ones are drawn anew next.
     fn swap(&mut self, backend: &mut dyn Backend, draws: &Draws, sweep: u32, half: Pairs) {
         let Self { ladder, betas, streams, .. } = self;
         let order: Vec<usize> = (0..betas.len()).collect();
@@ -248,7 +246,7 @@ impl Tempering {
         ladder.swap(backend, (draws, streams.swap, sweep), (&order, half), Side::Hidden, factor);
     }
 
-    /// How well replicas have moved since the counts began. Waits for the device.
+    /// Swap rates and round trips since the last reset. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -259,7 +257,7 @@ impl Tempering {
         Ok(Swaps { inverse_temperatures, acceptance, round_trips, ..Swaps::default() })
     }
 
-    /// The replicas of each chain that came from the highest temperature to 1 since the counts began. Waits for the device.
+    /// Round trips of each chain since the last reset. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -267,8 +265,7 @@ impl Tempering {
         self.ladder.round_trips(backend)
     }
 
-    /// How well replicas have moved since the counts began, where that is known well enough; then they begin anew, and
-    /// temperatures from now on are such that all pairs are swapped equally often. Waits for the device.
+    /// [`Tempering::respace`] once every pair was tried often enough; `None` before. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -280,7 +277,8 @@ impl Tempering {
         self.respace(backend).map(Some)
     }
 
-    /// The same, however little is known.
+    /// Returns the swap rates and round trips since the last reset, resets them, and moves the temperatures so that all
+    /// pairs are swapped equally often. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -292,10 +290,10 @@ impl Tempering {
     }
 }
 
-/// Temperatures between which as many swaps will be rejected everywhere: the rejections between two temperatures add up
-/// along the way, about, however it is cut (Predescu et al. 2004; Syed et al. 2022, section 5.1).
+/// Moves temperatures to equal rejection rates. Rejections between two temperatures add up along the path, approximately,
+/// however it is cut (Predescu et al. 2004; Syed et al. 2022, section 5.1).
 fn respaced(betas: &[f32], acceptance: &[f64]) -> Vec<f32> {
-    // No part of the way is free: what was seen there may be chance.
+    // Every segment gets a minimal length: a rate without rejections may be chance.
     let lengths: Vec<f64> = acceptance
         .iter()
         .zip(betas.windows(2))
@@ -324,7 +322,7 @@ mod tests {
     fn temperatures_move_to_where_swaps_are_rejected() {
         let betas = [1.0, 0.75, 0.5, 0.25, 0.0];
         assert_eq!(respaced(&betas, &[0.6; 4]), betas);
-        // All rejections lie in one part of the way: so do the temperatures afterwards.
+        // All rejections are in one segment, so the new temperatures are too.
         let moved = respaced(&betas, &[1.0, 0.2, 1.0, 1.0]);
         assert_eq!((moved[0], moved[4]), (1.0, 0.0));
         assert!(moved[1..4].iter().all(|beta| (0.5..=0.75).contains(beta)), "{moved:?}");

@@ -1,11 +1,11 @@
-//! Trajectory tempering: each chain has replicas in the model as it was at several moments of its own training, which take
-//! Gibbs steps by themselves and are swapped with their neighbours now and then (Béreux, Decelle, Furtlehner, Rosset and
-//! Seoane 2024, "Fast training and sampling of restricted Boltzmann machines", section 5). A model learns its modes one
-//! after the other, and each step of the way is a small one: where temperatures would lead through a transition at which
-//! no replica is taken over, the way that training took leads around it.
+//! Trajectory tempering: each chain has replicas in snapshots of the model from several moments of its training, which take
+//! Gibbs steps and are sometimes swapped with their neighbours (Béreux, Decelle, Furtlehner, Rosset and Seoane 2024, "Fast
+//! training and sampling of restricted Boltzmann machines", section 5). A model learns its modes one after the other, in
+//! small steps. Temperatures can lead through a phase transition that no replica crosses; the path of training leads around
+//! it.
 //!
-//! The rungs of the ladder are the model as it is, the model as it was, the youngest first, and, at the bottom, independent
-//! visible units that are on as often as in the data, which every round draws exactly:
+//! The rungs of the ladder are the model itself, its snapshots, latest first, and independent visible units with the data's
+//! means, which every round draws exactly:
 //!
 //! ```text
 //! θ_0 = θ, θ_1, …, θ_(N−1)                             W_(N−1) = 0, c_(N−1) = 0, b_(N−1),i = logit of unit i's mean in the data
@@ -13,12 +13,12 @@
 //!                                                      = min(1, e^(U_t(v_t) − U_t(v_(t+1)))),   U_t = F_t − F_(t+1)
 //! ```
 //!
-//! It is the visible units that are swapped, by free energies: the hidden ones are drawn anew in any case. Pairs take turns,
+//! Swaps exchange visible units, by free energies, because hidden units are drawn anew next. Even and odd pairs alternate,
 //! as in parallel tempering ([`super::tempering`]).
 //!
-//! The ladder grows with the run, one rung at a time, where the fewest swaps are accepted: between the model and the
-//! youngest rung by a snapshot of the model, elsewhere by the mean of both rungs' parameters, about what the model was on
-//! the way from one to the other. Once it is full, a rung moves there that is missed less elsewhere.
+//! The ladder grows with the run, one rung at a time, where the fewest swaps are accepted. Between the model and the latest
+//! snapshot, the new rung is a snapshot of the model; elsewhere it is the mean of both rungs' parameters, roughly the model
+//! between them. A full ladder moves the rung that it can best spare.
 
 use super::{
     Draws, Phases,
@@ -32,41 +32,42 @@ use crate::{
     rng::Stream,
 };
 
-/// The share of a pair's swaps below which a rung comes between them, as long as there is room.
+/// A pair with a lower acceptance rate than this gets a rung in between, while there is room.
 const WILLING: f64 = 0.5;
-/// The share of the widest gap that another must stay below when its rung is taken away, lest chance moves rungs to and fro.
+/// A rung moves only if the gap that it leaves is below this fraction of the widest gap, so that chance doesn't move rungs
+/// back and forth.
 const CLEARLY: f64 = 0.9;
-/// Swaps that each pair must have tried before anything is made of their share.
+/// The fewest swaps tried per pair, over all chains, before its acceptance rate is used.
 const ENOUGH: usize = 200;
-/// Steps between two looks at how many were accepted: each waits for the device.
+/// Steps between two readings of the acceptance rates, each of which waits for the device.
 const LOOK: u32 = 8;
 /// The rung of the independent units.
 const BASE: usize = 1;
 
-/// The model as it was.
+/// A snapshot of the model.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
-    /// Its parameters; none for the model as it is.
+    /// Its parameters; `None` for the model itself.
     snapshot: Option<Model>,
-    /// The step before which they were the model's, about.
+    /// The step at which it was taken, approximately.
     taken: u32,
 }
 
-/// Chains with replicas along the way that the training took.
+/// Chains with replicas along the path of training.
 #[derive(Debug)]
 pub struct Trajectory {
-    /// Room for all: first the model itself, then the independent units, then snapshots. A rung's values are U of the last pair
-    /// that was tried with it.
+    /// All rungs: the model itself, the independent units, then snapshots. A rung's values are U of the last pair tried
+    /// with it.
     ladder: Ladder,
-    /// What each rung is.
+    /// The snapshot of each rung.
     moments: Vec<Moment>,
-    /// The rungs in use, in order: from the model itself to the independent units.
+    /// The rungs in use, from the model itself to the independent units.
     order: Vec<usize>,
 }
 
 impl Trajectory {
-    /// Makes room for a ladder of `rungs` rungs, at least 2, of `chains` chains. `own` is the room of the replicas in the model
-    /// itself. [`Trajectory::start`] comes first.
+    /// Allocates a ladder of `rungs` rungs, at least 2, of `chains` chains. `own` holds the replicas in the model itself.
+    /// Call [`Trajectory::start`] first.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
@@ -79,7 +80,7 @@ impl Trajectory {
         Ok(Self { ladder, moments, order: vec![0, BASE] })
     }
 
-    /// Starts all replicas from independent visible units that are on as often as `density` says.
+    /// Starts all replicas from independent visible units, each on with its probability in `density`.
     pub fn start(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
         let mut base = Rbm::zeros(backend.layers());
         base.visible_bias_mut().copy_from_slice(&Rbm::base_rates(density));
@@ -89,18 +90,18 @@ impl Trajectory {
         self.ladder.start(backend, model, seed, density);
     }
 
-    /// Chains.
+    /// The number of chains.
     pub fn chains(&self) -> usize {
         self.ladder.chains
     }
 
-    /// The visible units of the rungs in use, from the model itself on.
+    /// The visible units of the rungs in use, from the model itself.
     pub fn replicas(&self) -> impl Iterator<Item = Units> {
         self.order.iter().map(|&rung| self.ladder.rungs[rung].pair.visible)
     }
 
-    /// Trajectory tempering, k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive` hold
-    /// the minibatch; afterwards both phases are ready for the update. Now and then it waits for the device, and takes a
+    /// Trajectory tempering: k rounds of swaps and a Gibbs step of each replica. The visible units of `phases.positive`
+    /// hold the minibatch; afterwards both phases are ready for the update. Sometimes waits for the device and takes a
     /// snapshot.
     ///
     /// # Errors
@@ -126,7 +127,7 @@ impl Trajectory {
         Ok(())
     }
 
-    /// Trajectory tempering without a minibatch, on the ladder as it is.
+    /// Trajectory tempering without a minibatch, on the present ladder.
     pub fn advance(&mut self, backend: &mut dyn Backend, model: Model, draws: &mut Draws, k: u32) {
         for sweep in 0..k {
             let half = Pairs::of_round(draws.step.wrapping_mul(k).wrapping_add(sweep));
@@ -145,7 +146,7 @@ impl Trajectory {
             let down = draws.next(Stream::Train, Side::Visible, number, chains);
             backend.sample(&HalfStep::new(chains, down), of.into(), hidden, visible);
         }
-        // The host knows of no ladder, and prepares as many draws as it may come to.
+        // The host doesn't know the ladder, and prepares draws for a full one.
         for _ in self.order.len()..self.moments.len() {
             draws.skip(Side::Hidden, chains);
             draws.skip(Side::Visible, chains);
@@ -157,7 +158,7 @@ impl Trajectory {
         self.moments[rung].snapshot.unwrap_or(model)
     }
 
-    /// Tries to swap half of the pairs of neighbours: the visible units, by the free energies of either in both.
+    /// Tries to swap half of the pairs of neighbours: their visible units, by the free energies of each in both models.
     fn swap(&mut self, backend: &mut dyn Backend, model: Model, draws: &Draws, sweep: u32, half: Pairs) {
         for pair in half.of(self.pairs()) {
             let rungs = [self.order[pair], self.order[pair + 1]];
@@ -177,13 +178,13 @@ impl Trajectory {
         self.order.len() - 1
     }
 
-    /// Whether each pair was tried often enough to say how often it is swapped.
+    /// Whether every pair was tried often enough for its acceptance rate to be used.
     fn is_known(&self) -> bool {
         self.ladder.was_tried(self.pairs(), ENOUGH.div_ceil(self.chains()))
     }
 
-    /// Puts a rung into the widest gap, if there is room and fewer than [`WILLING`] swaps cross it, or if it is missed less
-    /// where it is.
+    /// Puts a rung into the widest gap: a new one if there is room and the acceptance rate is below [`WILLING`], or else
+    /// one that its place can spare.
     fn climb(
         &mut self,
         backend: &mut dyn Backend,
@@ -200,7 +201,7 @@ impl Trajectory {
             self.order.len()
         } else {
             let Some(least) = least_missed(&gaps) else { return Ok(()) };
-            // The gap that it leaves is larger than those on both sides of it, so it is none of the widest's own.
+            // The gap that the rung leaves exceeds both of its neighbours, so neither is the widest gap.
             if least <= widest {
                 widest -= 1;
             }
@@ -211,7 +212,7 @@ impl Trajectory {
         self.order.insert(widest + 1, rung);
         let young = &mut self.moments[rung];
         young.taken = match (young.snapshot, colder.snapshot, hotter.snapshot) {
-            // Half of one and half of the other.
+            // The mean of both.
             (Some(own), Some(one), Some(other)) => {
                 backend.combine(&Combine { keep: 0.0, add: 0.5 }, one, own);
                 backend.combine(&Combine { keep: 1.0, add: 0.5 }, other, own);
@@ -222,7 +223,7 @@ impl Trajectory {
                 step
             }
         };
-        // Its replicas start as those of its neighbour: the model's own, where it is a snapshot of the model.
+        // Its replicas start as copies of its colder neighbour's.
         let (its, colder) = (self.ladder.rungs[rung], self.ladder.rungs[neighbours[0]]);
         let (means, states) = backend.read_units(colder.pair.visible, self.chains())?;
         backend.write_units(its.pair.visible, &means, &states);
@@ -231,9 +232,8 @@ impl Trajectory {
         Ok(())
     }
 
-    /// How many swaps were accepted since the ladder was last another, where that is known well enough, and how many round
-    /// trips there were since this was last asked for; then the counts begin anew, and there may be another rung before the
-    /// step `next`. Waits for the device.
+    /// Returns the acceptance rates since the ladder last changed, once they are reliable, and the round trips since the
+    /// last call; `None` before. Resets both counts, and may add a rung, taken at step `next`. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -252,27 +252,26 @@ impl Trajectory {
         Ok(Some(Swaps { snapshots: Some(snapshots), acceptance, round_trips, ..Swaps::default() }))
     }
 
-    /// The rungs in use and the steps before which their parameters were taken; and how often pairs were tried: what
-    /// [`Trajectory::set`] puts back.
+    /// The rungs in use, with the steps at which their snapshots were taken, and how often pairs were tried.
     pub fn ladder(&self) -> (Vec<(usize, u32)>, [u32; 2]) {
         (self.order.iter().map(|&rung| (rung, self.moments[rung].taken)).collect(), self.ladder.tries)
     }
 
-    /// Puts back what [`Trajectory::ladder`] gave.
+    /// Restores [`Trajectory::ladder`].
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] if it is no ladder of so many rungs.
+    /// [`crate::Error::Usage`] if it is not a ladder of at most as many rungs.
     pub fn set(&mut self, ladder: &[(usize, u32)], tries: [u32; 2]) -> Result<()> {
         let mut sorted: Vec<usize> = ladder.iter().map(|&(rung, _)| rung).collect();
         let ends = (sorted.first().copied(), sorted.last().copied());
         sorted.sort_unstable();
-        // Rungs come into use one after the other.
+        // Rungs come into use in order.
         if ends != (Some(0), Some(BASE))
             || sorted.len() > self.moments.len()
             || !sorted.iter().copied().eq(0..sorted.len())
         {
             return usage!(
-                "the state's ladder of {} rungs begins with {:?}: expected 0 first, {BASE} last, and 2, 3, … between them, \
+                "the ladder of {} rungs in the run's state begins with {:?}: expected 0 first, {BASE} last, and 2, 3, … between, \
                  each once, at most {} in all",
                 ladder.len(),
                 &ladder[..ladder.len().min(4)],
@@ -287,7 +286,7 @@ impl Trajectory {
         Ok(())
     }
 
-    /// The states of all rungs, whether they are in use or not: a name, and where they lie.
+    /// The states of all rungs, used or not: name and buffer.
     pub fn states(&self) -> Vec<(String, Units)> {
         self.ladder
             .rungs
@@ -297,19 +296,19 @@ impl Trajectory {
             .collect()
     }
 
-    /// The parameters of all rungs but the model itself, whether they are in use or not: a name, and where they lie.
+    /// The parameters of all rungs but the model itself, used or not: name and buffer.
     pub fn snapshots(&self) -> Vec<(String, Model)> {
         let snapshots = self.moments.iter().filter_map(|moment| moment.snapshot).enumerate();
         snapshots.map(|(number, model)| (format!("snapshot_{number}_"), model)).collect()
     }
 
-    /// Their counts and marks: a name, where they lie, how many.
+    /// Counts and marks of a run's state: name, buffer, length.
     pub fn counts(&self) -> Vec<(String, Values, usize)> {
         self.ladder.counts()
     }
 }
 
-/// Which rung, of those between the ends, would leave the smallest gap, if that is clearly smaller than the widest.
+/// Index of the inner rung that would leave the smallest gap, if that is clearly below the widest gap.
 fn least_missed(gaps: &[f64]) -> Option<usize> {
     let left_by = |rung: usize| gaps[rung - 1] + gaps[rung];
     let least = (1..gaps.len()).min_by(|&a, &b| left_by(a).total_cmp(&left_by(b)))?;
@@ -317,9 +316,9 @@ fn least_missed(gaps: &[f64]) -> Option<usize> {
     (left_by(least) < CLEARLY * widest).then_some(least)
 }
 
-/// How far apart two rungs are that accept this share of their swaps: where the difference of their energies is a normal
-/// variable, as for many units it is, share = erfc(distance / 2), and the distances along the way add up (Predescu et al.
-/// 2004; the inverse of erf is that of Winitzki 2008, to 0.002).
+/// Distance of two rungs with this acceptance rate. If the difference of their energies is normal, as it is for many units,
+/// share = erfc(distance / 2), and distances add up along the path (Predescu et al. 2004; the inverse of erf is that of
+/// Winitzki 2008, to 0.002).
 fn distance(share: f64) -> f64 {
     let x = 1.0 - share.clamp(1e-6, 1.0);
     let log = (1.0 - x * x).ln();
@@ -335,7 +334,7 @@ mod tests {
     fn the_rung_goes_that_leaves_the_smallest_gap() {
         assert_eq!(least_missed(&[3.0, 2.0, 0.5, 0.6, 2.0]), Some(3));
         assert_eq!(least_missed(&[0.5, 0.4, 2.0]), Some(1));
-        // It would be as wide a gap as the one that it is to fill.
+        // It would leave as wide a gap as the one to fill.
         assert_eq!(least_missed(&[1.0, 0.5, 0.5]), None);
         assert_eq!(least_missed(&[2.0]), None);
     }

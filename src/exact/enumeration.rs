@@ -1,9 +1,9 @@
-//! Z by enumeration of one layer, the other summed in closed form:
-//! Z = Σ_h e^(cᵀh) Π_i (1 + e^(b_i + Σ_j W_ij h_j)), and likewise over v.
+//! Z by enumeration of one layer, with the other summed in closed form: Z = Σ_h e^(cᵀh) Π_i (1 + e^(b_i + Σ_j W_ij h_j)),
+//! and likewise over v.
 //!
-//! Units are taken in groups of five, with a table of e^(Σ W h) for the 32 states of each group. A factor of the product is
-//! then 1 and a product of tables' entries: no exponential, no running sum that drifts, and for 32 states at a time only
-//! one multiplication and two for the product.
+//! Units form groups of five, with a table of e^(Σ W h) for the 32 states of each group. A factor of the product is then 1
+//! + a product of table entries. This needs no exponential and no running sum that drifts. For 32 states at a time it costs
+//! one multiplication per factor, and two for the product.
 
 use rayon::prelude::*;
 
@@ -17,18 +17,18 @@ use crate::{
     reference::softplus,
 };
 
-/// Units of a group; its table has 2^GROUP rows.
+/// Units per group; its table has 2^GROUP rows.
 const GROUP: usize = 5;
-/// Parts of the work, at most. Their number must not depend on the threads: it decides the order of a sum.
+/// The most parts of the work. They must not depend on the number of threads, because they determine the order of a sum.
 const PARTS: u64 = 1 << 10;
 
-/// One layer to enumerate, and the other to sum.
+/// The enumerated layer and the summed layer.
 struct Sides {
     /// Biases of the enumerated units.
     outer: Vec<f64>,
     /// Biases of the summed units.
     inner: Vec<f64>,
-    /// From each enumerated unit to every summed one.
+    /// Weights from each enumerated unit to every summed unit.
     weights: Vec<Vec<f64>>,
 }
 
@@ -51,7 +51,7 @@ impl Sides {
         }
     }
 
-    /// The largest input that any summed unit can get, without its sign.
+    /// An upper bound on |input| of the summed units.
     fn largest_input(&self) -> f64 {
         let inputs = (0..self.inner.len())
             .map(|i| self.inner[i].abs() + self.weights.iter().map(|row| row[i].abs()).sum::<f64>());
@@ -59,10 +59,10 @@ impl Sides {
     }
 }
 
-/// One group's states: 2^units rows.
+/// The states of one group: 2^units rows.
 struct Table {
     units: usize,
-    /// e^(Σ_j W_ij h_j) for every summed unit, with zeros up to whole lanes: their factor is 1.
+    /// e^(Σ_j W_ij h_j) for every summed unit, padded to whole lanes with 0, whose factor is 1.
     factors: Vec<Vec<f64>>,
     /// Σ_j c_j h_j.
     biases: Vec<f64>,
@@ -89,7 +89,7 @@ impl Table {
     }
 }
 
-/// log Z by enumerating `enumerated`.
+/// log Z by enumerating the layer `enumerated`.
 pub fn log_partition_function(rbm: &Rbm, enumerated: Side) -> f64 {
     let sides = Sides::new(rbm, enumerated);
     let exponent = sides.largest_input();
@@ -135,7 +135,8 @@ pub fn log_partition_function(rbm: &Rbm, enumerated: Side) -> f64 {
     })
 }
 
-/// The same for inputs whose exponentials `f64` does not hold: slow, and only for models that no training gives.
+/// [`log_partition_function`] for inputs whose exponentials overflow `f64`: slow, and only for models that no training
+/// produces.
 fn by_logarithms(sides: &Sides) -> f64 {
     in_parts(1 << sides.outer.len(), |states| {
         let mut sum = LogSum::default();
@@ -152,7 +153,7 @@ fn by_logarithms(sides: &Sides) -> f64 {
     })
 }
 
-/// The sum over `count` blocks on all cores, in an order that does not depend on how many there are.
+/// The sum over `count` blocks on all cores, in an order that doesn't depend on the number of threads.
 fn in_parts(count: u64, work: impl Fn(std::ops::Range<u64>) -> LogSum + Sync) -> f64 {
     let parts = count.min(PARTS);
     let sums: Vec<LogSum> = (0..parts)

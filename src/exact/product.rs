@@ -1,12 +1,12 @@
-//! Σ_i log(1 + e^(x_i)) as the logarithm of a product: one logarithm for all terms, and no exponential where the x are sums
-//! whose terms' exponentials are known.
+//! Σ_i log(1 + e^(x_i)) as the log of a product: one logarithm for all terms, and no exponential if the x are sums of terms
+//! whose exponentials are known.
 
-/// Partial products side by side: a few vectors of the widest kind.
+/// Independent partial products: a few of the widest vectors.
 pub(crate) const LANES: usize = 32;
-/// The largest |x| for which e^x and the products are taken.
+/// The largest |x| for which e^x and the products are used.
 pub(crate) const LARGEST_EXPONENT: f64 = 300.0;
 
-/// How many factors of at most 1 + e^`exponent` can be multiplied before the exponent of the product is set aside.
+/// The number of factors of at most 1 + e^`exponent` that can be multiplied before the product's exponent is extracted.
 ///
 /// Below [`LARGEST_EXPONENT`], it and one more factor stay within `f64`.
 pub(crate) fn run(exponent: f64) -> usize {
@@ -14,10 +14,10 @@ pub(crate) fn run(exponent: f64) -> usize {
     ((1022.0 / bits) as usize).saturating_sub(1).max(1)
 }
 
-/// Σ_i log(1 + a_i b_i) for a and b of one length that are not negative, `run` as [`run`] gives it for the largest a_i b_i.
+/// Σ_i log(1 + a_i b_i) for non-negative a and b of equal length. `run` is [`run`] of the largest a_i b_i.
 ///
-/// The products' exponents are summed apart, as integers, so nothing overflows; the relative error is that of a product of
-/// as many factors as a lane has, some 1e-15.
+/// The products' exponents are summed separately as integers, so nothing overflows. The relative error is that of a product
+/// of as many factors as a lane has, about 1e-15.
 #[inline(always)]
 pub(crate) fn log_product(a: &[f64], b: &[f64], run: usize) -> f64 {
     const ONE: u64 = 1023 << 52;
@@ -43,7 +43,7 @@ pub(crate) fn log_product(a: &[f64], b: &[f64], run: usize) -> f64 {
         times += 1;
     }
     let exponent = exponents.iter().sum::<u64>() as f64 - (times * LANES * 1023) as f64;
-    // By halves: no factor waits for more than the five before it.
+    // By halves, so that dependency chains are five multiplications long.
     let mut width = LANES;
     while width > 1 {
         width /= 2;
