@@ -1,4 +1,4 @@
-//! Models in other programs' arrays: out, in, and the same model both ways.
+//! Exchanges models with other programs: exports and imports their arrays.
 //!
 //! | names | W | c | b |
 //! | --- | --- | --- | --- |
@@ -26,11 +26,11 @@ use crate::{
     rbm::{Rbm, Shape},
 };
 
-/// Whose names the arrays have.
+/// The naming scheme of the arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Names {
-    /// This project's.
+    /// This program's.
     RbmGpu,
     /// scikit-learn's `BernoulliRBM`.
     Sklearn,
@@ -41,7 +41,7 @@ pub enum Names {
 impl Names {
     const ALL: [Self; 3] = [Self::RbmGpu, Self::Sklearn, Self::Rbms];
 
-    /// W, c and b.
+    /// Names of W, c and b.
     fn names(self) -> [&'static str; 3] {
         match self {
             Self::RbmGpu => ["weights", "hidden_bias", "visible_bias"],
@@ -50,13 +50,13 @@ impl Names {
         }
     }
 
-    /// Whether the weights are hidden × visible.
+    /// Whether the weights are stored as hidden × visible.
     fn is_transposed(self) -> bool {
         self == Self::Sklearn
     }
 }
 
-/// What kind of file arrays are in.
+/// File formats for arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Format {
@@ -68,12 +68,12 @@ pub enum Format {
     Csv,
 }
 
-/// The other order of a matrix of `rows` × `columns`.
+/// Transposes a matrix of `rows` × `columns`.
 pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
 }
 
-/// The model's arrays under these names, in the order W, c, b.
+/// The model's arrays W, c and b under these names.
 fn arrays(rbm: &Rbm, names: Names) -> [(&'static str, Array); 3] {
     let Shape { visible, hidden } = rbm.shape();
     let array =
@@ -91,7 +91,7 @@ fn arrays(rbm: &Rbm, names: Names) -> [(&'static str, Array); 3] {
     ]
 }
 
-/// Writes a model for another program: 32-bit floats.
+/// Exports a model to another program, as 32-bit floats.
 ///
 /// # Errors
 /// [`Error::Write`].
@@ -118,7 +118,7 @@ pub fn export(rbm: &Rbm, target: &Target, format: Format, names: Names) -> Resul
             for (name, array) in &arrays {
                 let columns = if array.shape.len() == 2 { array.shape[1] } else { 1 };
                 let mut out = io::BufWriter::new(fs::File::create(folder.join(format!("{name}.csv")))?);
-                // The shortest digits that give the same number again.
+                // Rust prints the shortest digits that parse to the same number.
                 for row in array.values.floats().chunks(columns) {
                     let row: Vec<String> = row.iter().map(f32::to_string).collect();
                     writeln!(out, "{}", row.join(","))?;
@@ -130,8 +130,8 @@ pub fn export(rbm: &Rbm, target: &Target, format: Format, names: Names) -> Resul
     }
 }
 
-/// Reads a model from another program's arrays: an `.npz` or safetensors file, or a folder of CSV files, under any of the
-/// names. 64-bit floats are rounded.
+/// Imports a model from another program's arrays: an `.npz` or safetensors file, or a folder of CSV files, in any of the
+/// naming schemes. 64-bit floats are rounded.
 ///
 /// # Errors
 /// [`Error::Model`] says what was expected and what was found; [`Error::Read`], [`Error::Data`].
@@ -144,10 +144,10 @@ pub fn import(path: &Path) -> Result<Rbm> {
     Ok(rbm)
 }
 
-/// The same, whatever the numbers are.
+/// [`import`] without the check that parameters are finite.
 ///
 /// # Errors
-/// Those of [`import`], but for numbers that are not finite.
+/// Those of [`import`], except for non-finite parameters.
 pub fn parameters(path: &Path) -> Result<Rbm> {
     if path.is_dir() {
         return model(path, read_folder(path)?);
@@ -155,12 +155,12 @@ pub fn parameters(path: &Path) -> Result<Rbm> {
     parse(path, &file::read_whole(path)?)
 }
 
-/// The same of a file's bytes.
+/// Imports a model from a file's bytes, without the check that parameters are finite.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Rbm> {
     model(path, arrays_of(path, bytes, |name| Names::ALL.iter().any(|names| names.names().contains(&name)))?)
 }
 
-/// The model whose arrays have the names of one of the programs.
+/// The model in arrays of one of the naming schemes.
 fn model(path: &Path, Arrays { mut arrays, names: found }: Arrays) -> Result<Rbm> {
     let bad = |reason: String| Error::Model { path: path.into(), reason };
     let has = |names: &Names| names.names().iter().all(|name| arrays.contains_key(*name));
@@ -180,7 +180,7 @@ fn model(path: &Path, Arrays { mut arrays, names: found }: Arrays) -> Result<Rbm
     }
     let mut bias = |name: &str, units: usize| {
         let array = arrays.remove(name).ok_or_else(|| bad(format!("expected {name}")))?;
-        // A row or a column of a matrix is a vector too.
+        // A row or column matrix counts as a vector.
         if array.values.len() != units || array.shape.iter().filter(|&&size| size != 1).count() > 1 {
             return Err(bad(format!(
                 "expected {name} of {units} values, as {w} has, found {}",
@@ -195,13 +195,13 @@ fn model(path: &Path, Arrays { mut arrays, names: found }: Arrays) -> Result<Rbm
     Ok(Rbm::from_tensors(Shape { visible, hidden }, [weights, visible_bias, hidden_bias]))
 }
 
-/// Arrays by their names, and the names of all that there were.
+/// Arrays by name, and all names found.
 pub(crate) struct Arrays {
     pub arrays: BTreeMap<String, Array>,
     names: Vec<String>,
 }
 
-/// The arrays of an `.npz` or safetensors file that are wanted.
+/// The arrays of an `.npz` or safetensors file whose names `wanted` accepts.
 pub(crate) fn arrays_of(path: &Path, bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Arrays> {
     if bytes.starts_with(b"PK") {
         let mut archive = Archive::new(&path.display().to_string(), Cursor::new(bytes))?;
@@ -226,7 +226,7 @@ pub(crate) fn arrays_of(path: &Path, bytes: &[u8], wanted: impl Fn(&str) -> bool
     Ok(Arrays { arrays: tensors.filter_map(array).collect(), names })
 }
 
-/// The numbers of a tensor, if they are of a floating-point type; 64-bit ones are rounded.
+/// The numbers of a floating-point tensor; 64-bit ones are rounded.
 fn numbers(view: &TensorView) -> Option<Vec<f32>> {
     let bytes = view.data();
     Some(match view.dtype() {
@@ -250,7 +250,7 @@ fn read_folder(folder: &Path) -> Result<Arrays> {
     Ok(Arrays { names: arrays.keys().cloned().collect(), arrays })
 }
 
-/// Numbers in lines, between commas.
+/// Lines of comma-separated numbers.
 pub(crate) fn parse_table(path: &Path, bytes: &[u8]) -> Result<Array> {
     let (mut values, mut rows, mut columns) = (Vec::new(), 0, None);
     for (line, number) in bytes.split(|&byte| byte == b'\n').zip(1..) {
