@@ -1,16 +1,15 @@
-//! How good a model is: its likelihood, which needs log Z, and the figures that don't.
+//! The quality of a model: its likelihood, which needs log Z, and figures that don't.
 //!
 //! ```text
 //! log p(v) = −F(v) − log Z                   averaged over the training cases, and over the test cases         (22), (23)
 //! log Z                                      by enumeration, or between two estimates                    exact, ais
 //! Σ_i log p(v_i | v_−i)                      the pseudo-log-likelihood                                   Besag 1975
-//! ⟨F⟩_train − ⟨F⟩_test                       the free-energy gap: below 0 where a model prefers what it learnt from
-//!                                            to what it did not                                 Hinton 2010, section 6
+//! ⟨F⟩_train − ⟨F⟩_test                       the free-energy gap, negative under overfitting             Hinton 2010, section 6
 //! Σ (x − p(v|h))², h = p(h|x)                the reconstruction error
 //! ```
 //!
-//! Likelihoods are those of binary data. How grey data become binary changes them by many nats, so the answer names it, and
-//! they are never to be compared across it.
+//! Likelihoods are those of binary data. The binarization of grey data changes them by many nats, so the report names it;
+//! never compare likelihoods across it.
 
 mod evaluator;
 mod monitor;
@@ -45,7 +44,7 @@ const ROUNDING: f64 = 1e-6;
 pub struct EvalOptions {
     /// A run's folder, or a model's file
     pub model: PathBuf,
-    /// What the model is held against.
+    /// The data to evaluate on.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub data: DataOptions,
     /// Grey pixels: threshold (on above 0.5), sample (drawn once, by --seed), none (the data must be binary)
@@ -60,16 +59,16 @@ pub struct EvalOptions {
     /// Chains of parallel tempering
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = AisOptions::default().chains))]
     pub chains: usize,
-    /// Temperatures of parallel tempering, at each of which a chain has a replica
+    /// Temperatures of parallel tempering, with one replica of a chain at each
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = AisOptions::default().replicas))]
     pub replicas: usize,
-    /// Rounds of parallel tempering that count; half as many go before [default: 1000, or 5000 for up to 65536 weights]
+    /// Measured rounds of parallel tempering, after half as many of warm-up [default: 1000, or 5000 for up to 65536 weights]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub rounds: Option<usize>,
-    /// Chains of annealed importance sampling, each way
+    /// Chains of annealed importance sampling, in each direction
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = AisOptions::default().annealed))]
     pub annealed: usize,
-    /// Their temperatures
+    /// Temperatures of annealed importance sampling
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = AisOptions::default().temperatures))]
     pub temperatures: usize,
     /// Seed of every random number
@@ -84,7 +83,7 @@ pub struct EvalOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Method {
-    /// By enumeration where that is possible, else by annealed importance sampling.
+    /// By enumeration if a layer is small enough, else by annealed importance sampling.
     Auto,
     /// By enumeration of the smaller layer.
     Enumeration,
@@ -92,7 +91,7 @@ pub enum Method {
     Ais,
 }
 
-/// How log Z was found.
+/// The method that found log Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogZMethod {
@@ -100,9 +99,9 @@ pub enum LogZMethod {
     Enumeration,
     /// By annealed importance sampling.
     Ais,
-    /// By parallel tempering, while a model is being trained.
+    /// By parallel tempering, during training.
     Tempering,
-    /// In a way that a file does not say, or that this version does not know.
+    /// Missing in the file, or unknown to this version.
     #[default]
     #[serde(other)]
     Unknown,
@@ -112,33 +111,33 @@ fn nothing_against_it() -> bool {
     true
 }
 
-/// log Z, how it was found, and whether to believe it.
+/// log Z, its bracket, its method, and whether it is reliable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogZ {
     /// The best estimate, or the exact value.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z: f64,
-    /// What log Z is hardly below; the exact value where it is known.
+    /// Lower bound; equal to `log_z` if exact.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z_low: f64,
-    /// What log Z is hardly above; the exact value where it is known.
+    /// Upper bound; equal to `log_z` if exact.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z_high: f64,
-    /// How it was found.
+    /// The method that found it.
     #[serde(default)]
     pub log_z_method: LogZMethod,
-    /// Whether all of this is to be believed. A file that does not say so has nothing against it.
+    /// Whether these figures are reliable; true if a file doesn't say.
     #[serde(default = "nothing_against_it")]
     pub reliable: bool,
-    /// Why not.
+    /// Why they are not.
     pub reason: Option<String>,
-    /// log Σ e^(−F) over the distinct training and test cases, which log Z is never below.
+    /// log Σ e^(−F) over the distinct training and test cases: a lower bound of log Z.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_mass_of_cases: f64,
-    /// The estimates, if they are estimates. No look during a run has them, so they are not read.
+    /// The estimates by annealed importance sampling. Looks during a run have none, so they are not read.
     #[serde(skip_deserializing)]
     pub ais: Option<Ais>,
-    /// The estimates by parallel tempering, if there are no others.
+    /// The estimates by parallel tempering during training.
     pub tempering: Option<Tracked>,
 }
 
@@ -179,7 +178,7 @@ impl LogZ {
         let reason = if !tempered.is_finite() {
             Some("the energy of a replica is not a finite number: the parameters are too large".to_string())
         } else if width > WIDEST {
-            Some(format!("the bracket is {width:.2} nats wide, and {WIDEST} is the most; see rbm-gpu eval"))
+            Some(format!("the bracket is {width:.2} nats wide, more than {WIDEST}; try rbm-gpu eval"))
         } else {
             ais::halves_that_disagree(tempered)
         };
@@ -197,7 +196,8 @@ impl LogZ {
         estimated.above_the_cases()
     }
 
-    /// The same with no figure below what the cases come to; where all were, chains have missed what the cases show.
+    /// Raises the figures to at least the log mass of the cases. If the whole bracket is below it, chains missed modes of
+    /// the data.
     fn above_the_cases(mut self) -> Self {
         // Free energies are sums of f32.
         let least = self.log_mass_of_cases - ROUNDING * self.log_mass_of_cases.abs();
@@ -218,8 +218,8 @@ impl LogZ {
     }
 }
 
-/// What a model comes to on a data set, in nats a case. A figure that is not finite is `null` in JSON, and one that is `null`
-/// or missing there is NaN.
+/// The figures of a model on a data set, in nats per case. In JSON, a non-finite figure is `null`, and a missing or `null`
+/// figure is NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Likelihood {
     /// log Z.
@@ -228,28 +228,27 @@ pub struct Likelihood {
     /// The mean of log p(v) over the training cases.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub train_log_likelihood: f64,
-    /// The same if log Z is as high as it may be.
+    /// The mean of log p(v) over the training cases, with the upper bound of log Z.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub train_log_likelihood_low: f64,
-    /// The same if log Z is as low as it may be.
+    /// The mean of log p(v) over the training cases, with the lower bound of log Z.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub train_log_likelihood_high: f64,
     /// The mean of log p(v) over the test cases, if there are any.
     pub test_log_likelihood: Option<f64>,
-    /// The same if log Z is as high as it may be.
+    /// The mean of log p(v) over the test cases, with the upper bound of log Z.
     pub test_log_likelihood_low: Option<f64>,
-    /// The same if log Z is as low as it may be.
+    /// The mean of log p(v) over the test cases, with the lower bound of log Z.
     pub test_log_likelihood_high: Option<f64>,
-    /// The mean free energy of the training cases less that of the test cases, if there are any.
+    /// The mean free energy of the training cases − that of the test cases, if there are any.
     pub free_energy_gap: Option<f64>,
-    /// The mean of Σ_i log p(v_i | all other units) over the held-out cases: the test cases, or, where there are none, the
-    /// training cases.
+    /// The mean of Σ_i log p(v_i | all other units) over the held-out cases: the test cases, or else the training cases.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub pseudo_log_likelihood: f64,
-    /// The same divided by the number of visible units: comparable across data sets.
+    /// The pseudo-log-likelihood divided by the number of visible units: comparable across data sets.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub pseudo_log_likelihood_per_unit: f64,
-    /// Cases that the pseudo-log-likelihood was taken of.
+    /// Cases that the pseudo-log-likelihood is the mean of.
     #[serde(default)]
     pub pseudo_log_likelihood_cases: usize,
     /// The mean of Σ (x − p(v|h))² over the held-out cases, with h = p(h|x).
@@ -260,16 +259,16 @@ pub struct Likelihood {
 /// The mean of log p(v) over held-out cases.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeldOut {
-    /// Whether these are test cases; else there are none, and they are the training cases.
+    /// Whether they are test cases; otherwise they are the training cases.
     pub is_test: bool,
-    /// The mean.
+    /// The mean, in nats.
     pub mean: f64,
-    /// What it lies between, if it is not exact.
+    /// Its bracket, unless exact.
     pub bracket: Option<(f64, f64)>,
 }
 
 impl Likelihood {
-    /// Of the test cases, where there are any, else of the training cases. `None` where neither is known.
+    /// The mean over the test cases, or else the training cases. `None` if neither is known.
     pub fn held_out(&self) -> Option<HeldOut> {
         match self.test_log_likelihood {
             Some(mean) => {
@@ -284,7 +283,7 @@ impl Likelihood {
         }
     }
 
-    /// The mean over the training cases, and what it lies between, if it is not exact.
+    /// The mean over the training cases, and its bracket, unless exact.
     pub fn training(&self) -> (f64, Option<(f64, f64)>) {
         let ends = (self.train_log_likelihood_low, self.train_log_likelihood_high);
         (self.train_log_likelihood, self.bracket(Some(ends)))
@@ -296,21 +295,21 @@ impl Likelihood {
     }
 }
 
-/// The answer of `rbm-gpu eval`.
+/// The report of `rbm-gpu eval`.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvalReport {
-    /// The version that gave it.
+    /// The version of this program.
     pub version: &'static str,
     /// The model's file.
     #[serde(serialize_with = "crate::output::lossy::path")]
     pub model: PathBuf,
     /// The data set.
     pub data: String,
-    /// Whether the data were turned around, 1 − x for x.
+    /// Whether the data were inverted, 1 − x for x.
     pub inverted: bool,
     /// How grey pixels were made binary.
     pub binarize: Binarize,
-    /// Where it was computed.
+    /// The device.
     pub device: DeviceInfo,
     /// Visible units.
     pub visible: usize,
@@ -320,15 +319,15 @@ pub struct EvalReport {
     pub train_cases: usize,
     /// Test cases.
     pub test_cases: usize,
-    /// What the model comes to.
+    /// The figures.
     #[serde(flatten)]
     pub likelihood: Likelihood,
-    /// How long it took, without reading files.
+    /// Time in seconds, without reading files.
     pub seconds: f64,
 }
 
-/// Reads and checks a model and its data, and computes everything there is to know. `begin` gets the number of Gibbs steps that
-/// log Z will take, 0 where it is found by enumeration, and gives who is told of them.
+/// Reads and checks a model and its data, and computes all figures. `begin` gets the number of Gibbs steps that log Z will
+/// take, 0 for enumeration, and returns the callback for their progress.
 ///
 /// # Errors
 /// [`crate::Error::Usage`], [`crate::Error::Data`], [`crate::Error::Read`] and [`crate::Error::Model`] for input that cannot
@@ -363,7 +362,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
     }
     let dataset = match options.binarize {
         Binarize::Sample => dataset.sample(options.seed),
-        // Where nothing is between 0 and 1, this changes nothing but how it is kept.
+        // Without values between 0 and 1, this only changes the packing.
         Binarize::Threshold | Binarize::None => dataset.threshold(),
     };
 
@@ -373,16 +372,16 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         Method::Enumeration => true,
         Method::Ais => false,
     };
-    // The pseudo-likelihood has e^W and e^−W, in 64 bits.
+    // The pseudo-likelihood stores e^W and e^−W in `f64`.
     memory::check(
         "e^W and e^−W",
         memory::product(&[shape.visible, shape.hidden, 16]),
         "choose a smaller model",
     )?;
     if !exact {
-        // Where they start, and what is read back of them.
+        // Start states and the states read back.
         let bytes = memory::product(&[ais.annealed, shape.visible.max(shape.hidden), 12]);
-        memory::check("the states of annealed chains", bytes, "choose fewer: ‹annealed›")?;
+        memory::check("the states of annealed chains", bytes, "choose a smaller ‹annealed›")?;
     }
     let ais = (!exact).then_some(ais);
     let footprint = Footprint::planned(rbm.layers(), |memory| {

@@ -1,4 +1,4 @@
-//! All figures of a model on a device, with what finds its log Z.
+//! Computes all figures of a model on a device, including log Z.
 
 use std::collections::HashSet;
 
@@ -15,12 +15,12 @@ use crate::{
     rbm::{Rbm, Shape, Side},
 };
 
-/// Cases are brought to the device in parts of so many.
+/// Cases per upload to the device.
 pub(super) const PART: usize = 512;
-/// Products that the pseudo-likelihood may take: seconds on two cores. Fewer cases are taken where a model is large.
+/// Multiplications for the pseudo-likelihood: seconds on two cores. A large model uses fewer cases.
 const PSEUDO_WORK: u64 = 8_000_000_000;
 
-/// log Σ e^(−F) over cases, each of which counts once.
+/// log Σ e^(−F) over cases, counting duplicates once.
 #[derive(Default)]
 struct DistinctCases<'a> {
     seen: HashSet<&'a [u32]>,
@@ -35,14 +35,14 @@ impl<'a> DistinctCases<'a> {
     }
 }
 
-/// What finds log Z.
+/// The method to find log Z.
 pub(super) enum Finder {
     Enumeration,
     Annealer(Box<Annealer>),
     Tracker(Box<Tracker>),
 }
 
-/// Buffers on a device that holds a model, to be used as often as one likes, also while it is being trained.
+/// Buffers on a device that holds a model; reusable, also during training.
 pub struct Evaluator {
     data: Data,
     visible: Units,
@@ -50,13 +50,13 @@ pub struct Evaluator {
     reconstruction: Units,
     values: Values,
     pub(super) finder: Finder,
-    /// The number of the look, where log Z is tracked.
+    /// The number of the next look, for a tracked log Z.
     pub(super) look: usize,
     pub(super) pseudo_work: u64,
 }
 
 impl Evaluator {
-    /// Makes room beside the model. Without options for annealed importance sampling, log Z is found by enumeration.
+    /// Allocates beside the model. Without options for annealed importance sampling, log Z is found by enumeration.
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
@@ -68,7 +68,7 @@ impl Evaluator {
         Self::with(memory, finder)
     }
 
-    /// The same for a model that changes little from run to run: log Z is tracked ([`Tracker`]).
+    /// Allocates for a model that changes little between evaluations, whose log Z is tracked ([`Tracker`]).
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
@@ -91,18 +91,18 @@ impl Evaluator {
         })
     }
 
-    /// From now on, `progress` is told of the Gibbs steps of annealed importance sampling and of its replicas.
+    /// Reports Gibbs steps of log Z's estimates to `progress` from now on.
     pub fn set_progress(&mut self, progress: Progress) {
         if let Finder::Annealer(annealer) = &mut self.finder {
             annealer.set_progress(progress);
         }
     }
 
-    /// Everything about `rbm`, which is the `model` on the device, and about data whose values are all 0 or 1, one bit each
+    /// All figures of `rbm`, which is the `model` on the device, on binary data with one bit per value
     /// ([`Dataset::threshold`], [`Dataset::sample`]).
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for data that are not, or for a model that cannot be enumerated; [`crate::Error::Device`].
+    /// [`crate::Error::Usage`] for other data, or a model that can't be enumerated; [`crate::Error::Device`].
     pub fn run(
         &mut self,
         backend: &mut dyn Backend,
@@ -113,7 +113,7 @@ impl Evaluator {
         let (train, test) = (&dataset.train.rows, dataset.test.as_ref().map(|test| &test.rows));
         let is_packed = |rows: &Rows| rows.layout().packing == Packing::Bits;
         if !is_packed(train) || !test.is_none_or(is_packed) {
-            return usage!("a likelihood needs binary data; make them so by a threshold, or draw them");
+            return usage!("a likelihood needs binary data; threshold or sample the data first");
         }
         backend.write_order(self.data, &(0..PART as u32).collect::<Vec<_>>());
         let mut cases = DistinctCases::default();
@@ -157,7 +157,7 @@ impl Evaluator {
         })
     }
 
-    /// Shows the device the cases, a part at a time: `work` gets how many there are in each.
+    /// Uploads the cases in parts; `work` gets the number of cases in each.
     fn parts(
         &self,
         backend: &mut dyn Backend,
@@ -174,7 +174,7 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The mean of F(v); adds to the mass of all distinct cases.
+    /// The mean of F(v). Adds to the mass of the distinct cases.
     fn free_energy<'a>(
         &self,
         backend: &mut dyn Backend,

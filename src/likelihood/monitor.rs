@@ -1,5 +1,4 @@
-//! Quick looks at a model while it is being trained: the figures of an evaluation, of fewer cases, with log Z tracked by a
-//! few chains.
+//! Quick evaluations during training: the figures of an evaluation on fewer cases, with log Z tracked by a few chains.
 
 use std::sync::Arc;
 
@@ -20,14 +19,14 @@ use crate::{
     unknown,
 };
 
-/// States of the smaller layer times units of the larger that take a fraction of a second to enumerate.
+/// States of the smaller layer × units of the larger layer that enumerate in a fraction of a second.
 const QUICK_ENUMERATION: usize = 1 << 28;
-/// Training and test cases that it looks at, at most.
+/// The most training and test cases of a look.
 const QUICK_CASES: usize = 5000;
-/// Products for its pseudo-likelihood.
+/// Multiplications for its pseudo-likelihood.
 const QUICK_PSEUDO_WORK: u64 = 40_000_000;
 
-/// Quick looks at a model while it is being trained.
+/// Quick evaluations during training.
 pub struct Monitor {
     evaluator: Evaluator,
     dataset: Dataset,
@@ -35,8 +34,8 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Makes room beside the model. Data that are grey are made binary by a threshold, as `eval` does by itself; of many
-    /// training cases some from all over the data are taken. `clock` times the looks.
+    /// Allocates beside the model. Grey data are thresholded, as by `eval`'s default. Of many training cases, a subset
+    /// spread over the data is used. `clock` times the looks.
     ///
     /// # Errors
     /// Those of [`Evaluator::new`].
@@ -65,12 +64,12 @@ impl Monitor {
         }
     }
 
-    /// Rows of units that it needs room for.
+    /// Rows of units that it allocates.
     pub fn rows() -> usize {
         PART.max(Tracker::ROWS)
     }
 
-    /// What follows the model, if it cannot be enumerated, for a run's state.
+    /// The tracker, for the run's state, unless log Z is enumerated.
     pub(crate) fn tracker(&mut self) -> Option<&mut Tracker> {
         match &mut self.evaluator.finder {
             Finder::Tracker(tracker) => Some(tracker),
@@ -78,7 +77,7 @@ impl Monitor {
         }
     }
 
-    /// What `rbm`, which is the `model` on the device, comes to after so many epochs.
+    /// The figures of `rbm`, which is the `model` on the device, after `epoch` epochs.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -97,7 +96,7 @@ impl Monitor {
     }
 }
 
-/// What a quick look at a model found.
+/// Results of a quick evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     /// How grey pixels were made binary.
@@ -109,15 +108,15 @@ pub struct Look {
     /// Test cases.
     #[serde(default)]
     pub test_cases: usize,
-    /// What the model comes to.
+    /// The figures.
     #[serde(flatten)]
     pub likelihood: Likelihood,
-    /// How long it took.
+    /// Time in seconds.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub seconds: f64,
 }
 
-/// How every look makes them binary.
+/// The binarization of every look.
 fn threshold() -> Binarize {
     Binarize::Threshold
 }

@@ -1,4 +1,4 @@
-//! The pseudo-likelihood, over every unit of every case.
+//! The pseudo-likelihood over every unit of every case.
 
 use rayon::prelude::*;
 
@@ -13,16 +13,16 @@ use crate::{
 /// Cases that share the reading of a unit's weights.
 const BLOCK: usize = 16;
 
-/// The mean over the first cases of Σ_i log p(v_i | all other units) (Besag 1975, "Statistical analysis of non-lattice data"),
-/// for binary rows. Exact over the units, where a random unit of each case is the usual estimate: with
-/// v' = v but for unit i,
+/// The mean over the first cases of Σ_i log p(v_i | all other units) (Besag 1975, "Statistical analysis of non-lattice
+/// data"), for binary rows. Exact over the units, unlike the usual estimate from one random unit per case. With v' equal to
+/// v except in unit i,
 ///
 /// ```text
 /// log p(v_i | v_−i) = −softplus(F(v) − F(v'))
 /// F(v) − F(v') = ±b_i + Σ_j softplus(x_j ± W_ij) − softplus(x_j),   x = c + vW,   + where v_i is off
 /// ```
 ///
-/// The sums are logarithms of products with e^x and e^(±W), which are known.
+/// The sums are logs of products of e^x and e^(±W), which are computed once.
 pub fn pseudo_log_likelihood(rbm: &Rbm, rows: &Rows, cases: usize) -> f64 {
     let Shape { visible, hidden } = rbm.shape();
     let largest_weight = rbm.weights().iter().map(|&w| f64::from(w.abs())).fold(0.0, f64::max);
@@ -37,7 +37,7 @@ pub fn pseudo_log_likelihood(rbm: &Rbm, rows: &Rows, cases: usize) -> f64 {
             let states: Vec<Vec<f32>> = block.iter().map(|&case| rows.values(case).collect()).collect();
             let inputs: Vec<Vec<f64>> = states.iter().map(|v| inputs(rbm, v)).collect();
             let largest = inputs.iter().flatten().fold(0.0, |largest: f64, x| largest.max(x.abs()));
-            // NaN is no small exponent either.
+            // NaN fails the comparison, as it should.
             let small = largest + largest_weight < LARGEST_EXPONENT;
             let run = run(largest + largest_weight);
             let exponentials: Vec<Vec<f64>> =
