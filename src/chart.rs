@@ -1,7 +1,7 @@
-//! Charts as SVG: the one place that knows how curves, their brackets, marks and histograms look.
+//! Charts as SVG: the only place that determines how curves, brackets, marks and histograms look.
 //!
-//! A chart is described ([`Chart`]) and then drawn ([`svg`]), for a file of its own or for the report's page, whose style
-//! sheet finds the colours by their names and gives them others in the dark.
+//! A [`Chart`] is described, then drawn by [`svg`], as a file or for the report's page. The page's style sheet finds the
+//! colours by name and replaces them in dark mode.
 
 mod histogram;
 mod legend;
@@ -32,7 +32,7 @@ use crate::{
     output::Target,
 };
 
-/// The colours of curves: apart from each other also for who sees fewer of them (after Okabe and Ito 2008).
+/// Colours of curves, distinguishable with colour blindness (after Okabe and Ito 2008).
 pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -43,36 +43,36 @@ pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(118, 84, 172),
     RGBColor(102, 102, 102),
 ];
-/// Letters and axes, lines behind the curves, and marks.
+/// Colours of text and axes, of lines behind the curves, and of marks.
 pub(crate) const INK: RGBColor = RGBColor(68, 68, 68);
 pub(crate) const GRID: RGBColor = RGBColor(221, 221, 221);
 pub(crate) const MARK: RGBColor = RGBColor(187, 0, 51);
 
-/// On a linear axis, on either side of 0.
+/// The largest absolute value on a linear axis.
 const LARGEST: f64 = f64::MAX / 2.0;
-/// Curves of more points than this are thinned, keeping the lowest and the highest of each part.
+/// Curves with more points are thinned to the minimum and maximum of each part.
 const MOST_POINTS: usize = 800;
-/// Curves of at most so many points show each.
+/// Curves with at most this many points show each point.
 const DOTS: usize = 40;
 
-/// A colour as it stands in the SVG.
+/// A colour in SVG notation.
 pub(crate) fn hex(RGBColor(red, green, blue): RGBColor) -> String {
     format!("#{red:02X}{green:02X}{blue:02X}")
 }
 
-/// How numbers lie on an axis.
+/// Scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) enum Scale {
     #[default]
     Linear,
-    /// In equal ratios; marked in powers of this.
+    /// Logarithmic, with ticks at powers of this base.
     Logarithmic(f64),
 }
 
 impl Scale {
     fn place(self, value: f64) -> f64 {
         match self {
-            // The length of an axis is to be a number too.
+            // The length of an axis must be finite.
             Self::Linear if value.is_finite() => value.clamp(-LARGEST, LARGEST),
             Self::Linear => value,
             Self::Logarithmic(_) => value.ln(),
@@ -80,16 +80,16 @@ impl Scale {
     }
 }
 
-/// An axis: what it says, and how.
+/// An axis: its name and scale.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Axis {
     pub name: String,
     pub scale: Scale,
-    /// Whether there is nothing between whole numbers, as between epochs.
+    /// Whether only integers make sense, as for epochs.
     pub whole: bool,
-    /// Whether numbers grow downwards.
+    /// Whether values grow downwards.
     pub down: bool,
-    /// The range; where there is none, that of the curves and a little more.
+    /// The range; by default that of the curves, with a margin.
     pub range: Option<Range<f64>>,
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct Curve {
     pub name: String,
     pub color: RGBColor,
     pub points: Vec<(f64, f64)>,
-    /// Where the truth lies: low and high at each place.
+    /// Bracket of the true value: x, low and high.
     pub bracket: Vec<(f64, f64, f64)>,
     pub dashed: bool,
 }
@@ -110,20 +110,20 @@ impl Curve {
     }
 }
 
-/// A chart to be drawn.
+/// A chart.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chart {
     pub title: String,
     pub x: Axis,
     pub y: Axis,
     pub curves: Vec<Curve>,
-    /// From where to where, and how high.
+    /// Range and height of each bar.
     pub bars: Vec<(Range<f64>, f64)>,
-    /// Places on the x axis, and what is written there.
+    /// Marks on the x axis, with their text.
     pub marks: Vec<(f64, String)>,
-    /// Whether the names of the curves stand above them.
+    /// Whether to show a legend.
     pub legend: bool,
-    /// What fills the ranges of both axes, its first row at the top.
+    /// A picture that fills the plane, first row at the top.
     pub picture: Option<GrayImage>,
 }
 
@@ -131,7 +131,7 @@ type Drawn = Result<(), String>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Marked, Marked>>;
 
-/// A range that is marked in certain places.
+/// A range with ticks.
 struct Marked {
     range: RangedCoordf64,
     places: Vec<f64>,
@@ -158,10 +158,10 @@ fn text(error: impl Display) -> String {
     error.to_string()
 }
 
-/// Charts below each other, as an SVG image of so many pixels, enlarged by a factor. `paper` is what they are drawn on.
+/// Draws charts below each other, as an SVG image of this size in pixels, enlarged by a factor, on the colour `paper`.
 ///
 /// # Errors
-/// What the plotting library says.
+/// The plotting library's message.
 pub(crate) fn svg(
     (width, height): (u32, u32),
     zoom: u32,
@@ -180,22 +180,22 @@ pub(crate) fn svg(
         }
         area.present().map_err(text)?;
     }
-    // Drawn finely, shown in its size.
+    // Drawn larger, shown in its size.
     let size = |zoom: u32| format!("width=\"{}\" height=\"{}\"", width * zoom, height * zoom);
     let svg = svg.replacen(&size(zoom), &size(1), 1);
     let (drawn, end) = svg.rsplit_once("</svg>").unwrap_or((&svg, ""));
     Ok(format!("{drawn}{pictures}</svg>{end}"))
 }
 
-/// Charts below each other on white, as an SVG file of so many pixels has them.
+/// Draws charts below each other on white, as an SVG file of this size in pixels.
 ///
 /// # Errors
-/// What the plotting library says.
+/// The plotting library's message.
 pub(crate) fn page(size: (u32, u32), charts: &[Chart]) -> Result<String, String> {
     svg(size, 2, Some(WHITE), charts)
 }
 
-/// Writes such a file.
+/// Writes charts to an SVG file.
 ///
 /// # Errors
 /// [`Error::Write`].
@@ -206,17 +206,17 @@ pub(crate) fn write(target: &Target, size: (u32, u32), charts: &[Chart]) -> Done
     target.write(|file| file.write_all(svg.as_bytes()))
 }
 
-/// Letters, so many pixels high.
+/// A font of this height in pixels.
 fn font(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
 }
 
-/// About how wide a text is.
+/// Approximate width of a text in pixels.
 fn wide(text: &str, size: u32) -> u32 {
     (text.chars().count() as f64 * f64::from(size) * 0.6) as u32
 }
 
-/// A text that is not wider than so many pixels: without its middle if need be.
+/// Shortens a text in the middle if it is wider than `width` pixels.
 fn fitting(text: &str, size: u32, width: u32) -> String {
     let letters: Vec<char> = text.chars().collect();
     let most = (f64::from(width) / (0.6 * f64::from(size))) as usize;
@@ -228,7 +228,7 @@ fn fitting(text: &str, size: u32, width: u32) -> String {
 }
 
 impl Chart {
-    /// All places of curves, brackets and bars along one axis; not those that are no numbers, or have no logarithm.
+    /// All x and y of curves, brackets and bars, without values that are not finite or have no logarithm.
     fn extent(&self) -> (Range<f64>, Range<f64>) {
         let (mut xs, mut ys) = (Vec::new(), Vec::new());
         for curve in &self.curves {
@@ -243,7 +243,7 @@ impl Chart {
         (self.x.fit(xs), self.y.fit(ys))
     }
 
-    /// Draws it, and says in which pixels its plane is.
+    /// Draws the chart, and returns the pixels of its plane.
     fn draw(&self, area: &Area, zoom: u32) -> Result<(Range<i32>, Range<i32>), String> {
         let (x, y) = self.extent();
         let (x_ticks, y_ticks) = (ticks(&self.x, &x, 8), ticks(&self.y, &y, 5));
@@ -253,10 +253,10 @@ impl Chart {
             let range = if axis.down { end..start } else { start..end };
             Marked { range: range.into(), places }
         };
-        // As wide as the longest number beside it.
+        // As wide as the longest label.
         let longest = y_ticks.labels.iter().map(|label| label.chars().count()).max().unwrap_or(0) as u32;
         let named = |axis: &Axis, room: u32| if axis.name.is_empty() { 0 } else { room };
-        // Half of the last number below may stand beyond the axis.
+        // Half of the last x label may extend past the axis.
         let last = x_ticks.labels.last().map_or(0, |label| wide(label, 13 * zoom) / 2);
         let edge = 6 * zoom as i32;
         let mut area = area.margin(edge, edge, edge, last.max(14 * zoom) as i32);
@@ -355,7 +355,7 @@ impl Axis {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// The range that shows all these values.
+    /// The range of these values, with a margin.
     fn fit(&self, values: Vec<f64>) -> Range<f64> {
         if let Some(range) = &self.range {
             return range.clone();
@@ -378,7 +378,7 @@ impl Axis {
     }
 }
 
-/// A range and a share of it on both sides; around values that are one, or nearly, as wide as their size asks.
+/// Widens a range by a fraction on both sides; a range that is almost a point, in proportion to `size`.
 fn widened(low: f64, high: f64, size: f64, share: f64) -> Range<f64> {
     let margin = if high - low > 1e-6 * size {
         share * (high - low)
@@ -390,7 +390,7 @@ fn widened(low: f64, high: f64, size: f64, share: f64) -> Range<f64> {
     low - margin..high + margin
 }
 
-/// Fewer points that look the same: the lowest and the highest of each part.
+/// Fewer points with the same look: the minimum and maximum of each part.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= MOST_POINTS {
         return points.to_vec();

@@ -1,27 +1,27 @@
-//! The time that a run takes. Nothing that a model depends on asks for it.
+//! Wall time of a run. No result depends on it.
 
 use std::{
     fmt,
     time::{Duration, Instant},
 };
 
-/// Tells how much time has passed.
+/// A source of time.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The time since a moment that stays the same while the clock is there. It never goes back.
+    /// Time since a fixed moment of this clock; never decreases.
     fn now(&self) -> Duration;
 
-    /// The time since `then`, a moment of this clock.
+    /// Time since `then`, a reading of this clock.
     fn since(&self, then: Duration) -> Duration {
         self.now().saturating_sub(then)
     }
 }
 
-/// The operating system's clock. A browser has another, which whoever runs a model there hands in.
+/// The operating system's clock. A browser needs another, given by the caller.
 #[derive(Debug)]
 pub struct System(Instant);
 
 impl System {
-    /// Begins now.
+    /// Starts now.
     #[expect(clippy::new_without_default, reason = "the moment matters")]
     pub fn new() -> Self {
         Self(Instant::now())

@@ -1,4 +1,4 @@
-//! Sums that say whether bytes are the ones that are meant.
+//! Checksums.
 
 use sha2::{Digest, Sha256};
 

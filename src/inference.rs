@@ -1,4 +1,4 @@
-//! What a trained model makes of cases, on any device: features and reconstructions.
+//! Features and reconstructions of cases by a trained model, on any device.
 
 mod features;
 
@@ -14,16 +14,16 @@ use crate::{
     rbm::{Rbm, Shape, Side},
 };
 
-/// Cases are brought to the device in parts of so many.
+/// Cases per upload to the device.
 const PART: usize = 512;
 
-/// A model, its data, and where to compute.
+/// Options of commands that show a model some cases: the model, the data and the device.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct ModelOptions {
     /// A run's folder, or a model's file
     pub model: PathBuf,
-    /// What the model is shown.
+    /// The data.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub data: DataOptions,
     /// Grey pixels: threshold (on above 0.5), sample (drawn once), none (as they are) [default: threshold if the model was
@@ -41,19 +41,19 @@ pub struct ModelOptions {
     pub seed: u64,
 }
 
-/// A model as it was found.
+/// A model as read.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Its file.
     pub path: PathBuf,
     /// Its parameters.
     pub rbm: Rbm,
-    /// What it was trained with, if it says so.
+    /// Its training options, if it has them.
     pub config: Option<TrainConfig>,
 }
 
 impl Found {
-    /// Height and width of its cases as images: as in training, or else a guess.
+    /// Height and width of its cases as images: those of training, or else a guess.
     pub fn image(&self) -> (usize, usize) {
         let units = self.rbm.shape().visible;
         let known = self.config.as_ref().and_then(|config| config.selection.image);
@@ -73,7 +73,7 @@ impl ModelOptions {
         Ok(Found { path, rbm, config })
     }
 
-    /// The data, binary or not as the model was trained.
+    /// The data, binarized as in training.
     ///
     /// # Errors
     /// Those of [`DataOptions::load`].
@@ -88,7 +88,7 @@ impl ModelOptions {
         Ok((source, dataset.binarize(how, self.seed)))
     }
 
-    /// Opens the device with the model, with room for at least `rows` cases at once.
+    /// Opens the device with the model and buffers for at least `rows` cases.
     ///
     /// # Errors
     /// Those of [`Inference::open`].
@@ -97,7 +97,7 @@ impl ModelOptions {
     }
 }
 
-/// What [`Inference`] has on a device.
+/// Buffers of [`Inference`] on a device.
 struct Room {
     model: Model,
     visible: Units,
@@ -116,7 +116,7 @@ impl Room {
     }
 }
 
-/// A model on a device, to be shown cases.
+/// A model on a device, ready for cases.
 pub struct Inference {
     pub(crate) backend: Box<dyn Backend>,
     pub(crate) model: Model,
@@ -125,15 +125,15 @@ pub struct Inference {
     pub(crate) hidden: Units,
     pub(crate) reconstruction: Units,
     rows: usize,
-    /// The model, where the native path computes features.
+    /// The model, if the native path computes features.
     native: Option<Rbm>,
 }
 
 impl Inference {
-    /// Opens a device and moves the model there. `rows` is how many cases it must take at once.
+    /// Opens a device and uploads the model. `rows` is the number of cases that must fit at once.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] if there is no such device or no room, [`crate::Error::Device`].
+    /// [`crate::Error::Usage`] if there is no such device or no room; [`crate::Error::Device`].
     pub fn open(rbm: &Rbm, device: &DeviceChoice, rows: usize, seed: u64) -> Result<Self> {
         let rows = rows.max(PART);
         let footprint = Footprint::planned(rbm.layers(), |memory| Room::new(memory, rows).map(drop))?;
@@ -141,7 +141,7 @@ impl Inference {
         Self::with_backend(backend, rbm, rows, seed)
     }
 
-    /// The same on a device that is already open.
+    /// [`Inference::open`] on a device that is already open.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if there is no room.
@@ -157,12 +157,12 @@ impl Inference {
         self.backend.info()
     }
 
-    /// How many units there are.
+    /// The numbers of units.
     pub fn shape(&self) -> Shape {
         self.backend.shape()
     }
 
-    /// Shows the device the cases, a part at a time: `work` gets their numbers, and finds them as the states of `self.visible`.
+    /// Uploads the cases in parts. `work` gets their indices; their states are in `self.visible`.
     pub(crate) fn parts(
         &mut self,
         rows: &Rows,
@@ -180,13 +180,13 @@ impl Inference {
         Ok(())
     }
 
-    /// p(h|v) of the cases that are shown.
+    /// Computes p(h|v) of the uploaded cases.
     fn drive(&mut self, cases: usize) {
         let means = HalfStep::new(cases, Draw::none());
         self.backend.sample(&means, self.model.into(), self.visible, self.hidden);
     }
 
-    /// p(h|v) of each case: cases × hidden units, row-major; on the native path to the last digit but one.
+    /// p(h|v) of each case: cases × hidden units, row-major. On the native path, accurate to about one unit in the last place.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -203,7 +203,7 @@ impl Inference {
         Ok(features)
     }
 
-    /// p(v|h) of each case, with h = p(h|v), so that nothing is left to chance: cases × visible units, row-major.
+    /// p(v|h) of each case with h = p(h|v), so without randomness: cases × visible units, row-major.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.

@@ -1,9 +1,8 @@
-//! What is missing from a case, given the rest: Gibbs steps in which the known visible units are held at what they are.
+//! Inpainting: samples the unknown visible units of a case given the known ones, by Gibbs steps with the known units clamped.
 //!
-//! The mean of p(v|h) over such a chain is the expectation of the unknown units given the known ones, which is the guess
-//! with the least expected squared error. Several chains of each case start from the mean of the training cases, warm: the
-//! model comes in slowly, as β goes from 0 to 1 on the [`Path`] from independent units, so that a chain does not stay
-//! with what it happened to see first.
+//! The mean of p(v|h) over such a chain is the expectation of the unknown units given the known ones, the guess with the
+//! least expected squared error. Several chains per case start from the mean of the training cases. β rises from 0 to 1 on
+//! the [`Path`] from independent units, so that a chain doesn't get stuck in the first mode it meets.
 
 pub(crate) mod mask;
 
@@ -18,23 +17,23 @@ use crate::{
     rng::Stream,
 };
 
-/// How thoroughly to fill in.
+/// Effort of inpainting.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effort {
-    /// Chains of each case.
+    /// Chains per case.
     pub chains: usize,
-    /// Gibbs steps of each chain: half of them to get warm and cold again, half of them to be averaged.
+    /// Gibbs steps of each chain: the first half anneals, the second half is averaged.
     pub steps: usize,
 }
 
-/// Fills in the units whose `unknown` is true: cases × visible units, row-major; the known units are as they were. `mean`
-/// is the mean of the training cases.
+/// Fills in the units whose `unknown` is true: cases × visible units, row-major. Known units keep their values. `mean` is
+/// the mean of the training cases.
 ///
 /// # Errors
 /// [`crate::Error::Device`] if the device failed.
 ///
 /// # Panics
-/// If `unknown` and `mean` don't have a value for each visible unit, or if there is no chain or no step.
+/// If `unknown` or `mean` doesn't have one value per visible unit, or if there is no chain or no step.
 pub fn inpaint(
     inference: &mut Inference,
     rows: &Rows,
@@ -87,7 +86,7 @@ pub fn inpaint(
     Ok(filled)
 }
 
-/// The mean over cases of Σ (x − y)² over the units whose `unknown` is true; both are cases × visible units.
+/// The mean over cases of Σ (x − y)² over the units whose `unknown` is true; both arguments are cases × visible units.
 pub fn squared_error(cases: &[f32], guesses: &[f32], unknown: &[bool]) -> f64 {
     let squared = |(case, guess): (&[f32], &[f32])| -> f64 {
         let units = case.iter().zip(guess).zip(unknown).filter(|(_, unknown)| **unknown);

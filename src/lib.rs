@@ -15,23 +15,21 @@
 //! ∂ log p/∂c   = ⟨h⟩_data − ⟨h⟩_model                                                                (28)
 //! ```
 //!
-//! ⟨·⟩ are means: over the minibatch for the data, over the chains for the model. Contrastive divergence, CD-k, starts
-//! a chain at each case and takes k Gibbs steps (30). The hidden units that data drive are drawn, the statistics use
-//! p(h|v), and each bias has its own gradient (Hinton 2010, "A Practical Guide to Training Restricted Boltzmann
-//! Machines").
+//! ⟨·⟩ are means: over the minibatch for the data, over the chains for the model. Contrastive divergence, CD-k, starts a
+//! chain at each case and takes k Gibbs steps (30). Hidden units driven by data are sampled, the statistics use p(h|v), and
+//! each bias has its own gradient (Hinton 2010, "A Practical Guide to Training Restricted Boltzmann Machines").
 //!
 //! # The crate
-//! A data set ([`data`]) goes as packed rows through the scheduler ([`schedule`]) to a device. The trainer ([`train`])
-//! and its estimators ([`estimator`]) are written once, on half a Gibbs step ([`backend::Backend`]), which three back
-//! ends provide: the kernels of `shaders/` through wgpu ([`gpu`]), a native CPU path ([`cpu`]), and an oracle of
-//! textbook loops ([`mod@reference`]), against which the other two are tested ([`check`]). How good a model is says
-//! [`likelihood`], with log Z from [`exact`] or [`ais`]; what it is good for, [`inference`], [`sample`], [`inpaint`] and
-//! [`probe`]. Random numbers are addressed by what they are for ([`rng`]), so neither the device's shape nor where they are
-//! drawn changes a run.
+//! A data set ([`data`]) goes as packed rows through the scheduler ([`schedule`]) to a device. The trainer ([`train`]) and
+//! its estimators ([`estimator`]) are written once, on half a Gibbs step ([`backend::Backend`]). Three backends implement
+//! it: the kernels of `shaders/` through wgpu ([`gpu`]), a native CPU path ([`cpu`]), and an oracle of textbook loops
+//! ([`mod@reference`]), against which the other two are tested ([`check`]). [`likelihood`] measures the quality of a model,
+//! with log Z from [`exact`] or [`ais`]; [`inference`], [`sample`], [`inpaint`] and [`probe`] use it. Random numbers are
+//! addressed by purpose ([`rng`]), so neither the device nor the place where they are drawn changes a run.
 //!
 //! # Features
-//! `cli`, on by default, is for the program: without it there is no command line, nor what it needs. `report`, which `cli`
-//! brings along, is for reports, charts and animations.
+//! `cli`, on by default, is for the program; without it there is no command line, nor its dependencies. `report`, which
+//! `cli` implies, is for reports, charts and animations.
 //!
 //! # An example
 //! ```

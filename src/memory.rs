@@ -1,5 +1,5 @@
-//! How much memory there is, asked before anything large is allocated: what does not fit is an error with the figures, not
-//! an abort.
+//! Free memory, checked before large allocations: if something doesn't fit, the program reports the figures instead of
+//! aborting.
 
 mod limits;
 
@@ -7,10 +7,10 @@ use sysinfo::{MemoryRefreshKind, System};
 
 use crate::error::{Result, usage};
 
-/// Less than this is never worth asking for.
+/// Allocations smaller than this are not checked.
 pub(crate) const SMALL: u64 = 64 << 20;
 
-/// What is left of the host's memory, or of what this process may take of it; `None` where that is not known.
+/// Bytes left of the host's memory or of this process's limits; `None` if unknown.
 pub fn left() -> Option<u64> {
     let of_host = System::new().ok().and_then(|mut system| {
         system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
@@ -19,13 +19,12 @@ pub fn left() -> Option<u64> {
     of_host.into_iter().chain(limits::left()).min()
 }
 
-/// The product of some numbers, or the largest number there is: options and headers may say anything.
+/// The product of some numbers, or `u64::MAX` on overflow, because options and headers may say anything.
 pub fn product(factors: &[usize]) -> u64 {
     factors.iter().fold(1, |product, &factor| product.saturating_mul(factor as u64))
 }
 
-/// Holds bytes that will be needed on the host against those that are left; `what` takes them, and `remedy` says how to need
-/// fewer.
+/// Compares the bytes that `what` will need on the host with the bytes left; `remedy` says how to need fewer.
 ///
 /// # Errors
 /// [`crate::Error::Usage`] with both figures.

@@ -1,5 +1,5 @@
-//! A model's file: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32, and in the metadata
-//! what its layers are made of and the options it was trained with.
+//! Model files: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32. The metadata hold
+//! the layers and the training options.
 
 mod data;
 
@@ -22,27 +22,27 @@ use crate::{
     units::Layer,
 };
 
-/// The metadata's only key. One key, because their order in the file is not fixed, and equal runs give equal bytes.
+/// The only key of the metadata. The order of keys in the file is not fixed, and equal runs must give equal bytes.
 const CONFIG: &str = "rbm_gpu_config";
 
-/// What the metadata say.
+/// The metadata.
 #[derive(Serialize, Deserialize)]
 struct Metadata<Config> {
-    /// What the layers are made of; binary units in files of versions that knew no others.
+    /// The layers; binary units if the file is from a version without this entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     layers: Option<Names>,
     #[serde(flatten)]
     config: Config,
 }
 
-/// Layers as [`Layer`] writes them.
+/// Layers in the display form of [`Layer`].
 #[derive(Serialize, Deserialize)]
 struct Names {
     visible: String,
     hidden: String,
 }
 
-/// Writes the model beside `path` and renames it, so that `path` is always whole.
+/// Writes the model to a temporary file and renames it, so that `path` is never half a file.
 ///
 /// # Errors
 /// [`Error::Write`].
@@ -51,7 +51,7 @@ pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
     output::write_synced(path, |file| file.write_all(&bytes)).map_err(Error::write(path))
 }
 
-/// The bytes of a model's file, which will be at `path`.
+/// The bytes of a model file that will be at `path`.
 pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<Vec<u8>> {
     let Shape { visible, hidden } = rbm.shape();
     let model_error = |reason: String| Error::Model { path: path.into(), reason };
@@ -74,18 +74,19 @@ pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<V
         .map_err(|error| model_error(error.to_string()))
 }
 
-/// Reads a model, and the options it was trained with if it was trained here.
+/// Reads a model, and its training options if it was trained here.
 ///
 /// # Errors
-/// [`Error::Read`], or [`Error::Model`] with what is wrong.
+/// [`Error::Read`]; [`Error::Model`] if the file is invalid.
 pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>)> {
     parse(path, &file::read_whole(path)?)
 }
 
-/// The same of a file's bytes.
+/// Parses a model file.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>)> {
     let bad = |reason: String| Error::Model { path: path.into(), reason };
-    let broken = |error: safetensors::SafeTensorError| bad(format!("not a whole safetensors file: {error}"));
+    let broken =
+        |error: safetensors::SafeTensorError| bad(format!("not a complete safetensors file: {error}"));
     let file = SafeTensors::deserialize(bytes).map_err(broken)?;
     let tensor = |name: &str, dimensions: usize| {
         let view = file
@@ -136,10 +137,10 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
     Ok((Rbm::from_tensors(layers, tensors), config))
 }
 
-/// Finds, reads and checks a model: its file, its parameters and, where it has them, the options it was trained with.
+/// Finds, reads and checks a model: its file, its parameters and, if it has them, its training options.
 ///
 /// # Errors
-/// [`Error::Usage`] if there is none at `path`, [`Error::Read`], and [`Error::Model`] if it is none of ours, has no units,
+/// [`Error::Usage`] if there is no model at `path`; [`Error::Read`]; [`Error::Model`] if the file is invalid, has no units,
 /// or has parameters that are not finite.
 pub fn open(path: &Path) -> Result<(PathBuf, Rbm, Option<TrainConfig>)> {
     let path = find(path)?;

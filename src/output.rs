@@ -1,4 +1,4 @@
-//! Files that a command writes: never over one that is there unless told to, and never half.
+//! Output files of commands: never overwritten without permission, and never left incomplete.
 
 use std::{
     ffi::OsStr,
@@ -12,11 +12,11 @@ use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result, usage};
 
-/// What the names of temporary files begin with, and how many letters and digits follow.
+/// Prefix of temporary files, and the number of letters and digits after it.
 const TEMPORARY: &str = ".rbm-gpu-";
 const RANDOM: usize = 6;
 
-/// A file or a folder that will be written, known to be free and in a folder that can be written to.
+/// A file or folder to write, checked to be new and in a writable folder.
 #[derive(Debug)]
 pub struct Target {
     path: PathBuf,
@@ -24,45 +24,42 @@ pub struct Target {
 }
 
 impl Target {
-    /// Checks, before any work is done for it, that `path` can be written; `force` allows to replace what is there.
+    /// Checks before any work that `path` can be written; `force` permits replacing a file.
     ///
     /// # Errors
     /// [`Error::Usage`] says why not.
     pub fn new(path: &Path, force: bool) -> Result<Self> {
         let target = Self { path: path.into(), force };
         if path.file_name().is_none() || path.is_dir() {
-            return usage!(
-                "{}: is a folder that is there already; name something new to write",
-                path.display()
-            );
+            return usage!("{}: is an existing folder; choose another name", path.display());
         }
-        // Also a link that leads nowhere.
+        // Also a dangling link.
         if path.symlink_metadata().is_ok() && !force {
             return usage!(
-                "{}: is there already; name another file, or replace it with ‹force›",
+                "{}: exists already; name another file, or replace it with ‹force›",
                 path.display()
             );
         }
         if let Err(source) = temporary(folder(path)) {
             return usage!(
-                "{}: cannot be written ({source}); name a file in a folder that can",
+                "{}: cannot be written ({source}); name a file in a writable folder",
                 path.display()
             );
         }
         Ok(target)
     }
 
-    /// Where it will be.
+    /// The final path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The extension in small letters, by which the kind of file is chosen.
+    /// The extension in lower case, which determines the kind of file.
     pub fn extension(&self) -> String {
         self.path.extension().map_or(String::new(), |extension| extension.to_string_lossy().to_lowercase())
     }
 
-    /// Writes the file beside its place and renames it, so that it is there whole or not at all.
+    /// Writes to a temporary file and renames it, so that a crash never leaves half a file.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -80,7 +77,7 @@ impl Target {
         self.write(|file| file.write_all(&png(picture)?))
     }
 
-    /// Fills a folder beside its place and renames it. A folder is never replaced.
+    /// Fills a temporary folder and renames it. Never replaces a folder.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -94,7 +91,7 @@ impl Target {
     }
 }
 
-/// The folder that a file or a folder is in.
+/// The folder that contains a file or folder.
 pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -102,7 +99,7 @@ pub(crate) fn folder(path: &Path) -> &Path {
 fn builder<'a, 'b>(mode: u32) -> tempfile::Builder<'a, 'b> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY).rand_bytes(RANDOM);
-    // As files and folders are made without further ado, rather than for the user alone.
+    // With the permissions of ordinary files and folders, not those of private ones.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     #[cfg(not(unix))]
@@ -114,7 +111,7 @@ fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
     builder(0o666).tempfile_in(folder)
 }
 
-/// Whether a file has the name of a temporary one, which stays behind where the program is killed.
+/// Whether a file name is that of a temporary file. A killed program leaves them behind.
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
     let random = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
     random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|x| x.is_ascii_alphanumeric()))
@@ -132,18 +129,18 @@ fn write_beside(
     Ok(file)
 }
 
-/// Gives a temporary file its name for good: after a power cut, too, it is there whole or not at all.
+/// Renames a temporary file to its final name. Atomic even on a power cut.
 fn put(file: NamedTempFile, path: &Path, replace: bool) -> io::Result<()> {
     file.as_file().sync_all()?;
     if replace { file.persist(path) } else { file.persist_noclobber(path) }.map_err(|error| error.error)?;
     match sync_folder(folder(path)) {
-        // A folder may be for writing alone. The file is in its place all the same.
+        // The folder may be write-only. The file is in place anyway.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         synced => synced,
     }
 }
 
-/// Replaces a file, which is whole at any time. A power cut may lose it.
+/// Replaces a file atomically. A power cut may lose it.
 pub(crate) fn write_whole(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -151,7 +148,7 @@ pub(crate) fn write_whole(
     write_beside(path, content)?.persist(path).map(|_| ()).map_err(|error| error.error)
 }
 
-/// Replaces a file, which is whole at any time, also after a power cut.
+/// Replaces a file atomically, even on a power cut.
 pub(crate) fn write_synced(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -159,25 +156,25 @@ pub(crate) fn write_synced(
     put(write_beside(path, content)?, path, true)
 }
 
-/// Waits until a file is on the disk.
+/// Waits until a file is on disk.
 pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.sync_all()
 }
 
-/// Waits until a folder's names are on the disk.
+/// Waits until a folder's entries are on disk.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    // Elsewhere a folder can't be opened, and a renaming is written with the file.
+    // Other systems can't open a folder, and write a renaming with the file.
     if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
 }
 
-/// A picture as a PNG file.
+/// Encodes a picture as PNG.
 pub(crate) fn png(picture: &GrayImage) -> io::Result<Vec<u8>> {
     let mut bytes = io::Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Png).map_err(io::Error::other)?;
     Ok(bytes.into_inner())
 }
 
-/// Writes a file in place of whatever has its name: neither into a pipe nor through a link.
+/// Writes a new file in place of anything with its name, instead of writing into a pipe or through a link.
 pub(crate) fn write_anew(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -186,18 +183,18 @@ pub(crate) fn write_anew(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::File::create_new(path)?.write_all(bytes)
 }
 
-/// Paths in JSON, which is UTF-8: a name that is not is given as it is shown.
+/// Serializes paths to JSON, which is UTF-8: other names are converted lossily.
 pub(crate) mod lossy {
     use std::path::{Path, PathBuf};
 
     use serde::Serializer;
 
-    /// One path.
+    /// Serializes one path.
     pub fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&path.to_string_lossy())
     }
 
-    /// Several.
+    /// Serializes several paths.
     pub fn paths<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
     }
@@ -216,12 +213,12 @@ mod tests {
         let failed = target.write(|out| out.write_all(b"half").and(Err(io::Error::other("full"))));
         assert!(failed.is_err() && entries() == 0, "nothing is left behind");
         target.write(|out| out.write_all(b"whole")).unwrap();
-        assert!(target.write(|_| Ok(())).is_err(), "what came in between is left alone");
+        assert!(target.write(|_| Ok(())).is_err(), "a file created meanwhile is kept");
         assert!(Target::new(&path, false).unwrap_err().to_string().contains("force"));
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         Target::new(&path, true).unwrap().write(|out| out.write_all(b"new")).unwrap();
         assert_eq!((fs::read(&path).unwrap(), entries()), (b"new".to_vec(), 1));
-        // A link that leads nowhere is refused before the work, and replaced if that is wanted.
+        // A dangling link is refused before the work, and replaced with `force`.
         #[cfg(unix)]
         {
             let link = folder.path().join("link.txt");

@@ -1,4 +1,4 @@
-//! Pictures of what a model has learnt: its hidden units' weights, and its reconstructions.
+//! Pictures of a model's hidden units' weights and of its reconstructions.
 
 #[cfg(feature = "report")]
 mod tiles;
@@ -9,18 +9,17 @@ pub(crate) use tiles::{Tiles, mosaic};
 
 use crate::rbm::Rbm;
 
-/// Tiles in a picture, at most, and pixels in all of them.
+/// The most tiles of a picture, and the most pixels in all of them.
 const MOST_TILES: usize = 2_500;
 const MOST_PIXELS: usize = 16_000_000;
-/// A tile's longer side is enlarged to at least so many pixels.
+/// A tile's longer side is enlarged to at least this many pixels.
 const SMALLEST_TILE: usize = 20;
-/// Between tiles.
+/// Pixels between tiles.
 const GAP: usize = 2;
 const BACKGROUND: u8 = 48;
 
-/// Each hidden unit's weights as an image: grey is 0, white is positive, black is negative. All units share one scale,
-/// four standard deviations of all weights, so that a unit that has learnt nothing stays grey. Large models show their
-/// first units.
+/// Each hidden unit's weights as an image: grey is 0, white is positive, black is negative. All units share one scale, four
+/// standard deviations of all weights, so a unit that has learnt nothing stays grey. A large model shows its first units.
 pub fn filters(rbm: &Rbm, image: (usize, usize)) -> GrayImage {
     let hidden = rbm.shape().hidden;
     let squares: f64 = rbm.weights().iter().map(|&w| f64::from(w).powi(2)).sum();
@@ -33,7 +32,7 @@ pub fn filters(rbm: &Rbm, image: (usize, usize)) -> GrayImage {
     })
 }
 
-/// Cases above what the model makes of them; both are cases × visible units, in [0, 1].
+/// Cases above their reconstructions; both are cases × visible units, in [0, 1].
 pub fn reconstructions(cases: &[f32], reconstructions: &[f32], image: (usize, usize)) -> GrayImage {
     let units = image.0 * image.1;
     let count = (cases.len() / units).min((most_tiles(image) / 2).max(1));
@@ -48,14 +47,14 @@ pub fn reconstructions(cases: &[f32], reconstructions: &[f32], image: (usize, us
     })
 }
 
-/// Cases in rows of `columns`, in [0, 1]; large ones show their first.
+/// Cases, in [0, 1], in rows of `columns` tiles. Shows only the first if they are many.
 pub fn cases(cases: &[f32], image: (usize, usize), columns: usize) -> GrayImage {
     let units = image.0 * image.1;
     let count = (cases.len() / units).min(most_tiles(image));
     grid(image, count, columns.min(count), |case, pixel| 255.0 * cases[case * units + pixel])
 }
 
-/// Cases in [0, 1] beside each other as lines of text, two pixels a character: on above 0.5.
+/// Cases, in [0, 1], side by side as lines of text, two pixels per character; on above 0.5.
 pub fn blocks(cases: &[f32], (height, width): (usize, usize)) -> String {
     let mut text = String::new();
     for top in (0..height).step_by(2) {
@@ -74,7 +73,7 @@ pub fn blocks(cases: &[f32], (height, width): (usize, usize)) -> String {
     text
 }
 
-/// An animation of pictures of one size, a tenth of a second each and the last for two seconds, as a GIF file.
+/// Encodes pictures of one size as a GIF animation: 0.1 s each, 2 s for the last.
 ///
 /// # Errors
 /// Those of the writer.
@@ -82,8 +81,7 @@ pub fn blocks(cases: &[f32], (height, width): (usize, usize)) -> String {
 pub fn write_gif(out: impl std::io::Write, pictures: &[GrayImage]) -> std::io::Result<()> {
     let broken = std::io::Error::other::<gif::EncodingError>;
     let (width, height) = pictures.first().map_or((1, 1), GrayImage::dimensions);
-    let too_large =
-        |_| std::io::Error::other(format!("{width}×{height} pixels are more than a GIF file holds"));
+    let too_large = |_| std::io::Error::other(format!("{width}×{height} pixels are too many for a GIF file"));
     let (width, height) =
         (u16::try_from(width).map_err(too_large)?, u16::try_from(height).map_err(too_large)?);
     let greys: Vec<u8> = (0..=255).flat_map(|grey| [grey; 3]).collect();
@@ -101,12 +99,12 @@ fn most_tiles((height, width): (usize, usize)) -> usize {
     (MOST_PIXELS / (height * width)).clamp(1, MOST_TILES)
 }
 
-/// How many times a tile is enlarged.
+/// Enlargement of a tile.
 fn zoom((height, width): (usize, usize)) -> usize {
     SMALLEST_TILE.div_ceil(height.min(width)).min(SMALLEST_TILE.div_ceil(height.max(width)).max(4))
 }
 
-/// Tiles of one size in rows of `columns`, left to right; `value` gives a pixel of a tile as 0…255.
+/// Tiles of one size in rows of `columns`, left to right; `value` returns a tile's pixel as 0…255.
 fn grid(
     (height, width): (usize, usize),
     tiles: usize,

@@ -1,8 +1,8 @@
-//! How much a model's features know of the classes: a logistic regression on p(h|v), beside one on the values themselves.
+//! Tests how much a model's features reveal about the classes: a logistic regression on p(h|v), and one on the raw values.
 //!
 //! ```text
 //! p(k|x) = e^(w_kᵀx + a_k) / Σ_l e^(w_lᵀx + a_l)
-//! −⟨log p(y|x)⟩ + l2/2 Σ w²                          is made small by L-BFGS (Liu and Nocedal 1989)
+//! −⟨log p(y|x)⟩ + l2/2 Σ w²                          minimized by L-BFGS (Liu and Nocedal 1989)
 //! ```
 
 use std::sync::Mutex;
@@ -21,11 +21,11 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Cases that one thread takes at a time.
+/// Cases per task of a thread.
 const PART: usize = 2048;
-/// Steps whose curvature is remembered.
+/// Steps of L-BFGS's memory.
 const MEMORY: usize = 10;
-/// The gradient's length at which nothing more is to be gained.
+/// Gradient norm at which to stop.
 const TOLERANCE: f64 = 1e-5;
 
 /// Cases with their classes.
@@ -33,13 +33,13 @@ const TOLERANCE: f64 = 1e-5;
 pub struct Labelled<'a> {
     /// cases × `units`, row-major.
     pub values: &'a [f32],
-    /// Values of a case.
+    /// Values per case.
     pub units: usize,
-    /// One class a case.
+    /// One class per case.
     pub labels: &'a [u8],
 }
 
-/// A multinomial logistic regression: w is units × classes, row-major, and a follows as one more row.
+/// A multinomial logistic regression: w is units × classes, row-major, followed by a as one more row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classifier {
     parameters: Vec<f32>,
@@ -47,17 +47,17 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Learns from cases of `classes` classes, in at most so many steps.
+    /// Trains on cases of `classes` classes, in at most `steps` steps.
     ///
     /// # Errors
-    /// [`Error::Data`] for cases without values, or with classes beyond the number.
+    /// [`Error::Data`] for cases without values, or labels out of range.
     pub fn learn(cases: Labelled, classes: usize, l2: f64, steps: u64) -> Result<Self> {
         let count = cases.labels.len();
         if count == 0 || cases.values.len() != count * cases.units {
             return Err(Error::Data(format!("{count} classes for {} values", cases.values.len())));
         }
         if cases.labels.iter().any(|&label| usize::from(label) >= classes) {
-            return Err(Error::Data(format!("a class is beyond the {classes} that there are")));
+            return Err(Error::Data(format!("a label is out of range: there are {classes} classes")));
         }
         let start = vec![0.0; (cases.units + 1) * classes];
         let loss = Loss {
@@ -72,10 +72,10 @@ impl Classifier {
             .map_err(|error| Error::Usage(error.to_string()))?;
         let run = Executor::new(&loss, solver)
             .configure(|state| state.param(start).max_iters(steps))
-            // Ctrl-C is the terminal's.
+            // The terminal handles Ctrl-C.
             .ctrlc(false)
             .run();
-        // A line search ends in an error where rounding hides what is left to gain: the best is known all the same.
+        // The line search fails when rounding hides further progress; the best parameters so far are still valid.
         let best = match run {
             Ok(outcome) => outcome.state().get_best_param().cloned(),
             Err(_) => None,
@@ -84,7 +84,7 @@ impl Classifier {
         Ok(Self { parameters: best.into_iter().map(|x| x as f32).collect(), classes })
     }
 
-    /// The share of cases whose most probable class is another than their own.
+    /// The fraction of cases whose most probable class is not their own.
     pub fn error(&self, cases: Labelled) -> f64 {
         let parts = cases.values.par_chunks(PART * cases.units).zip(cases.labels.par_chunks(PART));
         let wrong = parts.map(|(values, labels)| {
@@ -113,7 +113,7 @@ fn scores(parameters: &[f32], values: &[f32], units: usize, classes: usize) -> V
     scores
 }
 
-/// What is made small. The optimiser asks for the value and for the gradient at the same place: both are computed once.
+/// The loss. The optimiser asks for value and gradient at the same point, so both are computed once.
 struct Loss<'a> {
     cases: Labelled<'a>,
     classes: usize,
@@ -122,7 +122,7 @@ struct Loss<'a> {
     best: Mutex<(f64, Vec<f64>)>,
 }
 
-/// Parameters, and what the loss and its gradient are there.
+/// Parameters, with the loss and its gradient.
 struct Point {
     parameters: Vec<f64>,
     loss: f64,
@@ -155,7 +155,7 @@ impl Loss<'_> {
         let parts = parts.map(|(values, labels)| {
             let mut slopes = scores(&narrow, values, units, classes);
             let mut loss = 0.0;
-            // From scores to p(k|x) − [k = y], in place.
+            // Turns scores into p(k|x) − [k = y], in place.
             for (scores, &label) in slopes.chunks_mut(classes).zip(labels) {
                 let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let own = f64::from(scores[usize::from(label)] - most);
@@ -183,7 +183,7 @@ impl Loss<'_> {
         });
         let mut gradient = vec![0.0; parameters.len()];
         let mut loss = 0.0;
-        // In the order of the parts: threads must not change a result.
+        // Summed in the order of the parts, so that threads don't change the result.
         for (part_loss, part) in parts.collect::<Vec<_>>() {
             loss += part_loss / count;
             gradient.iter_mut().zip(part).for_each(|(sum, x)| *sum += f64::from(x) / count);
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use crate::rng::{Address, Stream, fill};
 
-    /// Three classes of five values each, apart but for some.
+    /// Three classes with five values per case, mostly separable.
     fn cases(count: usize) -> (Vec<f32>, Vec<u8>) {
         let labels: Vec<u8> = (0..count).map(|case| (case % 3) as u8).collect();
         let mut values = vec![0.0; count * 5];

@@ -1,52 +1,51 @@
-//! Random numbers addressed by meaning, not by order of execution.
+//! Random numbers addressed by purpose, not by order of execution.
 //!
-//! Philox4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, "Parallel random numbers: as easy as 1, 2, 3") turns a
-//! 128-bit counter into four random words. Here the counter says what the number is *for*: which unit, in which
-//! chain, in which Gibbs sweep of which step. So any device, any tile and any order of work draws the same number
-//! for the same unit, and the generator has no state beside the seed and the step. The twin of this file is
-//! `shaders/shared/random.wgsl`.
+//! Philox4x32-10 (Salmon, Moraes, Dror and Shaw, 2011, "Parallel random numbers: as easy as 1, 2, 3") turns a 128-bit
+//! counter into four random words. Here the counter is an address: which unit, in which chain, in which Gibbs sweep of
+//! which step. So any device, any tile and any order of work draws the same number for the same unit, and the generator has
+//! no state besides the seed and the step. The WGSL twin of this file is `shaders/shared/random.wgsl`.
 
 use rand::rand_core::{Infallible, TryRng};
 
-/// What a random number is for.
+/// Purpose of a random number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Stream {
     /// Training: the states of units.
     Train = 0,
-    /// Grey pixels made binary while training.
+    /// Binarization of grey pixels in training.
     Binarize = 1,
     /// Initial weights.
     Weights = 2,
     /// The order of the cases in an epoch.
     Order = 3,
-    /// Made-up data: benchmarks and tests.
+    /// Synthetic data: benchmarks and tests.
     Synthetic = 4,
-    /// Where chains start.
+    /// Start states of chains.
     Chains = 5,
-    /// Which cases are split off for validation.
+    /// The choice of validation cases.
     Split = 6,
     /// Samples of a model: the states of units.
     Sample = 7,
-    /// Samples of a model: whether replicas are swapped.
+    /// Samples of a model: swaps of replicas.
     Exchange = 8,
-    /// Training by parallel or by trajectory tempering: whether replicas are swapped.
+    /// Training by parallel or trajectory tempering: swaps of replicas.
     Swap = 9,
     /// Annealed importance sampling: the states of units.
     Anneal = 10,
-    /// Annealed importance sampling: which chains are drawn anew.
+    /// Annealed importance sampling: resampling of chains.
     Resample = 11,
-    /// Grey pixels made binary for a likelihood, and the doctor's draws.
+    /// Binarization of grey pixels for a likelihood, and the doctor's draws.
     Evaluation = 12,
-    /// Which states the search for missed mass groups by.
+    /// The search for missed mass: initial centres of cells.
     Cells = 13,
 }
 
-/// The version of the addresses. A run that began with another version cannot be resumed to the bit.
+/// Version of the addresses. A run from another version can't be resumed bit for bit.
 pub const ADDRESSES: u32 = 2;
 
-/// The address of the random numbers of one draw: a stream, a layer, a sweep and a step, each in bits of its own. A
-/// chain and a unit complete it.
+/// Address of the random numbers of one draw: stream, layer, sweep and step, each in its own bits. A chain and a unit
+/// complete it.
 ///
 /// ```text
 /// word 0   layer (6 bits), unit / 4 (26 bits)
@@ -56,7 +55,7 @@ pub const ADDRESSES: u32 = 2;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// The bits of word 0 that say which layer.
+    /// Word 0 without the unit: the layer.
     layer: u32,
     /// Word 2.
     purpose: u32,
@@ -65,7 +64,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// The first sweep that has no address.
+    /// The number of sweeps; the first invalid one.
     pub const SWEEPS: u32 = 1 << 24;
 
     /// The first draw of a stream at a step, for the units of layer 0.
@@ -78,22 +77,23 @@ impl Address {
         Self { layer: layer << 26, ..self }
     }
 
-    /// Replaces the sweep, from 0 to [`Address::SWEEPS`] − 1: a Gibbs sweep, or the number of a run that shares its steps.
+    /// Replaces the sweep, from 0 to [`Address::SWEEPS`] − 1: a Gibbs sweep, or the index of a run among those that share
+    /// its steps.
     pub const fn sweep(self, sweep: u32) -> Self {
         Self { purpose: sweep << 8 | self.purpose & 0xFF, ..self }
     }
 
-    /// Words 0, 2 and 3 of the counter, the first without its unit.
+    /// Words 0, 2 and 3 of the counter, word 0 without the unit.
     pub const fn words(self) -> [u32; 3] {
         [self.layer, self.purpose, self.step]
     }
 
-    /// The address whose [`Address::words`] these are.
+    /// Inverts [`Address::words`].
     pub const fn from_words([layer, purpose, step]: [u32; 3]) -> Self {
         Self { layer, purpose, step }
     }
 
-    /// The counter for four units of a chain: the first is 4 · `group`.
+    /// The counter of four units of a chain, from 4 · `group` on.
     const fn counter(self, chain: u32, group: u32) -> [u32; 4] {
         [self.layer | group, chain, self.purpose, self.step]
     }
@@ -121,7 +121,7 @@ pub const fn key(seed: u64) -> [u32; 2] {
     [seed as u32, (seed >> 32) as u32]
 }
 
-/// A word as a uniform number in [0, 1): its upper 24 bits, so that the conversion to `f32` is exact everywhere.
+/// A uniform number in [0, 1) from a word: its upper 24 bits, so that the conversion to `f32` is exact everywhere.
 #[inline(always)]
 pub fn uniform(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / 16_777_216.0)
@@ -132,13 +132,13 @@ pub fn uniform_at(seed: u64, address: Address, chain: u32, unit: u32) -> f32 {
     uniform(philox(address.counter(chain, unit / 4), key(seed))[(unit % 4) as usize])
 }
 
-/// Counters that [`fill`] computes together,
+/// Counters that [`fill`] computes together.
 const LANES: usize = 16;
-/// and the numbers that they give.
+/// Numbers from [`LANES`] counters.
 pub const BLOCK: usize = 4 * LANES;
 
-/// The words of [`LANES`] consecutive counters. The same as [`philox`], in loops that the compiler turns into vectors: a
-/// lane is 64 bits wide, as a product is, and only the lower half of each factor counts.
+/// [`philox`] for [`LANES`] consecutive counters, in loops that the compiler vectorises. A lane has 64 bits, for the
+/// product; only the lower half of each factor is used.
 #[inline(always)]
 fn philox_lanes([first, rest @ ..]: [u32; 4], [mut k0, mut k1]: [u32; 2]) -> [u32; BLOCK] {
     const LOW: u64 = u32::MAX as u64;
@@ -163,13 +163,13 @@ fn philox_lanes([first, rest @ ..]: [u32; 4], [mut k0, mut k1]: [u32; 2]) -> [u3
     bytemuck::cast::<_, [u32; BLOCK]>(pairs).map(u32::from_le)
 }
 
-/// Fills `uniforms` with the numbers of consecutive units of one chain at an address, from `first` on, a multiple of four.
+/// Fills `uniforms` with the numbers of consecutive units of one chain, from `first` on, a multiple of four.
 #[inline(always)]
 pub fn fill(seed: u64, address: Address, chain: u32, first: u32, uniforms: &mut [f32]) {
-    debug_assert!(first.is_multiple_of(4), "a counter has the numbers of four units");
+    debug_assert!(first.is_multiple_of(4), "a counter holds the numbers of four units");
     for (group, uniforms) in (first / 4..).step_by(LANES).zip(uniforms.chunks_mut(BLOCK)) {
         let words = philox_lanes(address.counter(chain, group), key(seed));
-        // A loop of a length that is known has no remainder.
+        // A loop of constant length has no remainder.
         match uniforms.as_mut_array::<BLOCK>() {
             Some(uniforms) => {
                 for (number, word) in uniforms.iter_mut().zip(words) {
@@ -181,7 +181,7 @@ pub fn fill(seed: u64, address: Address, chain: u32, first: u32, uniforms: &mut 
     }
 }
 
-/// One purpose's numbers as a sequence, for `rand`'s shuffles and distributions.
+/// The numbers of one purpose as a sequence, for `rand`'s shuffles and distributions.
 pub struct Philox {
     key: [u32; 2],
     counter: [u32; 4],
@@ -190,7 +190,7 @@ pub struct Philox {
 }
 
 impl Philox {
-    /// The sequence for `stream` at `step` (an epoch, for the order of the cases).
+    /// The sequence of `stream` at `step` (for [`Stream::Order`], the epoch).
     pub fn new(seed: u64, stream: Stream, step: u32) -> Self {
         Self { key: key(seed), counter: Address::new(stream, step).counter(0, 0), words: [0; 4], used: 4 }
     }

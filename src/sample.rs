@@ -1,8 +1,8 @@
-//! Fantasy particles: chains of Gibbs steps that forget where they started, and so show what a model believes in.
+//! Fantasy particles: Gibbs chains that forget where they started, and so show the model's distribution.
 //!
-//! Where modes are far apart, a chain stays in one. Parallel tempering ([`crate::estimator::tempering`]) runs a replica of
-//! each chain at each of several inverse temperatures, from 0, where all that is left are independent units that are on as
-//! often as in the data, to 1, and lets neighbours exchange their states, so that what is found there comes down.
+//! If modes are far apart, a chain stays in one. Parallel tempering ([`crate::estimator::tempering`]) gives each chain a
+//! replica at each of several inverse temperatures, from 0, independent units with the data's means, to 1, the model.
+//! Neighbours swap their states, so that modes found at high temperatures reach β = 1.
 
 use crate::{
     backend::BackendExt,
@@ -15,11 +15,11 @@ use crate::{
     rng::{self, Address, Stream},
 };
 
-/// Where chains start. Data are spread evenly over the training cases.
+/// Start states of chains. Data are spread evenly over the training cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Start {
-    /// Visible units that are each on with the probability of one half.
+    /// Visible units on with probability 1/2.
     Random,
     /// Training cases.
     Data,
@@ -27,7 +27,7 @@ pub enum Start {
     Mean,
 }
 
-/// So many fair coins for each chain: chains × units.
+/// Fair coins, chains × units.
 pub fn random_starts(chains: usize, units: usize, seed: u64) -> Vec<f32> {
     let mut states = vec![0.0; chains * units];
     for (chain, states) in states.chunks_mut(units).enumerate() {
@@ -40,19 +40,19 @@ pub fn random_starts(chains: usize, units: usize, seed: u64) -> Vec<f32> {
 /// Chains on a device, at one or more temperatures.
 pub struct Sampler {
     inference: Inference,
-    /// Gibbs steps taken.
+    /// Gibbs steps so far.
     steps: u32,
     tempering: Tempering,
-    /// As the temperatures were last moved.
+    /// Swap rates when the temperatures last moved.
     swaps: Option<Swaps>,
 }
 
 impl Sampler {
-    /// Chains that start at these states (chains × visible units, from 0 to 1), at `temperatures` inverse temperatures
-    /// between independent units that are on as often as `density` says and the model: 1 is plain Gibbs sampling.
+    /// Starts chains at these states (chains × visible units, from 0 to 1). `temperatures` inverse temperatures lead from
+    /// independent units with means `density` to the model; 1 is plain Gibbs sampling.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for no chains or no temperature, [`crate::Error::Device`] if there is no room.
+    /// [`crate::Error::Usage`] if there are no chains or no temperature, [`crate::Error::Device`] if there is no room.
     pub fn new(
         mut inference: Inference,
         density: &[f64],
@@ -75,8 +75,8 @@ impl Sampler {
         Ok(Self { inference, steps: 0, tempering, swaps: None })
     }
 
-    /// Takes so many Gibbs steps, each h to v to h, with exchanges between the temperatures before each. Now and then
-    /// temperatures are moved to where exchanges are refused.
+    /// Takes Gibbs steps, each h to v to h, with swaps between temperatures before each. Sometimes moves the temperatures
+    /// towards pairs with few swaps.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -93,7 +93,7 @@ impl Sampler {
         Ok(())
     }
 
-    /// The chains at temperature 1: p(v|h) of the last step, and the states drawn from it; chains × visible units.
+    /// The chains at β = 1: p(v|h) of the last step, and the states drawn from it, each chains × visible units.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -102,7 +102,7 @@ impl Sampler {
         self.inference.backend.read_units(coldest.visible, self.tempering.chains())
     }
 
-    /// The shares of exchanges tried that were made lately, by pairs of neighbouring temperatures, the coldest first.
+    /// Recent swap rates, by pairs of neighbouring temperatures, coldest first.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.

@@ -1,6 +1,5 @@
-//! The host-side scheduler: shuffles the cases of an epoch, cuts them into minibatches, and prepares blocks of them,
-//! with their uniforms and, where the data set does not fit the device, with their rows, while the device works on the
-//! block before.
+//! The host-side scheduler: shuffles the cases of an epoch, cuts them into minibatches, and prepares blocks of those with
+//! their uniforms and, if the data set doesn't fit the device, their rows, while the device works on the previous block.
 
 mod ahead;
 
@@ -14,26 +13,25 @@ use crate::{
     rng::{self, Address, Philox, Stream},
 };
 
-/// What a block of several minibatches may take on the way to the device, in bytes: far below WebGPU's default limit
-/// of 128 MiB for a binding.
+/// The most bytes of a block on its way to the device: far below WebGPU's default limit of 128 MiB for a binding.
 const BLOCK_BYTES: usize = 32 << 20;
-/// Minibatches in a block, at most: enough to amortise the way to the device.
+/// The most minibatches of a block: enough to amortise the transfer.
 const BLOCK_MINIBATCHES: usize = 64;
 
-/// A draw of every step whose uniforms the host prepares.
+/// A draw in every step whose uniforms the host prepares.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PreparedDraw {
-    /// What for.
+    /// Purpose.
     pub stream: Stream,
-    /// Whose states.
+    /// Layer of the states.
     pub layer: Side,
-    /// In which sweep.
+    /// Sweep.
     pub sweep: u32,
-    /// Rows, if they are not the cases of the minibatch.
+    /// Rows, if not the cases of the minibatch.
     pub chains: Option<usize>,
 }
 
-/// What stays the same for a whole run.
+/// The constants of a run.
 #[derive(Clone, Debug)]
 pub struct Schedule<'a> {
     /// The training cases.
@@ -44,35 +42,35 @@ pub struct Schedule<'a> {
     pub batch: usize,
     /// The seed.
     pub seed: u64,
-    /// Whether blocks carry their rows, rather than where the rows are.
+    /// Whether blocks carry rows instead of row indices.
     pub stream_rows: bool,
-    /// The uniforms that a step needs from the host, in order; none if the device draws its own.
+    /// Uniforms that a step needs from the host, in order; empty if the device draws its own.
     pub draws: Vec<PreparedDraw>,
 }
 
 /// One minibatch of a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Minibatch {
-    /// The number of the step since training began.
+    /// The step number since training began.
     pub step: u32,
-    /// Where it begins in the block's order.
+    /// Index of its first case in the block's order.
     pub first_row: usize,
     /// Its cases.
     pub rows: usize,
-    /// Where its uniforms begin in the block's.
+    /// Index of its first uniform in the block.
     pub uniforms_at: usize,
 }
 
-/// Consecutive minibatches, and what the device needs for them.
+/// Consecutive minibatches, and their data for the device.
 #[derive(Clone, Debug, Default)]
 pub struct Block {
     /// The minibatches.
     pub minibatches: Vec<Minibatch>,
-    /// For each case of the block, the row where it lies on the device.
+    /// Row index on the device of each case in the block.
     pub order: Vec<u32>,
-    /// The rows themselves, if they are streamed.
+    /// Rows, if streamed.
     pub words: Vec<u32>,
-    /// The uniforms of all minibatches, if they come from the host.
+    /// Uniforms of all minibatches, if they come from the host.
     pub uniforms: Vec<f32>,
 }
 
@@ -90,12 +88,12 @@ impl Schedule<'_> {
         (BLOCK_BYTES / bytes).clamp(1, BLOCK_MINIBATCHES).min(self.steps())
     }
 
-    /// Cases in a block, at most: the room that the device needs for streamed rows.
+    /// The most cases of a block: the size of the device's buffer for streamed rows.
     pub fn block_rows(&self) -> usize {
         (self.block_minibatches() * self.batch).min(self.rows.len())
     }
 
-    /// Uniforms in a block, at most.
+    /// The most uniforms of a block.
     pub fn block_uniforms(&self) -> usize {
         self.block_minibatches().saturating_mul(self.uniforms_of(self.batch))
     }
@@ -108,8 +106,8 @@ impl Schedule<'_> {
         uniforms.fold(0, usize::saturating_add)
     }
 
-    /// Runs `work` on each block of an epoch, from its minibatch `first` on, in order, while the next is being prepared.
-    /// Stops at the first error.
+    /// Runs `work` on each block of an epoch, in order, from minibatch `first` on, while the next block is prepared. Stops
+    /// at the first error.
     ///
     /// # Errors
     /// The first error of `work`.

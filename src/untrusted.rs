@@ -1,5 +1,5 @@
-//! Every parser of files that come from strangers, each from bytes alone: what `fuzz/` and `tests/untrusted.rs` feed. A
-//! parser may refuse anything, in words; it must neither panic nor take memory by a header's word.
+//! Every parser of untrusted files, from bytes alone, for `fuzz/` and `tests/untrusted.rs`. A parser may reject anything
+//! with a message; it must neither panic nor allocate on a header's word.
 
 use std::{io::Cursor, path::Path};
 
@@ -24,10 +24,10 @@ use crate::{
     run::lines::{self, Lines},
 };
 
-/// A parser: its name, which is that of its target and of the folder of its examples, and what it does.
+/// A parser: its name, which is also that of its fuzz target and its folder of examples, and the function.
 pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
 
-/// All of them.
+/// All parsers.
 pub const PARSERS: [Parser; 17] = [
     ("idx", idx_file),
     ("gzip", gzip),
@@ -48,7 +48,7 @@ pub const PARSERS: [Parser; 17] = [
     ("picture", picture),
 ];
 
-/// The parser of this name.
+/// The parser with this name.
 ///
 /// # Panics
 /// If there is none.
@@ -60,7 +60,7 @@ fn name() -> &'static Path {
     Path::new("file")
 }
 
-/// Whoever loads data goes through all of them.
+/// Reads every value, as any user of the data does.
 fn gone_through(dataset: &Dataset) {
     let summary = Summary::of(dataset);
     assert!(summary.parts.iter().all(|part| part.cases > 0), "{summary:?}");
@@ -92,10 +92,10 @@ fn gzip(bytes: &[u8]) -> Result<()> {
     idx::images(name(), file::unpacked(bytes)).map(|_| ())
 }
 
-/// With what the numbers mean left open, and with what the doctor takes.
+/// Loads with and without a restriction on the range of numbers; the doctor does without.
 fn data(load: impl Fn(&Selection) -> Result<Dataset>) -> Result<()> {
     let given = Selection { divide_by: Some(1e12), label_column: Some("1".into()), ..Selection::default() };
-    // Whatever the numbers are: these need not be from 0 to 1.
+    // Any numbers: these need not be from 0 to 1.
     let any = load(&Selection { any_numbers: true, ..Selection::default() });
     assert!(any.is_ok_and(|data| Summary::of(&data).units > 0) || load(&Selection::default()).is_err());
     let outcomes =
@@ -121,7 +121,7 @@ fn png(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// As every command reads it, and as the doctor does.
+/// Parses as every command does, and as the doctor does.
 fn model_file(bytes: &[u8]) -> Result<()> {
     let read = foreign::parse(name(), bytes).map(|(rbm, _, _)| {
         is_whole(&rbm);
@@ -142,7 +142,7 @@ fn table(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// What is read can be written, and is then the same.
+/// Whatever parses must survive a round trip.
 fn config(bytes: &[u8]) -> Result<()> {
     let _ = serde_json::from_slice::<Policy>(bytes).map(|policy| policy.check());
     let config = TrainConfig::parse(&String::from_utf8_lossy(bytes))?;
@@ -172,7 +172,7 @@ fn metrics(bytes: &[u8]) -> Result<()> {
     if findings.is_empty() { usage!("no findings") } else { Ok(()) }
 }
 
-/// A run's page, and one of two runs: the first line is `config.json`, the others are `metrics.jsonl`.
+/// The report of a run, and of two runs: the first line is `config.json`, the others are `metrics.jsonl`.
 fn report_page(bytes: &[u8]) -> Result<()> {
     let mut parts = bytes.splitn(2, |&byte| byte == b'\n');
     let (options, lines) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -188,14 +188,14 @@ fn report_page(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A picture of a run's folder, as each kind.
+/// A picture in a run's folder, as each kind.
 fn picture(bytes: &[u8]) -> Result<()> {
     let shown = report::Kind::ALL.map(|kind| report::small(bytes, kind, (2, 3), 4, 6));
     let first = shown.into_iter().reduce(|all, one| all.and(one));
     first.map_or(Ok(()), |shown| shown.map(|_| ()).map_err(Error::Data))
 }
 
-/// Costs of any size, drawn.
+/// A plot of arbitrary costs.
 fn plot(bytes: &[u8]) -> Result<()> {
     let costs = bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
     let chart = plots::costs(&Log { key: "cost".into(), costs }, None);
@@ -211,7 +211,7 @@ fn mask_file(bytes: &[u8]) -> Result<()> {
     array.or(picture)
 }
 
-/// With the sum put right, as whoever means harm would; a state that is read can be written, and is then the same.
+/// With the checksum corrected, as an attacker would. A state that parses must survive a round trip.
 fn checkpoint_file(bytes: &[u8]) -> Result<()> {
     let bytes = checkpoint::summed(bytes.to_vec()).unwrap_or_else(|| bytes.to_vec());
     let read = |bytes| checkpoint::from_bytes(bytes).map_err(Error::Data);

@@ -393,8 +393,8 @@ fn what_eval_cannot_use_is_explained() {
     let cases: &[(&[&str], &[&str])] = &[
         (&["absent"], &["absent", "a run's folder", "found nothing"]),
         (&["binary"], &["a run's folder", "found a folder without model.safetensors"]),
-        (&["cut.safetensors"], &["not a whole safetensors file"]),
-        (&["text.safetensors"], &["not a whole safetensors file"]),
+        (&["cut.safetensors"], &["not a complete safetensors file"]),
+        (&["text.safetensors"], &["not a complete safetensors file"]),
         (&["anonymous.safetensors"], &["metadata", "--data"]),
         (&["nan"], &["weights[7] = NaN", "finite"]),
         (&["infinity"], &["weights[7] = inf", "finite"]),

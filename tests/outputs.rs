@@ -191,7 +191,7 @@ fn every_command_that_uses_a_model_writes_what_it_says() {
     }
 
     // Nothing is replaced unasked.
-    refuse(folder, &["filters", "run", "-o", "filters.png"], &["is there already", "--force"]);
+    refuse(folder, &["filters", "run", "-o", "filters.png"], &["exists already", "--force"]);
     succeed(folder, &["filters", "run", "-o", "filters.png", "--force"]);
     fs::create_dir(folder.join("empty")).unwrap();
     write_npy(&folder.join("mask.npy"), &[15], Values::Bytes(vec![1; 15]));

@@ -1,11 +1,11 @@
-//! How values are spread.
+//! Histograms.
 
 use super::{Axis, Chart, widened};
 
 /// Bars in a histogram.
 const BARS: usize = 61;
 
-/// A histogram of the values that are finite numbers; none if there are no such.
+/// A histogram of the finite values; `None` if there are none.
 pub(crate) fn histogram(title: impl Into<String>, values: &[f32]) -> Option<Chart> {
     let finite: Vec<f64> = values.iter().map(|&x| f64::from(x)).filter(|x| x.is_finite()).collect();
     let (low, high) = finite.iter().fold((f64::MAX, f64::MIN), |(low, high), &x| (low.min(x), high.max(x)));

@@ -1,4 +1,4 @@
-//! The names of the curves, in lines above the plane, where they hide nothing.
+//! The legend, above the plane, where it hides nothing.
 
 use plotters::{
     prelude::*,
@@ -7,13 +7,13 @@ use plotters::{
 
 use super::{Area, Curve, font, text, wide};
 
-/// How high letters are, a line of names is, and how wide is the piece of the curve before each, with the gaps beside it.
+/// Heights of letters and of a line, and the width of the sample of a curve with its gaps, in pixels.
 const LETTERS: u32 = 12;
 const LINE: u32 = 18;
 const PIECE: i32 = 22;
 const GAP: i32 = 6;
 
-/// Draws it at the top of an area, and returns what is left of the area.
+/// Draws the legend at the top of an area, and returns the rest of the area.
 pub(super) fn draw<'a>(area: &Area<'a>, curves: &[Curve], zoom: u32) -> Result<Area<'a>, String> {
     let names: Vec<u32> =
         curves.iter().map(|curve| wide(&curve.name, LETTERS) + (PIECE + 3 * GAP) as u32).collect();
@@ -34,7 +34,7 @@ pub(super) fn draw<'a>(area: &Area<'a>, curves: &[Curve], zoom: u32) -> Result<A
     Ok(rest)
 }
 
-/// Where things of these widths stand, each in its line, and how many lines there are.
+/// Positions of items of these widths, with their lines, and the number of lines.
 fn wrapped(widths: &[u32], room: u32) -> (Vec<(u32, u32)>, u32) {
     let (mut x, mut line) = (0, 0);
     let places = widths.iter().map(|&width| {

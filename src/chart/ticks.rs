@@ -1,17 +1,17 @@
-//! Round numbers for an axis.
+//! Round numbers for the ticks of an axis.
 
 use std::ops::Range;
 
 use super::{Axis, Scale};
 
-/// Round numbers, and how they are written.
+/// Ticks: values and labels.
 pub(super) struct Ticks {
     pub values: Vec<f64>,
     pub labels: Vec<String>,
 }
 
 impl Ticks {
-    /// How the number at a place on the axis is written.
+    /// The label of a value on the axis.
     pub fn label(&self, scale: Scale, at: f64) -> String {
         let apart = |value: &f64| (scale.place(*value) - at).abs();
         let nearest =
@@ -20,11 +20,11 @@ impl Ticks {
     }
 }
 
-/// About `count` round numbers in a range.
+/// About `count` ticks in a range.
 pub(super) fn ticks(axis: &Axis, range: &Range<f64>, count: usize) -> Ticks {
     if let Scale::Logarithmic(base) = axis.scale {
         let values = logarithmic(range, base, count);
-        // Within less than a power or two, round numbers at equal distances say more.
+        // Within a decade or two, evenly spaced numbers are more readable.
         if values.len() >= 3 {
             let labels = powers(&values, base);
             return Ticks { values, labels };
@@ -35,7 +35,7 @@ pub(super) fn ticks(axis: &Axis, range: &Range<f64>, count: usize) -> Ticks {
     Ticks { values, labels }
 }
 
-/// 1, 2 or 5 times a power of ten apart.
+/// Multiples of 1, 2 or 5 times a power of ten.
 fn linear(range: &Range<f64>, count: usize, whole: bool) -> (Vec<f64>, f64) {
     let rough = (range.end - range.start) / count as f64;
     let power = 10_f64.powf(rough.log10().floor());
@@ -43,13 +43,13 @@ fn linear(range: &Range<f64>, count: usize, whole: bool) -> (Vec<f64>, f64) {
     let step = step.unwrap_or(rough);
     let step = if whole { step.max(1.0) } else { step };
     let first = (range.start / step).ceil();
-    // The end itself is not to be missed by a rounding.
+    // Rounding must not drop the end itself.
     let end = range.end + 1e-9 * step;
     let values = (0..=2 * count).map(|n| (first + n as f64) * step).filter(|value| *value <= end);
     (values.collect(), step)
 }
 
-/// Powers of the base, and, of ten, twice and five times them where there is room.
+/// Powers of the base; for base ten, also twice and five times them if there is room.
 fn logarithmic(range: &Range<f64>, base: f64, count: usize) -> Vec<f64> {
     let (first, last) = (range.start.log(base).floor() as i32, range.end.log(base).ceil() as i32);
     let powers = (last - first).max(0) as usize;
@@ -62,9 +62,9 @@ fn logarithmic(range: &Range<f64>, base: f64, count: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Numbers a step apart, with as many places as tell one from the next.
+/// Labels of evenly spaced numbers, with enough decimals to tell them apart.
 fn steps(values: &[f64], step: f64) -> Vec<String> {
-    // The logarithm of a power of ten may be a little less than it should be.
+    // log10 of a power of ten may be slightly too low.
     let power = |value: f64| (value.log10() + 1e-9).floor();
     let largest = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
     let places = (-power(step)).clamp(0.0, 15.0) as usize;
@@ -80,7 +80,7 @@ fn steps(values: &[f64], step: f64) -> Vec<String> {
     values.iter().map(write).collect()
 }
 
-/// Powers, and of ten also their multiples, of which one digit is all; as powers if not all are short.
+/// Labels of powers, and for base ten of one-digit multiples; all as powers if some would be long.
 fn powers(values: &[f64], base: f64) -> Vec<String> {
     let short = values.iter().all(|value| (1e-4..1e7).contains(value));
     let write = |&value: &f64| match base == 10.0 {
@@ -96,7 +96,7 @@ fn powers(values: &[f64], base: f64) -> Vec<String> {
     values.iter().map(write).collect()
 }
 
-/// A number for reading: four digits of it, or all those of a whole one.
+/// A number for reading: four digits, or all digits of an integer.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     match size {
@@ -111,7 +111,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// Thousands set apart, from ten thousand on.
+/// Separates thousands, from ten thousand on.
 fn grouped(text: &str) -> String {
     let start = text.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
     let end = text.find('.').unwrap_or(text.len());
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(on(log(10.0), 3.1..3.9), "3.2 3.4 3.6 3.8");
         assert_eq!(on(log(10.0), 0.0004..0.3), "0.0005 0.001 0.002 0.005 0.01 0.02 0.05 0.1 0.2");
         assert_eq!(on(log(10.0), 3.0..3e36), "1e4 1e8 1e12 1e16 1e20 1e24 1e28 1e32 1e36");
-        // Near 0, at it, and far from it for the step.
+        // Near 0, at 0, and far from 0 relative to the step.
         assert_eq!(on(Axis::default(), -1e-17..0.3), "0.0 0.1 0.2 0.3");
         assert_eq!(on(Axis::default(), -3e-7..4e-7), "-2e-7 0 2e-7 4e-7");
         assert_eq!(on(Axis::default(), 0.0..0.0), "");

@@ -1,5 +1,5 @@
-//! p(h|v) on the native path, for good: with sums in 64 bits, as NumPy has them from an exported model. The kernels' sums
-//! are for learning, where 32 bits do; features are computed once.
+//! p(h|v) on the native path with sums in `f64`, as NumPy computes them from an exported model. The kernels' `f32` sums
+//! suffice for learning; features are computed once and kept.
 
 use rayon::prelude::*;
 

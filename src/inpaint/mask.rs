@@ -1,4 +1,4 @@
-//! Which values of a case are unknown.
+//! Masks: which values of a case are unknown.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,15 +14,15 @@ use crate::{
 /// Which values of a case are unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mask {
-    /// A part of the image.
+    /// A region of the image.
     Region(Region),
     /// Each value with this probability.
     Random(f64),
-    /// The white pixels of a PNG file, or what is not 0 in an `.npy` file.
+    /// The white pixels of a PNG file, or the non-zero elements of an `.npy` file.
     File(PathBuf),
 }
 
-/// A part of an image.
+/// A region of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they say it all")]
 pub enum Region {
@@ -54,7 +54,7 @@ impl FromStr for Mask {
 }
 
 impl Region {
-    /// Whether a pixel belongs to it.
+    /// Whether the region contains a pixel.
     fn has(self, (y, x): (usize, usize), (height, width): (usize, usize)) -> bool {
         let middle = |at: usize, size: usize| 4 * at >= size && 4 * at < 3 * size;
         match self {
@@ -68,10 +68,10 @@ impl Region {
 }
 
 impl Mask {
-    /// Whether each value of a case of this height and width is unknown.
+    /// Whether each value of a case with this height and width is unknown.
     ///
     /// # Errors
-    /// [`Error::Usage`] if a file has another size, or if nothing is unknown; [`Error::Read`], [`Error::Data`].
+    /// [`Error::Usage`] if a file has another size, or if nothing is unknown; [`Error::Read`]; [`Error::Data`].
     pub fn units(&self, image: (usize, usize), seed: u64) -> Result<Vec<bool>> {
         let (height, width) = image;
         let units = height * width;
@@ -93,7 +93,7 @@ impl Mask {
     }
 }
 
-/// The mask in a file's bytes: an array of NumPy's, or else a PNG image.
+/// Parses a mask: an `.npy` array, or else a PNG image.
 pub(crate) fn of_file(path: &Path, bytes: &[u8], image: (usize, usize)) -> Result<Vec<bool>> {
     let (height, width) = image;
     if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("npy")) {

@@ -1,23 +1,23 @@
-//! What the system lets this process take: the limits of its control groups (cgroups, version 1 and 2: containers, systemd,
-//! Slurm) and its own (`ulimit -v`, `ulimit -d`). Linux tells them in files.
+//! Memory limits of this process: those of its control groups (cgroups, version 1 and 2: containers, systemd, Slurm) and
+//! its own (`ulimit -v`, `ulimit -d`). Linux shows them in files.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// What is left of all limits that there are; `None` where there is none.
+/// The smallest remainder of all limits, in bytes; `None` without limits.
 pub fn left() -> Option<u64> {
     left_under(Path::new("/"))
 }
 
-/// The same with another root of the file system, for tests.
+/// [`left`] with another root of the file system, for tests.
 fn left_under(root: &Path) -> Option<u64> {
     of_groups(root).into_iter().chain(of_process(root)).min()
 }
 
-/// How a version of cgroups says what a group may take, what it takes, and how much of that is cached files, which the
-/// system drops before it kills.
+/// Files of a version of cgroups: a group's limit, its use, and the cached files in it, which the system drops before it
+/// kills.
 struct Files {
     limit: &'static str,
     usage: &'static str,
@@ -33,7 +33,7 @@ const VERSION_2: Files =
     Files { limit: "memory.max", usage: "memory.current", cached: ["inactive_file", "active_file"] };
 
 impl Files {
-    /// What is left of a group's limit, if it has one.
+    /// Bytes left of a group's limit, if it has one.
     fn left(&self, group: &Path) -> Option<u64> {
         let number = |file: &str| -> Option<u64> { read(&group.join(file))?.trim().parse().ok() };
         let (limit, usage) = (number(self.limit)?, number(self.usage)?);
@@ -43,13 +43,13 @@ impl Files {
     }
 }
 
-/// What is left of the group of this process and of every group above it.
+/// Bytes left of the limits of this process's group and of every group above it.
 fn of_groups(root: &Path) -> Vec<u64> {
     let groups = read(&root.join("proc/self/cgroup")).unwrap_or_default();
     let mounts = read(&root.join("proc/self/mountinfo")).unwrap_or_default();
     let mut left = Vec::new();
     for mount in mounts.lines().filter_map(Mount::parse) {
-        // Lines are ID:CONTROLLERS:PATH, and version 2 names no controllers.
+        // Lines are ID:CONTROLLERS:PATH; version 2 names no controllers.
         let of_group = groups.lines().find_map(|line| {
             let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
             let is_own = match mount.files.limit {
@@ -60,7 +60,7 @@ fn of_groups(root: &Path) -> Vec<u64> {
         });
         let Some(path) = of_group else { continue };
         let top = root.join(mount.point.trim_start_matches('/'));
-        // In a container the path may be the host's, which begins with what is mounted, or lead out of what is seen here.
+        // In a container the path may be the host's, beginning with the root of the mount, or lead outside of the mount.
         let below = Path::new(path).strip_prefix(mount.root).unwrap_or(Path::new(""));
         let group: PathBuf = top.join(below);
         left.extend(
@@ -70,16 +70,16 @@ fn of_groups(root: &Path) -> Vec<u64> {
     left
 }
 
-/// Where groups that limit memory are seen as folders.
+/// A mounted hierarchy of groups that limit memory.
 struct Mount<'a> {
-    /// The group that the folder is of.
+    /// The group at the mount point.
     root: &'a str,
     point: &'a str,
     files: &'static Files,
 }
 
 impl<'a> Mount<'a> {
-    /// From a line of `mountinfo`: ID PARENT DEVICE ROOT POINT OPTIONS … - TYPE SOURCE OPTIONS.
+    /// Parses a line of `mountinfo`: ID PARENT DEVICE ROOT POINT OPTIONS … - TYPE SOURCE OPTIONS.
     fn parse(line: &'a str) -> Option<Self> {
         let (place, kind) = line.split_once(" - ")?;
         let (mut place, mut kind) = (place.split(' ').skip(3), kind.split(' '));
@@ -92,7 +92,7 @@ impl<'a> Mount<'a> {
     }
 }
 
-/// What is left of the limits of this process alone: addresses, and data.
+/// Bytes left of this process's own limits: address space and data.
 fn of_process(root: &Path) -> Vec<u64> {
     let limits = read(&root.join("proc/self/limits")).unwrap_or_default();
     let status = read(&root.join("proc/self/status")).unwrap_or_default();
@@ -104,7 +104,7 @@ fn of_process(root: &Path) -> Vec<u64> {
     [("Max address space", "VmSize:"), ("Max data size", "VmData:")].into_iter().filter_map(left).collect()
 }
 
-/// The number after a word that a line begins with.
+/// The number after `key` at the beginning of a line.
 fn value(text: &str, key: &str) -> Option<u64> {
     let mut lines = text.lines().map(|line| line.split_ascii_whitespace());
     lines.find_map(|mut words| (words.next() == Some(key)).then(|| words.next()?.parse().ok())?)

@@ -1,4 +1,4 @@
-//! What a model is held against: the data that it was trained on, or others.
+//! The data of a command that uses a model: the model's training data, or others.
 
 use std::path::Path;
 
@@ -8,21 +8,21 @@ use crate::{
     error::{Result, usage},
 };
 
-/// The data of a command that has a model.
+/// The data of a command that uses a model.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct DataOptions {
-    /// Data set, as for train [default: the one that the model was trained on]
+    /// Data set, as for train [default: the model's training data]
     #[cfg_attr(feature = "cli", arg(long, value_name = "D"))]
     pub data: Option<Source>,
-    /// Which part of it [default: as the model was trained, if it is that one]
+    /// Part of the data [default: as in training, if they are the training data]
     #[cfg_attr(feature = "cli", command(flatten))]
     pub selection: Selection,
 }
 
 impl DataOptions {
-    /// What is taken of the data: as was asked for, and for the rest as the model was trained, if on the same data. Data
-    /// are turned around for a model that learnt from such.
+    /// The selection: what was asked for; for the rest, the training options if the data are the training data. Data are
+    /// inverted for a model that was trained on inverted data.
     pub fn selection(&self, config: Option<&TrainConfig>) -> Selection {
         match config.map(|config| &config.selection) {
             Some(trained) if self.data.is_none() => self.selection.or(trained),
@@ -33,10 +33,10 @@ impl DataOptions {
         }
     }
 
-    /// The data that were named, or those in the metadata of the model at `path`, which has so many visible units.
+    /// Loads the named data, or those in the metadata of the model at `path`, which has `visible` visible units.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] if there are neither, or if they don't go with the model; those of [`Selection::load`].
+    /// [`crate::Error::Usage`] if there are neither, or if they don't fit the model; those of [`Selection::load`].
     pub fn load(
         &self,
         path: &Path,
@@ -54,7 +54,7 @@ impl DataOptions {
         let units = dataset.train.rows.layout().units;
         if units != visible {
             return usage!(
-                "{}: expected data of {visible} units, as the model has visible ones, found {units} in {source}; \
+                "{}: expected data of {visible} units, the model's visible units, found {units} in {source}; \
                  name the model's own data with ‹data›",
                 path.display()
             );

@@ -1,21 +1,21 @@
-//! The tiles of a picture, taken out and put together again.
+//! Cuts a picture into its tiles, and joins tiles to a picture.
 
 use image::{GrayImage, Luma, imageops};
 
 use super::{BACKGROUND, GAP, zoom};
 
-/// A picture that was drawn here, to be cut into its tiles again.
+/// A picture made by this program, to be cut into its tiles.
 pub(crate) struct Tiles {
     picture: GrayImage,
     image: (usize, usize),
-    /// From one tile to the next, downwards and to the right.
+    /// Pixels from one tile to the next, downwards and to the right.
     step: (usize, usize),
     pub rows: usize,
     pub columns: usize,
 }
 
 impl Tiles {
-    /// Those of a picture of images of this height and width; none if it is no such picture.
+    /// The tiles of a picture of images of this height and width; `None` if the picture doesn't match.
     pub fn of(picture: GrayImage, (height, width): (usize, usize)) -> Option<Self> {
         let zoom = zoom((height, width));
         let step = (height * zoom + GAP, width * zoom + GAP);
@@ -25,7 +25,7 @@ impl Tiles {
         is_whole.then_some(Self { picture, image: (height, width), step, rows, columns })
     }
 
-    /// A tile, counted row by row, as large as an image is.
+    /// A tile, by its index row by row, reduced to the image's size.
     pub fn tile(&self, at: usize) -> GrayImage {
         let zoom = zoom(self.image);
         let (top, left) = (GAP + at / self.columns * self.step.0, GAP + at % self.columns * self.step.1);
@@ -35,7 +35,7 @@ impl Tiles {
     }
 }
 
-/// Tiles of one size, each pixel enlarged `zoom` times, a pixel apart, in rows of `columns`.
+/// Joins tiles of one size in rows of `columns`, a pixel apart, with each pixel enlarged `zoom` times.
 pub(crate) fn mosaic(tiles: &[GrayImage], columns: usize, zoom: usize) -> GrayImage {
     let (width, height) = tiles.first().map_or((1, 1), |tile| tile.dimensions());
     let (width, height) = (width * zoom as u32, height * zoom as u32);

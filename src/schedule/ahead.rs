@@ -1,12 +1,12 @@
-//! Work on one buffer while the next is being filled, on a thread of its own. That thread asks nothing of the pool of the
-//! native path, which may be waiting for it.
+//! Works on one buffer while a separate thread fills the next. That thread doesn't use the native path's pool, which may be
+//! waiting for it.
 
-/// Buffers in the ring: one on the device's way, one ready, one being filled.
+/// Buffers in the ring: one in use, one ready, one being filled.
 pub(crate) const RING: usize = 3;
 
-/// Fills a buffer for each part, in order, and runs `work` on it while the next is being filled. Every buffer is used again:
-/// `fill` gets what it, or an earlier part, has left there. Stops at the first error. In a browser, which gives no threads,
-/// each buffer is filled when `work` is done with the one before.
+/// Fills a buffer for each part, in order, and runs `work` on it while the next is filled. Buffers are reused: `fill` finds
+/// old contents in them. Stops at the first error. A browser has no threads; there each buffer is filled after `work` is
+/// done with the previous one.
 ///
 /// # Errors
 /// The first error of `work`.
@@ -19,13 +19,13 @@ pub(super) fn ahead<Part, Buffer: Default + Send, E>(
     use std::sync::mpsc::sync_channel;
 
     std::thread::scope(|scope| {
-        // Two buffers wait in the channels at most.
+        // At most two buffers wait in the channels.
         let (ready, filled) = sync_channel(RING);
         let (done, free) = sync_channel(RING);
         (0..RING).try_for_each(|_| done.send(Buffer::default())).unwrap_or_default();
         scope.spawn(move || {
             for part in parts {
-                // A channel that is closed means that `work` failed: there is nothing left to do.
+                // A closed channel means that `work` failed, and nothing is left to do.
                 let Ok(mut buffer) = free.recv() else { return };
                 fill(&mut buffer, part);
                 if ready.send(buffer).is_err() {
@@ -35,7 +35,7 @@ pub(super) fn ahead<Part, Buffer: Default + Send, E>(
         });
         for buffer in filled {
             work(&buffer)?;
-            let _ = done.send(buffer); // nobody takes it after the last
+            let _ = done.send(buffer); // fails after the last part, when nobody receives
         }
         Ok(())
     })
