@@ -152,7 +152,7 @@ impl AisOptions {
 pub struct Estimate {
     /// The estimate.
     pub log_z: f64,
-    /// Its standard error, from the variance of the weights.
+    /// Standard error, from the variance of the weights.
     pub standard_error: f64,
     /// Effective sample size, (Σw)² / Σw² (Kong 1992). Chains with a common ancestor count as one.
     pub effective_chains: f64,

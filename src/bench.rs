@@ -83,13 +83,13 @@ const KERNELS: [&str; 4] = ["gather", "sample_hidden", "sample_visible", "update
 /// Time of one kernel.
 #[derive(Clone, Debug, Serialize)]
 pub struct KernelTimes {
-    /// Its name: that of its WGSL file and method.
+    /// The name of the WGSL file and the method.
     pub name: &'static str,
     /// Calls per step.
     pub calls_a_step: u32,
     /// Time of one call.
     pub seconds: Times,
-    /// Its minimal work.
+    /// The least work of one call.
     pub work: Work,
     /// 10⁹ floating-point operations of its product per second, at the median.
     pub gflops: f64,

@@ -44,11 +44,11 @@ pub struct ModelOptions {
 /// A model as read.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Its file.
+    /// The file.
     pub path: PathBuf,
-    /// Its parameters.
+    /// The parameters.
     pub rbm: Rbm,
-    /// Its training options, if it has them.
+    /// The training options, if the file has them.
     pub config: Option<TrainConfig>,
 }
 

@@ -263,7 +263,7 @@ pub struct HeldOut {
     pub is_test: bool,
     /// The mean, in nats.
     pub mean: f64,
-    /// Its bracket, unless exact.
+    /// Bracket of the mean, unless exact.
     pub bracket: Option<(f64, f64)>,
 }
 

@@ -37,7 +37,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// Its number in the addresses of random numbers.
+    /// The number of the side in addresses of random numbers.
     pub const fn number(self) -> u32 {
         match self {
             Self::Visible => 0,
@@ -155,12 +155,12 @@ impl Rbm {
         biases
     }
 
-    /// Its layers.
+    /// The layers.
     pub fn layers(&self) -> &Layers {
         &self.layers
     }
 
-    /// Its numbers of units.
+    /// The numbers of units.
     pub fn shape(&self) -> Shape {
         self.layers.shape()
     }

@@ -134,7 +134,7 @@ pub fn uniform_at(seed: u64, address: Address, chain: u32, unit: u32) -> f32 {
 
 /// Counters that [`fill`] computes together.
 const LANES: usize = 16;
-/// Numbers from [`LANES`] counters.
+/// Numbers that [`fill`] computes together.
 pub const BLOCK: usize = 4 * LANES;
 
 /// [`philox`] for [`LANES`] consecutive counters, in loops that the compiler vectorises. A lane has 64 bits, for the

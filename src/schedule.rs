@@ -53,11 +53,11 @@ pub struct Schedule<'a> {
 pub struct Minibatch {
     /// The step number since training began.
     pub step: u32,
-    /// Index of its first case in the block's order.
+    /// Index of the first case in the block's order.
     pub first_row: usize,
-    /// Its cases.
+    /// Number of cases.
     pub rows: usize,
-    /// Index of its first uniform in the block.
+    /// Index of the first uniform in the block.
     pub uniforms_at: usize,
 }
 

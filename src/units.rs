@@ -52,7 +52,7 @@ impl Kind {
     /// All kinds.
     pub const ALL: [Self; 1] = [Self::Binary];
 
-    /// Its definition.
+    /// The definition of the kind.
     pub fn unit(self) -> &'static dyn Unit {
         match self {
             Self::Binary => &binary::Binary,
@@ -86,7 +86,7 @@ impl Kind {
 pub struct Place {
     /// Kind of the unit.
     pub kind: Kind,
-    /// Its first column in the layer.
+    /// First column of the unit in the layer.
     pub column: usize,
 }
 
@@ -101,7 +101,7 @@ impl Layer {
         Self::new([Block { kind, units }])
     }
 
-    /// Its blocks, in order.
+    /// The blocks, in order.
     pub fn blocks(&self) -> &[Block] {
         &self.0
     }

@@ -92,9 +92,9 @@ fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
 /// A fraction of the time, and its standard error from the variance between chains.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Share {
-    /// From 0 to 1.
+    /// The fraction, from 0 to 1.
     pub share: f64,
-    /// Its standard error.
+    /// Standard error of the fraction.
     pub standard_error: f64,
 }
 

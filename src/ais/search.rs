@@ -51,7 +51,7 @@ pub struct Search {
 /// A cell of the visible states.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Part {
-    /// Its log mass, from chains annealed from its centre.
+    /// Log mass, from chains annealed from the centre.
     pub annealed: Measured,
     /// The fraction of time that replicas at β = 1 spent there, of chains started at the base.
     pub from_base: Share,

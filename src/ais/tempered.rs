@@ -25,14 +25,14 @@ pub struct Measured {
     /// The estimate.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub log_z: f64,
-    /// Its standard error, from the variance between chains.
+    /// Standard error, from the variance between chains.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub standard_error: f64,
 }
 
 /// U of the replicas, by round.
 pub struct Energies {
-    /// From 1 downwards.
+    /// Inverse temperatures, from 1 downwards.
     pub inverse_temperatures: Vec<f32>,
     /// Replicas at each temperature.
     pub chains: usize,

@@ -38,7 +38,7 @@ const LAST: f64 = 0.5;
 /// log Z from replicas that follow a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tracked {
-    /// From the last stretch of rounds.
+    /// Estimates from the last stretch of rounds.
     #[serde(flatten)]
     pub tempered: Tempered,
     /// How far the replicas may lag behind the model, in nats.

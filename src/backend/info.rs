@@ -5,7 +5,7 @@ use crate::device::choice::DeviceChoice;
 /// A device, for people and for reports.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct DeviceInfo {
-    /// Its name, as the driver or the processor gives it.
+    /// The name given by the driver or the processor.
     pub name: String,
     /// `vulkan`, `metal`, `dx12`, `cpu` or `reference`.
     pub backend: String,

@@ -65,7 +65,7 @@ macro_rules! choices {
     ($name:ident: $($(#[$of_choice:meta])* $choice:ident = $number:literal;)*) => {
         impl $name {
             $($(#[$of_choice])* pub const $choice: u32 = $number;)*
-            /// Their names and values.
+            /// Names and values of the choices.
             pub(crate) const CHOICES: &[(&str, u32)] = &[$((stringify!($choice), $number)),*];
         }
     };
@@ -362,13 +362,13 @@ impl Update {
         Self { rows, chains, centred, sparsity_target, sparsity_cost, rate, momentum, weight_decay }
     }
 
-    /// Its gradient.
+    /// The arguments of the gradient alone.
     pub fn contrast(&self) -> Contrast {
         let &Self { rows, chains, centred, sparsity_target, sparsity_cost, .. } = self;
         Contrast { rows, chains, centred, sparsity_target, sparsity_cost }
     }
 
-    /// Its ascent.
+    /// The arguments of the ascent alone.
     pub fn ascent(&self) -> Ascent {
         let &Self { rate, momentum, weight_decay, .. } = self;
         Ascent { momentum, weight_decay, ..Ascent::new(rate) }

@@ -9,7 +9,7 @@ use crate::{
 
 /// Guard rows in every buffer.
 const GUARD: usize = 3;
-/// Their content.
+/// Content of the guard rows.
 const UNTOUCHED: f32 = 7.5;
 
 /// Cases and units of one test.
@@ -154,7 +154,7 @@ pub struct Deviation {
     pub share: f64,
     /// The largest difference.
     pub error: f64,
-    /// Its tolerance.
+    /// The tolerance.
     pub tolerance: f64,
     /// Wrong states, and touched guard rows.
     pub wrong: usize,

@@ -47,9 +47,9 @@ pub struct Term<'a> {
 
 /// A part of the sum: `sums[row - rows.start][column - columns.start]`, with a row stride in floats.
 pub struct Part<'a> {
-    /// Its rows.
+    /// Rows.
     pub rows: Range<usize>,
-    /// Its columns; the first is a multiple of [`WORD`].
+    /// Columns; the first is a multiple of [`WORD`].
     pub columns: Range<usize>,
     pub sums: &'a [f32],
     pub stride: usize,

@@ -21,7 +21,7 @@ impl<'a> Matrix<'a> {
         Self { values, stride: (columns, 1), rows, columns }
     }
 
-    /// Its transpose.
+    /// The transpose.
     pub fn transposed(self) -> Self {
         Self { stride: (self.stride.1, self.stride.0), rows: self.columns, columns: self.rows, ..self }
     }

@@ -73,7 +73,7 @@ pub fn load(folder: &Path) -> Result<Dataset> {
 
 struct Image {
     path: PathBuf,
-    /// Its folder, if folders are classes.
+    /// The name of the folder, if folders are classes.
     class: Option<String>,
 }
 

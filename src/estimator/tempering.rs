@@ -50,7 +50,7 @@ impl Streams {
 /// Chains at one or more temperatures.
 #[derive(Debug)]
 pub struct Tempering {
-    /// From the coldest rung, whose units are those of the negative phase.
+    /// Coldest rung first; its units are those of the negative phase.
     ladder: Ladder,
     betas: Vec<f32>,
     streams: Streams,

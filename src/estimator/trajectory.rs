@@ -47,7 +47,7 @@ const BASE: usize = 1;
 /// A snapshot of the model.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
-    /// Its parameters; `None` for the model itself.
+    /// Parameters of the snapshot; `None` for the model itself.
     snapshot: Option<Model>,
     /// The step at which it was taken, approximately.
     taken: u32,

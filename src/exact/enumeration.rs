@@ -1,8 +1,8 @@
 //! Z by enumeration of one layer, with the other summed in closed form: Z = Σ_h e^(cᵀh) Π_i (1 + e^(b_i + Σ_j W_ij h_j)),
 //! and likewise over v.
 //!
-//! Units form groups of five, with a table of e^(Σ W h) for the 32 states of each group. A factor of the product is then 1
-//! + a product of table entries. This needs no exponential and no running sum that drifts. For 32 states at a time it costs
+//! Units form groups of five, with a table of e^(Σ W h) for the 32 states of each group. Each factor of the product is 1 plus
+//! a product of table entries. This needs no exponential and no running sum that drifts. For 32 states at a time it costs
 //! one multiplication per factor, and two for the product.
 
 use rayon::prelude::*;

@@ -38,9 +38,9 @@ struct Row {
     label: &'static str,
     /// The kernel's own file.
     file: &'static str,
-    /// Its uniform: the operation.
+    /// The WGSL struct of the operation.
     uniform: &'static str,
-    /// The shared sources appended to it.
+    /// The shared sources appended to the file.
     parts: &'static [&'static str],
     /// Whether each of the storage bindings 1, 2, … is written.
     writes: &'static [bool],
@@ -67,7 +67,7 @@ impl Size {
 
 /// The grid of a kernel. All kernels but products stride over their grid, so it may be cut short.
 enum Grid {
-    /// By the tile of the product.
+    /// A product, cut by its tile.
     Product(fn(&Size) -> Product),
     /// Invocations, 64 per workgroup; and the work.
     Invocations(fn(&Size) -> u64, Work),
@@ -214,7 +214,7 @@ impl Kernel {
         source
     }
 
-    /// Its product, if it has one.
+    /// The product, if the kernel is one.
     pub(super) fn product(self, size: &Size) -> Option<Product> {
         match self.row().grid {
             Grid::Product(product) => Some(product(size)),

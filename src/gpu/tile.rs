@@ -75,7 +75,7 @@ impl Tile {
         Self::TILED.into_iter().chain(Self::STREAMING)
     }
 
-    /// Its name in file names and messages, after the outputs of a workgroup: `tiled_32x32_4_slices`.
+    /// Name for files and messages, after the outputs of a workgroup: `tiled_32x32_4_slices`.
     pub fn name(self) -> String {
         let kind = if self.workgroup_memory { "tiled" } else { "streaming" };
         let (columns, rows) = self.outputs();
