@@ -32,7 +32,6 @@ pub enum Side {
     /// Visible units, clamped to the data.
     Visible,
     /// Hidden units, never observed.
-    ///
     Hidden,
 }
 

@@ -220,7 +220,6 @@ mod tests {
         let two: Layer = "3 binary, 2 binary".parse().unwrap();
         assert_eq!(two.places().map(|place| place.column).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
         // The sum would wrap around to 4.
-        //
         let wrapped = format!("{} binary, 5 binary", usize::MAX);
         assert!(Layer::from_str(&wrapped).unwrap_err().contains("memory"));
         for wrong in ["784 potts", "binary", " ", "-1 binary", "1 binary; 2 binary"] {
