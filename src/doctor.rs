@@ -13,18 +13,25 @@
 
 pub mod config;
 pub mod data;
+#[path = "finding.rs"]
 pub mod finding;
+#[path = "doctor/examine/foreign.rs"]
 pub(crate) mod foreign;
+#[path = "doctor/watch/learning.rs"]
 mod learning;
 pub mod levels;
 pub mod log;
 pub mod look;
 pub mod model;
 #[cfg(not(feature = "report"))]
+#[path = "doctor/examine/no_plots.rs"]
 mod no_plots;
 #[cfg(feature = "report")]
+#[path = "doctor/examine/plots.rs"]
 pub(crate) mod plots;
+#[path = "doctor/examine/run.rs"]
 pub(crate) mod run;
+#[path = "doctor/watch/step.rs"]
 pub mod step;
 pub mod watch;
 
