@@ -76,6 +76,7 @@ pub mod error;
 pub mod estimator;
 pub mod exact;
 pub mod exchange;
+pub mod finding;
 pub mod gpu;
 pub mod host;
 pub mod inference;

@@ -23,16 +23,14 @@ use crate::{
     config::{Binarize, Estimator, TrainConfig},
     data::{Dataset, RowLayout},
     device,
-    doctor::{
-        Finding,
-        watch::{self, Watch},
-    },
+    doctor::watch::{self, Watch},
     error::Result,
     estimator::{
         Phases, Replicas, start_chains,
         tempering::{Streams, Tempering},
         trajectory::Trajectory,
     },
+    finding::Finding,
     likelihood::Monitor,
     rbm::{Rbm, Shape},
 };

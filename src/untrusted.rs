@@ -10,10 +10,10 @@ use crate::{
     config::TrainConfig,
     data::{Dataset, Rows, Selection, Summary, csv, file, idx, images, npy},
     doctor::{
-        self, foreign,
+        self,
+        examine::{foreign, parse_log, plots, run},
         log::{Log, LogFigures},
         model::ModelFigures,
-        plots, run,
     },
     error::{Error, Result, excerpt, usage},
     exchange,
@@ -155,11 +155,11 @@ fn config(bytes: &[u8]) -> Result<()> {
 
 fn log(bytes: &[u8]) -> Result<()> {
     for key in [None, Some("a")] {
-        if let Ok(log) = doctor::parse_log(name(), bytes, key) {
+        if let Ok(log) = parse_log(name(), bytes, key) {
             let _ = LogFigures::measure(&log).findings(None);
         }
     }
-    doctor::parse_log(name(), bytes, None).map(|_| ())
+    parse_log(name(), bytes, None).map(|_| ())
 }
 
 fn metrics(bytes: &[u8]) -> Result<()> {

@@ -15,10 +15,7 @@ use rbm_gpu::{
     config::{Binarize, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig},
     cpu::Cpu,
     data::{Dataset, RowLayout, Rows, Source},
-    doctor::{
-        Finding,
-        finding::{NAMES, sorted},
-    },
+    finding::{Finding, NAMES, sorted},
     rbm::{Layers, Rbm, Shape, Side},
     rng::{Philox, Stream, uniform_at},
     train::{Event, Trainer},

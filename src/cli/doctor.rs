@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use rbm_gpu::{
     Result,
-    doctor::{DoctorOptions, Finding, Report, Severity, examine},
+    doctor::{DoctorOptions, Report, examine},
+    finding::{Finding, Severity},
 };
 
 use super::{print, print_json, terminal::Text};

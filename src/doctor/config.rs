@@ -1,7 +1,9 @@
 //! What a run was told, before it begins.
 
-use super::finding::Finding;
-use crate::config::{Optimizer, TrainConfig};
+use crate::{
+    config::{Optimizer, TrainConfig},
+    finding::Finding,
+};
 
 /// What the options alone say.
 pub fn findings(config: &TrainConfig) -> Vec<Finding> {

@@ -6,10 +6,8 @@ pub use parse::{is_table_of_costs, parse};
 
 use serde::Serialize;
 
-use super::{
-    finding::Finding,
-    levels::{Level, Levels},
-};
+use super::levels::{Level, Levels};
+use crate::finding::Finding;
 
 /// The costs of a log in their order; what was not a number is NaN.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -3,7 +3,6 @@
 
 use serde::Serialize;
 
-use super::finding::Finding;
 use crate::{
     backend::{
         Ascent, Backend, BackendExt, Contrast, Data, Draw, FreeEnergy, Gather, HalfStep, Memory, Model, Pair,
@@ -12,6 +11,7 @@ use crate::{
     config::Binarize,
     data::{Dataset, RowLayout, Rows, spread_out},
     error::Result,
+    finding::Finding,
     rbm::{Rbm, Shape, Side},
     reference::{hidden_input, sigmoid, visible_input},
     rng::Stream,

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::finding::Finding;
-use crate::{data::spread_out, rbm::Rbm};
+use crate::{data::spread_out, finding::Finding, rbm::Rbm};
 
 /// Hidden units that are compared with one another, and weights of each that are compared.
 const COMPARED_UNITS: usize = 400;

@@ -1,8 +1,11 @@
 //! The doctor beside a run: told about steps and epochs, it looks now and then, and says each thing once.
 //!
-//! At the beginning of an epoch two steps are put under the lens ([`super::step`]); at its end the model is looked at on
+//! At the beginning of an epoch two steps are put under the lens ([`step`]); at its end the model is looked at on
 //! some cases ([`super::look`]). The first epoch is always looked at. How often the later ones are is a matter of steps, not
 //! of time, so a run that is repeated has the same findings. Nothing that the doctor does changes the run.
+
+mod learning;
+pub mod step;
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 
@@ -11,12 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     config,
     data::{DataFigures, Values},
-    finding::{Finding, NAMES, Severity, sorted},
-    learning,
     log::{Log, LogFigures},
     look::{Look, LookFigures},
     model::{ModelFigures, non_finite},
-    step::{Parameters, StepFigures, StepReading, StepTaken, Trace, Watched},
 };
 use crate::{
     backend::{Backend, BackendExt, Model},
@@ -24,7 +24,9 @@ use crate::{
     config::{Estimator, TrainConfig},
     data::{Cases, Dataset, spread_out},
     error::Result,
+    finding::{Finding, NAMES, Severity, sorted},
 };
+use step::{Parameters, StepFigures, StepReading, StepTaken, Trace, Watched};
 
 /// Steps from one look to the next, at least, by the kind of device. On two cores a look took as long as 4 steps (784×2000
 /// units), 16 (784×500) or 22 (784×20), so it takes at most 3 % of the time. GPUs take less time for a step, not for a look.

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     chart::{self, Chart},
-    doctor::{Finding, Severity},
     error::{Error, Result},
+    finding::{Finding, Severity},
 };
 
 /// A chart's width and height on the page, which enlarges it, and how much finer than that it is drawn.

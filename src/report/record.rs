@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     data::file,
-    doctor::Finding,
     error::{Error, Result, excerpt, usage},
+    finding::Finding,
     likelihood::Look,
     train::{EpochMetrics, Event},
 };

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     chart::{histogram, number},
-    doctor::Severity,
     error::Result,
+    finding::Severity,
     likelihood::HeldOut,
     model,
     rbm::Rbm,

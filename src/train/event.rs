@@ -8,7 +8,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 use serde_json::{Map, Value};
 
-use crate::{doctor::Finding, estimator::tempering::Swaps, likelihood::Look, unknown};
+use crate::{estimator::tempering::Swaps, finding::Finding, likelihood::Look, unknown};
 
 /// The key that says that a line is an epoch's.
 const OF_EPOCH: &str = "reconstruction_error";

@@ -3,7 +3,7 @@
 use crate::{
     backend::{Ascent, Backend, BackendExt, Combine, Contrast, Model, Offsets, Update},
     config::{Optimizer, Switch, TrainConfig},
-    doctor::step::Watched,
+    doctor::watch::step::Watched,
     error::{Result, usage},
     estimator::Phases,
     model,

@@ -4,7 +4,7 @@ use super::Trainer;
 use crate::{
     backend::{Ascent, Combine, Contrast, Gather, LimitNorms, SquaredError, Track},
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
-    doctor::step::StepTaken,
+    doctor::watch::step::StepTaken,
     error::Result,
     estimator::{Draws, Phases, Replicas, contrastive_divergence, persistent_contrastive_divergence},
     rbm::Side,

@@ -18,7 +18,7 @@ use rbm_gpu::{
     config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
     data::ImageSize,
     digest::sha256,
-    doctor::Finding,
+    finding::Finding,
     model,
     report::Keeper,
     run::RunFolder,

@@ -3,7 +3,7 @@
 use super::DataFigures;
 use crate::{
     config::TrainConfig,
-    doctor::finding::{Finding, Severity},
+    finding::{Finding, Severity},
 };
 
 type Check = fn(&DataFigures) -> Option<Finding>;

@@ -2,8 +2,8 @@
 
 use std::{convert::Infallible, path::PathBuf};
 
-use super::{levels::Levels, log::Log};
 use crate::{
+    doctor::{levels::Levels, log::Log},
     error::{Result, usage},
     rbm::Rbm,
 };

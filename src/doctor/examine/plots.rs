@@ -5,12 +5,12 @@ use std::{fs, path::PathBuf};
 
 use image::{GrayImage, Luma};
 
-use super::{
-    levels::Levels,
-    log::{self, Log, LogFigures},
-};
 use crate::{
     chart::{self, Axis, Chart, Curve, INK, PALETTE, Scale, histogram},
+    doctor::{
+        levels::Levels,
+        log::{self, Log, LogFigures},
+    },
     error::{Error, Result, usage},
     output::Target,
     rbm::Rbm,

@@ -4,22 +4,22 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{
-    Examination, config,
-    data::Values,
-    finding::{Finding, NAMES},
-    foreign,
-    log::Log,
-    look::{Look, LookFigures},
-    model::ModelFigures,
-};
+use super::{Examination, foreign};
 use crate::{
     backend::{BackendExt, Memory},
     checkpoint::store::{Checkpoints, Disk},
     config::{Binarize, DeviceChoice, TrainConfig},
     data::{Dataset, Source, file},
     device::{self, Footprint},
+    doctor::{
+        config,
+        data::Values,
+        log::Log,
+        look::{Look, LookFigures},
+        model::ModelFigures,
+    },
     error::{Error, Result, usage},
+    finding::{Finding, NAMES},
     rbm::Rbm,
     run::lines,
     train::{EpochMetrics, Event, Failure},

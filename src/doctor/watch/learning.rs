@@ -1,7 +1,7 @@
 //! Whether a run can learn: its start, its learning rate, its chains.
 
-use super::{finding::Finding, model::Spread, step::StepFigures};
-use crate::rbm::Rbm;
+use super::step::StepFigures;
+use crate::{doctor::model::Spread, finding::Finding, rbm::Rbm};
 
 /// Chains whose correlation with those of twenty or more steps before is higher don't move.
 const STUCK_CHAINS: f64 = 0.98;

@@ -5,14 +5,15 @@
 
 use serde::Serialize;
 
-use super::{finding::Finding, model::bias_moves_as_one};
 use crate::{
     backend::{Ascent, Backend, BackendExt, Contrast, Draw, Model, Offsets, operation::ADAM_FIRST},
     check::wrong_states,
     config::Estimator,
     data::spread_out,
+    doctor::model::bias_moves_as_one,
     error::Result,
     estimator::Phases,
+    finding::Finding,
     rbm::{Rbm, Shape, Side},
     rng::{Address, Stream},
 };

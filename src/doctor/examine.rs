@@ -1,0 +1,341 @@
+//! What is left of a run, afterwards, or what never was one of ours: data sets, runs' folders, models and logs of costs, and
+//! what is wrong with them.
+
+pub(crate) mod foreign;
+#[cfg(not(feature = "report"))]
+mod no_plots;
+#[cfg(feature = "report")]
+pub(crate) mod plots;
+pub(crate) mod run;
+
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    data::{DataFigures, Values},
+    levels::Levels,
+    log::{self, LogFigures},
+};
+use crate::{
+    data::{Dataset, Packing, Selection, Source, file},
+    device::DeviceChoice,
+    error::{Error, Result, usage},
+    exchange,
+    finding::{Finding, Severity, sorted},
+    memory,
+};
+#[cfg(not(feature = "report"))]
+use no_plots as plots;
+
+/// The options of the doctor.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+pub struct DoctorOptions {
+    /// Data sets (as for train), runs' folders, safetensors models, logs of costs (text or JSON lines), in any order
+    #[cfg_attr(feature = "cli", arg(required = true, value_name = "DATA|RUN|MODEL|LOG"))]
+    pub subjects: Vec<PathBuf>,
+    /// What the data set's numbers mean, as for train
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub selection: Selection,
+    /// Only these training cases, from A to before B
+    #[cfg_attr(feature = "cli", arg(long, value_name = "A..B"))]
+    pub rows: Option<RowRange>,
+    /// The values are the data's bytes divided by this, as in your own code; 255 here
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
+    pub scale: Option<f64>,
+    /// Where models are looked at: auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
+    pub device: DeviceChoice,
+    /// What the costs are called in the logs [default: cost, loss, error, …, whichever is there]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
+    pub key: Option<String>,
+    /// Write pictures of what was found into this folder, new or empty
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
+    pub plots: Option<PathBuf>,
+    /// One JSON object instead of text
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub json: bool,
+}
+
+/// Some of the rows of a data set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowRange {
+    /// The first row.
+    pub first: usize,
+    /// The one after the last.
+    pub last: usize,
+}
+
+impl FromStr for RowRange {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let ends = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        match ends {
+            Some((first, last)) if first < last => Ok(Self { first, last }),
+            _ => usage!(
+                "expected the first row and the one after the last, as in 41933..44933; found {text:?}"
+            ),
+        }
+    }
+}
+
+/// What was examined, and what was measured of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Subject {
+    /// `data`, `run`, `model` or `log`.
+    pub kind: &'static str,
+    /// As it was named.
+    pub name: String,
+    /// In a few words.
+    pub about: String,
+    /// All figures.
+    pub figures: Value,
+}
+
+/// What the doctor says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Of this program.
+    pub version: &'static str,
+    /// Whether there is no error and no warning.
+    pub healthy: bool,
+    /// What was examined.
+    pub subjects: Vec<Subject>,
+    /// The worst first.
+    pub findings: Vec<Finding>,
+    /// Pictures that were written.
+    #[serde(serialize_with = "crate::output::lossy::paths")]
+    pub plots: Vec<PathBuf>,
+}
+
+/// Something to examine.
+enum Kind {
+    Data(Source),
+    Log(PathBuf),
+    Run(PathBuf),
+    Model(PathBuf),
+}
+
+/// All that was measured and found so far.
+struct Examination {
+    plots: Option<plots::Plots>,
+    subjects: Vec<Subject>,
+    findings: Vec<Finding>,
+}
+
+impl Examination {
+    fn add(
+        &mut self,
+        kind: &'static str,
+        name: String,
+        about: String,
+        figures: Value,
+        findings: Vec<Finding>,
+    ) {
+        self.subjects.push(Subject { kind, name, about, figures });
+        self.findings.extend(findings);
+    }
+
+    /// Looks at a data set, for a model of so many hidden units if they are known.
+    fn data(
+        &mut self,
+        name: &Source,
+        values: &Values,
+        labels: Option<&[u8]>,
+        hidden: Option<usize>,
+    ) -> Levels {
+        let figures = DataFigures::measure(values, labels);
+        let levels = Levels::measure(values);
+        let about = format!(
+            "{} training case{} of {} values, {:.4} on average",
+            figures.cases,
+            if figures.cases == 1 { "" } else { "s" },
+            figures.units,
+            figures.density
+        );
+        let findings = figures.findings(hidden);
+        self.add("data", name.to_string(), about, json!({ "data": figures, "levels": levels }), findings);
+        levels
+    }
+
+    /// Looks at a log, beside the data if there are any; `very` says that they are the log's own.
+    fn log(&mut self, name: &Path, log: &log::Log, levels: Option<&Levels>, very: bool) -> Result<()> {
+        let figures = LogFigures::measure(log);
+        let very = very || levels.is_some_and(|levels| is_total_of(levels, &figures));
+        let findings = figures.findings(levels.map(|levels| (levels, very)));
+        let about = format!("{}, called {:?}", log::costs(figures.count), log.key);
+        self.add("log", name.display().to_string(), about, json!(figures), findings);
+        match &mut self.plots {
+            Some(plots) => plots.costs(log, levels),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Looks at everything that was named.
+///
+/// # Errors
+/// What cannot be read or understood: [`Error::Usage`], [`Error::Data`], [`Error::Read`], [`Error::Model`];
+/// [`Error::Device`]; and [`Error::Write`] for plots.
+pub fn examine(options: &DoctorOptions) -> Result<Report> {
+    if let Some(scale) = options.scale.filter(|scale| !(*scale > 0.0 && scale.is_finite())) {
+        return usage!("‹scale› must be above 0 and finite, found {scale}");
+    }
+    let (mut source, mut others) = (None, Vec::new());
+    for subject in &options.subjects {
+        match kind(subject)? {
+            Kind::Data(named) => {
+                if let Some(other) = source.replace(named) {
+                    return usage!(
+                        "{other} and {}: expected one data set; name one at a time",
+                        subject.display()
+                    );
+                }
+            }
+            other => others.push(other),
+        }
+    }
+    if source.is_none() && (options.rows.is_some() || options.scale.is_some()) {
+        return usage!("‹rows› and ‹scale› are about a data set: name one, as in rbm-gpu doctor mnist LOG");
+    }
+
+    let plots = options.plots.clone().map(plots::Plots::new).transpose()?;
+    let mut examination = Examination { plots, subjects: Vec::new(), findings: Vec::new() };
+    let mut levels = None;
+    let named = match source {
+        None => None,
+        Some(source) => {
+            let (dataset, usable) = load(&source, &options.selection)?;
+            let values = values(&dataset, options)?;
+            levels = Some(examination.data(&source, &values, dataset.train.labels.as_deref(), None));
+            usable.then_some((source, dataset))
+        }
+    };
+    for other in others {
+        match other {
+            Kind::Log(path) => {
+                let log = read_log(&path, options.key.as_deref())?;
+                // Only rows that were named are known to be the log's own.
+                examination.log(&path, &log, levels.as_ref(), options.rows.is_some())?;
+            }
+            Kind::Run(path) => run::run(&mut examination, &path, named.as_ref(), &options.device)?,
+            Kind::Model(path) => run::model(&mut examination, &path, named.as_ref(), &options.device)?,
+            Kind::Data(_) => {}
+        }
+    }
+    let findings = sorted(examination.findings);
+    let healthy = findings.iter().all(|finding| finding.severity == Severity::Note);
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        healthy,
+        subjects: examination.subjects,
+        findings,
+        plots: examination.plots.map_or(Vec::new(), plots::Plots::written),
+    })
+}
+
+/// The data set, and whether it can be learnt from; if not because of its numbers, they are read as they are: what is
+/// wrong with them is a finding.
+fn load(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
+    let (dataset, can_be_learnt) = load_any(source, selection)?;
+    let units = dataset.train.rows.layout().units;
+    let needed = memory::product(&[units, DataFigures::BYTES_A_COLUMN]);
+    memory::check(&format!("the figures of {units} columns"), needed, "choose fewer columns")?;
+    Ok((dataset, can_be_learnt))
+}
+
+fn load_any(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
+    match selection.load(source) {
+        Ok(dataset) => Ok((dataset, true)),
+        Err(error @ Error::Data(_)) if selection.divide_by.is_none() => {
+            let any = Selection { any_numbers: true, ..selection.clone() };
+            any.load(source).map_or(Err(error), |dataset| Ok((dataset, false)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a plateau of the log is a level of these data to the last digits: then they are the log's own.
+fn is_total_of(levels: &Levels, figures: &LogFigures) -> bool {
+    let all = [levels.all_off, levels.all_on, levels.mean_image];
+    let mut plateaus = figures.plateaus.iter();
+    plateaus.any(|plateau| all.iter().any(|&level| levels.matches(level, plateau.cost, true).is_some()))
+}
+
+/// The values that were asked for.
+fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a>> {
+    let rows = &dataset.train.rows;
+    if options.scale.is_some() && rows.layout().packing != Packing::Bytes {
+        return usage!("‹scale› is for data of bytes; these are 0 and 1, or numbers between grey levels");
+    }
+    let values = Values::new(rows).divided_by(options.scale);
+    match options.rows {
+        None => Ok(values),
+        Some(RowRange { first, last }) if last <= rows.len() => Ok(values.range(first, last)),
+        Some(RowRange { first, last }) => {
+            usage!("‹rows› {first}..{last}: there are {} training cases; choose among them", rows.len())
+        }
+    }
+}
+
+/// What an argument is.
+fn kind(subject: &Path) -> Result<Kind> {
+    if run::FILES.iter().any(|name| subject.join(name).exists()) {
+        return Ok(Kind::Run(subject.into()));
+    }
+    let extension = subject.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let arrays = foreign::is_archive(subject) && exchange::parameters(subject).is_ok();
+    if subject.is_file() && (extension == "safetensors" || arrays) {
+        return Ok(Kind::Model(subject.into()));
+    }
+    // A table is data unless its first line speaks of costs; every other file is read as a log.
+    let name = subject.to_string_lossy().to_lowercase();
+    let array = [".npy", ".npz", ".csv", ".tsv", ".npy.gz", ".csv.gz", ".tsv.gz"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    // What is neither a file nor a folder is refused there, in words that fit it.
+    let is_folder = subject.is_dir() || !subject.exists();
+    if !is_folder && (!array || log::is_table_of_costs(subject)) {
+        return Ok(Kind::Log(subject.into()));
+    }
+    let text = subject.to_string_lossy();
+    let source: Source = text.parse()?;
+    match &source {
+        Source::Path(path) if is_empty_folder(path) => usage!(
+            "{text}: expected a run's folder ({}), or one of images (as for train); found an empty folder",
+            run::FILES.join(", ")
+        ),
+        Source::Path(path) if !path.exists() => usage!(
+            "{text}: expected a data set (as for train), a run's folder, a model or a log; found nothing there"
+        ),
+        _ => Ok(Kind::Data(source)),
+    }
+}
+
+fn is_empty_folder(path: &Path) -> bool {
+    path.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+}
+
+fn read_log(path: &Path, key: Option<&str>) -> Result<log::Log> {
+    parse_log(path, &file::read_whole(path)?, key)
+}
+
+/// The same of a file's bytes.
+pub(crate) fn parse_log(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<log::Log> {
+    let text = String::from_utf8_lossy(bytes);
+    let looked_for = key.unwrap_or("cost, loss, error, …");
+    match log::parse(&text, key) {
+        Some(log) if !text.contains('\0') => Ok(log),
+        _ => crate::error::bad_data!(
+            "{}: found no costs; expected lines such as `cost = 12.5`, JSON lines with such a key, or columns of numbers \
+             (looked for: {looked_for}); name the key with ‹key›",
+            path.display()
+        ),
+    }
+}
