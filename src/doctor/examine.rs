@@ -164,11 +164,11 @@ impl Examination {
         levels
     }
 
-    /// Looks at a log, beside the data if there are any; `very` says that they are the log's own.
-    fn log(&mut self, name: &Path, log: &log::Log, levels: Option<&Levels>, very: bool) -> Result<()> {
+    /// Looks at a log, beside the data if there are any; `same_rows` says that its costs are of the very rows of these data.
+    fn log(&mut self, name: &Path, log: &log::Log, levels: Option<&Levels>, same_rows: bool) -> Result<()> {
         let figures = LogFigures::measure(log);
-        let very = very || levels.is_some_and(|levels| is_total_of(levels, &figures));
-        let findings = figures.findings(levels.map(|levels| (levels, very)));
+        let same_rows = same_rows || levels.is_some_and(|levels| is_total_of(levels, &figures));
+        let findings = figures.findings(levels.map(|levels| (levels, same_rows)));
         let about = format!("{}, called {:?}", log::costs(figures.count), log.key);
         self.add("log", name.display().to_string(), about, json!(figures), findings);
         match &mut self.plots {

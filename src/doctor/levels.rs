@@ -80,8 +80,8 @@ impl Levels {
 
     /// How the cost is normed if it is this level's: to the last digits, or, where these are not the very cases, within
     /// two per cent.
-    pub fn matches(&self, level: Level, cost: f64, very_rows: bool) -> Option<&'static str> {
-        let tolerance = if very_rows { 1e-6 } else { 0.02 };
+    pub fn matches(&self, level: Level, cost: f64, same_rows: bool) -> Option<&'static str> {
+        let tolerance = if same_rows { 1e-6 } else { 0.02 };
         let near = |factor: f64| (cost - level.total * factor).abs() <= tolerance * level.total * factor;
         self.norms().into_iter().find(|&(factor, _)| level.total > 0.0 && near(factor)).map(|(_, norm)| norm)
     }

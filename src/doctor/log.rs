@@ -110,12 +110,12 @@ impl LogFigures {
         };
         match (plateaus, levels) {
             ([], _) => self.course(&mut found),
-            (&[a, b], Some((levels, very))) => found.extend(two_with_data(a, b, levels, very)),
+            (&[a, b], Some((levels, same_rows))) => found.extend(two_with_data(a, b, levels, same_rows)),
             (&[a, b], None) => found.push(two_plateaus(a, b, ASK_FOR_DATA.into())),
             (&[a, ..], levels) => found.push(one_plateau(a, self.count, levels)),
         }
-        if let ([], Some((levels, very))) = (plateaus, levels)
-            && let Some(norm) = levels.matches(levels.mean_image, self.end, very)
+        if let ([], Some((levels, same_rows))) = (plateaus, levels)
+            && let Some(norm) = levels.matches(levels.mean_image, self.end, same_rows)
         {
             found.push(mean_image(self.end, levels.mean_image, norm));
         }
@@ -224,10 +224,10 @@ fn two_plateaus(a: Plateau, b: Plateau, and: String) -> Finding {
     )
 }
 
-fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, very: bool) -> Vec<Finding> {
+fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, same_rows: bool) -> Vec<Finding> {
     let pairs = [(a, b), (b, a)];
     let exact = pairs.iter().find_map(|&(off, on)| {
-        let norm = levels.matches(levels.all_off, off.cost, true).filter(|_| very)?;
+        let norm = levels.matches(levels.all_off, off.cost, true).filter(|_| same_rows)?;
         levels.matches(levels.all_on, on.cost, true).map(|_| (off, on, norm))
     });
     let reckoned =
@@ -291,12 +291,12 @@ fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, very: bool) -> Vec<Fin
 fn one_plateau(plateau: Plateau, count: usize, levels: Option<(&Levels, bool)>) -> Finding {
     let Plateau { cost, times } = plateau;
     let seen = format!("{times} of {count} costs are {cost}");
-    if let Some((levels, very)) = levels {
+    if let Some((levels, same_rows)) = levels {
         for (name, level, what, state) in [
             ("visible-units-all-off", levels.all_off, "Σx²", "off"),
             ("visible-units-all-on", levels.all_on, "Σ(1−x)²", "on"),
         ] {
-            if let Some(norm) = levels.matches(level, cost, very) {
+            if let Some(norm) = levels.matches(level, cost, same_rows) {
                 return Finding::error(
                     name,
                     format!("{seen}; {what} of these data, {norm}, says that every visible unit is {state}"),
@@ -308,7 +308,7 @@ fn one_plateau(plateau: Plateau, count: usize, levels: Option<(&Levels, bool)>) 
                 );
             }
         }
-        if let Some(norm) = levels.matches(levels.mean_image, cost, very) {
+        if let Some(norm) = levels.matches(levels.mean_image, cost, same_rows) {
             return mean_image(cost, levels.mean_image, norm);
         }
     }
