@@ -5,11 +5,13 @@
 //! `hidden_bias` are those of a model, and in the metadata where the run stands, as JSON, and the SHA-256 of the file with
 //! that sum itself taken as 64 zeros. [`store::Checkpoints`] is the folder that they lie in.
 
+mod opaque;
 mod origin;
 pub mod store;
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
+pub use opaque::Opaque;
 pub use origin::Origin;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};

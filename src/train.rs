@@ -7,6 +7,7 @@ mod epoch;
 mod evaluation;
 mod event;
 mod models;
+pub mod observer;
 mod replay;
 pub mod state;
 mod step;
@@ -23,7 +24,6 @@ use crate::{
     config::{Binarize, Estimator, TrainConfig},
     data::{Dataset, RowLayout},
     device,
-    doctor::watch::{self, Watch},
     error::Result,
     estimator::{
         Phases, Replicas, start_chains,
@@ -38,6 +38,7 @@ use averaging::Averaging;
 use epoch::{Sums, schedule};
 use evaluation::Evaluation;
 use models::{Models, initial};
+use observer::{Observe, Observer, Start};
 use state::State;
 
 /// A run: a model on a device, and the data it learns from.
@@ -67,54 +68,43 @@ pub struct Trainer {
     pause_at: Option<usize>,
     /// Where the run went on the last time.
     before: Option<State>,
-    doctor: Option<Watch>,
+    observer: Option<Box<dyn Observer>>,
     /// What was found since the last epoch was over, and said.
     findings: Vec<Finding>,
     /// The parameters at the end of the last epoch.
     last: Option<Rbm>,
 }
 
+/// The constructors that a run usually begins with are those of `doctor/watch/trainer.rs`, which hand the doctor in.
 impl Trainer {
     /// Checks the options against the data, chooses the device, checks that everything fits it, and only then opens
-    /// it and moves the initial model and the data there.
+    /// it and moves the initial model and the data there. `observe` makes the run's observer, if there is to be one.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for options that don't go with the data or the device, [`crate::Error::Device`] if it fails.
-    pub fn new(config: &TrainConfig, dataset: Dataset) -> Result<Self> {
+    /// [`crate::Error::Usage`] for options that don't go with the data or the device, [`crate::Error::Device`] if it fails;
+    /// those of `observe`.
+    pub fn open(config: &TrainConfig, dataset: Dataset, observe: Option<Observe>) -> Result<Self> {
         let config = &config.settled();
         check::options(config, &dataset)?;
         let footprint = check::footprint(config, &dataset);
         let (candidate, backend) = device::open(&config.device, &footprint)?;
         let rows = &dataset.train.rows;
         let stream_rows = !candidate.holds(rows.layout(), rows.len(), &footprint);
-        Self::with_backend(config, dataset, backend, stream_rows)
+        Self::build(config, dataset, backend, stream_rows, Arc::new(System::new()), observe)
     }
 
-    /// The same on a device that is already open; `stream_rows` says whether the training cases are streamed with
-    /// the minibatches rather than kept there.
+    /// Makes a run on a device that is already open. `stream_rows` says whether the training cases are streamed with the
+    /// minibatches rather than kept there; `clock` tells the times, on which the model does not depend.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for options that don't go with the data, or if the device has no room.
-    pub fn with_backend(
-        config: &TrainConfig,
-        dataset: Dataset,
-        backend: Box<dyn Backend>,
-        stream_rows: bool,
-    ) -> Result<Self> {
-        Self::with_clock(config, dataset, backend, stream_rows, Arc::new(System::new()))
-    }
-
-    /// A run as [`Trainer::with_backend`] makes it, whose times are those of `clock` rather than of the operating system. The
-    /// model does not depend on them.
-    ///
-    /// # Errors
-    /// Those of [`Trainer::with_backend`].
-    pub fn with_clock(
+    /// [`crate::Error::Usage`] for options that don't go with the data, or if the device has no room; those of `observe`.
+    pub fn build(
         config: &TrainConfig,
         dataset: Dataset,
         mut backend: Box<dyn Backend>,
         stream_rows: bool,
         clock: Arc<dyn Clock>,
+        observe: Option<Observe>,
     ) -> Result<Self> {
         let config = &config.settled();
         check::options(config, &dataset)?;
@@ -125,8 +115,7 @@ impl Trainer {
         let rows = &dataset.train.rows;
         let layout = rows.layout();
         let shape = Shape { visible: layout.units, hidden: config.hidden };
-        let of_doctor = || (!config.no_doctor).then(|| watch::of_some(&dataset.train));
-        let (density, data) = rayon::join(|| rows.density(), of_doctor);
+        let density = rows.density();
         let models = Models::new(&mut *backend, config, &initial(config, shape, &density)?, &density)?;
         let chains = config.chains(config.batch);
         let (positive, negative) = (backend.pair(config.batch)?, backend.pair(chains)?);
@@ -167,9 +156,10 @@ impl Trainer {
         if let Some(monitor) = &mut monitor {
             monitor.start(&mut *backend, theta)?;
         }
-        let doctor = data
-            .map(|data| Watch::new(&mut *backend, theta, config, &dataset, &density, &data, clock.clone()));
-        let doctor = doctor.transpose()?;
+        let (model, density, to_tell) = (theta, &density, clock.clone());
+        let start =
+            Start { backend: &mut *backend, model, config, dataset: &dataset, density, clock: to_tell };
+        let observer = observe.map(|observe| observe(start)).transpose()?;
         Ok(Self {
             config: config.clone(),
             dataset,
@@ -191,7 +181,7 @@ impl Trainer {
             sums: Sums::default(),
             pause_at: None,
             before: None,
-            doctor,
+            observer,
             findings: Vec::new(),
             last: None,
         })
@@ -207,12 +197,12 @@ impl Trainer {
         &self.dataset
     }
 
-    /// The doctor that watches the run, unless the options say that there be none.
-    pub fn doctor(&mut self) -> Option<&mut Watch> {
-        self.doctor.as_mut()
+    /// Whoever watches the run.
+    pub fn observer(&mut self) -> Option<&mut dyn Observer> {
+        self.observer.as_deref_mut()
     }
 
-    /// What the doctor found since the last epoch was over, as far as it was said.
+    /// What the observer found since the last epoch was over, as far as it was said.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }

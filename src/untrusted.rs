@@ -14,6 +14,7 @@ use crate::{
         examine::{foreign, parse_log, plots, run},
         log::{Log, LogFigures},
         model::ModelFigures,
+        watch::Memory,
     },
     error::{Error, Result, excerpt, usage},
     exchange,
@@ -217,6 +218,7 @@ fn checkpoint_file(bytes: &[u8]) -> Result<()> {
     let read = |bytes| checkpoint::from_bytes(bytes).map_err(Error::Data);
     let state = read(bytes)?;
     assert!(state.tensors.iter().all(|one| one.values.len() == one.shape.iter().product::<usize>()));
+    let _ = Memory::of(&state.position);
     let again = read(checkpoint::to_bytes(&state).map_err(Error::Data)?)?;
     assert!(again.position == state.position && again.tensors.len() == state.tensors.len());
     assert!(again.tensors.iter().all(|tensor| state.tensors.contains(tensor)));

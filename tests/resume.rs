@@ -2,19 +2,27 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use rbm_gpu::{
-    backend::Backend,
-    checkpoint,
+    backend::{Backend, Model},
+    checkpoint::{self, Opaque},
+    clock::System,
     config::{
         ByEpoch, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig, Uniforms,
         VisibleStates,
     },
     cpu::Cpu,
     data::Source,
+    finding::Finding,
     gpu::Gpu,
     likelihood::{LogZMethod, Look},
     rbm::{Rbm, Shape},
-    train::{Advance, EpochMetrics, Event, Trainer, state::State},
+    train::{
+        Advance, EpochMetrics, Event, Trainer,
+        observer::{Observer, Start, StepTaken, Watched},
+        state::State,
+    },
 };
 
 const SHAPE: Shape = Shape { visible: 16, hidden: 6 };
@@ -99,7 +107,7 @@ type Figures = Vec<(usize, f64, Option<f64>)>;
 /// What there is to compare at the end: the model, all that would be gone on from, and figures that are no times.
 fn end(trainer: &mut Trainer, metrics: &[EpochMetrics]) -> (Rbm, State, Figures) {
     let mut state = trainer.state().unwrap();
-    state.position.doctor = None;
+    state.position.observer = None;
     state.position.findings.clear();
     let figures = metrics
         .iter()
@@ -232,4 +240,58 @@ fn device_choice_is_no_part_of_a_state() {
     second.restore(&first.state().unwrap()).unwrap();
     advance(&mut second, 3, None);
     assert_eq!(second.epochs_done(), 3);
+}
+
+/// Counts the steps and the epochs that it is told of.
+#[derive(Default)]
+struct Counter([usize; 2]);
+
+impl Observer for Counter {
+    fn before_step(&mut self, _: &mut dyn Backend, _: &Watched, first: bool, _: u32) -> rbm_gpu::Result<()> {
+        assert_eq!(first, self.0[0].is_multiple_of(8));
+        Ok(())
+    }
+    fn after_step(&mut self, _: &mut dyn Backend, _: &StepTaken) -> rbm_gpu::Result<()> {
+        self.0[0] += 1;
+        Ok(())
+    }
+    fn after_epoch(&mut self, _: &mut dyn Backend, _: Model, _: f64) -> rbm_gpu::Result<()> {
+        self.0[1] += 1;
+        Ok(())
+    }
+    fn diverged(&mut self, _: &str) {}
+    fn take(&mut self) -> Vec<Finding> {
+        Vec::new()
+    }
+    fn untaken(&self) -> &[Finding] {
+        &[]
+    }
+    fn memory(&self) -> Option<Opaque> {
+        Opaque::of(&self.0)
+    }
+    fn remember(&mut self, memory: &Opaque, _: &[Finding], _: usize) -> rbm_gpu::Result<()> {
+        self.0 = memory.read().unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn whoever_watches_is_told_of_each_step_once() {
+    let open = || {
+        let (data, clock) = (config().data.load().unwrap(), Arc::new(System::new()));
+        let observe = |_: Start| -> rbm_gpu::Result<Box<dyn Observer>> { Ok(Box::new(Counter::default())) };
+        Trainer::build(&config(), data, cpu(), false, clock, Some(&observe)).unwrap()
+    };
+    let mut first = open();
+    advance(&mut first, 3, Some(13));
+    let bytes = checkpoint::to_bytes(&first.state().unwrap()).unwrap();
+    let state = checkpoint::from_bytes(bytes).unwrap();
+    let mut second = open();
+    second.restore(&state).unwrap();
+    advance(&mut second, 3, None);
+    let memory = second.observer().unwrap().memory().unwrap();
+    assert_eq!(memory.read::<[usize; 2]>().unwrap(), [24, 3]);
+    // It is none of the doctor's.
+    let refused = trainer(&config(), cpu(), false).restore(&state).unwrap_err().to_string();
+    assert!(refused.contains("no-doctor"), "{refused}");
 }

@@ -6,6 +6,7 @@
 
 mod learning;
 pub mod step;
+mod trainer;
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 
@@ -20,13 +21,18 @@ use super::{
 };
 use crate::{
     backend::{Backend, BackendExt, Model},
+    checkpoint::Opaque,
     clock::Clock,
-    config::{Estimator, TrainConfig},
-    data::{Cases, Dataset, spread_out},
-    error::Result,
+    config::Estimator,
+    data::{Cases, spread_out},
+    error::{Error, Result},
     finding::{Finding, NAMES, Severity, sorted},
+    train::{
+        observer::{Observer, Start, StepTaken, Watched},
+        state::Position,
+    },
 };
-use step::{Parameters, StepFigures, StepReading, StepTaken, Trace, Watched};
+use step::{Parameters, StepFigures, StepReading, Trace};
 
 /// Steps from one look to the next, at least, by the kind of device. On two cores a look took as long as 4 steps (784×2000
 /// units), 16 (784×500) or 22 (784×20), so it takes at most 3 % of the time. GPUs take less time for a step, not for a look.
@@ -64,7 +70,17 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub(crate) fn errors(&self) -> &[f64] {
+    /// What the doctor remembered when the run stood there: nothing, where there was none.
+    ///
+    /// # Errors
+    /// Why it is no memory of the doctor's.
+    pub fn of(position: &Position) -> std::result::Result<Self, String> {
+        let memory = position.observer.as_ref().map(Opaque::read).transpose();
+        memory.map(Option::unwrap_or_default).map_err(|error| error.to_string())
+    }
+
+    /// The reconstruction error after each epoch, where the doctor has watched all of them.
+    pub fn errors(&self) -> &[f64] {
         &self.errors
     }
 }
@@ -96,21 +112,13 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at what the run is told, and at the initial model, which is on the device. `data` is what [`of_some`] measured of the
-    /// training cases, `density` the means of the visible units in them. `clock`
-    /// tells the time spent looking.
+    /// Looks at the training cases, at what the run is told, and at the initial model.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] if there is no room or the device failed.
-    pub fn new(
-        backend: &mut dyn Backend,
-        model: Model,
-        config: &TrainConfig,
-        dataset: &Dataset,
-        density: &[f64],
-        data: &DataFigures,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self> {
+    /// [`crate::Error::Usage`] if the device has no room, [`crate::Error::Device`] if it failed.
+    pub fn new(start: Start) -> Result<Self> {
+        let Start { backend, model, config, dataset, density, clock } = start;
+        let data = of_some(&dataset.train);
         let began = clock.now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
         let kind = backend.info().kind.clone();
@@ -155,35 +163,6 @@ impl Watch {
         self.every = epochs.max(1);
     }
 
-    /// Warnings and errors that have not been taken yet, the worst first. Each name comes once in a run.
-    pub fn take(&mut self) -> Vec<Finding> {
-        sorted(std::mem::take(&mut self.fresh))
-    }
-
-    /// What has not been taken yet.
-    pub fn untaken(&self) -> &[Finding] {
-        &self.fresh
-    }
-
-    /// What is remembered of the run so far.
-    pub fn memory(&self) -> Memory {
-        let mut said: Vec<_> = self.said.iter().map(|name| name.to_string()).collect();
-        said.sort();
-        Memory { said, errors: self.errors.clone(), largest_shift: self.largest_shift }
-    }
-
-    /// Goes on from there, after so many steps of an epoch, with what had not been taken.
-    pub fn remember(&mut self, memory: &Memory, untaken: &[Finding], steps: usize) {
-        let name = |name: &String| NAMES.iter().find(|known| *known == name).map(|&known| known.into());
-        self.said = memory.said.iter().filter_map(name).collect();
-        self.errors.clone_from(&memory.errors);
-        self.largest_shift = memory.largest_shift;
-        self.fresh = untaken.to_vec();
-        self.epoch = self.errors.len();
-        self.looking = self.is_due();
-        self.steps_left = if self.looking { STEPS.saturating_sub(steps) } else { 0 };
-    }
-
     /// The figures of the latest look.
     pub fn latest(&self) -> &Latest {
         &self.latest
@@ -192,103 +171,6 @@ impl Watch {
     /// Time spent looking, at the initial model too.
     pub fn spent(&self) -> Duration {
         self.spent
-    }
-
-    /// Before each step.
-    ///
-    /// # Errors
-    /// [`crate::Error::Device`] if the device failed; so for the next two.
-    pub fn before_step(
-        &mut self,
-        backend: &mut dyn Backend,
-        models: &Watched,
-        first_of_epoch: bool,
-        k: u32,
-    ) -> Result<()> {
-        if first_of_epoch {
-            self.k = k;
-            self.looking = self.is_due();
-            if self.looking {
-                self.steps_left = STEPS;
-            }
-        }
-        if self.steps_left > 0 {
-            backend.wait()?; // the run's own work is not the doctor's
-            let start = self.clock.now();
-            self.before = Some(models.read(backend)?);
-            self.count(start);
-        }
-        Ok(())
-    }
-
-    /// After each step.
-    ///
-    /// # Errors
-    /// [`crate::Error::Device`].
-    pub fn after_step(&mut self, backend: &mut dyn Backend, taken: &StepTaken) -> Result<()> {
-        let Some(before) = self.before.take() else { return Ok(()) };
-        self.steps_left -= 1;
-        backend.wait()?;
-        let start = self.clock.now();
-        let after = taken.models.read(backend)?;
-        let [v, h, chains, last] = StepReading::units(backend, taken.phases)?;
-        let reading = StepReading {
-            taken,
-            estimator: self.estimator,
-            k: self.k,
-            before: &before,
-            after: &after,
-            positive: (v, h),
-            negative: (chains, last),
-            offsets: StepReading::offsets(backend, taken)?,
-        };
-        let figures = reading.measure(&mut self.trace);
-        self.largest_shift = self.largest_shift.max(figures.shift);
-        self.say(figures.arithmetic());
-        self.say(learning::rate(&figures, self.largest_shift, self.steps));
-        self.say(learning::chains(&figures, self.k).into_iter().collect());
-        self.latest.step = Some(figures);
-        self.count(start);
-        Ok(())
-    }
-
-    /// After each epoch, with the reconstruction error of held-out cases.
-    ///
-    /// # Errors
-    /// [`crate::Error::Device`].
-    pub fn after_epoch(&mut self, backend: &mut dyn Backend, model: Model, error: f64) -> Result<()> {
-        self.epoch += 1;
-        self.errors.push(error);
-        if !std::mem::take(&mut self.looking) {
-            return Ok(());
-        }
-        let start = self.clock.now();
-        let rbm = backend.read_model(model)?;
-        let figures = self.look.look(backend, model, &rbm)?;
-        let model = ModelFigures::measure(&rbm);
-        // What comes of learning shows after a while: units all look alike at first.
-        let settled = self.epoch * self.steps_an_epoch >= 100;
-        if settled {
-            // Hidden units of some models are all alike for a while, and the cost stands still, until they differ.
-            let early = self.epoch * self.steps_an_epoch * 2 < self.steps;
-            let late_only = ["cost-does-not-fall", "duplicate-hidden-units", "unused-hidden-units"];
-            let mut found = model.findings();
-            found.extend(figures.findings());
-            found.extend(self.course());
-            found.retain(|finding| !(early && late_only.contains(&&*finding.name)));
-            self.say(found);
-        } else {
-            self.say(figures.arithmetic().into_iter().collect());
-        }
-        self.latest.model = Some(model);
-        self.latest.look = Some(figures);
-        self.count(start);
-        Ok(())
-    }
-
-    /// A parameter is no longer a finite number: `seen` says where and when.
-    pub fn diverged(&mut self, seen: &str) {
-        self.say(vec![non_finite(seen)]);
     }
 
     /// Whether this epoch is looked at.
@@ -321,8 +203,126 @@ impl Watch {
     }
 }
 
+impl Observer for Watch {
+    fn before_step(
+        &mut self,
+        backend: &mut dyn Backend,
+        models: &Watched,
+        first_of_epoch: bool,
+        k: u32,
+    ) -> Result<()> {
+        if first_of_epoch {
+            self.k = k;
+            self.looking = self.is_due();
+            if self.looking {
+                self.steps_left = STEPS;
+            }
+        }
+        if self.steps_left > 0 {
+            backend.wait()?; // the run's own work is not the doctor's
+            let start = self.clock.now();
+            self.before = Some(step::read(models, backend)?);
+            self.count(start);
+        }
+        Ok(())
+    }
+
+    fn after_step(&mut self, backend: &mut dyn Backend, taken: &StepTaken) -> Result<()> {
+        let Some(before) = self.before.take() else { return Ok(()) };
+        self.steps_left -= 1;
+        backend.wait()?;
+        let start = self.clock.now();
+        let after = step::read(&taken.models, backend)?;
+        let [v, h, chains, last] = StepReading::units(backend, taken.phases)?;
+        let reading = StepReading {
+            taken,
+            estimator: self.estimator,
+            k: self.k,
+            before: &before,
+            after: &after,
+            positive: (v, h),
+            negative: (chains, last),
+            offsets: StepReading::offsets(backend, taken)?,
+        };
+        let figures = reading.measure(&mut self.trace);
+        self.largest_shift = self.largest_shift.max(figures.shift);
+        self.say(figures.arithmetic());
+        self.say(learning::rate(&figures, self.largest_shift, self.steps));
+        self.say(learning::chains(&figures, self.k).into_iter().collect());
+        self.latest.step = Some(figures);
+        self.count(start);
+        Ok(())
+    }
+
+    fn after_epoch(&mut self, backend: &mut dyn Backend, model: Model, error: f64) -> Result<()> {
+        self.epoch += 1;
+        self.errors.push(error);
+        if !std::mem::take(&mut self.looking) {
+            return Ok(());
+        }
+        let start = self.clock.now();
+        let rbm = backend.read_model(model)?;
+        let figures = self.look.look(backend, model, &rbm)?;
+        let model = ModelFigures::measure(&rbm);
+        // What comes of learning shows after a while: units all look alike at first.
+        let settled = self.epoch * self.steps_an_epoch >= 100;
+        if settled {
+            // Hidden units of some models are all alike for a while, and the cost stands still, until they differ.
+            let early = self.epoch * self.steps_an_epoch * 2 < self.steps;
+            let late_only = ["cost-does-not-fall", "duplicate-hidden-units", "unused-hidden-units"];
+            let mut found = model.findings();
+            found.extend(figures.findings());
+            found.extend(self.course());
+            found.retain(|finding| !(early && late_only.contains(&&*finding.name)));
+            self.say(found);
+        } else {
+            self.say(figures.arithmetic().into_iter().collect());
+        }
+        self.latest.model = Some(model);
+        self.latest.look = Some(figures);
+        self.count(start);
+        Ok(())
+    }
+
+    fn diverged(&mut self, seen: &str) {
+        self.say(vec![non_finite(seen)]);
+    }
+
+    fn take(&mut self) -> Vec<Finding> {
+        sorted(std::mem::take(&mut self.fresh))
+    }
+
+    fn untaken(&self) -> &[Finding] {
+        &self.fresh
+    }
+
+    fn memory(&self) -> Option<Opaque> {
+        let mut said: Vec<_> = self.said.iter().map(|name| name.to_string()).collect();
+        said.sort();
+        Opaque::of(&Memory { said, errors: self.errors.clone(), largest_shift: self.largest_shift })
+    }
+
+    fn remember(&mut self, memory: &Opaque, untaken: &[Finding], steps: usize) -> Result<()> {
+        let memory: Memory = memory.read().map_err(|error| {
+            Error::Usage(format!(
+                "expected what the doctor remembers of the run, found something else ({error}); go on without it: \
+                 ‹no-doctor›"
+            ))
+        })?;
+        let name = |name: &String| NAMES.iter().find(|known| *known == name).map(|&known| known.into());
+        self.said = memory.said.iter().filter_map(name).collect();
+        self.errors = memory.errors;
+        self.largest_shift = memory.largest_shift;
+        self.fresh = untaken.to_vec();
+        self.epoch = self.errors.len();
+        self.looking = self.is_due();
+        self.steps_left = if self.looking { STEPS.saturating_sub(steps) } else { 0 };
+        Ok(())
+    }
+}
+
 /// The figures of some of the training cases, which show what there is to say of all.
-pub fn of_some(cases: &Cases) -> DataFigures {
+fn of_some(cases: &Cases) -> DataFigures {
     let some = cases.select(&spread_out(cases.rows.len(), DATA_CASES));
     DataFigures::measure(&Values::new(&some.rows), some.labels.as_deref())
 }

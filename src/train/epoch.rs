@@ -113,9 +113,9 @@ impl Trainer {
         Ok(Advance::Epoch)
     }
 
-    /// Emits what the doctor found and did not say yet. [`Trainer::advance`] begins and ends with it.
+    /// Emits what the observer found and did not say yet. [`Trainer::advance`] begins and ends with it.
     pub fn tell_findings(&mut self, mut emit: impl FnMut(Event)) {
-        let found = self.doctor.as_mut().map_or(Vec::new(), |doctor| doctor.take());
+        let found = self.observer.as_mut().map_or(Vec::new(), |observer| observer.take());
         self.findings.extend(found.iter().cloned());
         found.into_iter().for_each(|finding| emit(Event::Finding(finding)));
     }
@@ -146,7 +146,7 @@ impl Trainer {
             self.backend.write_values(self.costs, &vec![0.0; self.config.batch]);
             self.sums = Sums::default();
         }
-        self.before = match &self.doctor {
+        self.before = match &self.observer {
             Some(_) => Some(self.read_state()?),
             None => None,
         };
@@ -272,8 +272,8 @@ impl Trainer {
         self.epoch += 1;
         let reconstruction_error = self.reconstruction_error()?;
         let rbm = self.rbm()?;
-        if let Some(doctor) = &mut self.doctor {
-            doctor.after_epoch(&mut *self.backend, self.models.theta, reconstruction_error)?;
+        if let Some(observer) = &mut self.observer {
+            observer.after_epoch(&mut *self.backend, self.models.theta, reconstruction_error)?;
         }
         let looks = |every: usize| self.epoch.is_multiple_of(every) || self.epoch == self.config.epochs;
         let eval = if self.config.eval_every.is_some_and(looks) { self.look(&rbm)? } else { None };

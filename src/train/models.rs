@@ -1,9 +1,9 @@
 //! The models of a run on its device: the one that is learnt, and what learning keeps beside it.
 
+use super::observer::Watched;
 use crate::{
     backend::{Ascent, Backend, BackendExt, Combine, Contrast, Model, Offsets, Update},
     config::{Optimizer, Switch, TrainConfig},
-    doctor::watch::step::Watched,
     error::{Result, usage},
     estimator::Phases,
     model,
@@ -77,7 +77,7 @@ impl Models {
         self.fast.map_or(self.theta, |[_, sum]| sum)
     }
 
-    /// What the doctor reads.
+    /// What an observer reads.
     pub fn watched(&self) -> Watched {
         let &Self { theta, velocity, offsets, .. } = self;
         Watched { theta, velocity, offsets }

@@ -20,9 +20,9 @@ impl Trainer {
             Some(Stop::Failed(error)) => return error,
             None => (None, found),
         };
-        if let Some(doctor) = &mut self.doctor {
+        if let Some(observer) = &mut self.observer {
             let at = step.map_or(String::new(), |step| format!(" at step {step}"));
-            doctor.diverged(&format!("{tensor}[{index}] is {value}{at}, the first number that is none"));
+            observer.diverged(&format!("{tensor}[{index}] is {value}{at}, the first number that is none"));
         }
         Error::Diverged { epoch: self.epoch + 1, step, tensor: tensor.into(), index, value }
     }

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{Trainer, epoch::Sums};
 use crate::{
     backend::{Backend, BackendExt, Model, Pair, Units},
-    checkpoint::Origin,
+    checkpoint::{Opaque, Origin},
     config::Estimator,
-    doctor::watch,
     error::{Error, Result},
     estimator::{Replicas, tempering::Tempering, trajectory::Trajectory},
     finding::Finding,
@@ -58,9 +57,9 @@ pub struct Position {
     /// What log Z was when the replicas that follow the model last said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_z: Option<f32>,
-    /// What the doctor remembers, if there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doctor: Option<watch::Memory>,
+    /// What the observer remembers, if there is one: the doctor, so far.
+    #[serde(default, rename = "doctor", skip_serializing_if = "Option::is_none")]
+    pub observer: Option<Opaque>,
     /// What was found and is in no line of `metrics.jsonl` yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
@@ -78,11 +77,6 @@ impl Position {
     /// Steps done since training began.
     pub fn step(&self) -> usize {
         self.epoch * self.steps_an_epoch + self.steps
-    }
-
-    /// The reconstruction error after each epoch, where the doctor has watched all of them.
-    pub fn errors(&self) -> &[f64] {
-        self.doctor.as_ref().map_or(&[], watch::Memory::errors)
     }
 
     /// Checks what can be checked by itself: a file may say anything.
@@ -237,14 +231,18 @@ impl Trainer {
     /// # Errors
     /// [`Error::Device`] if the device failed, [`Error::Diverged`] if a number is none: nothing goes on from there.
     pub fn state(&mut self) -> Result<State> {
-        let state = self.read_state()?;
-        match state.non_finite() {
-            None => Ok(state),
-            Some(found) => Err(self.diverged(found)),
+        let mut state = self.read_state()?;
+        if let Some(found) = state.non_finite() {
+            return Err(self.diverged(found));
         }
+        if let Some(observer) = &self.observer {
+            state.position.observer = observer.memory();
+            state.position.findings = [&self.findings, observer.untaken()].concat();
+        }
+        Ok(state)
     }
 
-    /// The same, whatever the numbers are.
+    /// The state but for what the observer knows, whatever the numbers are.
     pub(super) fn read_state(&mut self) -> Result<State> {
         let sums = &self.sums;
         let (ladder, tries) = match &self.replicas {
@@ -266,11 +264,8 @@ impl Trainer {
             tries,
             ladder,
             log_z: None,
-            doctor: self.doctor.as_ref().map(|doctor| doctor.memory()),
-            findings: self
-                .doctor
-                .as_ref()
-                .map_or(Vec::new(), |doctor| [self.findings.as_slice(), doctor.untaken()].concat()),
+            observer: None,
+            findings: Vec::new(),
             origin: None,
         };
         let mut state = State { position, tensors: Vec::new() };
@@ -310,17 +305,20 @@ impl Trainer {
     /// Goes on from a state of the same run: the next step is the one that came after it.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it is another run's, with what it lacks or has besides; [`Error::Device`] if the device failed.
+    /// [`Error::Usage`] if it is another run's, with what it lacks or has besides, or if its observer cannot read its
+    /// memory; [`Error::Device`] if the device failed.
     pub fn restore(&mut self, state: &State) -> Result<()> {
         self.go_back(state)?;
         self.findings.clear();
-        if let (Some(watch), Some(memory)) = (&mut self.doctor, &state.position.doctor) {
-            watch.remember(memory, &state.position.findings, state.position.steps);
+        match (&mut self.observer, &state.position.observer) {
+            (Some(observer), Some(memory)) => {
+                observer.remember(memory, &state.position.findings, state.position.steps)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    /// The same, but for the doctor, who need not know.
+    /// Brings the run there without a word to its observer.
     pub(super) fn go_back(&mut self, state: &State) -> Result<()> {
         if state.position.addresses != rng::ADDRESSES {
             return Err(Error::Usage(

@@ -1,10 +1,9 @@
 //! One step of training: the data, the chains, the update.
 
-use super::Trainer;
+use super::{Trainer, observer::StepTaken};
 use crate::{
     backend::{Ascent, Combine, Contrast, Gather, LimitNorms, SquaredError, Track},
     config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
-    doctor::watch::step::StepTaken,
     error::Result,
     estimator::{Draws, Phases, Replicas, contrastive_divergence, persistent_contrastive_divergence},
     rbm::Side,
@@ -18,16 +17,16 @@ const COST_EVERY: usize = 8;
 const TRACK: f32 = 0.01;
 
 impl Trainer {
-    /// A step that the doctor may watch.
+    /// A step that is observed, if anybody watches.
     pub(super) fn watched_step(&mut self, minibatch: &Minibatch) -> Result<()> {
-        if let Some(doctor) = &mut self.doctor {
+        if let Some(observer) = &mut self.observer {
             let first = (minibatch.step as usize).is_multiple_of(self.steps_an_epoch);
             let k = self.config.k.at(self.epoch);
-            doctor.before_step(&mut *self.backend, &self.models.watched(), first, k)?;
+            observer.before_step(&mut *self.backend, &self.models.watched(), first, k)?;
         }
         let taken = self.step(minibatch)?;
-        match &mut self.doctor {
-            Some(doctor) => doctor.after_step(&mut *self.backend, &taken),
+        match &mut self.observer {
+            Some(observer) => observer.after_step(&mut *self.backend, &taken),
             None => Ok(()),
         }
     }

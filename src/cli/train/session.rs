@@ -18,11 +18,12 @@ use rbm_gpu::{
     config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
     data::ImageSize,
     digest::sha256,
+    doctor::watch::Memory,
     finding::Finding,
     model,
     report::Keeper,
     run::RunFolder,
-    train::{Event, Failure, Trainer, state::Position},
+    train::{Event, Failure, Trainer},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -249,8 +250,9 @@ impl Session {
                     self.config.epochs,
                     trainer.steps_done()
                 ));
-                errors = state.position.errors().to_vec();
-                self.tell_of_lost_lines(&state.position, display)?;
+                let memory = Memory::of(&state.position).map_err(Error::Data)?;
+                errors = memory.errors().to_vec();
+                self.tell_of_lost_lines(state.position.epoch, &errors, display)?;
             }
             None => display.say(&format!(
                 "{}: there is no checkpoint to go on from, so the run begins again\n",
@@ -268,6 +270,7 @@ impl Session {
         let mut others = None;
         let mut find = |needs_lines: bool| {
             self.checkpoints.newest(|path, state| {
+                Memory::of(&state.position)?;
                 let epoch = state.position.epoch;
                 let difference = state.position.origin.as_ref().and_then(|found| found.differs_from(&origin));
                 match difference {
@@ -302,12 +305,12 @@ impl Session {
         Origin::new(&self.config, &self.data)
     }
 
-    fn tell_of_lost_lines(&self, position: &Position, display: &Display) -> Result<()> {
-        let missing = self.folder.lines()?.missing(position.epoch);
+    fn tell_of_lost_lines(&self, epoch: usize, errors: &[f64], display: &Display) -> Result<()> {
+        let missing = self.folder.lines()?.missing(epoch);
         if missing.is_empty() {
             return Ok(());
         }
-        let mended = if position.errors().len() == position.epoch {
+        let mended = if errors.len() == epoch {
             "written again from the checkpoint, which knows the errors alone"
         } else {
             "left out"

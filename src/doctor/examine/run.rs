@@ -17,12 +17,13 @@ use crate::{
         log::Log,
         look::{Look, LookFigures},
         model::ModelFigures,
+        watch,
     },
     error::{Error, Result, usage},
     finding::{Finding, NAMES},
     rbm::Rbm,
     run::lines,
-    train::{EpochMetrics, Event, Failure},
+    train::{EpochMetrics, Event, Failure, state::State},
 };
 
 const MODEL: &str = "model.safetensors";
@@ -64,7 +65,10 @@ pub(super) fn run(
     let saved = folder.join(MODEL);
     let newest = match saved.is_file() {
         true => None,
-        false => Checkpoints::new(folder, 1, Disk).newest(|_, _| Ok(())).found,
+        false => {
+            let is_readable = |_: &Path, state: &State| watch::Memory::of(&state.position).map(drop);
+            Checkpoints::new(folder, 1, Disk).newest(is_readable).found
+        }
     };
     if let Some((_, state)) = &newest {
         findings.extend(state.position.findings.iter().cloned());

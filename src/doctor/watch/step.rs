@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::{
-    backend::{Ascent, Backend, BackendExt, Contrast, Draw, Model, Offsets, operation::ADAM_FIRST},
+    backend::{Ascent, Backend, BackendExt, Draw, Offsets, operation::ADAM_FIRST},
     check::wrong_states,
     config::Estimator,
     data::spread_out,
@@ -16,6 +16,7 @@ use crate::{
     finding::Finding,
     rbm::{Rbm, Shape, Side},
     rng::{Address, Stream},
+    train::observer::{StepTaken, Watched},
 };
 
 /// Products that the host may compute for a step.
@@ -32,50 +33,16 @@ pub type Means = (Vec<f32>, Vec<f32>);
 /// One of the tensors of a model.
 type Pick = fn(&Rbm) -> &[f32];
 
-/// The models of a run that a step changes.
-#[derive(Clone, Copy, Debug)]
-pub struct Watched {
-    /// The parameters.
-    pub theta: Model,
-    /// The step, where it is kept.
-    pub velocity: Option<Model>,
-    /// Means of the units, where there are any.
-    pub offsets: Option<Offsets>,
-}
-
-/// What a step was told, and where it left what it did.
-#[derive(Clone, Copy, Debug)]
-pub struct StepTaken {
-    /// How many units there are.
-    pub shape: Shape,
-    /// The seed of its random numbers.
-    pub seed: u64,
-    /// Its number.
-    pub step: u32,
-    /// What its gradient was told.
-    pub contrast: Contrast,
-    /// How the parameters were to move.
-    pub ascent: Ascent,
-    /// The largest norm of a hidden unit's weights, if it is limited.
-    pub largest_norm: Option<f32>,
-    /// The units of both phases.
-    pub phases: Phases,
-    /// The models.
-    pub models: Watched,
-}
-
 /// Parameters before or after a step, and the step if it is kept.
 pub type Parameters = (Rbm, Option<Rbm>);
 
-impl Watched {
-    /// Waits for the device and reads the parameters and the step.
-    ///
-    /// # Errors
-    /// [`crate::Error::Device`] if the device failed.
-    pub fn read(&self, backend: &mut dyn Backend) -> Result<Parameters> {
-        let velocity = self.velocity.map(|velocity| backend.read_model(velocity)).transpose()?;
-        Ok((backend.read_model(self.theta)?, velocity))
-    }
+/// Waits for the device and reads the parameters and the step.
+///
+/// # Errors
+/// [`crate::Error::Device`] if the device failed.
+pub fn read(models: &Watched, backend: &mut dyn Backend) -> Result<Parameters> {
+    let velocity = models.velocity.map(|velocity| backend.read_model(velocity)).transpose()?;
+    Ok((backend.read_model(models.theta)?, velocity))
 }
 
 /// What was read of one step.
