@@ -7,12 +7,14 @@
 
 mod opaque;
 mod origin;
+mod state;
 pub mod store;
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
 pub use opaque::Opaque;
 pub use origin::Origin;
+pub use state::{Position, State, Tensor};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     digest::sha256,
     error::{Error, Result, usage},
-    train::state::{Position, State, Tensor},
 };
 
 /// The metadata's keys: where the run stands, and the sum.

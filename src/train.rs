@@ -9,7 +9,7 @@ mod event;
 mod models;
 pub mod observer;
 mod replay;
-pub mod state;
+mod state;
 mod step;
 
 pub use epoch::Advance;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::{
     backend::{Backend, BackendExt, Data, DeviceInfo, Model, Values},
+    checkpoint::State,
     clock::{Clock, System},
     config::{Binarize, Estimator, TrainConfig},
     data::{Dataset, RowLayout},
@@ -39,7 +40,6 @@ use epoch::{Sums, schedule};
 use evaluation::Evaluation;
 use models::{Models, initial};
 use observer::{Observe, Observer, Start};
-use state::State;
 
 /// A run: a model on a device, and the data it learns from.
 pub struct Trainer {

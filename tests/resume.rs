@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rbm_gpu::{
     backend::{Backend, Model},
-    checkpoint::{self, Opaque},
+    checkpoint::{self, Opaque, State},
     clock::System,
     config::{
         ByEpoch, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig, Uniforms,
@@ -21,7 +21,6 @@ use rbm_gpu::{
     train::{
         Advance, EpochMetrics, Event, Trainer,
         observer::{Observer, Start, StepTaken, Watched},
-        state::State,
     },
 };
 

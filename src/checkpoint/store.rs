@@ -6,12 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{from_bytes, to_bytes};
+use super::{State, from_bytes, to_bytes};
 use crate::{
     data::file,
     error::{Error, Result},
     output,
-    train::state::State,
 };
 
 /// The folder's name in that of a run.

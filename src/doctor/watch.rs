@@ -21,16 +21,13 @@ use super::{
 };
 use crate::{
     backend::{Backend, BackendExt, Model},
-    checkpoint::Opaque,
+    checkpoint::{Opaque, Position},
     clock::Clock,
     config::Estimator,
     data::{Cases, spread_out},
     error::{Error, Result},
     finding::{Finding, NAMES, Severity, sorted},
-    train::{
-        observer::{Observer, Start, StepTaken, Watched},
-        state::Position,
-    },
+    train::observer::{Observer, Start, StepTaken, Watched},
 };
 use step::{Parameters, StepFigures, StepReading, Trace};
 

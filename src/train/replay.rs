@@ -2,8 +2,8 @@
 //! time, the beginning of the epoch or a pause, and on from there with a look after every step. A run is the same each
 //! time, so it is the same step.
 
-use super::{State, Trainer};
-use crate::{backend::BackendExt, error::Error};
+use super::Trainer;
+use crate::{backend::BackendExt, checkpoint::State, error::Error};
 
 /// Why a replay stopped.
 enum Stop {

@@ -7,7 +7,10 @@ use serde_json::json;
 use super::{Examination, foreign};
 use crate::{
     backend::{BackendExt, Memory},
-    checkpoint::store::{Checkpoints, Disk},
+    checkpoint::{
+        State,
+        store::{Checkpoints, Disk},
+    },
     config::{Binarize, DeviceChoice, TrainConfig},
     data::{Dataset, Source, file},
     device::{self, Footprint},
@@ -23,7 +26,7 @@ use crate::{
     finding::{Finding, NAMES},
     rbm::Rbm,
     run::lines,
-    train::{EpochMetrics, Event, Failure, state::State},
+    train::{EpochMetrics, Event, Failure},
 };
 
 const MODEL: &str = "model.safetensors";

@@ -1,0 +1,141 @@
+//! All that a run goes on from between two steps, beside its options and its data. Random numbers are addressed by the step and
+//! the epoch, so no generator has a state.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Opaque, Origin};
+use crate::{
+    finding::Finding,
+    rbm::{Layers, Rbm, Shape, TENSORS},
+};
+
+/// Numbers with a name and a shape, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// As many numbers as the shape has room for.
+    pub values: Vec<f32>,
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Which addresses its random numbers have: [`crate::rng::ADDRESSES`] of the version that wrote it.
+    #[serde(default = "first_addresses")]
+    pub addresses: u32,
+    /// Epochs done.
+    pub epoch: usize,
+    /// Steps done in the epoch after them.
+    pub steps: usize,
+    /// Steps in an epoch.
+    pub steps_an_epoch: usize,
+    /// Cases shown so far in this epoch.
+    pub cases: usize,
+    /// Those whose cost was taken.
+    pub cost_cases: usize,
+    /// Time spent learning from them.
+    pub seconds: f64,
+    /// Times that the even and the odd pairs of replicas were tried to be swapped since the counts began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<[u32; 2]>,
+    /// The rungs of trajectory tempering in use, and the steps before which their parameters were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Vec<(usize, u32)>>,
+    /// What log Z was when the replicas that follow the model last said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_z: Option<f32>,
+    /// What the observer remembers, if there is one: the doctor, so far.
+    #[serde(default, rename = "doctor", skip_serializing_if = "Option::is_none")]
+    pub observer: Option<Opaque>,
+    /// What was found and is in no line of `metrics.jsonl` yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// The run, where the state is in a run's folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Those of versions that did not say.
+fn first_addresses() -> u32 {
+    1
+}
+
+impl Position {
+    /// Steps done since training began.
+    pub fn step(&self) -> usize {
+        self.epoch * self.steps_an_epoch + self.steps
+    }
+
+    /// Checks what can be checked by itself: a file may say anything.
+    ///
+    /// # Errors
+    /// What no run ever says.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        let Self { epoch, steps, steps_an_epoch, cases, cost_cases, seconds, .. } = *self;
+        let step = epoch.checked_mul(steps_an_epoch).and_then(|before| before.checked_add(steps));
+        // Random numbers are addressed by 32 bits of the step.
+        if steps >= steps_an_epoch || step.is_none_or(|step| step > u32::MAX as usize) {
+            return Err(format!("no run stands at step {steps} of {steps_an_epoch} after {epoch} epochs"));
+        }
+        if cost_cases > cases || cases > u32::MAX as usize || seconds < 0.0 {
+            return Err(format!("no run has taken {cost_cases} costs of {cases} cases in {seconds} s"));
+        }
+        match self.tries.iter().flatten().find(|&&tries| tries > u32::MAX / 2) {
+            Some(tries) => Err(format!("no run has tried {tries} swaps in an epoch")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A run between two steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// Where it stands.
+    pub position: Position,
+    /// Parameters, what the update keeps, chains, sums: those that the options call for.
+    pub tensors: Vec<Tensor>,
+}
+
+impl State {
+    /// The first number that is none, if any: its tensor, its index and its value.
+    pub fn non_finite(&self) -> Option<(&str, usize, f32)> {
+        self.tensors.iter().find_map(|tensor| {
+            let at = tensor.values.iter().position(|x| !x.is_finite())?;
+            Some((tensor.name.as_str(), at, tensor.values[at]))
+        })
+    }
+
+    pub(crate) fn tensor(&self, name: &str) -> &[f32] {
+        self.tensors.iter().find(|tensor| tensor.name == name).map_or(&[], |tensor| &tensor.values)
+    }
+
+    pub(crate) fn push(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<f32>) {
+        self.tensors.push(Tensor { name: name.into(), shape: shape.to_vec(), values });
+    }
+
+    /// A model's tensors have its names, after a prefix.
+    pub(crate) fn push_rbm(&mut self, prefix: &str, rbm: &Rbm) {
+        let Shape { visible, hidden } = rbm.shape();
+        let shapes = [&[visible, hidden][..], &[visible], &[hidden]];
+        for ((name, values), shape) in TENSORS.into_iter().zip(rbm.tensors()).zip(shapes) {
+            self.push(format!("{prefix}{name}"), shape, values.to_vec());
+        }
+    }
+
+    pub(crate) fn rbm(&self, prefix: &str, layers: &Layers) -> Rbm {
+        Rbm::from_tensors(layers, TENSORS.map(|name| self.tensor(&format!("{prefix}{name}")).to_vec()))
+    }
+
+    /// What no two states of the same run differ in, in words.
+    pub(crate) fn outline(&self) -> Vec<String> {
+        let tensor =
+            |tensor: &Tensor| format!("{} {:?} ({})", tensor.name, tensor.shape, tensor.values.len());
+        let epoch = format!("{} steps an epoch", self.position.steps_an_epoch);
+        let mut outline: Vec<_> = self.tensors.iter().map(tensor).chain([epoch]).collect();
+        outline.sort();
+        outline
+    }
+}
