@@ -44,7 +44,7 @@ use observer::{Observe, Observer, Start};
 /// A run: a model on a device, and the data it learns from.
 pub struct Trainer {
     config: TrainConfig,
-    dataset: Dataset,
+    dataset: Arc<Dataset>,
     backend: Box<dyn Backend>,
     clock: Arc<dyn Clock>,
     /// How the training rows lie in memory.
@@ -162,7 +162,7 @@ impl Trainer {
         let observer = observe.map(|observe| observe(start)).transpose()?;
         Ok(Self {
             config: config.clone(),
-            dataset,
+            dataset: dataset.into(),
             backend,
             clock,
             dataset_layout: layout,

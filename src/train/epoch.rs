@@ -1,6 +1,6 @@
 //! An epoch: its steps, sent off a few at a time, and what it came to.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{EpochMetrics, Event, Progress, Trainer};
 use crate::{
@@ -158,13 +158,11 @@ impl Trainer {
         &mut self,
         mut work: impl FnMut(&mut Self, &Block) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        // The schedule borrows the rows, and the steps borrow the rest of the trainer.
-        let rows = std::mem::replace(&mut self.dataset.train.rows, Rows::from_bits(1, &[]));
+        // The schedule holds the rows while the steps change the trainer.
+        let dataset = Arc::clone(&self.dataset);
         let k = self.config.k.at(self.epoch);
-        let schedule = schedule(&self.config, &rows, self.backend.shape(), self.stream_rows, k);
-        let outcome = schedule.epoch(self.epoch, self.steps, |block| work(self, block));
-        self.dataset.train.rows = rows;
-        outcome
+        let schedule = schedule(&self.config, &dataset.train.rows, self.backend.shape(), self.stream_rows, k);
+        schedule.epoch(self.epoch, self.steps, |block| work(self, block))
     }
 
     /// The steps of one block.
