@@ -13,6 +13,7 @@ mod generated;
 pub(crate) mod idx;
 pub(crate) mod images;
 mod known;
+mod load;
 pub mod npy;
 mod numbers;
 mod rows;

@@ -4,8 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cases, Dataset, Source};
-use crate::error::{Error, Result, bad_data, usage};
+use crate::error::{Error, Result, usage};
 
 /// Something that is on or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,78 +104,6 @@ impl Selection {
             any_numbers: this.any_numbers,
         }
     }
-
-    /// Finds, reads and checks a data set, and takes what was asked for.
-    ///
-    /// # Errors
-    /// [`Error::Data`] and [`Error::Read`] say which file, what was expected and what was found; [`Error::Usage`] if
-    /// nothing would be left.
-    pub fn load(&self, source: &Source) -> Result<Dataset> {
-        self.check()?;
-        let mut dataset = source.read(self)?;
-        if self.is_inverted() {
-            dataset = dataset.invert();
-        }
-        if let Some(ImageSize(height, width)) = self.image {
-            let units = dataset.train.rows.layout().units;
-            if height * width != units {
-                return usage!("‹image› {height}x{width}: the cases of {source} have {units} values");
-            }
-            dataset.image = (height, width);
-        }
-        if let Some(classes) = &self.classes {
-            let wanted = classes.iter().map(|class| class_index(class, &dataset.classes, source));
-            let wanted = wanted.collect::<Result<Vec<u8>>>()?;
-            dataset.train = of_classes(&dataset.train, &wanted);
-            dataset.test = dataset.test.map(|test| of_classes(&test, &wanted));
-            if dataset.train.rows.is_empty() {
-                return bad_data!("{source}: no training case is of the classes {}", classes.join(", "));
-            }
-        }
-        dataset.test = dataset.test.filter(|test| !test.rows.is_empty());
-        if let Some(limit) = self.limit {
-            dataset.train = spread(&dataset.train, limit);
-            dataset.test = dataset.test.map(|test| spread(&test, limit));
-        }
-        if let Some(share) = self.validation.filter(|&share| share > 0.0) {
-            dataset.split(share);
-            let [train, validation] =
-                [Some(&dataset.train), dataset.validation.as_ref()].map(|c| c.map_or(0, |c| c.rows.len()));
-            if train == 0 || validation == 0 {
-                return usage!(
-                    "‹validation› {share} of {} training cases would leave {train} to learn from and {validation} to \
-                     watch it by; each needs at least 1",
-                    train + validation
-                );
-            }
-        }
-        Ok(dataset)
-    }
-}
-
-fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u8> {
-    match classes.iter().position(|name| name == class) {
-        Some(index) => Ok(index as u8),
-        None if classes.is_empty() => {
-            usage!(
-                "‹classes› {class}: {source} has no classes; those of a CSV file are named by ‹label-column›"
-            )
-        }
-        None => {
-            usage!("‹classes› {class}: there is no such class in {source}; there are {}", classes.join(", "))
-        }
-    }
-}
-
-fn of_classes(cases: &Cases, wanted: &[u8]) -> Cases {
-    let labels = cases.labels.iter().flatten().enumerate();
-    let kept: Vec<usize> = labels.filter(|(_, label)| wanted.contains(label)).map(|(case, _)| case).collect();
-    cases.select(&kept)
-}
-
-/// At most so many cases, evenly spread.
-fn spread(cases: &Cases, limit: usize) -> Cases {
-    cases.select(&spread_out(cases.rows.len(), limit))
 }
 
 /// At most so many of `count` things: one from each of equal parts, each time from another place in it, as what has a

@@ -1,13 +1,9 @@
 //! Sources of data sets.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{fmt, path::PathBuf, str::FromStr};
 
-use super::{Dataset, Selection, csv, file, generated, idx, images, known, npy};
-use crate::error::{Error, Result, bad_data, usage};
+use super::generated;
+use crate::error::{Error, Result, usage};
 
 /// Source of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,46 +63,5 @@ impl Source {
             Self::Path(path) => path.file_stem().map_or("data".into(), |name| name.to_string_lossy().into()),
             other => other.to_string(),
         }
-    }
-
-    /// Finds, reads and checks the whole data set.
-    ///
-    /// # Errors
-    /// [`Error::Data`] and [`Error::Read`] say which file, what was expected and what was found.
-    pub fn load(&self) -> Result<Dataset> {
-        Selection::default().load(self)
-    }
-
-    /// Reads the whole data set, with the meaning of its numbers from `selection`.
-    pub(super) fn read(&self, selection: &Selection) -> Result<Dataset> {
-        match self {
-            Self::Mnist => known::MNIST.load(),
-            Self::FashionMnist => known::FASHION_MNIST.load(),
-            Self::BarsAndStripes(n) => Ok(generated::bars_and_stripes(*n)),
-            Self::Shifter => Ok(generated::shifter()),
-            Self::Path(path) => read_path(path, selection),
-        }
-    }
-}
-
-fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
-    if path.is_dir() {
-        return if idx::is_folder(path) { idx::load(path) } else { images::load(path) };
-    }
-    std::fs::metadata(path).map_err(Error::read(path))?;
-    let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().to_lowercase());
-    let unpacked = name.strip_suffix(".gz").unwrap_or(&name);
-    match unpacked.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        "npy" => npy::load(&path.display().to_string(), file::open(path)?, selection),
-        "npz" if unpacked == name => {
-            let file = std::io::BufReader::new(file::opened(path)?);
-            npy::load_npz(&path.display().to_string(), file, selection)
-        }
-        "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),
-        _ => bad_data!(
-            "{}: expected a folder of IDX files or PNGs, or a file that ends in .npy, .npz or .csv; \
-             found another kind of file",
-            path.display()
-        ),
     }
 }

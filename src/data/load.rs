@@ -1,0 +1,125 @@
+//! From a source to a data set: the file is read as its kind is, and then what was selected is taken of it.
+
+use std::path::Path;
+
+use super::{
+    Cases, Dataset, ImageSize, Selection, Source, csv, file, generated, idx, images, known, npy, spread_out,
+};
+use crate::error::{Error, Result, bad_data, usage};
+
+impl Selection {
+    /// Finds, reads and checks a data set, and takes what was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Data`] and [`Error::Read`] say which file, what was expected and what was found; [`Error::Usage`] if
+    /// nothing would be left.
+    pub fn load(&self, source: &Source) -> Result<Dataset> {
+        self.check()?;
+        let mut dataset = source.read(self)?;
+        if self.is_inverted() {
+            dataset = dataset.invert();
+        }
+        if let Some(ImageSize(height, width)) = self.image {
+            let units = dataset.train.rows.layout().units;
+            if height * width != units {
+                return usage!("‹image› {height}x{width}: the cases of {source} have {units} values");
+            }
+            dataset.image = (height, width);
+        }
+        if let Some(classes) = &self.classes {
+            let wanted = classes.iter().map(|class| class_index(class, &dataset.classes, source));
+            let wanted = wanted.collect::<Result<Vec<u8>>>()?;
+            dataset.train = of_classes(&dataset.train, &wanted);
+            dataset.test = dataset.test.map(|test| of_classes(&test, &wanted));
+            if dataset.train.rows.is_empty() {
+                return bad_data!("{source}: no training case is of the classes {}", classes.join(", "));
+            }
+        }
+        dataset.test = dataset.test.filter(|test| !test.rows.is_empty());
+        if let Some(limit) = self.limit {
+            dataset.train = spread(&dataset.train, limit);
+            dataset.test = dataset.test.map(|test| spread(&test, limit));
+        }
+        if let Some(share) = self.validation.filter(|&share| share > 0.0) {
+            dataset.split(share);
+            let [train, validation] =
+                [Some(&dataset.train), dataset.validation.as_ref()].map(|c| c.map_or(0, |c| c.rows.len()));
+            if train == 0 || validation == 0 {
+                return usage!(
+                    "‹validation› {share} of {} training cases would leave {train} to learn from and {validation} to \
+                     watch it by; each needs at least 1",
+                    train + validation
+                );
+            }
+        }
+        Ok(dataset)
+    }
+}
+
+impl Source {
+    /// Finds, reads and checks the whole data set.
+    ///
+    /// # Errors
+    /// [`Error::Data`] and [`Error::Read`] say which file, what was expected and what was found.
+    pub fn load(&self) -> Result<Dataset> {
+        Selection::default().load(self)
+    }
+
+    /// The data set with what the selection says about its meaning; the whole of it.
+    fn read(&self, selection: &Selection) -> Result<Dataset> {
+        match self {
+            Self::Mnist => known::MNIST.load(),
+            Self::FashionMnist => known::FASHION_MNIST.load(),
+            Self::BarsAndStripes(n) => Ok(generated::bars_and_stripes(*n)),
+            Self::Shifter => Ok(generated::shifter()),
+            Self::Path(path) => read_path(path, selection),
+        }
+    }
+}
+
+fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
+    if path.is_dir() {
+        return if idx::is_folder(path) { idx::load(path) } else { images::load(path) };
+    }
+    std::fs::metadata(path).map_err(Error::read(path))?;
+    let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().to_lowercase());
+    let unpacked = name.strip_suffix(".gz").unwrap_or(&name);
+    match unpacked.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "npy" => npy::load(&path.display().to_string(), file::open(path)?, selection),
+        "npz" if unpacked == name => {
+            let file = std::io::BufReader::new(file::opened(path)?);
+            npy::load_npz(&path.display().to_string(), file, selection)
+        }
+        "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),
+        _ => bad_data!(
+            "{}: expected a folder of IDX files or PNGs, or a file that ends in .npy, .npz or .csv; \
+             found another kind of file",
+            path.display()
+        ),
+    }
+}
+
+fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u8> {
+    match classes.iter().position(|name| name == class) {
+        Some(index) => Ok(index as u8),
+        None if classes.is_empty() => {
+            usage!(
+                "‹classes› {class}: {source} has no classes; those of a CSV file are named by ‹label-column›"
+            )
+        }
+        None => {
+            usage!("‹classes› {class}: there is no such class in {source}; there are {}", classes.join(", "))
+        }
+    }
+}
+
+fn of_classes(cases: &Cases, wanted: &[u8]) -> Cases {
+    let labels = cases.labels.iter().flatten().enumerate();
+    let kept: Vec<usize> = labels.filter(|(_, label)| wanted.contains(label)).map(|(case, _)| case).collect();
+    cases.select(&kept)
+}
+
+/// At most so many cases, evenly spread.
+fn spread(cases: &Cases, limit: usize) -> Cases {
+    cases.select(&spread_out(cases.rows.len(), limit))
+}
