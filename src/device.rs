@@ -1,6 +1,6 @@
 //! Which device to compute on, and whether the work fits it.
 
-pub(crate) mod choice;
+mod choice;
 mod plan;
 
 pub use choice::DeviceChoice;

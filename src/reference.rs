@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+pub use crate::units::{sigmoid, softplus};
+
 use crate::{
     backend::{
         Ascent, ClampVisible, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms, MultiplyAdd,
@@ -15,16 +17,6 @@ use crate::{
     rng::uniform_at,
     units::{Layer, Place, Unit},
 };
-
-/// σ(x) = 1 / (1 + e^(−x))
-pub fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-/// log(1 + e^x), without overflow.
-pub fn softplus(x: f64) -> f64 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
-}
 
 /// The parameters of a layer's units, in `f64`.
 struct Potentials<'a> {

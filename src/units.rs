@@ -6,6 +6,8 @@
 
 mod binary;
 
+pub use binary::{sigmoid, softplus};
+
 use std::{fmt, str::FromStr};
 
 /// A kind of unit.

@@ -1,7 +1,5 @@
 //! Names a device, for people and for reports.
 
-use crate::device::choice::DeviceChoice;
-
 /// A device, for people and for reports.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct DeviceInfo {
@@ -13,17 +11,6 @@ pub struct DeviceInfo {
     pub kind: String,
     /// The driver and its version, or the instruction set and threads of a CPU.
     pub driver: String,
-}
-
-impl DeviceInfo {
-    /// The choice that selects this device and no other kind.
-    pub fn choice(&self) -> DeviceChoice {
-        match self.kind.as_str() {
-            "cpu" => DeviceChoice::Cpu,
-            "reference" => DeviceChoice::Reference,
-            _ => DeviceChoice::Name(self.name.clone()),
-        }
-    }
 }
 
 impl std::fmt::Display for DeviceInfo {

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::error::{Error, Result, usage};
+use crate::{
+    backend::DeviceInfo,
+    error::{Error, Result, usage},
+};
 
 /// Which device to compute on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,17 @@ pub enum DeviceChoice {
     Reference,
     /// The first adapter whose name contains this, in any case.
     Name(String),
+}
+
+impl DeviceChoice {
+    /// The choice that means this device and no other kind.
+    pub fn of(device: &DeviceInfo) -> Self {
+        match device.kind.as_str() {
+            "cpu" => Self::Cpu,
+            "reference" => Self::Reference,
+            _ => Self::Name(device.name.clone()),
+        }
+    }
 }
 
 impl FromStr for DeviceChoice {

@@ -1,7 +1,6 @@
 //! Units that are 0 or 1: the potential θs, so p(1) = σ(θ + x).
 
 use super::Unit;
-use crate::reference::{sigmoid, softplus};
 
 /// A unit that is 0 or 1.
 pub struct Binary;
@@ -32,4 +31,14 @@ impl Unit for Binary {
         let p = means[0].clamp(0.001, 0.999);
         parameters[0] = (p / (1.0 - p)).ln() as f32;
     }
+}
+
+/// σ(x) = 1 / (1 + e^(−x))
+pub fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// log(1 + e^x), without overflow.
+pub fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
 }

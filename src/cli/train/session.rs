@@ -108,7 +108,7 @@ impl Session {
         // the difference is below the noise.
         config.uniforms.get_or_insert(Uniforms::Device);
         // What was taken, not what was asked for: auto and cpu, where they are the same, give the same model file.
-        config.device = trainer.device().choice();
+        config.device = DeviceChoice::of(trainer.device());
         let (height, width) = trainer.dataset().image;
         config.selection.image = Some(ImageSize(height, width));
         let folder = RunFolder::create(&config)?;
@@ -189,7 +189,7 @@ impl Session {
         }
         session.go_back(&mut trainer, display)?;
         if session.config.device != begun.device {
-            session.config.device = trainer.device().choice();
+            session.config.device = DeviceChoice::of(trainer.device());
             display.say(
                 "on another device, numbers are rounded in other ways: the model will not be the same to the last bit\n",
             );
