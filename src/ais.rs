@@ -224,7 +224,7 @@ pub struct Ais {
     pub chains: usize,
     /// Temperatures in each direction.
     pub temperatures: usize,
-    /// Why the answer is doubtful, if it is.
+    /// Why the answer is doubtful, if it is. Options are marked, as [`crate::wording`] says.
     pub doubt: Option<String>,
 }
 

@@ -14,10 +14,16 @@ use crate::{
 /// Where the results went, which a second run cannot use again.
 const LEFT_OUT: &str = "out";
 
+/// An option's spelling: `--batch`, `--device cpu`.
+pub fn flag(name: &str, value: Option<&str>) -> String {
+    value.map_or(format!("--{name}"), |value| format!("--{name} {value}"))
+}
+
 /// The words of a run in this folder, whose `config.json` has these options.
 pub fn words(config: &Map<String, Value>, folder: &Path) -> Words {
     let resume = ["rbm-gpu", "train", "--resume", &folder.display().to_string()];
     Words {
+        spelling: flag,
         choices: choices(config),
         again: again(config),
         note: "Without --out it chooses a new folder.",

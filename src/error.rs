@@ -1,12 +1,14 @@
 //! What can go wrong, in words that say what was expected, what was found, and what to do.
 //!
-//! What to do is often to set an option, which each front has in its own way: `--batch` on the command line, `batch=` in a
-//! script. A message names it as `‹batch›`, or with a value as `‹device=cpu›`, and [`Error::message`] lets the front write it.
+//! What to do is often to set an option, which a message names as [`wording`] says, and [`Error::message`] lets the front
+//! write.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
+
+use crate::wording::{self, Spelling};
 
 /// The crate's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -70,39 +72,14 @@ pub enum Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.message(|name, value| match value {
-            Some(value) => format!("{name} {value}"),
-            None => name.to_string(),
-        }))
+        f.write_str(&self.message(wording::plain))
     }
 }
 
 impl Error {
-    /// The message, in which options are written by `option`: from a name and, where one is meant, a value.
-    pub fn message(&self, option: impl Fn(&str, Option<&str>) -> String) -> String {
-        let marked = self.marked();
-        let is_option = |text: &str| {
-            text.chars()
-                .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-=".contains(letter))
-        };
-        let (mut message, mut rest) = (String::with_capacity(marked.len()), marked.as_str());
-        while let Some((before, after)) = rest.split_once('‹') {
-            message += before;
-            // Names of files may have such marks, too.
-            rest = match after.split_once('›') {
-                Some((named, after)) if is_option(named) => {
-                    let (name, value) =
-                        named.split_once('=').map_or((named, None), |(name, value)| (name, Some(value)));
-                    message += &option(name, value);
-                    after
-                }
-                _ => {
-                    message.push('‹');
-                    after
-                }
-            };
-        }
-        message + rest
+    /// The message, with options in this spelling.
+    pub fn message(&self, spelling: Spelling) -> String {
+        wording::spelled(&self.marked(), spelling)
     }
 
     /// The message, in which options are marked: for an error that has it in its own.
@@ -174,18 +151,3 @@ macro_rules! bad_data {
 }
 
 pub(crate) use {bad_data, usage};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_front_writes_options_in_its_own_way() {
-        let error = Error::Usage("a smaller ‹batch›, or ‹device=cpu›; 3 ‹ 4, ‹A›".into());
-        assert_eq!(error.to_string(), "a smaller batch, or device cpu; 3 ‹ 4, ‹A›");
-        let flags = |name: &str, value: Option<&str>| {
-            format!("--{name}{}", value.map_or(String::new(), |v| format!(" {v}")))
-        };
-        assert_eq!(error.message(flags), "a smaller --batch, or --device cpu; 3 ‹ 4, ‹A›");
-    }
-}

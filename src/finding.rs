@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::wording::{self, Spelling};
+
 /// How bad it is. A file that does not say so has a warning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,7 +29,7 @@ impl std::fmt::Display for Severity {
     }
 }
 
-/// One thing that was found. A text that its file lacks is empty.
+/// One thing that was found. A text that its file lacks is empty. Options are marked in the texts, as [`wording`] says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad it is.
@@ -42,7 +44,7 @@ pub struct Finding {
     /// What they mean, with the source of that.
     #[serde(default, deserialize_with = "printable")]
     pub why: String,
-    /// A flag of ours, and the line of an equation for people with their own code.
+    /// An option of ours, and the line of an equation for people with their own code.
     #[serde(default, deserialize_with = "printable")]
     pub fix: String,
 }
@@ -53,6 +55,13 @@ fn printable<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Res
 }
 
 impl Finding {
+    /// Writes options in this spelling.
+    pub(crate) fn spell(&mut self, spelling: Spelling) {
+        for text in [&mut self.seen, &mut self.why, &mut self.fix] {
+            *text = wording::spelled(text, spelling);
+        }
+    }
+
     /// Nothing can be learnt this way.
     pub fn error(
         name: &'static str,

@@ -102,5 +102,6 @@ mod unknown;
 #[doc(hidden)]
 pub mod untrusted;
 pub mod verify;
+pub mod wording;
 
 pub use error::{Error, Result};

@@ -33,6 +33,7 @@ use crate::{
     exact, memory,
     model::{self, DataOptions},
     unknown,
+    wording::{self, Spelling},
 };
 
 /// The relative error of a free energy.
@@ -129,7 +130,7 @@ pub struct LogZ {
     /// Whether these figures are reliable; true if a file doesn't say.
     #[serde(default = "nothing_against_it")]
     pub reliable: bool,
-    /// Why they are not.
+    /// Why they are not. Options are marked, as [`wording`] says.
     pub reason: Option<String>,
     /// log Σ e^(−F) over the distinct training and test cases: a lower bound of log Z.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
@@ -142,6 +143,14 @@ pub struct LogZ {
 }
 
 impl LogZ {
+    /// Writes options in this spelling.
+    pub(crate) fn spell(&mut self, spelling: Spelling) {
+        let doubt = self.ais.as_mut().and_then(|ais| ais.doubt.as_mut());
+        for reason in self.reason.iter_mut().chain(doubt) {
+            *reason = wording::spelled(reason, spelling);
+        }
+    }
+
     fn exact(log_z: f64, log_mass_of_cases: f64) -> Self {
         Self {
             log_mass_of_cases,
@@ -205,7 +214,7 @@ impl LogZ {
             self.reliable = false;
             self.reason = Some(format!(
                 "the distinct cases alone have a log mass of {least:.3}, above all estimates: chains did not find them; \
-                 try more --rounds, --replicas or --chains"
+                 try more ‹rounds›, ‹replicas› or ‹chains›"
             ));
         }
         for figure in [&mut self.log_z, &mut self.log_z_low, &mut self.log_z_high] {
@@ -324,6 +333,14 @@ pub struct EvalReport {
     pub likelihood: Likelihood,
     /// Time in seconds, without reading files.
     pub seconds: f64,
+}
+
+impl EvalReport {
+    /// The report with options in this spelling.
+    pub fn spelled(mut self, spelling: Spelling) -> Self {
+        self.likelihood.log_z.spell(spelling);
+        self
+    }
 }
 
 /// Reads and checks a model and its data, and computes all figures. `begin` gets the number of Gibbs steps that log Z will

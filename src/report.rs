@@ -33,6 +33,7 @@ use crate::{
     error::{Error, Result},
     output,
     run::layout,
+    wording::Spelling,
 };
 
 /// The report's name in a run's folder.
@@ -54,6 +55,8 @@ pub struct Choice {
 
 /// A run as whoever is to make it again, or to go on with it, says so: on the command line, in Python, or elsewhere.
 pub struct Words {
+    /// How an option is written.
+    pub spelling: Spelling,
     /// Every option.
     pub choices: Vec<Choice>,
     /// What makes the run again.

@@ -168,7 +168,8 @@ impl RunFolder {
         })
     }
 
-    /// Adds an event's line to `metrics.jsonl`, in one write, if it has one.
+    /// Adds an event's line to `metrics.jsonl`, in one write, if it has one. The file has options as the front writes them, so
+    /// the event is spelled ([`Event::spelled`]).
     ///
     /// # Errors
     /// [`Error::Write`].

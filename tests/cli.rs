@@ -460,6 +460,13 @@ fn options_that_messages_name_are_there() {
                 continue;
             }
             let source = fs::read_to_string(&path).unwrap_or_default();
+            let is_front = path.iter().any(|part| part == "cli" || part == "cli.rs" || part == "command.rs");
+            let is_core = !is_front && path.extension().is_some_and(|extension| extension == "rs");
+            for line in source.lines().filter(|line| is_core && !line.trim_start().starts_with("//")) {
+                let mut flags = line.split("--").skip(1);
+                let is_flag = |text: &str| text.starts_with(|letter: char| letter.is_ascii_lowercase());
+                assert!(!flags.any(is_flag), "{}: a flag of the command line in {line:?}", path.display());
+            }
             let marks = source.split('‹').skip(1).filter_map(|rest| rest.split_once('›'));
             let names = marks.map(|(mark, _)| mark.split('=').next().unwrap_or_default());
             for name in names

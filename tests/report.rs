@@ -200,6 +200,11 @@ fn what_is_missing_or_torn_is_left_out_and_said() {
     let shown = page(&folder.join("failed/report.html"));
     assert!(texts(&shown, ".remarks").concat().contains("diverged"), "{:?}", texts(&shown, ".remarks"));
     assert!(texts(&shown, ".findings h3").concat().contains("non-finite"));
+    // Options are flags wherever they are named.
+    let lines = fs::read_to_string(folder.join("failed/metrics.jsonl")).unwrap();
+    for said in [&lines, &text(&output.stdout), &texts(&shown, ".findings dd").concat()] {
+        assert!(said.contains("a tenth of --lr, --momentum 0.5, data") && !said.contains('‹'), "{said}");
+    }
 }
 
 #[test]

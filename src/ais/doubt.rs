@@ -27,7 +27,7 @@ pub fn find(ais: &Ais) -> Option<String> {
         missed(ais),
     ];
     let doubts: Vec<_> = doubts.into_iter().flatten().collect();
-    let advice = "; try more --rounds, --replicas, --chains, --annealed or --temperatures";
+    let advice = "; try more ‹rounds›, ‹replicas›, ‹chains›, ‹annealed› or ‹temperatures›";
     (!doubts.is_empty()).then(|| doubts.join("; ") + advice)
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use rbm_gpu::{
     Result,
+    command::flag,
     doctor::{DoctorOptions, Report, examine},
     finding::{Finding, Severity},
 };
@@ -15,7 +16,7 @@ use super::{print, print_json, terminal::Text};
 const WIDTH: usize = 100;
 
 pub fn run(options: &DoctorOptions) -> Result<ExitCode> {
-    let report = examine(options)?;
+    let report = examine(options)?.spelled(flag);
     if options.json {
         print_json(&report);
     } else {

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rbm_gpu::{
     Result,
     ais::Progress,
+    command::flag,
     config::Binarize,
     likelihood::{EvalOptions, EvalReport, evaluate},
 };
@@ -18,7 +19,7 @@ pub fn run(options: &EvalOptions) -> Result<ExitCode> {
     let report = evaluate(options, |steps| show(&bar, steps));
     terminal::set_bar(None);
     bar.finish_and_clear();
-    let report = report?;
+    let report = report?.spelled(flag);
     if options.json {
         print_json(&report);
     } else {

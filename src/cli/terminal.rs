@@ -13,6 +13,7 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use indicatif::ProgressBar;
+use rbm_gpu::command::flag;
 use serde::Serialize;
 
 /// The bar that lines are printed above, while there is one.
@@ -114,10 +115,7 @@ pub fn note(text: impl Into<Text>) {
 
 /// An error's message, with options as the command line has them.
 pub fn words(error: &rbm_gpu::Error) -> String {
-    error.message(|name, value| match value {
-        Some(value) => format!("--{name} {value}"),
-        None => format!("--{name}"),
-    })
+    error.message(flag)
 }
 
 /// Tells an error.

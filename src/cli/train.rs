@@ -10,6 +10,7 @@ use clap::Args;
 use rbm_gpu::{
     Error, Result,
     checkpoint::Policy,
+    command::flag,
     config::{Estimator, TrainConfig},
     model, picture,
     train::{Event, Trainer},
@@ -104,7 +105,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
                 };
             }
             Err(error) => {
-                trainer.tell_findings(|event| display.show(&event));
+                trainer.tell_findings(|event| display.show(&event.spelled(flag)));
                 return Err(session.stopped(error, trainer.findings()));
             }
         }
@@ -155,7 +156,7 @@ fn is_pictured(epoch: usize, epochs: usize) -> bool {
 fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -> Result<Option<f64>> {
     let epochs = session.config.epochs;
     let pictured = trainer.dataset().held_out().pictured(PICTURED);
-    trainer.tell_findings(|event| display.show(&event));
+    trainer.tell_findings(|event| display.show(&event.spelled(flag)));
     if trainer.epochs_done() == epochs {
         // A run that was killed at its end may lack any of it.
         keep(session, trainer, display, &pictured)?;
@@ -170,7 +171,7 @@ fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -
                 || session.fault.is_some_and(|fault| fault.step == step)
         };
         let mut over = None;
-        let emit = |event| match event {
+        let emit = |event: Event| match event.spelled(flag) {
             // It is shown when it has been kept.
             Event::Epoch(metrics) => over = Some(metrics),
             event => display.show(&event),

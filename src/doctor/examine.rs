@@ -28,6 +28,7 @@ use crate::{
     exchange,
     finding::{Finding, Severity, sorted},
     memory,
+    wording::Spelling,
 };
 #[cfg(not(feature = "report"))]
 use no_plots as plots;
@@ -112,6 +113,14 @@ pub struct Report {
     /// Pictures that were written.
     #[serde(serialize_with = "crate::output::lossy::paths")]
     pub plots: Vec<PathBuf>,
+}
+
+impl Report {
+    /// The report with options in this spelling.
+    pub fn spelled(mut self, spelling: Spelling) -> Self {
+        self.findings.iter_mut().for_each(|finding| finding.spell(spelling));
+        self
+    }
 }
 
 /// Something to examine.

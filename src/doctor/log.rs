@@ -92,7 +92,7 @@ impl LogFigures {
                 format!("cost number {} of {} is no finite number", at + 1, self.count),
                 "a parameter or a probability has left the numbers: e^x overflows above 709 (88 in single precision), and \
                  log 0 is −∞; nothing is learnt from there on",
-                "a lower --lr; rbm-gpu train names the step, the tensor and the index. In your own code: σ and softplus in a \
+                "a lower ‹lr›; rbm-gpu train names the step, the tensor and the index. In your own code: σ and softplus in a \
                  form that does not overflow, and log(max(p, 1e-7))",
             ));
         }
@@ -145,7 +145,7 @@ impl LogFigures {
                 format!("{range}; {:.6} at the highest", self.highest),
                 "each update overshoots further than the one before: the learning rate is too high for the gradient, or its \
                  sign is wrong (Hinton 2010, sections 7 and 9)",
-                "a tenth of --lr, and --momentum 0.5 at first; in your own code: θ ← θ + ε(⟨·⟩_data − ⟨·⟩_model), data first, \
+                "a tenth of ‹lr›, and ‹momentum=0.5› at first; in your own code: θ ← θ + ε(⟨·⟩_data − ⟨·⟩_model), data first, \
                  and means, not sums, over the cases",
             ));
         } else if self.reversals > 0.6 && self.jump > 0.15 {
@@ -158,7 +158,7 @@ impl LogFigures {
                 ),
                 "the updates jump over the optimum and back: learning rate or momentum are too high, or the minibatches are too \
                  small (Hinton 2010, sections 4 and 7)",
-                "a third of --lr, or a larger --batch; --lr-schedule linear lets the run settle at its end",
+                "a third of ‹lr›, or a larger ‹batch›; ‹lr-schedule=linear› lets the run settle at its end",
             ));
         } else if positive && self.end > 1.3 * self.lowest && self.count >= 10 {
             found.push(Finding::warning(
@@ -166,7 +166,7 @@ impl LogFigures {
                 range,
                 "the reconstruction error is not what is learnt, and may rise a little, but it must not rise for long (Hinton \
                  2010, section 5)",
-                "a lower --lr or --lr-schedule linear, more Gibbs steps (--k); `rbm-gpu eval RUN` tells whether the likelihood \
+                "a lower ‹lr› or ‹lr-schedule=linear›, more Gibbs steps (‹k›); `rbm-gpu eval RUN` tells whether the likelihood \
                  falls too",
             ));
         } else if self.end > 0.98 * self.first && self.count >= 10 && positive {
@@ -174,7 +174,7 @@ impl LogFigures {
                 "cost-does-not-fall",
                 range,
                 "a model that learns reconstructs its data better within the first epochs (Hinton 2010, section 5)",
-                "ten times --lr, if it is below 0.01; else look at the data: rbm-gpu doctor DATA LOG. In your own code: \
+                "ten times ‹lr›, if it is below 0.01; else look at the data: rbm-gpu doctor DATA LOG. In your own code: \
                  ⟨v hᵀ⟩_data − ⟨v hᵀ⟩_model, a mean, added to W; each bias its own mean",
             ));
         }
@@ -201,7 +201,7 @@ fn other_data(levels: &Levels) -> String {
     format!(
         "with every visible unit off, on, or at its mean, a case of the data that were given would cost {:.6}, {:.6} and {:.6}, and \
          no number of such cases gives these costs: if they are the log's own data, and the cost is a squared error, \
-         the hidden units are saturated rather than the visible ones; name the very rows by --rows and --scale",
+         the hidden units are saturated rather than the visible ones; name the very rows by ‹rows› and ‹scale›",
         levels.all_off.total / levels.cases as f64,
         levels.all_on.total / levels.cases as f64,
         levels.mean_image.total / levels.cases as f64
@@ -275,7 +275,7 @@ fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, same_rows: bool) -> Ve
             ),
             "a sum over N cases is N times the mean: the learning rate is in truth N times what was meant, and changes with the \
              size of the minibatch (Hinton 2010, section 4)",
-            "divide by the number of cases; --lr is for means. Then minibatches of 10 to 100, shuffled (--batch)",
+            "divide by the number of cases; ‹lr› is for means. Then minibatches of 10 to 100, shuffled (‹batch›)",
         ),
         Finding::note(
             "usual-suspects",
@@ -304,7 +304,7 @@ fn one_plateau(plateau: Plateau, count: usize, levels: Option<(&Levels, bool)>) 
                         "p(v|h) does not depend on the data any more: the visible biases have gone {} together ({SATURATED})",
                         if state == "off" { "far below 0" } else { "far above 0" }
                     ),
-                    format!("a lower --lr, and look at the data's scale: rbm-gpu doctor DATA; {OWN_BIASES}"),
+                    format!("a lower ‹lr›, and look at the data's scale: rbm-gpu doctor DATA; {OWN_BIASES}"),
                 );
             }
         }
@@ -332,7 +332,7 @@ fn mean_image(cost: f64, level: Level, norm: &str) -> Finding {
         ),
         "the visible biases have learnt the base rates, and the weights nothing: hidden units that all do the same, or do \
          nothing, tell no case from another (Hinton 2010, section 8)",
-        "a higher --lr or a lower --weight-decay, initial weights that differ (N(0, 0.01²)); in your own code: W's gradient is \
+        "a higher ‹lr› or a lower ‹weight-decay›, initial weights that differ (N(0, 0.01²)); in your own code: W's gradient is \
          added, with the right sign, and hidden states are drawn",
     )
 }

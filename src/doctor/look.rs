@@ -299,7 +299,7 @@ impl LookFigures {
                     self.hidden_error, self.visible_error
                 ),
                 why,
-                "another --device, and rbm-gpu verify to see which kernel it is; in your own code: compare one unit by hand",
+                "another ‹device›, and rbm-gpu verify to see which kernel it is; in your own code: compare one unit by hand",
             )
         })
     }
@@ -314,7 +314,7 @@ impl LookFigures {
                 "dead-hidden-units",
                 format!("{} of {hidden} hidden units have p(h=1|v) < 0.01 for each of {cases} cases", self.dead),
                 "a unit that is never on says nothing, and σ has no gradient to bring it back (Hinton 2010, section 11)",
-                "hidden biases that begin at 0, not far below; a lower --lr or --momentum; fewer --hidden units",
+                "hidden biases that begin at 0, not far below; a lower ‹lr› or ‹momentum›; fewer ‹hidden› units",
             ));
         }
         if self.always_on > 0 {
@@ -323,7 +323,7 @@ impl LookFigures {
                 format!("{} of {hidden} hidden units have p(h=1|v) > 0.99 for each of {cases} cases", self.always_on),
                 "a unit that is always on is a second visible bias, and σ has no gradient to bring it back (Hinton 2010, section \
                  11)",
-                "hidden biases that begin at 0, not far above; --centred on; a lower --lr; data that are mostly off, not on",
+                "hidden biases that begin at 0, not far above; ‹centred=on›; a lower ‹lr›; data that are mostly off, not on",
             ));
         }
         if self.unused * 10 > 9 * hidden {
@@ -334,7 +334,7 @@ impl LookFigures {
                     self.unused
                 ),
                 "units that tell no case from another have learnt nothing",
-                "more --epochs or a higher --lr; a lower --weight-decay",
+                "more ‹epochs› or a higher ‹lr›; a lower ‹weight-decay›",
             ));
         } else if self.unused > 0 {
             found.push(Finding::note(
@@ -344,7 +344,7 @@ impl LookFigures {
                     self.unused
                 ),
                 "units that tell no case from another have learnt nothing so far",
-                "fewer --hidden units would do, or more --epochs",
+                "fewer ‹hidden› units would do, or more ‹epochs›",
             ));
         }
         if self.extreme > 0.95 {
@@ -352,7 +352,7 @@ impl LookFigures {
                 "saturated-hidden-units",
                 format!("{:.1} % of all p(h=1|v) are below 0.01 or above 0.99", 100.0 * self.extreme),
                 "units that are sure of every case learn slowly; for few cases that are known by heart it is as it should be",
-                "a lower --lr or more --weight-decay, if the likelihood is poor (rbm-gpu eval)",
+                "a lower ‹lr› or more ‹weight-decay›, if the likelihood is poor (rbm-gpu eval)",
             ));
         }
         let units = (self.units.0 + self.units.1) as f64;
@@ -366,7 +366,7 @@ impl LookFigures {
                 ),
                 "parameters grow without bound: F(v) changes by more than 1 a unit only where weights are far beyond what σ can \
                  tell apart; with persistent chains, because they no longer follow (Hinton 2010, section 7)",
-                "a tenth of --lr, --weight-decay 0.001, and for --estimator pcd more Gibbs steps (--k)",
+                "a tenth of ‹lr›, ‹weight-decay=0.001›, and for ‹estimator=pcd› more Gibbs steps (‹k›)",
             ));
         }
         if let (Some(gap), Some(test)) = (self.gap(), self.test_energies) {
@@ -382,7 +382,7 @@ impl LookFigures {
             let why = "F(v) = −log p(v) − log Z, so the gap is by how much less likely unseen cases are; if it grows, the model \
                        learns its cases by heart, whatever the reconstruction error does (Hinton 2010, section 6)";
             let fix =
-                "stop earlier (fewer --epochs), fewer --hidden units, more --weight-decay, or more cases";
+                "stop earlier (fewer ‹epochs›), fewer ‹hidden› units, more ‹weight-decay›, or more cases";
             if gap > 1.0 {
                 found.push(Finding::warning("overfitting", seen, why, fix));
             } else if gap > 0.2 {

@@ -104,7 +104,7 @@ impl ModelFigures {
                 ),
                 "σ(x) has no gradient for large x: units are on or off whatever else they see, and chains hardly move (Hinton \
                  2010, section 10)",
-                "a lower --lr, --weight-decay 0.001; in your own code: W ← W + ε(… − λW)",
+                "a lower ‹lr›, ‹weight-decay=0.001›; in your own code: W ← W + ε(… − λW)",
             ));
         }
         found.extend(self.duplicate_units());
@@ -121,7 +121,7 @@ impl ModelFigures {
         let why = "units that start alike get the same gradient and stay alike; copies are units for nothing (Hinton 2010, \
                    section 8)";
         let fix = "initial weights from N(0, 0.01²), each drawn by itself, and hidden states that are drawn by themselves; else \
-                   fewer --hidden units";
+                   fewer ‹hidden› units";
         let many = self.duplicates * 2 > self.compared;
         Some(if many { Finding::warning } else { Finding::note }("duplicate-hidden-units", seen, why, fix))
     }
@@ -134,7 +134,7 @@ pub fn non_finite(seen: impl Into<String>) -> Finding {
         seen,
         "every later number that it meets is none either, so nothing is learnt from there on; weights that grow without bound \
          come before it (Hinton 2010, sections 7 and 10)",
-        "a tenth of --lr, --momentum 0.5, data within [0, 1] (rbm-gpu doctor DATA); in your own code: means over the cases, and \
+        "a tenth of ‹lr›, ‹momentum=0.5›, data within [0, 1] (rbm-gpu doctor DATA); in your own code: means over the cases, and \
          σ and softplus in a form that does not overflow",
     )
 }

@@ -8,13 +8,17 @@ use super::{
     record::Record,
     run::{figures, title},
 };
-use crate::error::Result;
+use crate::{
+    error::Result,
+    wording::{self, Spelling},
+};
 
 /// The page.
 pub fn page(records: &[Record], words: &[Words]) -> Result<Report> {
     let names = names(records);
     let all: Vec<&Record> = records.iter().collect();
-    let mut remarks: Vec<String> = other_data(records).into_iter().collect();
+    let spelling = words.first().map_or(wording::plain as Spelling, |words| words.spelling);
+    let mut remarks: Vec<String> = other_data(records, spelling).into_iter().collect();
     let mut pictured = Vec::new();
     for (record, name) in records.iter().zip(&names) {
         let mut own = record.remarks.clone();
@@ -25,7 +29,7 @@ pub fn page(records: &[Record], words: &[Words]) -> Result<Report> {
         own.extend(record.error.iter().map(|error| format!("the run failed: {error}")));
         remarks.extend(own.into_iter().map(|remark| format!("{name}: {remark}")));
     }
-    let plots = curves::plots(&all, &names);
+    let plots = curves::plots(&all, &names, spelling);
     let plots = plots.iter().map(page::plot).collect::<Result<Vec<_>>>()?;
     let of_kind = |kind: Kind| -> Vec<(String, &Series)> {
         let own = pictured.iter().filter(|(_, _, series)| series.kind == kind);
@@ -70,11 +74,13 @@ pub fn page(records: &[Record], words: &[Words]) -> Result<Report> {
 }
 
 /// Says so where runs did not learn from, and were not measured by, the same cases.
-fn other_data(records: &[Record]) -> Option<String> {
-    let about = ["data", "label_column", "classes", "limit", "validation", "divide_by", "invert", "binarize"];
-    let differs = |name: &&str| records.iter().any(|record| record.option(name) != records[0].option(name));
-    let different: Vec<String> =
-        about.into_iter().filter(differs).map(|name| format!("--{}", name.replace('_', "-"))).collect();
+fn other_data(records: &[Record], spelling: Spelling) -> Option<String> {
+    let about = ["data", "label-column", "classes", "limit", "validation", "divide-by", "invert", "binarize"];
+    let differs = |name: &&str| {
+        let key = name.replace('-', "_");
+        records.iter().any(|record| record.option(&key) != records[0].option(&key))
+    };
+    let different: Vec<String> = about.into_iter().filter(differs).map(|name| spelling(name, None)).collect();
     (!different.is_empty()).then(|| {
         format!("{}: not the same in all runs, so take care when comparing figures", different.join(", "))
     })

@@ -4,6 +4,7 @@ use super::{pictures::spread, record::Record};
 use crate::{
     chart::{self, Axis, Chart, Curve, GRID, PALETTE, Scale},
     train::EpochMetrics,
+    wording::{self, Spelling},
 };
 
 /// Rows of a table, at most.
@@ -79,7 +80,7 @@ const QUANTITIES: &[Quantity] = &[
             let least = rates.iter().copied().reduce(f64::min)?;
             Some((mean, Some((least, rates.iter().copied().fold(least, f64::max)))))
         })],
-        note: "Between neighbouring temperatures, or moments of the run: where few are accepted, more --temperatures help.",
+        note: "Between neighbouring temperatures, or moments of the run: where few are accepted, more ‹temperatures› help.",
     },
     Quantity {
         title: "Round trips",
@@ -105,7 +106,7 @@ fn number(value: f64) -> Figure {
 /// A chart with its legend, its note, and its figures as a table.
 pub struct Plot {
     pub title: &'static str,
-    pub note: &'static str,
+    pub note: String,
     pub chart: Chart,
     /// The heads of the table's columns.
     pub head: Vec<String>,
@@ -115,11 +116,11 @@ pub struct Plot {
 }
 
 /// The plots of one run, or of several with the names that they are given. What was never measured has none.
-pub fn plots(records: &[&Record], names: &[String]) -> Vec<Plot> {
-    QUANTITIES.iter().filter_map(|quantity| plot(quantity, records, names)).collect()
+pub fn plots(records: &[&Record], names: &[String], spelling: Spelling) -> Vec<Plot> {
+    QUANTITIES.iter().filter_map(|quantity| plot(quantity, records, names, spelling)).collect()
 }
 
-fn plot(quantity: &Quantity, records: &[&Record], names: &[String]) -> Option<Plot> {
+fn plot(quantity: &Quantity, records: &[&Record], names: &[String], spelling: Spelling) -> Option<Plot> {
     let alone = records.len() == 1;
     let mut columns = Vec::new();
     for (run, (record, name)) in records.iter().zip(names).enumerate() {
@@ -174,7 +175,8 @@ fn plot(quantity: &Quantity, records: &[&Record], names: &[String]) -> Option<Pl
         ..Chart::default()
     };
     let (head, rows, of) = table(&columns);
-    Some(Plot { title: quantity.title, note: quantity.note, chart, head, rows, of })
+    let note = wording::spelled(quantity.note, spelling);
+    Some(Plot { title: quantity.title, note, chart, head, rows, of })
 }
 
 /// Where findings came, with their numbers.

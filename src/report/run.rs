@@ -26,7 +26,7 @@ pub fn page(record: &Record, words: &Words) -> Result<Report> {
     }
     let stacks: Vec<(String, &Series)> =
         pictured.iter().map(|series| (title(record, series), series)).collect();
-    let plots = curves::plots(&[record], &[record.name()]);
+    let plots = curves::plots(&[record], &[record.name()], words.spelling);
     let plots = plots.iter().map(page::plot).collect::<Result<Vec<_>>>()?;
     let spread = rbm.as_ref().map(histograms).transpose()?;
     let body = html! {

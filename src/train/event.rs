@@ -5,10 +5,12 @@
 //! Finding* ( Progress* Finding* Epoch )* Failed?        Epoch, Failed: a line each
 //! ```
 
+use std::slice;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 use serde_json::{Map, Value};
 
-use crate::{estimator::tempering::Swaps, finding::Finding, likelihood::Look, unknown};
+use crate::{estimator::tempering::Swaps, finding::Finding, likelihood::Look, unknown, wording::Spelling};
 
 /// The key that says that a line is an epoch's.
 const OF_EPOCH: &str = "reconstruction_error";
@@ -104,6 +106,21 @@ impl EpochMetrics {
 }
 
 impl Event {
+    /// The event with options in this spelling: as a front shows it, and as its line is written.
+    pub fn spelled(mut self, spelling: Spelling) -> Self {
+        let findings = match &mut self {
+            Self::Progress(_) => &mut [],
+            Self::Finding(finding) => slice::from_mut(finding),
+            Self::Epoch(EpochMetrics { findings, eval, .. }) => {
+                eval.iter_mut().for_each(|look| look.likelihood.log_z.spell(spelling));
+                findings.as_mut_slice()
+            }
+            Self::Failed(Failure { findings, .. }) => findings.as_mut_slice(),
+        };
+        findings.iter_mut().for_each(|finding| finding.spell(spelling));
+        self
+    }
+
     /// Reads a line of `metrics.jsonl`, with its line feed or without.
     ///
     /// # Errors

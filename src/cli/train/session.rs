@@ -414,7 +414,7 @@ impl Session {
         // The error says as much, if these cannot be written.
         if let Error::Diverged { epoch, .. } = cause {
             let failure = Failure { epoch, error: Some(words(&cause)), findings: findings.to_vec() };
-            let _ = self.folder.add(&Event::Failed(failure));
+            let _ = self.folder.add(&Event::Failed(failure).spelled(command::flag));
         }
         let _ = self.report.write();
         let run = self.folder.path().display();

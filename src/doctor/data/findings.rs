@@ -85,10 +85,10 @@ impl DataFigures {
                     "make 0 and 1 of −1 and 1; in your own code: x ← (x + 1) / 2"
                 } else if self.smallest < 0.0 {
                     "the values were standardised, or their mean was taken off, which is for Gaussian visible units; these are \
-                     binary: take the values from before, divided by their largest (--divide-by); in your own code: \
+                     binary: take the values from before, divided by their largest (‹divide-by›); in your own code: \
                      x ← (x − min) / (max − min), with one min and max for all columns of an image, or each its own"
                 } else {
-                    "divide by the largest value (--divide-by); in your own code: x ← x / 255 for bytes"
+                    "divide by the largest value (‹divide-by›); in your own code: x ← x / 255 for bytes"
                 };
                 return Some(Finding::error("values-outside-0-1", seen, why, fix));
             }
@@ -114,7 +114,7 @@ impl DataFigures {
                     cases => format!("all {cases} rows are the same, and all columns are constant"),
                 },
                 "there is nothing to learn but the visible biases",
-                "look at how the file was written, and name another with --data",
+                "look at how the file was written, and name another with ‹data›",
             ));
         }
         None
@@ -133,7 +133,7 @@ impl DataFigures {
                 "the model spends its hidden units on predicting a number that is no pixel; as a value in [0, 1] it means \
                  nothing, and later accuracies come from it",
                 format!(
-                    "--label-column {} for a table, else leave the column out; to learn classes on purpose, give each its own \
+                    "‹label-column› {} for a table, else leave the column out; to learn classes on purpose, give each its own \
                      unit, of which one is on (Hinton 2010, section 16)",
                     column + 1
                 ),
@@ -152,7 +152,7 @@ impl DataFigures {
                 format!("the mean of all values is {:.3}: the background is on", self.density),
                 "sums over visible units are then large and shared by all hidden units, and learning is slow and poor: on \
                  flipped MNIST 16 hidden units lose several nats (Melchior, Fischer and Wiskott 2016)",
-                "invert the values, or train with --centred on; in your own code: x ← 1 − x, or take v − ⟨v⟩ and h − ⟨h⟩ in the \
+                "invert the values, or train with ‹centred=on›; in your own code: x ← 1 − x, or take v − ⟨v⟩ and h − ⟨h⟩ in the \
                  gradient",
             ));
         }
@@ -257,7 +257,7 @@ impl DataFigures {
                 format!("{:.1} % of the values are between 0 and 1", 100.0 * self.grey),
                 "a grey value is taken as the probability of being on; likelihoods are only defined for binary data, and \
                  depend on how they were made binary (Salakhutdinov and Murray 2008)",
-                "--binarize sample draws them anew for each minibatch, threshold and none are the other choices; in your own \
+                "‹binarize=sample› draws them anew for each minibatch, threshold and none are the other choices; in your own \
                  code: use one and the same x for the hidden units and for the statistics",
             ));
         }
@@ -288,7 +288,7 @@ impl DataFigures {
                     self.density
                 ),
                 "with so little to see a case, all hidden units may take the same state for every case, on or off",
-                "leave out columns that are hardly ever on, use --batch and --lr for many rare events (more cases, a smaller \
+                "leave out columns that are hardly ever on, use ‹batch› and ‹lr› for many rare events (more cases, a smaller \
                  rate), and look at the hidden units with rbm-gpu doctor RUN; b must begin at log(p/(1−p))",
             ));
         }
@@ -316,7 +316,7 @@ impl DataFigures {
             ),
             "each case constrains the parameters by as many bits as it takes to describe it; with many more parameters the \
              model learns the cases by heart (Hinton 2010, section 12)",
-            "fewer --hidden units, more cases, --weight-decay, and stop when the free-energy gap grows",
+            "fewer ‹hidden› units, more cases, ‹weight-decay›, and stop when the free-energy gap grows",
         ))
     }
 }

@@ -34,11 +34,11 @@ impl Plots {
     /// [`Error::Usage`] if it cannot be made or has anything in it.
     pub fn new(folder: PathBuf) -> Result<Self> {
         let unusable = |error: std::io::Error| {
-            Error::Usage(format!("--plots {}: cannot be used ({error}); name a new folder", folder.display()))
+            Error::Usage(format!("‹plots› {}: cannot be used ({error}); name a new folder", folder.display()))
         };
         fs::create_dir_all(&folder).map_err(unusable)?;
         if fs::read_dir(&folder).map_err(unusable)?.next().is_some() {
-            return usage!("--plots {}: the folder is not empty; name a new one", folder.display());
+            return usage!("‹plots› {}: the folder is not empty; name a new one", folder.display());
         }
         Ok(Self { folder, written: Vec::new() })
     }

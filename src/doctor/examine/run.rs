@@ -188,7 +188,7 @@ pub(super) fn model(
             plots.activity(&activity, shape.hidden)?;
             plots.histograms(
                 "updates",
-                &format!("moved by one CD-1 step at --lr {}", config.learning_rate),
+                &format!("moved by one CD-1 step, at a learning rate of {}", config.learning_rate),
                 &update,
             )?;
         }

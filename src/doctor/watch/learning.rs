@@ -62,7 +62,7 @@ pub fn rate(figures: &StepFigures, largest_shift: f64, steps: usize) -> Vec<Find
             ),
             "σ goes from 0.27 to 0.73 within 2, so such an update turns units over; about 10⁻³ of W is usual (Hinton 2010, section \
              7)",
-            "a tenth of --lr, or less; --momentum 0.5 at first. In your own code: also look that the gradient is a mean, not a \
+            "a tenth of ‹lr›, or less; ‹momentum=0.5› at first. In your own code: also look that the gradient is a mean, not a \
              sum",
         ));
     }
@@ -77,7 +77,7 @@ pub fn rate(figures: &StepFigures, largest_shift: f64, steps: usize) -> Vec<Find
             ),
             "a hidden unit that tells cases apart needs inputs of several units; the usual update is about 10⁻³ of the weights \
              (Hinton 2010, section 7)",
-            "ten times --lr, or more; or many more --epochs. In your own code: also look that the gradient is not divided \
+            "ten times ‹lr›, or more; or many more ‹epochs›. In your own code: also look that the gradient is not divided \
              twice",
         ));
     }
@@ -99,7 +99,7 @@ pub fn chains(figures: &StepFigures, k: u32) -> Option<Finding> {
         ),
         "the gradient's second term is a mean over the model only if the chains come around in it; chains that stand still \
          lower what they stand on, and the model follows them (Tieleman 2008; Decelle, Furtlehner and Seoane 2021)",
-        "more Gibbs steps (--k), a lower --lr, and more --chains; in your own code: keep the states that the chains end with, \
+        "more Gibbs steps (‹k›), a lower ‹lr›, and more ‹chains›; in your own code: keep the states that the chains end with, \
          and go on from there",
     ))
 }
