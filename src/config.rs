@@ -292,75 +292,64 @@ impl TrainConfig {
         let sweeps = self.cd.map_or(self.k.clone(), ByEpoch::from);
         let option = if self.cd.is_some() { "cd" } else { "k" };
         sweeps.values().try_for_each(|k| check_sweeps(option, k))?;
-        if self.estimator == Estimator::Cd && self.chains.is_some() {
-            return usage!(
-                "‹chains› are for ‹estimator=pcd›, pt or tt: contrastive divergence has one for each case"
-            );
-        }
-        if let Some(rate) = self.fast_weights {
-            if !(rate >= 0.0 && rate.is_finite()) {
-                return usage!("‹fast-weights› must be at least 0 and finite, found {rate}");
-            }
-            let plain =
-                self.optimizer == Optimizer::Sgd && self.momentum.values().all(|momentum| momentum == 0.0);
-            if self.estimator != Estimator::Pcd || !plain || self.nesterov || self.centred == Switch::On {
-                return usage!(
-                    "‹fast-weights› need ‹estimator=pcd›, ‹momentum=0›, and neither ‹optimizer=adam› nor ‹nesterov› \
-                     nor ‹centred=on›: they follow the plain gradient"
-                );
-            }
-        }
-        if !(2..=MOST_TEMPERATURES).contains(&self.temperatures) {
-            return usage!(
-                "‹temperatures› must be from 2 to {MOST_TEMPERATURES}, found {}",
-                self.temperatures
-            );
-        }
-        if matches!(self.estimator, Estimator::Pt | Estimator::Tt) {
-            if self.visible_states == VisibleStates::Mean {
-                return usage!(
-                    "‹visible-states=mean› is not for ‹estimator=pt› or tt: only states have energies to swap by"
-                );
-            }
-            // Each replica's sweep has an address of its own.
-            let most = u64::from(Address::SWEEPS) / self.temperatures as u64;
-            if let Some(k) = sweeps.values().find(|&k| u64::from(k) >= most) {
-                return usage!(
-                    "‹{option}› must be below {most} with {} ‹temperatures›, found {k}",
-                    self.temperatures
-                );
-            }
-        }
-        if !(0.0..=1.0).contains(&self.average) {
-            return usage!("‹average› must be from 0 to 1, found {}", self.average);
-        }
-        if let Some(path) = self.init.as_ref().filter(|path| path.to_str().is_none()) {
-            return usage!("‹init› must be UTF-8, found {path:?}");
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return usage!("‹lr› must be above 0 and finite, found {}", self.learning_rate);
-        }
-        if let Some(momentum) = self.momentum.values().find(|momentum| !(0.0..1.0).contains(momentum)) {
-            return usage!("‹momentum› must be at least 0 and below 1, found {momentum}");
-        }
-        if self.nesterov && self.optimizer == Optimizer::Adam {
-            return usage!("‹nesterov› is for ‹optimizer=sgd›: adam has a momentum of its own");
-        }
-        for (option, value) in
-            [("weight-decay", self.weight_decay), ("l1", self.l1), ("sparsity-cost", self.sparsity_cost)]
-        {
-            if !(value >= 0.0 && value.is_finite()) {
-                return usage!("‹{option}› must be at least 0 and finite, found {value}");
-            }
-        }
-        if let Some(norm) = self.max_norm.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
-            return usage!("‹max-norm› must be above 0 and finite, found {norm}");
-        }
-        if let Some(target) = self.sparsity.filter(|target| !(*target > 0.0 && *target < 1.0)) {
-            return usage!("‹sparsity› must be above 0 and below 1, found {target}");
-        }
-        Ok(())
+        let not_positive = |x: &f32| !(*x > 0.0 && x.is_finite());
+        let is_below_0 = |x: &f32| !(*x >= 0.0 && x.is_finite());
+        let not_below_1 = |x: &f32| !(0.0..1.0).contains(x);
+        let is_plain = self.estimator == Estimator::Pcd
+            && self.optimizer == Optimizer::Sgd
+            && self.momentum.values().all(|momentum| momentum == 0.0)
+            && !self.nesterov
+            && self.centred == Switch::Off;
+        let temperatures = self.temperatures;
+        let is_tempered = matches!(self.estimator, Estimator::Pt | Estimator::Tt);
+        // Each replica's sweep has an address of its own.
+        let most_sweeps = u64::from(Address::SWEEPS) / temperatures.max(1) as u64;
+        let problems = [
+            (self.estimator == Estimator::Cd && self.chains.is_some()).then(|| {
+                "‹chains› are for ‹estimator=pcd›, pt or tt: contrastive divergence has one for each case".into()
+            }),
+            found("‹fast-weights› must be at least 0 and finite", self.fast_weights.filter(is_below_0)),
+            (self.fast_weights.is_some() && !is_plain).then(|| {
+                "‹fast-weights› need ‹estimator=pcd›, ‹momentum=0›, and neither ‹optimizer=adam› nor ‹nesterov› nor \
+                 ‹centred=on›: they follow the plain gradient"
+                    .into()
+            }),
+            found(
+                &format!("‹temperatures› must be from 2 to {MOST_TEMPERATURES}"),
+                Some(temperatures).filter(|count| !(2..=MOST_TEMPERATURES).contains(count)),
+            ),
+            (is_tempered && self.visible_states == VisibleStates::Mean).then(|| {
+                "‹visible-states=mean› is not for ‹estimator=pt› or tt: only states have energies to swap by".into()
+            }),
+            found(
+                &format!("‹{option}› must be below {most_sweeps} with {temperatures} ‹temperatures›"),
+                sweeps.values().find(|&k| is_tempered && u64::from(k) >= most_sweeps),
+            ),
+            found("‹average› must be from 0 to 1", Some(self.average).filter(|x| !(0.0..=1.0).contains(x))),
+            found(
+                "‹init› must be UTF-8",
+                self.init.as_ref().filter(|path| path.to_str().is_none()).map(|path| format!("{path:?}")),
+            ),
+            found("‹lr› must be above 0 and finite", Some(self.learning_rate).filter(not_positive)),
+            found("‹momentum› must be at least 0 and below 1", self.momentum.values().find(not_below_1)),
+            (self.nesterov && self.optimizer == Optimizer::Adam)
+                .then(|| "‹nesterov› is for ‹optimizer=sgd›: adam has a momentum of its own".into()),
+            found("‹weight-decay› must be at least 0 and finite", Some(self.weight_decay).filter(is_below_0)),
+            found("‹l1› must be at least 0 and finite", Some(self.l1).filter(is_below_0)),
+            found("‹sparsity-cost› must be at least 0 and finite", Some(self.sparsity_cost).filter(is_below_0)),
+            found("‹max-norm› must be above 0 and finite", self.max_norm.filter(not_positive)),
+            found(
+                "‹sparsity› must be above 0 and below 1",
+                self.sparsity.filter(|target| !(*target > 0.0 && *target < 1.0)),
+            ),
+        ];
+        problems.into_iter().flatten().next().map_or(Ok(()), |problem| Err(Error::Usage(problem)))
     }
+}
+
+/// A value that is out of its range, in words.
+fn found(range: &str, bad: Option<impl fmt::Display>) -> Option<String> {
+    bad.map(|value| format!("{range}, found {value}"))
 }
 
 /// Temperatures of a chain, at most.
