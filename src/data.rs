@@ -22,8 +22,10 @@ mod source;
 mod summary;
 
 pub use binarize::Binarize;
+#[cfg(feature = "report")]
+pub(crate) use rows::end_to_end;
+pub(crate) use rows::spread_out;
 pub use rows::{Packing, RowLayout, Rows};
-pub(crate) use selection::spread_out;
 pub use selection::{ImageSize, Selection, Switch};
 pub use source::Source;
 pub use summary::Summary;

@@ -202,8 +202,7 @@ impl Rows {
 
     /// Rows from all over, which may be in some order: at most `count`.
     pub fn some(&self, count: usize) -> Self {
-        let count = count.min(self.len());
-        self.select(&(0..count).map(|row| row * self.len() / count).collect::<Vec<_>>())
+        self.select(&starts(self.len(), count))
     }
 
     /// The first rows, at most `count`.
@@ -279,9 +278,57 @@ impl Rows {
     }
 }
 
+/// Where each of at most so many equal parts of `count` things begins.
+fn starts(count: usize, most: usize) -> Vec<usize> {
+    let parts = count.min(most);
+    (0..parts).map(|part| (part as u128 * count as u128 / parts as u128) as usize).collect()
+}
+
+/// At most so many of `count` things: one from each of equal parts, each time from another place in it, as what has a
+/// rhythm (MNIST's training images are heavier at odd positions) must not meet another.
+pub fn spread_out(count: usize, most: usize) -> Vec<usize> {
+    const GOLDEN: f64 = 0.618_033_988_749_895;
+    let starts = starts(count, most);
+    let ends = starts.iter().skip(1).copied().chain([count]);
+    let place = |part: usize, len: usize| ((part as f64 * GOLDEN).fract() * len as f64) as usize;
+    starts.iter().zip(ends).zip(0..).map(|((&start, end), part)| start + place(part, end - start)).collect()
+}
+
+/// At most so many of `count` things, at equal distances, the first and the last among them; of one, the last.
+#[cfg(feature = "report")]
+pub fn end_to_end(count: usize, most: usize) -> Vec<usize> {
+    let Some(last) = count.checked_sub(1) else { return Vec::new() };
+    let mut places = starts(last, count.min(most).saturating_sub(1));
+    places.extend((most > 0).then_some(last));
+    places
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_spread_out_keeps_its_order_and_no_rhythm() {
+        for (count, most) in [(0, 5), (3, 5), (7, 6), (1000, 999), (60_000, 6000), (60_000, 30_000)] {
+            let taken = spread_out(count, most);
+            assert_eq!(taken.len(), count.min(most));
+            assert!(taken.is_sorted_by(|a, b| a < b) && taken.iter().all(|&at| at < count));
+            let odd = taken.iter().filter(|&at| at % 2 == 1).count();
+            assert!(odd.abs_diff(taken.len() / 2) <= 1 + taken.len() / 100, "{odd} of {}", taken.len());
+        }
+    }
+
+    #[cfg(feature = "report")]
+    #[test]
+    fn the_first_and_the_last_are_always_among_those_chosen() {
+        assert_eq!(
+            (end_to_end(3, 30), end_to_end(5, 1), end_to_end(0, 30), end_to_end(1, 9)),
+            (vec![0, 1, 2], vec![4], vec![], vec![0])
+        );
+        let some = end_to_end(500, 30);
+        assert!(some.len() == 30 && some[0] == 0 && some[29] == 499 && some.is_sorted());
+        assert!(some.iter().zip(0..).all(|(&place, at)| place == at * 499 / 29));
+    }
 
     #[test]
     fn inverted_rows_are_what_is_left_to_one() {

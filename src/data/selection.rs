@@ -106,16 +106,6 @@ impl Selection {
     }
 }
 
-/// At most so many of `count` things: one from each of equal parts, each time from another place in it, as what has a
-/// rhythm (MNIST's training images are heavier at odd positions) must not meet another.
-pub fn spread_out(count: usize, most: usize) -> Vec<usize> {
-    const GOLDEN: f64 = 0.618_033_988_749_895;
-    let taken = count.min(most);
-    let at = |part: usize| (part as u128 * count as u128 / taken as u128) as usize;
-    let place = |part: usize, len: usize| ((part as f64 * GOLDEN).fract() * len as f64) as usize;
-    (0..taken).map(|part| at(part) + place(part, at(part + 1) - at(part))).collect()
-}
-
 /// Height and width of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageSize(pub usize, pub usize);
@@ -143,21 +133,5 @@ impl FromStr for ImageSize {
 impl fmt::Display for ImageSize {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{}x{}", self.0, self.1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_spread_out_keeps_its_order_and_no_rhythm() {
-        for (count, most) in [(0, 5), (3, 5), (7, 6), (1000, 999), (60_000, 6000), (60_000, 30_000)] {
-            let taken = spread_out(count, most);
-            assert_eq!(taken.len(), count.min(most));
-            assert!(taken.is_sorted_by(|a, b| a < b) && taken.iter().all(|&at| at < count));
-            let odd = taken.iter().filter(|&at| at % 2 == 1).count();
-            assert!(odd.abs_diff(taken.len() / 2) <= 1 + taken.len() / 100, "{odd} of {}", taken.len());
-        }
     }
 }

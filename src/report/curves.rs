@@ -1,8 +1,9 @@
 //! What is drawn over the epochs: of one run, all that is known; of several, each run's own curve.
 
-use super::{pictures::spread, record::Record};
+use super::record::Record;
 use crate::{
     chart::{self, Axis, Chart, Curve, GRID, PALETTE, Scale},
+    data::end_to_end,
     train::EpochMetrics,
     wording::{self, Spelling},
 };
@@ -207,7 +208,7 @@ fn table(columns: &[Column]) -> (Vec<String>, Vec<Vec<String>>, usize) {
         let cells = columns.iter().map(|column| cell(column, epoch));
         std::iter::once(epoch.to_string()).chain(cells).collect()
     };
-    let shown = spread(epochs.len(), MOST_ROWS).into_iter().map(|at| row(epochs[at])).collect();
+    let shown = end_to_end(epochs.len(), MOST_ROWS).into_iter().map(|at| row(epochs[at])).collect();
     let head = std::iter::once("epoch".into()).chain(columns.iter().map(|column| column.0.clone()));
     (head.collect(), shown, epochs.len())
 }

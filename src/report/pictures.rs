@@ -7,7 +7,7 @@ use image::{ColorType, GrayImage, ImageDecoder, ImageError, Limits, codecs::png:
 
 use super::record::Record;
 use crate::{
-    data::{ImageSize, file},
+    data::{ImageSize, end_to_end, file},
     error::{Error, Result},
     picture::{Tiles, mosaic},
 };
@@ -72,7 +72,7 @@ pub fn series(record: &Record, kind: Kind, runs: usize, remarks: &mut Vec<String
         let name = kind.folder();
         remarks.push(format!("{name}/ has no picture of {missing} of {} epochs", record.epochs.len()));
     }
-    let chosen = spread(found.len(), (MOST_EPOCHS / runs).max(2));
+    let chosen = end_to_end(found.len(), (MOST_EPOCHS / runs).max(2));
     let all: Vec<_> = found.into_iter().collect();
     let image = image_of(record);
     let hidden = record.option("hidden").parse().unwrap_or(usize::MAX);
@@ -176,12 +176,6 @@ fn found(record: &Record, kind: Kind) -> Result<BTreeMap<usize, PathBuf>> {
     Ok(entries.filter_map(|entry| epoch(entry.ok()?.path())).collect())
 }
 
-/// At most `most` of `count` places, evenly spread, the first and the last among them.
-pub fn spread(count: usize, most: usize) -> Vec<usize> {
-    let shown = count.min(most);
-    (0..shown).map(|at| if shown == 1 { count - 1 } else { at * (count - 1) / (shown - 1) }).collect()
-}
-
 /// A PNG of sixteen greys, which is half of one of 256, as a URI.
 fn uri(picture: &GrayImage) -> String {
     let (width, height) = picture.dimensions();
@@ -208,13 +202,6 @@ mod tests {
 
     use super::*;
     use crate::picture::reconstructions;
-
-    #[test]
-    fn the_first_and_the_last_are_always_among_those_chosen() {
-        assert_eq!((spread(3, 30), spread(5, 1), spread(0, 30)), (vec![0, 1, 2], vec![4], vec![]));
-        let some = spread(500, 30);
-        assert!(some.len() == 30 && some[0] == 0 && some[29] == 499 && some.is_sorted());
-    }
 
     #[test]
     fn cases_stay_above_their_reconstructions() {
