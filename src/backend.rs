@@ -10,7 +10,7 @@ mod info;
 pub mod operation;
 
 pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values};
-pub use info::DeviceInfo;
+pub use info::{DeviceInfo, DeviceKind};
 pub use operation::{
     Ascent, ClampVisible, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms,
     MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,

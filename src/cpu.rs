@@ -22,8 +22,8 @@ use rayon::prelude::*;
 
 use crate::{
     backend::{
-        Ascent, ClampVisible, Combine, Contrast, Copy, DeviceInfo, Energy, FreeEnergy, Gather, LimitNorms,
-        MultiplyAdd, SquaredError, Swap, Track, Update,
+        Ascent, ClampVisible, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy, Gather,
+        LimitNorms, MultiplyAdd, SquaredError, Swap, Track, Update,
     },
     data::{Packing, RowLayout},
     host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
@@ -84,7 +84,7 @@ impl Cpu {
         DeviceInfo {
             name: brand.unwrap_or_else(|| std::env::consts::ARCH.into()),
             backend: "cpu".into(),
-            kind: "cpu".into(),
+            kind: DeviceKind::Cpu,
             driver: format!("{level}, {} threads", rayon::current_num_threads()),
         }
     }

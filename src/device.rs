@@ -7,7 +7,7 @@ pub use choice::DeviceChoice;
 pub use plan::Plan;
 
 use crate::{
-    backend::{Backend, DeviceInfo, Memory},
+    backend::{Backend, DeviceInfo, DeviceKind, Memory},
     cpu::{Cpu, Level},
     data::RowLayout,
     error::{Error, Result, usage},
@@ -251,7 +251,7 @@ impl Candidate {
             Self::Reference => DeviceInfo {
                 name: "reference".into(),
                 backend: "reference".into(),
-                kind: "reference".into(),
+                kind: DeviceKind::Reference,
                 driver: "textbook loops, one thread".into(),
             },
         }
@@ -260,14 +260,16 @@ impl Candidate {
     /// Whether a choice means this device.
     pub fn is_chosen_by(&self, choice: &DeviceChoice) -> bool {
         let info = self.info();
-        let kind = info.kind.as_str();
+        let kind = info.kind;
         match choice {
-            DeviceChoice::Auto => matches!(kind, "discrete" | "integrated" | "cpu"),
-            DeviceChoice::Discrete => kind == "discrete",
-            DeviceChoice::Integrated => kind == "integrated",
-            DeviceChoice::Software => kind == "software",
-            DeviceChoice::Cpu => kind == "cpu",
-            DeviceChoice::Reference => kind == "reference",
+            DeviceChoice::Auto => {
+                matches!(kind, DeviceKind::Discrete | DeviceKind::Integrated | DeviceKind::Cpu)
+            }
+            DeviceChoice::Discrete => kind == DeviceKind::Discrete,
+            DeviceChoice::Integrated => kind == DeviceKind::Integrated,
+            DeviceChoice::Software => kind == DeviceKind::Software,
+            DeviceChoice::Cpu => kind == DeviceKind::Cpu,
+            DeviceChoice::Reference => kind == DeviceKind::Reference,
             DeviceChoice::Name(name) => {
                 matches!(self, Self::Adapter(_)) && info.name.to_lowercase().contains(&name.to_lowercase())
             }

@@ -5,7 +5,7 @@ mod features;
 use std::path::PathBuf;
 
 use crate::{
-    backend::{Backend, BackendExt, DeviceInfo, Draw, Gather, HalfStep, Memory, Model, Units},
+    backend::{Backend, BackendExt, DeviceInfo, DeviceKind, Draw, Gather, HalfStep, Memory, Model, Units},
     config::{Binarize, DeviceChoice, TrainConfig},
     data::{Dataset, ImageSize, Rows, Source},
     device::{self, Footprint},
@@ -146,7 +146,7 @@ impl Inference {
     /// # Errors
     /// [`crate::Error::Device`] if there is no room.
     pub fn with_backend(mut backend: Box<dyn Backend>, rbm: &Rbm, rows: usize, seed: u64) -> Result<Self> {
-        let native = (backend.info().kind == "cpu").then(|| rbm.clone());
+        let native = (backend.info().kind == DeviceKind::Cpu).then(|| rbm.clone());
         let Room { model, visible, hidden, reconstruction } = Room::new(&mut *backend, rows)?;
         backend.write_model(model, rbm);
         Ok(Self { model, seed, visible, hidden, reconstruction, backend, rows, native })

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    backend::DeviceInfo,
+    backend::{DeviceInfo, DeviceKind},
     error::{Error, Result, usage},
 };
 
@@ -29,9 +29,9 @@ pub enum DeviceChoice {
 impl DeviceChoice {
     /// The choice that means this device and no other kind.
     pub fn of(device: &DeviceInfo) -> Self {
-        match device.kind.as_str() {
-            "cpu" => Self::Cpu,
-            "reference" => Self::Reference,
+        match device.kind {
+            DeviceKind::Cpu => Self::Cpu,
+            DeviceKind::Reference => Self::Reference,
             _ => Self::Name(device.name.clone()),
         }
     }

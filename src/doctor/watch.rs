@@ -20,7 +20,7 @@ use super::{
     model::{ModelFigures, non_finite},
 };
 use crate::{
-    backend::{Backend, BackendExt, Model},
+    backend::{Backend, BackendExt, DeviceKind, Model},
     checkpoint::{Opaque, Position},
     clock::Clock,
     config::Estimator,
@@ -33,10 +33,10 @@ use step::{Parameters, StepFigures, StepReading, Trace};
 
 /// Steps from one look to the next, at least, by the kind of device. On two cores a look took as long as 4 steps (784×2000
 /// units), 16 (784×500) or 22 (784×20), so it takes at most 3 % of the time. GPUs take less time for a step, not for a look.
-fn steps_between_looks(kind: &str) -> usize {
+fn steps_between_looks(kind: DeviceKind) -> usize {
     match kind {
-        "discrete" => 32_000,
-        "integrated" => 8_000,
+        DeviceKind::Discrete => 32_000,
+        DeviceKind::Integrated => 8_000,
         _ => 1_000,
     }
 }
@@ -118,12 +118,12 @@ impl Watch {
         let data = of_some(&dataset.train);
         let began = clock.now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
-        let kind = backend.info().kind.clone();
+        let kind = backend.info().kind;
         let mut look = Look::new(backend, dataset, config.binarize, config.seed)?;
         look.start(backend);
         let mut watch = Self {
             look,
-            every: steps_between_looks(&kind).div_ceil(steps_an_epoch),
+            every: steps_between_looks(kind).div_ceil(steps_an_epoch),
             clock,
             spent: Duration::ZERO,
             estimator: config.estimator,

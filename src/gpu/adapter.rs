@@ -1,6 +1,6 @@
 //! The adapters of this machine.
 
-use crate::backend::DeviceInfo;
+use crate::backend::{DeviceInfo, DeviceKind};
 
 /// Every adapter of the native backends, best first: discrete, integrated, virtual, other, software.
 pub fn all() -> Vec<wgpu::Adapter> {
@@ -22,19 +22,18 @@ pub fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
     DeviceInfo {
         name: info.name,
         backend: info.backend.to_str().into(),
-        kind: kind(info.device_type).into(),
+        kind: kind(info.device_type),
         driver: [info.driver, info.driver_info].join(" ").trim().into(),
     }
 }
 
-/// The word for a kind of adapter, as in `--device`.
-pub fn kind(device_type: wgpu::DeviceType) -> &'static str {
+fn kind(device_type: wgpu::DeviceType) -> DeviceKind {
     match device_type {
-        wgpu::DeviceType::DiscreteGpu => "discrete",
-        wgpu::DeviceType::IntegratedGpu => "integrated",
-        wgpu::DeviceType::VirtualGpu => "virtual",
-        wgpu::DeviceType::Other => "other",
-        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::DiscreteGpu => DeviceKind::Discrete,
+        wgpu::DeviceType::IntegratedGpu => DeviceKind::Integrated,
+        wgpu::DeviceType::VirtualGpu => DeviceKind::Virtual,
+        wgpu::DeviceType::Other => DeviceKind::Other,
+        wgpu::DeviceType::Cpu => DeviceKind::Software,
     }
 }
 

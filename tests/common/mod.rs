@@ -11,7 +11,7 @@ use std::{
 };
 
 use rbm_gpu::{
-    backend::{Backend, DeviceInfo},
+    backend::{Backend, DeviceInfo, DeviceKind},
     cpu::{Cpu, Level},
     gpu::{Context, Gpu, adapter, tile::Tile},
     host::Host,
@@ -70,7 +70,8 @@ pub fn tiles(test: &str, shape: Shape) -> Vec<Named> {
 /// The oracle.
 pub fn reference(shape: Shape) -> Host<Reference> {
     let word = || "reference".to_string();
-    Host::new(Reference, DeviceInfo { name: word(), backend: word(), kind: word(), driver: word() }, shape)
+    let kind = DeviceKind::Reference;
+    Host::new(Reference, DeviceInfo { name: word(), backend: word(), kind, driver: word() }, shape)
 }
 
 /// The native path by each instruction set that this processor has.
