@@ -49,11 +49,11 @@ impl Times {
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// A measurement repeats its call until it takes at least this long,
+    /// The least that a measurement takes: its call is repeated until then.
     pub least: Duration,
-    /// each call is measured at most so many times,
+    /// Measurements of each call, at most.
     pub rounds: usize,
-    /// and only three times once this much time has gone by.
+    /// The time after which each call is measured no more than three times.
     pub most: Duration,
 }
 

@@ -36,13 +36,13 @@ pub struct Codes {
     rows: usize,
     depth: usize,
     chunk: usize,
-    /// By chunk, then by block, then by row: a row's bits,
+    /// The bits of each row, by chunk, then by block, then by row.
     words: Vec<u32>,
-    /// its codes, rows sorted: `ENTRIES * group + code` for each code that is not zero,
+    /// The codes of each row that are not zero, as `ENTRIES * group + code`, by chunk, then by block, rows sorted.
     entries: Vec<[u8; GROUPS]>,
-    /// and which row of the chunk that is.
+    /// The row of the chunk that each of `entries` is of.
     order: Vec<u16>,
-    /// By chunk, then by block.
+    /// Where rows of each number of codes end, by chunk, then by block.
     ends: Vec<Ends>,
 }
 
