@@ -25,7 +25,7 @@ use rbm_gpu::{
     run::RunFolder,
     train::{Event, Failure, Trainer},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Options, fault::Fault, stop::Stop};
@@ -47,6 +47,14 @@ struct RunConfig<'a> {
     device_used: &'a DeviceInfo,
     visible: usize,
     data_sha256: &'a str,
+}
+
+/// What `config.json` says of a run beside its options. Earlier versions did not write all of it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Begun {
+    no_doctor: bool,
+    data_sha256: String,
 }
 
 /// What a run lacks whose epochs are done.
@@ -128,13 +136,13 @@ impl Session {
     /// A run that was begun before; without a trainer if it is done.
     pub fn resume(run: &Path, options: &Options, display: &Display) -> Result<(Self, Option<Trainer>)> {
         let folder = RunFolder::open(run)?;
-        let written: Value = folder.read_config()?;
+        let Begun { no_doctor, data_sha256 } = folder.read_config()?;
         let mut config: TrainConfig = folder.read_config()?;
         let mut policy: Policy = folder.read_config()?;
         refuse_conflicts(run, options, &config)?;
         let given = |option: &str| options.given.iter().any(|given| given == option);
         let begun = config.clone();
-        config.no_doctor = options.config.no_doctor || written["no_doctor"] == true;
+        config.no_doctor = options.config.no_doctor || no_doctor;
         if given("epochs") {
             config.epochs = options.config.epochs;
         }
@@ -161,8 +169,7 @@ impl Session {
                 run.display()
             )));
         }
-        let data = written["data_sha256"].as_str().unwrap_or_default().to_string();
-        let mut session = Self::new(folder, config, policy, data)?;
+        let mut session = Self::new(folder, config, policy, data_sha256)?;
         if done == session.config.epochs {
             let lacks = session.lacks()?;
             if let Some(what) = lacks.what {
