@@ -74,12 +74,16 @@ impl Address {
 
     /// Replaces the layer, from 0 to 63; 0 is the visible one.
     pub const fn layer(self, layer: u32) -> Self {
+        debug_assert!(layer < 1 << 6, "a layer has 6 bits");
         Self { layer: layer << 26, ..self }
     }
 
     /// Replaces the sweep, from 0 to [`Address::SWEEPS`] − 1: a Gibbs sweep, or the index of a run among those that share
     /// its steps.
     pub const fn sweep(self, sweep: u32) -> Self {
+        // Whatever a user may choose is checked where it comes in: k and the temperatures by `TrainConfig::check`, the
+        // chains of an inpainting by its command.
+        debug_assert!(sweep < Self::SWEEPS, "a sweep has 24 bits");
         Self { purpose: sweep << 8 | self.purpose & 0xFF, ..self }
     }
 
