@@ -60,9 +60,9 @@ impl Ladder {
         let mut all = Vec::with_capacity(rungs);
         for rung in 0..rungs {
             let pair = if rung == 0 { own } else { memory.pair(chains)? };
-            all.push(Rung { pair, values: memory.values(2 * chains)? });
+            all.push(Rung { pair, values: memory.values(chains.saturating_mul(2))? });
         }
-        let (accepted, trips) = (memory.values(chains * rungs)?, memory.values(chains)?);
+        let (accepted, trips) = (memory.values(chains.saturating_mul(rungs))?, memory.values(chains)?);
         Ok(Self { rungs: all, chains, accepted, trips, tries: [0; 2] })
     }
 
