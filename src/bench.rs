@@ -178,13 +178,15 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     let visible = loaded.as_ref().map_or(options.visible, |rows| rows.layout().units);
     let shape = Shape { visible, hidden };
     let layout = RowLayout { units: visible, packing: Packing::Bits, scale: 1.0 };
-    let footprint = Footprint::planned(shape, |memory| {
-        // Beside what is timed, the step that is checked.
-        memory.model()?;
-        memory.model()?;
-        (0..2).try_for_each(|_| memory.pair(batch).map(drop))?;
-        Room::new(memory, layout, 0, batch).map(drop)
-    })?;
+    let footprint = |rows| {
+        Footprint::planned(shape, |memory| {
+            // The step that is checked, beside what is timed.
+            memory.model()?;
+            memory.model()?;
+            (0..2).try_for_each(|_| memory.pair(batch).map(drop))?;
+            Room::new(memory, layout, rows, batch).map(drop)
+        })
+    };
     // The check has two models and their velocities, on the device and on the reference.
     let parameters = memory::product(&[visible, hidden, 32]);
     memory::check(
@@ -192,7 +194,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         parameters,
         "choose a smaller ‹hidden› or ‹visible›",
     )?;
-    let (candidate, mut backend) = device::open(&options.device, &footprint)?;
+    let (candidate, mut backend) = device::open(&options.device, &footprint(0)?)?;
     let backend = &mut *backend;
     // Whole minibatches, so that all steps have one size.
     let most = loaded.as_ref().map_or(usize::MAX, Rows::len);
@@ -200,7 +202,7 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         return usage!("‹batch› {batch} is larger than the data: there are {most} training cases");
     }
     let count = (options.rows.min(most) / batch).max(1) * batch;
-    if !candidate.holds(layout, count, &footprint) {
+    if !candidate.holds(&footprint(count)?) {
         return usage!("there is no room for {count} rows of {visible} units; choose fewer ‹rows›");
     }
 

@@ -9,7 +9,6 @@ pub use plan::Plan;
 use crate::{
     backend::{Backend, DeviceInfo, DeviceKind, Memory},
     cpu::{Cpu, Level},
-    data::RowLayout,
     error::{Error, Result, usage},
     gpu::{Context, Gpu, adapter, tile::Tiles},
     host::Host,
@@ -32,7 +31,9 @@ pub struct Footprint {
     layer: u64,
     /// Uniforms from the host, for one block of minibatches.
     uniforms: u64,
-    /// Everything on the device but the data set.
+    /// The largest packed rows, which are in one buffer.
+    data: u64,
+    /// Everything on the device.
     device: Parts,
     /// What the host needs beside it: copies on their way.
     host: Parts,
@@ -84,29 +85,9 @@ impl Footprint {
         };
         let fewer_units = "a smaller ‹hidden›";
         let remedies = [fewer_units, "a smaller ‹batch›, or fewer ‹chains›", fewer_units];
-        let (rows, layer) = (plan.rows, plan.largest_layer);
+        let (rows, layer, data) = (plan.rows, plan.largest_layer, plan.largest_data);
         let layers = plan.layers().clone();
-        Ok(Self { layers, rows, parameters, layer, uniforms, device, host, remedies })
-    }
-
-    /// For a model, minibatches of up to `rows` cases in so many pairs of layers, and so many uniforms from the host.
-    /// The options may ask for anything: what overflows is too large for every device.
-    pub fn new(shape: Shape, rows: usize, pairs_of_layers: u64, uniforms: usize) -> Self {
-        let padded = |units: usize| (units as u64).saturating_add(4);
-        let matrix = |a: usize, b: usize| padded(a).saturating_mul(padded(b)).saturating_mul(4);
-        let parameters = matrix(shape.visible, shape.hidden);
-        let layer = matrix(rows, shape.visible.max(shape.hidden));
-        let uniforms = padded(uniforms).saturating_mul(4);
-        let twice = parameters.saturating_mul(2); // the parameters and their velocity
-        // A pair of layers has means and states of each.
-        let layers = layer.saturating_mul(4 * pairs_of_layers);
-        let device = Parts { parameters: twice, layers, uniforms };
-        let streamed = uniforms.saturating_mul(RING as u64 + 1);
-        let host = Parts { parameters: twice.saturating_mul(2), layers: 0, uniforms: streamed };
-        let fewer_units = "a smaller ‹hidden›";
-        let remedies = [fewer_units, "a smaller ‹batch›, or fewer ‹chains›", fewer_units];
-        let layers = shape.into();
-        Self { layers, rows, parameters, layer, uniforms, device, host, remedies }
+        Ok(Self { layers, rows, parameters, layer, uniforms, data, device, host, remedies })
     }
 
     /// The same for a command that does not choose the model, and whose rows are chains.
@@ -114,23 +95,12 @@ impl Footprint {
         Self { remedies: ["a smaller model", "fewer ‹chains›", "a smaller model"], ..self }
     }
 
-    /// Adds `times` models beside the parameters: what learning keeps.
-    pub fn with_models(self, times: u64) -> Self {
-        let parameters = self.device.parameters.saturating_add(self.parameters.saturating_mul(times));
-        Self { device: Parts { parameters, ..self.device }, ..self }
-    }
-
-    /// Adds `count` snapshots of the parameters.
-    pub fn with_snapshots(self, count: u64) -> Self {
-        if count == 0 {
-            return self;
-        }
-        // The host has them three times: in the state to go back to, in that on its way to a file, and as its bytes.
-        let copies = self.parameters.saturating_mul(count).saturating_mul(3);
-        let host = Parts { parameters: self.host.parameters.saturating_add(copies), ..self.host };
+    /// Of a run most of whose models are snapshots: fewer ‹temperatures› help first.
+    pub fn of_snapshots(self) -> Self {
         let [fewer_units, fewer_rows, _] = self.remedies;
-        let remedies = [fewer_units, fewer_rows, "fewer ‹temperatures›, or a smaller ‹hidden›"];
-        Self { host, remedies, ..self.with_models(count) }
+        Self {
+            remedies: [fewer_units, fewer_rows, "fewer ‹temperatures›, or a smaller ‹hidden›"], ..self
+        }
     }
 
     /// Holds this against the room there is.
@@ -292,12 +262,10 @@ impl Candidate {
         }
     }
 
-    /// Whether `rows` packed rows may stay on the device beside the rest; if not, they are streamed.
-    pub fn holds(&self, layout: RowLayout, rows: usize, footprint: &Footprint) -> bool {
-        let bytes = (rows as u64).saturating_mul(layout.words() as u64).saturating_mul(4);
+    /// Whether work whose data stay on the device fits it; if not, they are streamed.
+    pub fn holds(&self, footprint: &Footprint) -> bool {
         let room = self.room();
-        let needed = bytes.saturating_add(footprint.device.sum()).saturating_add(footprint.host.sum());
-        bytes <= room.largest_buffer && (!room.shared || room.memory.is_none_or(|memory| needed <= memory))
+        footprint.data <= room.largest_buffer && footprint.check(&room, &self.info().name).is_ok()
     }
 
     /// Checks that the work fits, and only then opens the device.

@@ -9,6 +9,7 @@ mod event;
 mod models;
 pub mod observer;
 mod replay;
+mod room;
 mod state;
 mod step;
 
@@ -22,24 +23,21 @@ use crate::{
     backend::{Backend, BackendExt, Data, DeviceInfo, Model, Values},
     checkpoint::State,
     clock::{Clock, System},
-    config::{Binarize, Estimator, TrainConfig},
+    config::{Binarize, TrainConfig},
     data::{Dataset, RowLayout},
     device,
     error::Result,
-    estimator::{
-        Phases, Replicas, start_chains,
-        tempering::{Streams, Tempering},
-        trajectory::Trajectory,
-    },
+    estimator::{Phases, Replicas},
     finding::Finding,
     likelihood::Monitor,
-    rbm::{Rbm, Shape},
+    rbm::Rbm,
 };
 use averaging::Averaging;
-use epoch::{Sums, schedule};
+use epoch::Sums;
 use evaluation::Evaluation;
 use models::{Models, initial};
-use observer::{Observe, Observer, Start};
+use observer::{Begin, Observe, Observer, Start};
+use room::Room;
 
 /// A run: a model on a device, and the data it learns from.
 pub struct Trainer {
@@ -86,10 +84,11 @@ impl Trainer {
     pub fn open(config: &TrainConfig, dataset: Dataset, observe: Option<Observe>) -> Result<Self> {
         let config = &config.settled();
         check::options(config, &dataset)?;
-        let footprint = check::footprint(config, &dataset);
-        let (candidate, backend) = device::open(&config.device, &footprint)?;
-        let rows = &dataset.train.rows;
-        let stream_rows = !candidate.holds(rows.layout(), rows.len(), &footprint);
+        let dataset = as_learnt(config, dataset);
+        let footprint = |stream_rows| Room::footprint(config, &dataset, stream_rows, observe);
+        // Cases that are streamed take the least room.
+        let (candidate, backend) = device::open(&config.device, &footprint(true)?)?;
+        let stream_rows = !candidate.holds(&footprint(false)?);
         Self::build(config, dataset, backend, stream_rows, Arc::new(System::new()), observe)
     }
 
@@ -108,64 +107,25 @@ impl Trainer {
     ) -> Result<Self> {
         let config = &config.settled();
         check::options(config, &dataset)?;
-        let dataset = match config.binarize {
-            Binarize::Threshold => dataset.threshold(),
-            Binarize::Sample | Binarize::None => dataset,
-        };
+        let dataset = as_learnt(config, dataset);
         let rows = &dataset.train.rows;
-        let layout = rows.layout();
-        let shape = Shape { visible: layout.units, hidden: config.hidden };
         let density = rows.density();
-        let models = Models::new(&mut *backend, config, &initial(config, shape, &density)?, &density)?;
-        let chains = config.chains(config.batch);
-        let (positive, negative) = (backend.pair(config.batch)?, backend.pair(chains)?);
-        let phases = Phases { positive, negative, rows: config.batch, chains };
-        let (theta, seed, temperatures) = (models.theta, config.seed, config.temperatures);
-        let replicas = match config.estimator {
-            Estimator::Cd => None,
-            Estimator::Pcd => {
-                start_chains(&mut *backend, theta, seed, &density, negative, chains, 0);
-                None
-            }
-            Estimator::Pt => {
-                let streams = Streams::TRAINING;
-                let mut tempering = Tempering::new(&mut *backend, negative, chains, temperatures, streams)?;
-                tempering.restart(&mut *backend, theta, seed, &density);
-                Some(Replicas::Temperatures(tempering))
-            }
-            Estimator::Tt => {
-                let mut trajectory = Trajectory::new(&mut *backend, negative, chains, temperatures)?;
-                trajectory.start(&mut *backend, theta, seed, &density);
-                Some(Replicas::Trajectory(trajectory))
-            }
+        let mut room = Room::allocate(&mut *backend, config, &dataset, stream_rows, observe)?;
+        let initial = initial(config, backend.shape(), &density)?;
+        room.start(&mut *backend, config, &dataset, stream_rows, (initial, &density))?;
+        let Room { models, phases, replicas, training, costs, evaluation, monitor, observe } = room;
+        let begin = |observe: Begin| {
+            let (backend, model, density, clock) = (&mut *backend, models.theta, &density[..], clock.clone());
+            observe(Start { backend, model, config, dataset: &dataset, density, clock })
         };
-        let costs = backend.values(config.batch)?;
-        let schedule = schedule(config, rows, shape, stream_rows, config.k.most());
-        backend.uniforms(schedule.block_uniforms().max(1))?;
-        let training = if stream_rows {
-            backend.data(layout, schedule.block_rows())?
-        } else {
-            let training = backend.data(layout, rows.len())?;
-            backend.write_data(training, rows.words());
-            training
-        };
-        let steps_an_epoch = schedule.steps();
-        let evaluation = Evaluation::new(&mut *backend, config, &dataset)?;
-        let monitor = config.eval_every.map(|_| Monitor::new(&mut *backend, &dataset, clock.clone()));
-        let mut monitor = monitor.transpose()?;
-        if let Some(monitor) = &mut monitor {
-            monitor.start(&mut *backend, theta)?;
-        }
-        let (model, density, to_tell) = (theta, &density, clock.clone());
-        let start =
-            Start { backend: &mut *backend, model, config, dataset: &dataset, density, clock: to_tell };
-        let observer = observe.map(|observe| observe(start)).transpose()?;
+        let observer = observe.map(begin).transpose()?;
+        let (dataset_layout, steps_an_epoch) = (rows.layout(), rows.len().div_ceil(config.batch));
         Ok(Self {
             config: config.clone(),
             dataset: dataset.into(),
             backend,
             clock,
-            dataset_layout: layout,
+            dataset_layout,
             models,
             phases,
             replicas,
@@ -246,5 +206,13 @@ impl Trainer {
 
     fn averaging(&self) -> Option<Averaging> {
         Averaging::new(&self.config, self.steps_an_epoch)
+    }
+}
+
+/// The data as they are learnt from: thresholded, if the options say so.
+fn as_learnt(config: &TrainConfig, dataset: Dataset) -> Dataset {
+    match config.binarize {
+        Binarize::Threshold => dataset.threshold(),
+        Binarize::Sample | Binarize::None => dataset,
     }
 }

@@ -69,9 +69,6 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// Rows of units that it allocates.
-    pub const ROWS: usize = CHAINS * REPLICAS;
-
     /// Allocates beside a model. Call [`Tracker::start`] first.
     ///
     /// # Errors

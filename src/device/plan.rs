@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A memory that only counts. Sizes are those of the kernels' layout; what overflows is too large for every device.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     layers: Layers,
     /// Models, and what has a number for each of their parameters.
@@ -21,6 +21,8 @@ pub struct Plan {
     pub(super) units: u64,
     /// Bytes of uniforms from the host.
     pub(super) uniforms: u64,
+    /// Bytes of the largest packed rows.
+    pub(super) largest_data: u64,
     /// Bytes of packed rows and their orders.
     pub(super) data: u64,
     /// Bytes of other numbers.
@@ -42,6 +44,7 @@ impl Plan {
             largest_layer: 0,
             units: 0,
             uniforms: 0,
+            largest_data: 0,
             data: 0,
             values: 0,
         }
@@ -73,8 +76,10 @@ impl Memory for Plan {
     }
 
     fn data(&mut self, layout: RowLayout, rows: usize) -> Result<Data> {
-        let words = (layout.words() as u64).saturating_add(1);
-        self.data = self.data.saturating_add(words.saturating_mul(rows as u64).saturating_mul(4));
+        let [words, order] =
+            [layout.words() as u64, 1].map(|words| words.saturating_mul(rows as u64).saturating_mul(4));
+        self.largest_data = self.largest_data.max(words);
+        self.data = self.data.saturating_add(words).saturating_add(order);
         Ok(Data(0))
     }
 

@@ -8,6 +8,9 @@ mod learning;
 pub mod step;
 mod trainer;
 
+#[cfg(test)]
+pub(crate) use trainer::doctor;
+
 use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -109,17 +112,16 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at the training cases, at what the run is told, and at the initial model.
+    /// Looks at the training cases, at what the run is told, and at the initial model. `look` is the doctor's room on the device.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] if the device has no room, [`crate::Error::Device`] if it failed.
-    pub fn new(start: Start) -> Result<Self> {
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn new(mut look: Look, start: Start) -> Result<Self> {
         let Start { backend, model, config, dataset, density, clock } = start;
         let data = of_some(&dataset.train);
         let began = clock.now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
         let kind = backend.info().kind;
-        let mut look = Look::new(backend, dataset, config.binarize, config.seed)?;
         look.start(backend);
         let mut watch = Self {
             look,

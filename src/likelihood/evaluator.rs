@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Cases per upload to the device.
-pub(super) const PART: usize = 512;
+const PART: usize = 512;
 /// Multiplications for the pseudo-likelihood: seconds on two cores. A large model uses fewer cases.
 const PSEUDO_WORK: u64 = 8_000_000_000;
 

@@ -1,12 +1,10 @@
 //! Quick evaluations during training: the figures of an evaluation on fewer cases, with log Z tracked by a few chains.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
     Likelihood,
-    evaluator::{Evaluator, Finder, PART},
+    evaluator::{Evaluator, Finder},
 };
 use crate::{
     ais::Tracker,
@@ -30,16 +28,15 @@ const QUICK_PSEUDO_WORK: u64 = 40_000_000;
 pub struct Monitor {
     evaluator: Evaluator,
     dataset: Dataset,
-    clock: Arc<dyn Clock>,
 }
 
 impl Monitor {
     /// Allocates beside the model. Grey data are thresholded, as by `eval`'s default. Of many training cases, a subset
-    /// spread over the data is used. `clock` times the looks.
+    /// spread over the data is used.
     ///
     /// # Errors
     /// Those of [`Evaluator::new`].
-    pub fn new(memory: &mut dyn Memory, dataset: &Dataset, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, dataset: &Dataset) -> Result<Self> {
         let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
         let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
         let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) }.threshold();
@@ -50,7 +47,7 @@ impl Monitor {
             false => Evaluator::tracking(memory, &dataset.train.rows)?,
         };
         evaluator.pseudo_work = QUICK_PSEUDO_WORK;
-        Ok(Self { evaluator, dataset, clock })
+        Ok(Self { evaluator, dataset })
     }
 
     /// Begins to follow a model on the device.
@@ -64,11 +61,6 @@ impl Monitor {
         }
     }
 
-    /// Rows of units that it allocates.
-    pub fn rows() -> usize {
-        PART.max(Tracker::ROWS)
-    }
-
     /// The tracker, for the run's state, unless log Z is enumerated.
     pub(crate) fn tracker(&mut self) -> Option<&mut Tracker> {
         match &mut self.evaluator.finder {
@@ -77,12 +69,19 @@ impl Monitor {
         }
     }
 
-    /// The figures of `rbm`, which is the `model` on the device, after `epoch` epochs.
+    /// The figures of `rbm`, which is the `model` on the device, after `epoch` epochs. `clock` times the look.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn look(&mut self, backend: &mut dyn Backend, model: Model, rbm: &Rbm, epoch: usize) -> Result<Look> {
-        let start = self.clock.now();
+    pub fn look(
+        &mut self,
+        backend: &mut dyn Backend,
+        clock: &dyn Clock,
+        model: Model,
+        rbm: &Rbm,
+        epoch: usize,
+    ) -> Result<Look> {
+        let start = clock.now();
         self.evaluator.look = epoch;
         let likelihood = self.evaluator.run(backend, model, rbm, &self.dataset)?;
         let test_cases = self.dataset.test.as_ref().map_or(0, |test| test.rows.len());
@@ -91,7 +90,7 @@ impl Monitor {
             train_cases: self.dataset.train.rows.len(),
             test_cases,
             likelihood,
-            seconds: self.clock.since(start).as_secs_f64(),
+            seconds: clock.since(start).as_secs_f64(),
         })
     }
 }

@@ -2,7 +2,9 @@
 
 use super::Trainer;
 use crate::{
-    backend::{Backend, BackendExt, Data, Draw, Gather, HalfStep, Model, SquaredError, Units, Values},
+    backend::{
+        Backend, BackendExt, Data, Draw, Gather, HalfStep, Memory, Model, SquaredError, Units, Values,
+    },
     config::{Estimator, TrainConfig},
     data::{Dataset, Rows},
     error::Result,
@@ -18,6 +20,7 @@ pub const FANTASY_STEPS: u32 = 50;
 
 /// Buffers for looking at reconstructions of held-out cases, a part at a time.
 pub(super) struct Evaluation {
+    /// Cases in a part.
     rows: usize,
     data: Data,
     visible: Units,
@@ -27,24 +30,22 @@ pub(super) struct Evaluation {
 }
 
 impl Evaluation {
-    /// Cases in a part.
-    pub fn rows(config: &TrainConfig, dataset: &Dataset) -> usize {
-        config.batch.max(ROWS).min(dataset.held_out().rows.len())
-    }
-
-    pub fn new(backend: &mut dyn Backend, config: &TrainConfig, dataset: &Dataset) -> Result<Self> {
-        let rows = Self::rows(config, dataset);
-        let data = backend.data(dataset.held_out().rows.layout(), rows)?;
-        let order: Vec<u32> = (0..rows as u32).collect();
-        backend.write_order(data, &order);
+    pub fn allocate(memory: &mut dyn Memory, config: &TrainConfig, dataset: &Dataset) -> Result<Self> {
+        let held_out = &dataset.held_out().rows;
+        let rows = config.batch.max(ROWS).min(held_out.len());
         Ok(Self {
             rows,
-            data,
-            visible: backend.units(Side::Visible, rows)?,
-            hidden: backend.units(Side::Hidden, rows)?,
-            reconstruction: backend.units(Side::Visible, rows)?,
-            errors: backend.values(rows)?,
+            data: memory.data(held_out.layout(), rows)?,
+            visible: memory.units(Side::Visible, rows)?,
+            hidden: memory.units(Side::Hidden, rows)?,
+            reconstruction: memory.units(Side::Visible, rows)?,
+            errors: memory.values(rows)?,
         })
+    }
+
+    /// Writes the order of a part's cases, which is always their own.
+    pub fn start(&self, backend: &mut dyn Backend) {
+        backend.write_order(self.data, &(0..self.rows as u32).collect::<Vec<_>>());
     }
 
     /// Brings what the visible units have through the model and back.
@@ -155,7 +156,8 @@ impl Trainer {
 
     /// What the model comes to, which is `rbm`, where the options ask for looks.
     pub(super) fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
-        let (model, epoch, backend) = (self.model(), self.epoch, &mut *self.backend);
-        self.monitor.as_mut().map(|monitor| monitor.look(backend, model, rbm, epoch)).transpose()
+        let (model, epoch, clock) = (self.model(), self.epoch, &*self.clock);
+        let backend = &mut *self.backend;
+        self.monitor.as_mut().map(|monitor| monitor.look(backend, clock, model, rbm, epoch)).transpose()
     }
 }

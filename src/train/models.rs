@@ -2,7 +2,7 @@
 
 use super::observer::Watched;
 use crate::{
-    backend::{Ascent, Backend, BackendExt, Combine, Contrast, Model, Offsets, Update},
+    backend::{Ascent, Backend, Combine, Contrast, Memory, Model, Offsets, Update},
     config::{Optimizer, Switch, TrainConfig},
     error::{Result, usage},
     estimator::Phases,
@@ -32,16 +32,11 @@ pub(super) struct Models {
 }
 
 impl Models {
-    /// Makes room for them and writes the initial model; the units' means begin as `density` and ½.
-    pub fn new(
-        backend: &mut dyn Backend,
-        config: &TrainConfig,
-        initial: &Rbm,
-        density: &[f64],
-    ) -> Result<Self> {
+    /// Makes room for them.
+    pub fn allocate(memory: &mut dyn Memory, config: &TrainConfig) -> Result<Self> {
         let adam = config.optimizer == Optimizer::Adam;
         let fused = is_fused(config);
-        let mut optional = |is_kept: bool| is_kept.then(|| backend.model()).transpose();
+        let mut optional = |is_kept: bool| is_kept.then(|| memory.model()).transpose();
         let [velocity, squares, gradient, average] = [
             optional(keeps_velocity(config))?,
             optional(adam)?,
@@ -49,27 +44,30 @@ impl Models {
             optional(config.average > 0.0)?,
         ];
         let fast = match config.fast_weights {
-            Some(_) => Some([backend.model()?, backend.model()?]),
+            Some(_) => Some([memory.model()?, memory.model()?]),
             None => None,
         };
-        let theta = backend.model_of(initial)?;
-        if let Some([_, sum]) = fast {
-            backend.combine(&Combine::COPY, theta, sum);
-        }
+        let theta = memory.model()?;
+        let Shape { visible, hidden } = memory.shape();
         let offsets = match uses_offsets(config) {
-            true => Some(Offsets {
-                visible: backend.values(initial.shape().visible)?,
-                hidden: backend.values(initial.shape().hidden)?,
-            }),
+            true => Some(Offsets { visible: memory.values(visible)?, hidden: memory.values(hidden)? }),
             false => None,
         };
-        if let Some(offsets) = offsets {
+        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets })
+    }
+
+    /// Writes the initial model; the units' means begin as `density` and ½.
+    pub fn start(&self, backend: &mut dyn Backend, initial: &Rbm, density: &[f64]) {
+        backend.write_model(self.theta, initial);
+        if let Some([_, sum]) = self.fast {
+            backend.combine(&Combine::COPY, self.theta, sum);
+        }
+        if let Some(offsets) = self.offsets {
             let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
             backend.write_values(offsets.visible, &means);
             // The initial model's hidden units are on half of the time.
             backend.write_values(offsets.hidden, &vec![0.5; initial.shape().hidden]);
         }
-        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets })
     }
 
     /// What the chains take for the model.
@@ -131,12 +129,12 @@ impl Models {
 }
 
 /// Whether a step is no more than momentum and L2 decay.
-pub(super) fn is_fused(config: &TrainConfig) -> bool {
+fn is_fused(config: &TrainConfig) -> bool {
     config.optimizer == Optimizer::Sgd && !config.nesterov && config.l1 == 0.0
 }
 
 /// Whether a step is kept: for momentum, for fast weights; and for the doctor where the parameters do not show it.
-pub(super) fn keeps_velocity(config: &TrainConfig) -> bool {
+fn keeps_velocity(config: &TrainConfig) -> bool {
     !is_fused(config)
         || config.momentum.values().any(|momentum| momentum != 0.0)
         || config.fast_weights.is_some()

@@ -4,7 +4,7 @@
 use std::{any::Any, sync::Arc};
 
 use crate::{
-    backend::{Ascent, Backend, Contrast, Model, Offsets},
+    backend::{Ascent, Backend, Contrast, Memory, Model, Offsets},
     checkpoint::Opaque,
     clock::Clock,
     config::TrainConfig,
@@ -60,8 +60,11 @@ pub trait Observer: Any + Send {
     fn remember(&mut self, memory: &Opaque, untaken: &[Finding], steps: usize) -> Result<()>;
 }
 
+/// Makes room for a run's observer on its device, and gives what makes the observer once the initial model is there.
+pub type Observe<'a> = &'a dyn Fn(&mut dyn Memory, &TrainConfig, &Dataset) -> Result<Begin>;
+
 /// Makes the observer of a run.
-pub type Observe<'a> = &'a dyn Fn(Start) -> Result<Box<dyn Observer>>;
+pub type Begin = Box<dyn FnOnce(Start) -> Result<Box<dyn Observer>>>;
 
 /// A run before its first step.
 pub struct Start<'a> {

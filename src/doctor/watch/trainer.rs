@@ -3,23 +3,22 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::Watch;
+use super::{Look, Watch};
 use crate::{
     backend::Backend,
     clock::{Clock, System},
     config::TrainConfig,
     data::Dataset,
     error::Result,
-    train::{
-        Trainer,
-        observer::{Observe, Observer, Start},
-    },
+    train::{Trainer, observer::Observe},
 };
 
 /// The doctor, unless the options say that there be none.
-fn doctor(config: &TrainConfig) -> Option<Observe<'static>> {
-    (!config.no_doctor)
-        .then_some(&|start: Start| -> Result<Box<dyn Observer>> { Ok(Box::new(Watch::new(start)?)) })
+pub(crate) fn doctor(config: &TrainConfig) -> Option<Observe<'static>> {
+    (!config.no_doctor).then_some(&|memory, config, dataset| {
+        let look = Look::new(memory, dataset, config.binarize, config.seed)?;
+        Ok(Box::new(|start| Ok(Box::new(Watch::new(look, start)?))))
+    })
 }
 
 impl Trainer {
