@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use rbm_gpu::{
-    backend::{Backend, Model},
+    backend::{Backend, Memory, Model},
     checkpoint::{self, Opaque, State},
     clock::System,
     config::{
@@ -13,14 +13,14 @@ use rbm_gpu::{
         VisibleStates,
     },
     cpu::Cpu,
-    data::Source,
+    data::{Dataset, Source},
     finding::Finding,
     gpu::Gpu,
     likelihood::{LogZMethod, Look},
     rbm::{Rbm, Shape},
     train::{
         Advance, EpochMetrics, Event, Trainer,
-        observer::{Observer, Start, StepTaken, Watched},
+        observer::{Begin, Observer, StepTaken, Watched},
     },
 };
 
@@ -278,7 +278,9 @@ impl Observer for Counter {
 fn whoever_watches_is_told_of_each_step_once() {
     let open = || {
         let (data, clock) = (config().data.load().unwrap(), Arc::new(System::new()));
-        let observe = |_: Start| -> rbm_gpu::Result<Box<dyn Observer>> { Ok(Box::new(Counter::default())) };
+        let observe = |_: &mut dyn Memory, _: &TrainConfig, _: &Dataset| -> rbm_gpu::Result<Begin> {
+            Ok(Box::new(|_| Ok(Box::new(Counter::default()))))
+        };
         Trainer::build(&config(), data, cpu(), false, clock, Some(&observe)).unwrap()
     };
     let mut first = open();
