@@ -1,5 +1,4 @@
 //! What the tests share: the backends to test, and a skip that is never silent.
-#![allow(dead_code, reason = "each test file uses a part of this")]
 
 pub mod program;
 
@@ -7,7 +6,7 @@ use std::{
     collections::BTreeSet,
     env,
     io::Write,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, Once, OnceLock},
 };
 
 use rbm_gpu::{
@@ -24,19 +23,29 @@ const REQUIRE: &str = "RBM_GPU_REQUIRE_ADAPTER";
 /// A part of the name of the adapter to test; without it, the best one there is, software included.
 const ADAPTER: &str = "RBM_GPU_TEST_ADAPTER";
 
-/// Opens an adapter, once for all tests of a file; says so where there is none.
-pub fn context(test: &str) -> Option<Arc<Context>> {
-    static CONTEXT: OnceLock<Option<Arc<Context>>> = OnceLock::new();
-    let context = CONTEXT.get_or_init(|| {
+/// Keeps Mesa's layer from printing errors that are none where there is no desktop. To be called before the driver starts.
+pub fn quiet_driver() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
         if env::var_os("XDG_RUNTIME_DIR").is_none() {
             // SAFETY: the tests read no environment variable that is set here, and the driver starts after it.
             unsafe { env::set_var("NODEVICE_SELECT", "1") };
         }
-        let name = env::var(ADAPTER).unwrap_or_default().to_lowercase();
-        let adapter =
-            adapter::all().into_iter().find(|a| a.get_info().name.to_lowercase().contains(&name))?;
-        Some(Context::open(&adapter).expect("the adapter opens"))
     });
+}
+
+/// The adapter to test.
+fn open() -> Option<Arc<Context>> {
+    quiet_driver();
+    let name = env::var(ADAPTER).unwrap_or_default().to_lowercase();
+    let adapter = adapter::all().into_iter().find(|a| a.get_info().name.to_lowercase().contains(&name))?;
+    Some(Context::open(&adapter).expect("the adapter opens"))
+}
+
+/// Opens the adapter, once for all tests; says so where there is none.
+pub fn context(test: &str) -> Option<Arc<Context>> {
+    static CONTEXT: OnceLock<Option<Arc<Context>>> = OnceLock::new();
+    let context = CONTEXT.get_or_init(open).clone();
     if context.is_none() {
         assert!(env::var_os(REQUIRE).is_none(), "{test}: there is no adapter, and {REQUIRE} is set");
         static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -45,7 +54,12 @@ pub fn context(test: &str) -> Option<Arc<Context>> {
             let _ = writeln!(std::io::stderr(), "no adapter, so skipped on the GPU: {test}");
         }
     }
-    context.clone()
+    context
+}
+
+/// Opens the adapter once more: the buffers of one context are those of one test.
+pub fn context_of_its_own(test: &str) -> Option<Arc<Context>> {
+    context(test).and_then(|_| open())
 }
 
 /// A backend and what to call it in a message.

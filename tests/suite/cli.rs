@@ -1,13 +1,14 @@
 //! The command line as a user meets it: what a run leaves behind, and what bad input prints.
 
-mod common;
-
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use common::program::{command, files, rbm_gpu, succeed, text};
+use crate::common::{
+    self,
+    program::{command, files, rbm_gpu, succeed, text},
+};
 use rbm_gpu::{config::TrainConfig, model};
 use serde_json::Value;
 

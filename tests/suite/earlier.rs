@@ -2,11 +2,9 @@
 //! `train --data bars-and-stripes:2 --hidden 3 --epochs 4 --batch 4 --estimator pcd --centred on --average 0.5 --eval-every 2
 //! --device cpu --seed 1 --checkpoint-every 1`, without its pictures.
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::program::{rbm_gpu, succeed, text};
+use crate::common::program::{rbm_gpu, succeed, text};
 
 fn earlier(folder: &Path) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/earlier");

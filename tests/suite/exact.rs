@@ -1,7 +1,6 @@
 //! The oracle itself, held by enumeration and by finite differences: equations (1) and (22)–(28).
 
-mod common;
-
+use crate::common;
 use rbm_gpu::{
     backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Pair, Update},
     check::{largest_rbm_difference, random_rbm, random_states},

@@ -1,8 +1,7 @@
 //! Conventions: what scikit-learn 1.9.1 computes for a model, and an independent reference in 50 digits, this computes too. The
 //! parameters of `fixtures/golden` are rounded to 32 bits here.
 
-mod common;
-
+use crate::common;
 use rbm_gpu::{
     backend::{BackendExt, Draw, Energy, FreeEnergy, HalfStep},
     data::Rows,
@@ -34,8 +33,8 @@ struct Golden {
 
 fn golden() -> Vec<(&'static str, Golden)> {
     let files = [
-        ("small parameters", include_str!("fixtures/golden/binary.json")),
-        ("large parameters", include_str!("fixtures/golden/binary_large.json")),
+        ("small parameters", include_str!("../fixtures/golden/binary.json")),
+        ("large parameters", include_str!("../fixtures/golden/binary_large.json")),
     ];
     files.map(|(name, text)| (name, Golden::new(serde_json::from_str(text).unwrap()))).into()
 }

@@ -1,8 +1,6 @@
 //! Runs that end before their time, as a user meets them: killed, stopped, out of room, without their device, broken files.
 //! Each is gone on with, and ends as if nothing had been.
 
-mod common;
-
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
@@ -11,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::program::{command, files, refuse, succeed, text};
+use crate::common::{
+    self,
+    program::{command, files, refuse, succeed, text},
+};
 use rbm_gpu::{checkpoint, model, rbm::Rbm};
 use serde_json::Value;
 

@@ -1,8 +1,7 @@
 //! Every kernel of every backend against its textbook twin, in every way that it is used ([`CASES`]), at sizes around the
 //! edges of every tile, with rows beyond the last that nothing may touch.
 
-mod common;
-
+use crate::common;
 use rbm_gpu::{
     backend::{
         Ascent, Backend, BackendExt, Contrast, Draw, FreeEnergy, Gather, HalfStep, LimitNorms, Memory,

@@ -1,11 +1,9 @@
 //! The native path by each instruction set of this processor, chosen as a user would: `RBM_GPU_INSTRUCTIONS`. What each
 //! kernel computes by each is held in tests/kernels.rs.
 
-mod common;
-
 use std::{fs, path::Path, process::Output};
 
-use common::program::{command, text};
+use crate::common::program::{command, text};
 use rbm_gpu::cpu::Level;
 
 fn run(folder: &Path, level: &str, arguments: &[&str]) -> Output {

@@ -1,8 +1,6 @@
 //! The likelihood: estimates against exact values, brackets that hold them, doubt where there must be doubt; and `eval` as
 //! a user meets it.
 
-mod common;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -10,6 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
+use crate::common;
 use rbm_gpu::{
     ais::{Ais, AisOptions, Annealer, Base, Progress},
     backend::{Backend, BackendExt},

@@ -1,11 +1,12 @@
 //! Sizes that no machine has: every command reckons before it allocates, and answers at once with the figures and with what
 //! would fit. And what a long run takes on the device stays as it was.
 
-mod common;
-
 use std::time::Instant;
 
-use common::program::{refuse, succeed, text};
+use crate::common::{
+    self,
+    program::{refuse, succeed, text},
+};
 use rbm_gpu::{
     config::{ByEpoch, Estimator, TrainConfig},
     data::Source,
@@ -80,7 +81,7 @@ fn what_the_shell_limits_is_not_there() {
 #[test]
 fn no_buffer_is_made_while_a_run_goes_on() {
     let test = "no_buffer_is_made_while_a_run_goes_on";
-    let Some(context) = common::context(test) else { return };
+    let Some(context) = common::context_of_its_own(test) else { return };
     let config = TrainConfig {
         data: Source::BarsAndStripes(4),
         hidden: 6,

@@ -1,11 +1,9 @@
 //! Data in and results out, as a user meets them: every kind of data set, every command that uses a model, and what bad
 //! input prints.
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::program::{files, rbm_gpu, refuse, succeed, text};
+use crate::common::program::{files, rbm_gpu, refuse, succeed, text};
 use image::GrayImage;
 use rbm_gpu::{
     check::largest_difference,

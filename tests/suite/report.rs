@@ -1,10 +1,8 @@
 //! The report of a run as a browser reads it, and what the terminal shows beside it.
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::program::{command, rbm_gpu, refuse, succeed, text};
+use crate::common::program::{command, rbm_gpu, refuse, succeed, text};
 use scraper::{Html, Selector};
 
 /// A quick run on generated data, from the options given.

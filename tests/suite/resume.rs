@@ -1,9 +1,8 @@
 //! A run that stops and goes on is the run that did not stop, to the last bit.
 
-mod common;
-
 use std::sync::Arc;
 
+use crate::common;
 use rbm_gpu::{
     backend::{Backend, Memory, Model},
     checkpoint::{self, Opaque, State},

@@ -1,9 +1,8 @@
 //! The random numbers: known answers, and the same words on the device as on the host.
 
-mod common;
-
 use std::collections::HashMap;
 
+use crate::common;
 use rbm_gpu::{
     backend::{BackendExt, Draw, Gather, HalfStep},
     check::wrong_states,

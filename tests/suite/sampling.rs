@@ -1,8 +1,7 @@
 //! What is done with a trained model, on every backend: samples against the enumerated distribution, filled-in cases
 //! against the exact conditional expectation, features against the equation.
 
-mod common;
-
+use crate::common;
 use rbm_gpu::{
     backend::Backend,
     check::{largest_difference, random_rbm},

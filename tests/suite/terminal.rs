@@ -1,8 +1,6 @@
 //! What reaches people: nothing that a terminal obeys out of strangers' files, no answer that is lost without a word, and a
 //! terminal that is given back whatever happens.
 
-mod common;
-
 use std::{
     collections::BTreeMap,
     fs,
@@ -10,7 +8,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use common::program::{command, succeed, text};
+use crate::common::program::{command, succeed, text};
 use image::GrayImage;
 use rbm_gpu::data::npy::{Array, Values, write_npz};
 use serde_json::Value;
@@ -332,7 +330,7 @@ mod screen {
 
     use libc::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, c_int};
 
-    use super::common::program::{command, files, text};
+    use crate::common::program::{command, files, text};
 
     const ENTER: &str = "\u{1b}[?1049h";
     const LEAVE: &str = "\u{1b}[?1049l";

@@ -1,7 +1,5 @@
 //! Training as a whole: it learns, on every backend; and no choice that should not matter does.
 
-mod common;
-
 use std::{
     sync::{
         Arc,
@@ -10,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use crate::common;
 use rbm_gpu::{
     backend::{Backend, BackendExt},
     clock::Clock,

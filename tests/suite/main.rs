@@ -1,0 +1,27 @@
+//! All tests in one program, as 23 programs take minutes to link. `cargo test kernels::` runs those of kernels.rs.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod cli;
+mod dependencies;
+mod doctor;
+mod earlier;
+mod exact;
+mod examples;
+mod faults;
+mod golden;
+mod interruptions;
+mod kernels;
+mod levels;
+mod likelihood;
+mod memory;
+mod outputs;
+mod question;
+mod report;
+mod resume;
+mod rng;
+mod sampling;
+mod shaders;
+mod terminal;
+mod training;
