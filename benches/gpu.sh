@@ -11,7 +11,7 @@ $rbm_gpu devices
 
 echo "== every kernel against its twin"
 if [ "$device" != discrete ] && [ "$device" != integrated ]; then export RBM_GPU_TEST_ADAPTER="$device"; fi
-RBM_GPU_REQUIRE_ADAPTER=1 cargo test --release --test kernels --test rng
+RBM_GPU_REQUIRE_ADAPTER=1 cargo test --release --test suite -- kernels:: rng::
 
 echo "== a small step, which launches bound, and a large one, which arithmetic bounds"
 $rbm_gpu bench --device "$device" --batch 256

@@ -1,5 +1,5 @@
 //! The native path by each instruction set of this processor, chosen as a user would: `RBM_GPU_INSTRUCTIONS`. What each
-//! kernel computes by each is held in tests/kernels.rs.
+//! kernel computes by each is held in tests/suite/kernels.rs.
 
 use std::{fs, path::Path, process::Output};
 
