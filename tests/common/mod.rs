@@ -12,6 +12,7 @@ use std::{
 use rbm_gpu::{
     backend::{Backend, DeviceInfo, DeviceKind},
     cpu::{Cpu, Level},
+    data::{Dataset, Source},
     gpu::{Context, Gpu, adapter, tile::Tile},
     host::Host,
     rbm::Shape,
@@ -109,4 +110,21 @@ pub fn all(test: &str, shape: Shape) -> Vec<Named> {
     let mut backends = fast(test, shape);
     backends.push(("reference".into(), Box::new(reference(shape))));
     backends
+}
+
+/// MNIST's first images, at most 3000 to learn from; the files are read once for all tests.
+pub fn some_mnist(train: usize, test: usize) -> Dataset {
+    static MNIST: OnceLock<Dataset> = OnceLock::new();
+    let load = || {
+        let mut dataset = Source::Mnist.load().unwrap();
+        dataset.train.rows.truncate(3000);
+        dataset
+    };
+    let mut dataset = MNIST.get_or_init(load).clone();
+    for (cases, count) in [(Some(&mut dataset.train), train), (dataset.test.as_mut(), test)] {
+        let cases = cases.unwrap();
+        cases.rows.truncate(count);
+        cases.labels.as_mut().unwrap().truncate(count);
+    }
+    dataset
 }

@@ -5,6 +5,7 @@
 //! ([`Faulty`]); one in the data is a change of the data set; one in the options is an option. A new check comes with its
 //! fault, a row in [`FAULTS`].
 
+use crate::common::some_mnist;
 use rbm_gpu::{
     Error,
     backend::{
@@ -316,24 +317,6 @@ impl Backend for Faulty {
     }
 }
 
-/// MNIST's first images.
-fn digits(train: usize, test: usize) -> Dataset {
-    static MNIST: std::sync::OnceLock<Dataset> = std::sync::OnceLock::new();
-    let mut dataset = MNIST
-        .get_or_init(|| {
-            let mut dataset = Source::Mnist.load().unwrap();
-            dataset.train.rows.truncate(3000);
-            dataset
-        })
-        .clone();
-    for (cases, count) in [(Some(&mut dataset.train), train), (dataset.test.as_mut(), test)] {
-        let cases = cases.unwrap();
-        cases.rows.truncate(count);
-        cases.labels.as_mut().unwrap().truncate(count);
-    }
-    dataset
-}
-
 fn bars(size: usize) -> Dataset {
     Source::BarsAndStripes(size).load().unwrap()
 }
@@ -418,7 +401,7 @@ fn findings(config: &TrainConfig, dataset: Dataset, fault: Fault) -> (Vec<Findin
 
 /// Each fault: what it is called here, what the doctor must call it, and the run.
 fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
-    let digits = || digits(400, 200);
+    let digits = || some_mnist(400, 200);
     let arithmetic = [
         ("a sum, not a mean", "gradient-not-averaged", Fault::NotAveraged),
         ("divided by the cases twice", "update-scaled", Fault::AveragedTwice),
@@ -512,7 +495,7 @@ fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
 
 /// Few cases for many parameters.
 fn few_digits() -> Dataset {
-    digits(15, 200)
+    some_mnist(15, 200)
 }
 
 /// Binary pixels, and one column with values up to 9.
@@ -579,21 +562,21 @@ fn healthy_runs_get_nothing_worse_than_a_note() {
     let trajectory = TrainConfig { estimator: Estimator::Tt, temperatures: 6, ..on_shifter.clone() };
     let fast = TrainConfig { fast_weights: Some(0.05), centred: Switch::Off, ..on_shifter };
     let runs: Vec<(&str, TrainConfig, Dataset)> = vec![
-        ("digits, CD-1", TrainConfig { epochs: 12, ..small() }, digits(1000, 500)),
+        ("digits, CD-1", TrainConfig { epochs: 12, ..small() }, some_mnist(1000, 500)),
         (
             "digits, 64 hidden units, CD-1",
             TrainConfig { hidden: 64, batch: 100, ..small() },
-            digits(3000, 500),
+            some_mnist(3000, 500),
         ),
-        ("digits, centred", centred_cd, digits(800, 300)),
-        ("binary digits, another seed", binary, digits(1200, 400)),
-        ("grey digits as they are, CD-2", grey, digits(1000, 300)),
-        ("digits, PCD-1", TrainConfig { epochs: 12, hidden: 32, ..persistent() }, digits(1500, 500)),
+        ("digits, centred", centred_cd, some_mnist(800, 300)),
+        ("binary digits, another seed", binary, some_mnist(1200, 400)),
+        ("grey digits as they are, CD-2", grey, some_mnist(1000, 300)),
+        ("digits, PCD-1", TrainConfig { epochs: 12, hidden: 32, ..persistent() }, some_mnist(1500, 500)),
         ("bars, CD-5", TrainConfig { cd: Some(5), ..long_bars.clone() }, bars(4)),
         ("bars, CD-1, a lower rate", TrainConfig { learning_rate: 0.05, seed: 9, ..long_bars }, bars(4)),
         ("bars, PCD-1, 64 chains", many_chains, bars(3)),
-        ("digits, Adam", adam, digits(1000, 300)),
-        ("digits, Nesterov, sparse, norms limited", limited, digits(1000, 300)),
+        ("digits, Adam", adam, some_mnist(1000, 300)),
+        ("digits, Nesterov, sparse, norms limited", limited, some_mnist(1000, 300)),
         ("shifter, parallel tempering", tempered, shifter()),
         ("shifter, trajectory tempering", trajectory, shifter()),
         ("shifter, fast weights", fast, shifter()),

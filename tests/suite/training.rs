@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::common;
+use crate::common::{self, some_mnist};
 use rbm_gpu::{
     backend::{Backend, BackendExt},
     clock::Clock,
@@ -23,16 +23,6 @@ use rbm_gpu::{
     reference::{hidden_input, sigmoid},
     train::{EpochMetrics, Trainer},
 };
-
-/// MNIST's first images.
-fn some_mnist(train: usize, test: usize) -> Dataset {
-    let mut dataset = Source::Mnist.load().unwrap();
-    dataset.train.rows.truncate(train);
-    if let Some(cases) = &mut dataset.test {
-        cases.rows.truncate(test);
-    }
-    dataset
-}
 
 /// The model after all epochs, and what each epoch came to.
 fn trained(
