@@ -18,11 +18,14 @@ install() {
 
 command -v cc >/dev/null || install "gcc libc6-dev"
 
-cargo build --quiet --tests
-if ! cargo run --quiet -- devices | grep -Eq '^  backend  (vulkan|metal|dx12)$'; then
+# Takes minutes the first time, and shows how far it is.
+cargo test --no-run
+# `cargo run` would build half of it again: it leaves out what only tests depend on, which changes features of the rest.
+program=${CARGO_TARGET_DIR:-target}/debug/rbm-gpu
+if ! "$program" devices | grep -Eq '^  backend  (vulkan|metal|dx12)$'; then
     echo "run.sh: no GPU and no software adapter was found"
     install mesa-vulkan-drivers
 fi
-cargo run --quiet -- devices
+"$program" devices
 
 RBM_GPU_REQUIRE_ADAPTER=1 cargo test
