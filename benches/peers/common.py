@@ -1,4 +1,4 @@
-"""What peers.py and quality.py share."""
+"""Code shared by peers.py and quality.py."""
 
 import gzip
 import importlib.util

@@ -1,46 +1,47 @@
 #!/usr/bin/env python3
 """rbm-gpu beside numpy, PyTorch, scikit-learn and rbms, on the same work.
 
-The work is training a Bernoulli RBM with CD-1: the same number of binary rows
-and units, float32, whole minibatches only, no momentum or decay. A step is
-five matrix products and two draws:
+The work is training a Bernoulli RBM by CD-1: equal numbers of binary rows and
+units, float32, whole minibatches only, no momentum, no decay. A step is five
+matrix products and two draws:
 
     h0 = p(h | v0)             v0: a minibatch of the data
-    s0 ~ h0                    hidden states are drawn,
+    s0 ~ h0                    hidden states are sampled,
     v1 ~ p(v | s0)             and so is the reconstruction
     h1 = p(h | v1)
     W += rate * (v0'h0 - v1'h1) / batch, and the biases likewise
 
-Every measurement is a process of its own, so that thread pools and allocators
-are out of each other's way: one epoch to warm up, then epochs for about one
-and a half seconds, of which the median counts. A round measures each peer
-once, in an order that turns from round to round, so that whatever else the
-machine is doing may hit any of them. rbm-gpu's speed is compared with a peer's
-within each round, and the table shows the median of these ratios.
+Each measurement has a process of its own, so thread pools and allocators do
+not interfere. It warms up for one epoch, then trains for about one and a half
+seconds and takes the median epoch. A round measures each peer once, in an
+order that rotates between rounds, so that other load on the machine may hit
+any of them. Speeds are compared within each round; the table shows the median
+of these ratios.
 
 Each peer is written as its best user would write it without leaving the
-library. What differs nevertheless:
+library. Remaining differences:
 
-rbm-gpu       `rbm-gpu bench`, which steps through one minibatch again and
-              again, checks a step first, and times its kernels by themselves
-              afterwards; its memory is that of all this, without the other
-              rows. Its step always has momentum and decay, if only zeros.
+rbm-gpu       `rbm-gpu bench` repeats one minibatch. It checks a step first,
+              and times its kernels separately afterwards. Its memory includes
+              all this, but no other rows. Its step always has momentum and
+              decay, both zero.
 numpy         Every array is allocated once. The two halves of the update are
               one product over twice the rows. Draws take one thread.
-torch         The same. Uniforms are compared with the means on the CPU, where
-              torch.bernoulli is several times slower; on a GPU that is one
-              kernel, and is used. Products are float32, not TF32 (PyTorch's
-              default).
-torch-graph   torch with the step captured as a CUDA graph and replayed.
-scikit-learn  BernoulliRBM knows PCD-1 only: its chains go on from the last
-              step instead of starting at the data, which costs the same. It
-              is called through fit, since partial_fit turns float32 rows and
-              parameters into float64. What fit does before its first epoch
-              is measured (n_iter=0) and taken off. Rows are not shuffled.
-rbms          Its own chains, gradient (not centred: plain CD) and PyTorch's
-              SGD. The library draws states of h1 too, and makes new arrays.
+torch         As numpy. On the CPU, uniforms are compared with the means:
+              torch.bernoulli is several times slower there. On a GPU it is
+              one kernel, and is used. Products are float32, not TF32
+              (PyTorch's default).
+torch-graph   torch, with the step captured as a CUDA graph and replayed.
+scikit-learn  BernoulliRBM has only PCD-1: its chains resume from the last step
+              instead of starting at the data, at equal cost. fit is measured,
+              as partial_fit converts float32 rows and parameters to float64.
+              The time of fit before its first epoch (n_iter=0) is subtracted.
+              Rows are not shuffled.
+rbms          Its own chains and gradient (not centred: plain CD), with
+              PyTorch's SGD. The library also samples states of h1, and
+              allocates new arrays.
 
-With --device cuda the memory is still the host's.
+With --device cuda, memory still means host memory.
 """
 
 import argparse

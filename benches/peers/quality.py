@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Time to quality: how soon rbm-gpu, numpy and PyTorch have a good model.
 
-Each trains the same RBM by the same recipe on MNIST, binarised above 127, or,
-with --binarize sample, with pixels drawn anew in each epoch, and is timed from
-the start of its process until its model is on disk. How good the model is, is
-the mean of log p(v) over the 10,000 test images (drawn once), in nats; finding
-that out is not timed. Up to 20 hidden units log Z is exact, by enumeration in
-this file; above that, and for drawn pixels, `rbm-gpu eval` answers. A model is
-judged by the same code, whoever trained it.
+Each trains one RBM by one recipe on MNIST, binarised above 127, or, with
+--binarize sample, with pixels sampled anew in each epoch. Time runs from the
+start of the process until the model is on disk. Quality is the mean of
+log p(v) over the 10,000 test images (sampled once), in nats; its evaluation
+is not timed. Up to 20 hidden units log Z is exact, by enumeration in this
+file. Above that, and for sampled pixels, `rbm-gpu eval` evaluates. All models
+are evaluated by the same code.
 
 The recipe is persistent contrastive divergence with centred gradients, PCD-1
 (Melchior, Fischer and Wiskott 2016): all 60,000 images, shuffled anew in each
@@ -20,32 +20,33 @@ epoch, in minibatches of 100, and 100 chains. A step:
     Δb = rate · (mean of v - mean of v') - ΔW λ
     Δc = rate · (mean of h - mean of h') - ΔWᵀμ
 
-μ is the data's mean. The rate goes from 0.05 linearly to 0. There is neither
-momentum nor decay. W starts as N(0, 0.01²), b as the logit of the data's mean,
-which is clipped to 0.001 … 0.999, c at 0, and the chains at independent pixels
-that are on as often as in the data. The model is the average of the parameters
-after every eighth step of the last 40 %.
+μ is the data's mean. The rate falls linearly from 0.05 to 0. There is no
+momentum and no decay. W starts as N(0, 0.01²); b as the logit of the data's
+mean, clipped to 0.001 … 0.999; c at 0; the chains at independent pixels with
+the data's base rates. The model is the average of the parameters after every
+eighth step of the last 40 %.
 
-Everything is float32. A round trains each peer once, one after another, with
-its number as the seed; times are compared within rounds. Each peer is written
-as its best user would write it without leaving the library:
+All arithmetic is float32. A round trains each peer once, one after another,
+with its number as the seed; times are compared within rounds. Each peer is
+written as its best user would write it without leaving the library:
 
-rbm-gpu       The `train` command as it is, until it ends: it also checks
-              MNIST's SHA-256 sums, and measures test errors, draws two
-              pictures and saves the model after each epoch.
-numpy         Every array is allocated once. The hidden units of the data and
-              of the chains are one product, and so is the whole gradient of W:
-              what centring takes off it, -μ and -λ times the gradients of the
-              biases, are two more rows. Draws take one thread. Pixels that are
-              drawn are kept as float32, so that nothing is converted.
-torch         The same. Uniforms are compared with the means on the CPU, where
-              torch.bernoulli is several times slower; on a GPU that is one
-              kernel, and is used. Products are float32, not TF32 (PyTorch's
-              default).
-torch-graph   torch with the step captured as a CUDA graph and replayed.
+rbm-gpu       The unmodified `train` command, until it exits. It also checks
+              MNIST's SHA-256 sums. After each epoch it measures test errors,
+              draws two pictures and saves the model.
+numpy         Every array is allocated once. One product computes the hidden
+              units of the data and of the chains; another, the whole gradient
+              of W. The terms of centring, -μ and -λ times the gradients of
+              the biases, are two more rows of that product. Draws take one
+              thread. Sampled pixels are kept as float32, so nothing is
+              converted.
+torch         As numpy. On the CPU, uniforms are compared with the means:
+              torch.bernoulli is several times slower there. On a GPU it is
+              one kernel, and is used. Products are float32, not TF32
+              (PyTorch's default).
+torch-graph   torch, with the step captured as a CUDA graph and replayed.
 
-The time of an epoch leaves out starting, loading and saving, and rbm-gpu's
-test errors and pictures.
+The time of an epoch excludes start, loading and saving, and rbm-gpu's test
+errors and pictures.
 """
 
 import argparse
