@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""What the ways to estimate the negative phase come to where modes lie far apart.
+"""Compares estimators of the negative phase on data whose modes lie far apart.
 
-Four patterns of 120 random pixels, in shares of 60, 25, 10 and 5 per cent, each
-pixel turned around with a probability of 0.02: no Gibbs chain goes from one
-pattern to another, and how much of the model's mass each of them has is what
-there is to learn. Persistent chains (pcd), parallel tempering (pt) and
-trajectory tempering (tt) train on 4000 cases, several seeds each, and are held
-against 4000 others. Likelihoods are exact; those of the distribution itself are
--12.80 nats on average.
+The data are four patterns of 120 random pixels, in shares of 60, 25, 10 and
+5 per cent. Each pixel flips with probability 0.02. No Gibbs chain crosses from
+one pattern to another, so the task is to learn each pattern's share of the
+mass. Persistent chains (pcd), parallel tempering (pt) and trajectory tempering
+(tt) train on 4000 cases, with several seeds each, and are tested on 4000
+others. Likelihoods are exact. The true distribution has -12.80 nats on average.
 
     cargo build --release
     python3 benches/clusters.py

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Whether an answer that `eval` calls reliable holds the exact log Z.
+"""Checks whether a bracket that `eval` calls reliable contains the exact log Z.
 
-Models made to deceive: modes far apart, a mode deep and narrow beside a broad
-state, weights that cancel, mass where no data are. All have so few hidden units
-that log Z is exact by enumeration; `eval --log-z ais` must find it, or say that
-it did not. For each model the table has how many of the answers, one a seed,
-are called reliable, how many of those exclude the exact value, by how much at
-most, and how wide the brackets are (the median). Where the data have seen every
-mode that has 1 per cent of the mass, none may exclude it; healthy models nobody
-should doubt.
+The models are built to deceive: modes far apart, a deep narrow mode beside a
+broad state, weights that cancel, mass far from all data. All have so few
+hidden units that enumeration gives log Z exactly. `eval --log-z ais` must find
+it, or say that it did not. Each model is evaluated with several seeds. The
+table gives, for each model: the number of answers called reliable, how many of
+those exclude the exact value, the largest error, and the median width of the
+brackets. Where the data have seen every mode with 1 per cent of the mass, no
+reliable answer may exclude log Z. No answer for a healthy model should be
+called unreliable.
 
     cargo build --release
     pip install numpy

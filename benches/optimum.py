@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
-"""How near training comes to the best that a model can reach, and whether it stays.
+"""Checks how near training comes to the best possible model, and whether it stays.
 
-On two data sets the best log-likelihood is known, as it is the negative entropy
-of the data: bars and stripes of 4x4 (32 draws, two of 30 patterns twice as
-often as the others: -3.3791 nats) and the labelled shifter ensemble (768
-patterns: -6.6438). Both have modes that Gibbs chains seldom leave, and are
-known to be unlearnt again by CD and PCD after long training (Fischer and Igel
-2010). So parallel tempering trains on them, as many models as there are seeds,
-first for as long as is needed and then, from the start, for ten times as long.
+For two data sets the best log-likelihood is known: the negative entropy of the
+data. They are bars and stripes of 4x4 (32 draws of 30 patterns, two of them
+twice as often as the others: -3.3791 nats) and the labelled shifter ensemble
+(768 patterns: -6.6438 nats). Both have modes that Gibbs chains seldom leave.
+CD and PCD are known to diverge on them after long training (Fischer and Igel
+2010). So parallel tempering trains on them, one model per seed: first for as
+long as needed, then again from the start for ten times as long.
 
-A seed passes if both models are within the tolerance, and if the longer run,
-looked at twenty times, is at no later time lower than it was before by more
-than the tolerance once it was within it. Likelihoods are exact. One model is
-trained on each CPU.
+A seed passes if both models end within the tolerance of the best, and if the
+longer run, evaluated twenty times, stays within twice the tolerance once it is
+within the tolerance. Likelihoods are exact. Each CPU trains one model.
 
     cargo build --release
     python3 benches/optimum.py
