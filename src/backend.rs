@@ -12,8 +12,8 @@ pub mod operation;
 pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values};
 pub use info::{DeviceInfo, DeviceKind};
 pub use operation::{
-    Ascent, ClampVisible, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms,
-    MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
+    Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep,
+    LimitNorms, MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
 };
 
 use std::pin::Pin;
@@ -119,6 +119,9 @@ pub trait Backend: Memory + Ceiling + Send {
         offsets: Option<Offsets>,
         gradient: Model,
     );
+    /// gradient ·= min(1, largest / ‖gradient‖), the norm being over all parameters (Pascanu, Mikolov and Bengio 2013, "On the
+    /// difficulty of training recurrent neural networks", algorithm 1).
+    fn clip(&mut self, op: &Clip, gradient: Model);
     /// A step up a gradient. Leaves the step in `gradient`; only weights decay.
     ///
     /// [`Ascent::MOMENTUM`]: velocity = momentum·velocity + rate·(gradient − decay·W − l1·sign W), θ += velocity.

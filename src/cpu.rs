@@ -22,8 +22,8 @@ use rayon::prelude::*;
 
 use crate::{
     backend::{
-        Ascent, ClampVisible, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy, Gather,
-        LimitNorms, MultiplyAdd, SquaredError, Swap, Track, Update,
+        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy,
+        Gather, LimitNorms, MultiplyAdd, SquaredError, Swap, Track, Update,
     },
     data::{Packing, RowLayout},
     host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
@@ -270,6 +270,10 @@ impl HostKernels for Cpu {
         });
         gradient.visible_bias_mut().copy_from_slice(&visible);
         gradient.hidden_bias_mut().copy_from_slice(&hidden);
+    }
+
+    fn clip(&mut self, op: &Clip, gradient: &mut Rbm) {
+        optimizer::clip(self.level, op, gradient);
     }
 
     fn ascend(

@@ -22,9 +22,9 @@ use std::{
 
 use crate::{
     backend::{
-        Ascent, Backend, Buffer, Ceiling, ClampVisible, Combine, Contrast, Copy, Data, DeviceInfo, Energy,
-        FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Reading,
-        Recentre, SquaredError, Swap, Track, Units, Update, Values, operation::Operation,
+        Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data, DeviceInfo,
+        Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path,
+        Reading, Recentre, SquaredError, Swap, Track, Units, Update, Values, operation::Operation,
     },
     data::RowLayout,
     error::Result,
@@ -365,6 +365,10 @@ impl Backend for Gpu {
     ) {
         let [v0, h0, vk, hk, mu, lambda] = self.phases(positive, negative, offsets);
         self.dispatch(Kernel::Gradient, op, &[v0, h0, vk, hk, mu, lambda, gradient.0]);
+    }
+
+    fn clip(&mut self, op: &Clip, gradient: Model) {
+        self.dispatch(Kernel::Clip, op, &[gradient.0]);
     }
 
     fn ascend(

@@ -3,9 +3,9 @@
 
 use crate::{
     backend::{
-        Ascent, Backend, Buffer, Ceiling, ClampVisible, Combine, Contrast, Copy, Data, DeviceInfo, Draw,
-        Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path,
-        Reading, SquaredError, Swap, Track, Units, Update, Values,
+        Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data, DeviceInfo,
+        Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair,
+        Path, Reading, SquaredError, Swap, Track, Units, Update, Values,
     },
     data::RowLayout,
     error::Result,
@@ -184,6 +184,7 @@ pub trait HostKernels: Send {
         }
     }
     fn gradient(&mut self, op: &Contrast, phases: Phases<Self::Units>, gradient: &mut Rbm);
+    fn clip(&mut self, op: &Clip, gradient: &mut Rbm);
     fn ascend(
         &mut self,
         op: &Ascent,
@@ -449,6 +450,10 @@ impl<K: HostKernels> Backend for Host<K> {
             let (kernels, buffers) = host.parts();
             kernels.gradient(op, buffers.phases(op, positive, negative, offsets), gradient);
         });
+    }
+
+    fn clip(&mut self, op: &Clip, gradient: Model) {
+        self.kernels.clip(op, &mut self.models[gradient.0]);
     }
 
     fn ascend(

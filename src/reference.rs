@@ -7,8 +7,8 @@ pub use crate::units::{sigmoid, softplus};
 
 use crate::{
     backend::{
-        Ascent, ClampVisible, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms, MultiplyAdd,
-        SquaredError, Swap, Track, Update,
+        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms,
+        MultiplyAdd, SquaredError, Swap, Track, Update,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS},
     },
     data::RowLayout,
@@ -257,6 +257,13 @@ impl HostKernels for Reference {
         for j in 0..hidden {
             gradient.hidden_bias_mut()[j] = (difference(&|phase, row| h(phase, row, j)) - draw(j)) as f32;
         }
+    }
+
+    fn clip(&mut self, op: &Clip, gradient: &mut Rbm) {
+        let slopes = gradient.parameters_mut();
+        let norm = slopes.iter().map(|&slope| f64::from(slope).powi(2)).sum::<f64>().sqrt();
+        let factor = (f64::from(op.largest) / norm).min(1.0);
+        slopes.iter_mut().for_each(|slope| *slope = (f64::from(*slope) * factor) as f32);
     }
 
     fn ascend(

@@ -376,6 +376,14 @@ impl Update {
 }
 
 operation! {
+    /// Arguments of [`super::Backend::clip`].
+    pub struct Clip {
+        /// The largest norm of a gradient.
+        pub largest: f32,
+    }
+}
+
+operation! {
     /// Arguments of [`super::Backend::recentre`].
     pub struct Recentre {}
 }

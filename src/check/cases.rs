@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     backend::{
-        Ascent, Backend, ClampVisible, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep,
-        LimitNorms, MultiplyAdd, Offsets, Pair, Path, SquaredError, Swap, Track, Update,
+        Ascent, Backend, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather,
+        HalfStep, LimitNorms, MultiplyAdd, Offsets, Pair, Path, SquaredError, Swap, Track, Update,
         operation::MULTIPLY_ADDS,
     },
     data::Rows,
@@ -66,6 +66,8 @@ pub const CASES: &[Case] = &[
     Case { kernel: "gradient", way: "centred", prepare: |s| gradient(s, true, CENTRED), work: gradient_work },
     Case { kernel: "gradient", way: "sparse", prepare: |s| gradient(s, false, SPARSE), work: gradient_work },
     Case { kernel: "gradient", way: "centred and sparse", prepare: |s| gradient(s, true, Contrast { centred: 1, ..SPARSE }), work: gradient_work },
+    Case { kernel: "clip", way: "", prepare: |s| clip(s, 0.01), work: clip_work },
+    Case { kernel: "clip", way: "no longer", prepare: |s| clip(s, 1e6), work: clip_work },
     Case { kernel: "ascend", way: "momentum, L1 and L2", prepare: |s| ascend(s, Ascent::MOMENTUM), work: ascend_work },
     Case { kernel: "ascend", way: "Nesterov", prepare: |s| ascend(s, Ascent::NESTEROV), work: ascend_work },
     Case { kernel: "ascend", way: "Adam", prepare: |s| ascend(s, Ascent::ADAM), work: ascend_work },
@@ -152,6 +154,11 @@ fn ascend_work(size: Size) -> Work {
 fn recentre_work(size: Size) -> Work {
     let [_, m, n] = sizes(size);
     work(4.0 * m * n, m * n)
+}
+
+fn clip_work(size: Size) -> Work {
+    let [_, m, n] = sizes(size);
+    work(3.0 * m * n, 3.0 * m * n)
 }
 
 fn limit_norms_work(size: Size) -> Work {
@@ -378,6 +385,12 @@ fn update(stage: &mut Stage, of_states: bool, keeps: bool, decay: f32, of: Contr
         },
         [Output::Model(model, tolerance), Output::Model(velocity, tolerance)],
     )
+}
+
+fn clip(stage: &mut Stage, largest: f32) -> Result<Prepared> {
+    let gradient = stage.model(0.3, 0)?;
+    let op = Clip { largest };
+    prepared(move |backend| backend.clip(&op, gradient), [Output::Model(gradient, TOLERANCE)])
 }
 
 fn limit_norms(stage: &mut Stage) -> Result<Prepared> {

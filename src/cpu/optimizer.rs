@@ -3,10 +3,10 @@
 
 use rayon::prelude::*;
 
-use super::{level::Level, vectorize};
+use super::{level::Level, math::long_dot, vectorize};
 use crate::{
     backend::{
-        Ascent, Combine, LimitNorms,
+        Ascent, Clip, Combine, LimitNorms,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND},
     },
     rbm::Rbm,
@@ -99,6 +99,24 @@ pub fn combine(level: Level, op: &Combine, other: &Rbm, rbm: &mut Rbm) {
                 },
             );
         });
+    }
+}
+
+/// Shortens a gradient that is longer than the largest norm.
+pub fn clip(level: Level, op: &Clip, gradient: &mut Rbm) {
+    // Parts of one length, so that the sum does not depend on the threads.
+    let parts = gradient.parameters().par_chunks(PART).map(|part| {
+        vectorize(
+            level,
+            #[inline(always)]
+            || long_dot(part, part),
+        )
+    });
+    let squares: f64 = parts.collect::<Vec<_>>().iter().sum();
+    let factor = f64::from(op.largest) / squares.sqrt();
+    if factor < 1.0 {
+        let parts = gradient.parameters_mut().par_chunks_mut(PART);
+        parts.for_each(|part| part.iter_mut().for_each(|slope| *slope *= factor as f32));
     }
 }
 

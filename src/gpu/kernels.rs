@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     backend::{
-        Ascent, ClampVisible, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, HalfStep, LimitNorms,
-        MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
+        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, HalfStep,
+        LimitNorms, MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
         operation::{MULTIPLY_ADDS, Operation},
     },
     rbm::Shape,
@@ -111,6 +111,7 @@ kernels! {
     SampleHidden "sample_hidden", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
     SampleVisible "sample_visible", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, R, W, W], Grid::Product(to_visible);
     Gradient "gradient", Contrast, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W], Grid::Product(associations);
+    Clip "clip", Clip, [REDUCE], [W], Workgroups(|_| 1, once);
     Ascend "ascend", Ascent, [], [W, W, W, W], Invocations(parameters, once);
     Recentre "recentre", Recentre, [REDUCE], [R, R, R, W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);
     Update "update", Update, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W, W], Grid::Product(associations);

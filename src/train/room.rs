@@ -134,9 +134,9 @@ mod tests {
     use super::*;
     use crate::{
         backend::{
-            Ascent, Buffer, Ceiling, ClampVisible, Combine, Contrast, Copy, DeviceInfo, Energy, FreeEnergy,
-            Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Reading, SquaredError,
-            Swap, Track, Units, Update,
+            Ascent, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, Energy,
+            FreeEnergy, Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Reading,
+            SquaredError, Swap, Track, Units, Update,
         },
         config::{ByEpoch, Optimizer, Uniforms},
         cpu::Cpu,
@@ -205,6 +205,7 @@ mod tests {
             gather(op: &Gather, data: Data, visible: Units);
             sample(op: &HalfStep, path: Path, from: Units, to: Units);
             gradient(op: &Contrast, positive: Pair, negative: Pair, offsets: Option<Offsets>, gradient: Model);
+            clip(op: &Clip, gradient: Model);
             ascend(op: &Ascent, gradient: Model, model: Model, velocity: Model, squares: Option<Model>);
             recentre(step: Model, offsets: Offsets, model: Model);
             update(

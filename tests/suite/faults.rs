@@ -9,7 +9,7 @@ use crate::common::some_mnist;
 use rbm_gpu::{
     Error,
     backend::{
-        Ascent, Backend, BackendExt, Buffer, Ceiling, ClampVisible, Combine, Contrast, Copy, Data,
+        Ascent, Backend, BackendExt, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data,
         DeviceInfo, Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd,
         Offsets, Pair, Path, Reading, SquaredError, Swap, Track, Units, Update, Values,
     },
@@ -300,6 +300,7 @@ impl Backend for Faulty {
         write_units(units: Units, means: &[f32], states: &[f32]);
         write_values(values: Values, numbers: &[f32]);
         gradient(op: &Contrast, positive: Pair, negative: Pair, offsets: Option<Offsets>, gradient: Model);
+        clip(op: &Clip, gradient: Model);
         ascend(op: &Ascent, gradient: Model, model: Model, velocity: Model, squares: Option<Model>);
         recentre(step: Model, offsets: Offsets, model: Model);
         limit_norms(op: &LimitNorms, model: Model);

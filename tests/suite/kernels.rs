@@ -99,6 +99,7 @@ kernels! {
     sample_hidden true,
     sample_visible true,
     gradient true,
+    clip false,
     ascend false,
     recentre false,
     update true,

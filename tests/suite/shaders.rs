@@ -10,7 +10,7 @@ use std::{
 use naga::{AddressSpace, Module, StorageAccess, TypeInner, valid};
 use rbm_gpu::{
     backend::{
-        Ascent, ClampVisible, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep,
+        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep,
         LimitNorms, MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
     },
     gpu::{kernels::Kernel, tile::Tile},
@@ -61,6 +61,7 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
         Contrast: rows, chains, centred, sparsity_target, sparsity_cost;
         Ascent: rule, rate, momentum, weight_decay, l1, first_correction, second_correction;
         Update: rows, chains, centred, sparsity_target, sparsity_cost, rate, momentum, weight_decay;
+        Clip: largest;
         Recentre: ;
         LimitNorms: largest;
         Combine: keep, add;
