@@ -64,6 +64,10 @@ pub struct TrainConfig {
     /// The largest norm of a hidden unit's weights; those of a longer one are scaled down to it
     #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     pub max_norm: Option<f32>,
+    /// The largest norm of a gradient; a longer one is scaled down to it
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f32>,
     /// The share of the cases in which each hidden unit should be on, between 0 and 1
     #[cfg_attr(feature = "cli", arg(long, value_name = "TARGET"))]
     pub sparsity: Option<f32>,
@@ -156,6 +160,7 @@ impl Default for TrainConfig {
             weight_decay: 0.0001,
             l1: 0.0,
             max_norm: None,
+            clip: None,
             sparsity: None,
             sparsity_cost: 0.1,
             estimator: Estimator::Cd,
@@ -338,6 +343,7 @@ impl TrainConfig {
             found("‹l1› must be at least 0 and finite", Some(self.l1).filter(is_below_0)),
             found("‹sparsity-cost› must be at least 0 and finite", Some(self.sparsity_cost).filter(is_below_0)),
             found("‹max-norm› must be above 0 and finite", self.max_norm.filter(not_positive)),
+            found("‹clip› must be above 0 and finite", self.clip.filter(not_positive)),
             found(
                 "‹sparsity› must be above 0 and below 1",
                 self.sparsity.filter(|target| !(*target > 0.0 && *target < 1.0)),

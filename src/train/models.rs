@@ -2,7 +2,7 @@
 
 use super::observer::Watched;
 use crate::{
-    backend::{Ascent, Backend, Combine, Contrast, Memory, Model, Offsets, Update},
+    backend::{Ascent, Backend, Clip, Combine, Contrast, Memory, Model, Offsets, Update},
     config::{Optimizer, Switch, TrainConfig},
     error::{Result, usage},
     estimator::Phases,
@@ -97,8 +97,15 @@ impl Models {
         .collect()
     }
 
-    /// A step up the gradient: fused with it where nothing comes between.
-    pub fn learn(&self, backend: &mut dyn Backend, contrast: &Contrast, ascent: &Ascent, phases: Phases) {
+    /// A step up the gradient, no longer than `clip`: fused with it where nothing comes between.
+    pub fn learn(
+        &self,
+        backend: &mut dyn Backend,
+        contrast: &Contrast,
+        clip: Option<f32>,
+        ascent: &Ascent,
+        phases: Phases,
+    ) {
         let &Self { theta, velocity, squares, gradient, offsets, .. } = self;
         let Phases { positive, negative, .. } = phases;
         let (Some(gradient), Some(kept)) = (gradient, velocity) else {
@@ -112,6 +119,9 @@ impl Models {
             );
         };
         backend.gradient(contrast, positive, negative, offsets, gradient);
+        if let Some(largest) = clip {
+            backend.clip(&Clip { largest }, gradient);
+        }
         backend.ascend(ascent, gradient, theta, kept, squares);
         if let (1, Some(offsets)) = (contrast.centred, offsets) {
             backend.recentre(gradient, offsets, theta);
@@ -130,7 +140,7 @@ impl Models {
 
 /// Whether a step is no more than momentum and L2 decay.
 fn is_fused(config: &TrainConfig) -> bool {
-    config.optimizer == Optimizer::Sgd && !config.nesterov && config.l1 == 0.0
+    config.optimizer == Optimizer::Sgd && !config.nesterov && config.l1 == 0.0 && config.clip.is_none()
 }
 
 /// Whether a step is kept: for momentum, for fast weights; and for the doctor where the parameters do not show it.

@@ -104,6 +104,8 @@ pub struct StepTaken {
     pub step: u32,
     /// What its gradient was told.
     pub contrast: Contrast,
+    /// Whether the gradient may have been shortened.
+    pub is_clipped: bool,
     /// How the parameters were to move.
     pub ascent: Ascent,
     /// The largest norm of a hidden unit's weights, if it is limited.

@@ -73,7 +73,7 @@ impl Trainer {
         let ascent = self.ascent(step);
         let models = &self.models;
         let backend = &mut *self.backend;
-        models.learn(backend, &contrast, &ascent, phases);
+        models.learn(backend, &contrast, self.config.clip, &ascent, phases);
         if let Some(largest) = self.config.max_norm {
             backend.limit_norms(&LimitNorms { largest }, models.theta);
         }
@@ -88,8 +88,9 @@ impl Trainer {
             let op = SquaredError { rows: rows as u32 };
             self.backend.squared_error(&op, positive.visible, negative.visible, self.costs);
         }
-        let (models, largest_norm) = (self.models.watched(), self.config.max_norm);
-        Ok(StepTaken { shape, seed, step, contrast, ascent, largest_norm, phases, models })
+        let (models, is_clipped) = (self.models.watched(), self.config.clip.is_some());
+        let largest_norm = self.config.max_norm;
+        Ok(StepTaken { shape, seed, step, contrast, is_clipped, ascent, largest_norm, phases, models })
     }
 
     fn contrast(&self, rows: usize, chains: usize) -> Contrast {

@@ -223,6 +223,22 @@ fn sparsity_and_norms_end_where_they_should() {
     println!("on in a share {free:.3} of the cases, or {drawn:.3}");
     assert!(free > 0.15 && (drawn - 0.05).abs() < 0.03, "{free}, {drawn}");
 
+    // A step of plain ascent is no longer than the rate times the largest gradient.
+    let clipped = TrainConfig {
+        clip: Some(0.05),
+        epochs: 1,
+        batch: 2000,
+        momentum: ByEpoch::from(0.0),
+        weight_decay: 0.0,
+        ..plain.clone()
+    };
+    let before = TrainConfig { learning_rate: 1e-12, ..clipped.clone() };
+    let [before, after] = [before, clipped.clone()].map(|config| activity(&config).1);
+    let moved =
+        after.parameters().iter().zip(before.parameters()).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+    let expected = 0.05 * clipped.learning_rate;
+    assert!((moved / expected - 1.0).abs() < 1e-2, "{moved}, {expected}");
+
     let (_, rbm) = activity(&TrainConfig { max_norm: Some(0.7), ..plain });
     let norms = (0..20)
         .map(|j| rbm.weights()[j..].iter().step_by(20).map(|weight| weight * weight).sum::<f32>().sqrt());

@@ -258,9 +258,9 @@ impl StepReading<'_> {
                 .collect();
             let size: f64 = rms(indices.iter().map(|&at| f64::from(pick(before)[at])));
             let whole = rms(indices.iter().map(|&at| change(pick, at)));
-            Move::of(&pairs, whole, size)
+            (pairs, whole, size)
         };
-        [
+        let mut groups = [
             group(weights, |rbm| rbm.weights(), 0, &|at| {
                 let (i, j) = (at / hidden, at % hidden);
                 difference(&|phase, row| v(phase, row, i) * h(phase, row, j))
@@ -273,7 +273,18 @@ impl StepReading<'_> {
             group((0..hidden).collect(), |rbm| rbm.hidden_bias(), 2, &|j| {
                 difference(&|phase, row| h(phase, row, j)) - sparse(j)
             }),
-        ]
+        ];
+        if self.taken.is_clipped {
+            // One factor for all groups, as clipping has: what fits best.
+            let sum =
+                |of: fn(&(f64, f64)) -> f64| groups.iter().flat_map(|(pairs, ..)| pairs).map(of).sum::<f64>();
+            let squares = sum(|(_, expected)| expected * expected);
+            let factor =
+                if squares > 0.0 { sum(|(moved, expected)| moved * expected) / squares } else { 1.0 };
+            let pairs = groups.iter_mut().flat_map(|(pairs, ..)| pairs);
+            pairs.for_each(|(_, expected)| *expected *= factor.clamp(0.0, 1.0));
+        }
+        groups.map(|(pairs, whole, size)| Move::of(&pairs, whole, size))
     }
 
     /// ΔW λ and ΔWᵀ μ, by which the biases of a centred step moved the other way.
