@@ -45,7 +45,7 @@ pub struct Trainer {
     dataset: Arc<Dataset>,
     backend: Box<dyn Backend>,
     clock: Arc<dyn Clock>,
-    /// How the training rows lie in memory.
+    /// Layout of the training rows in memory.
     dataset_layout: RowLayout,
     models: Models,
     phases: Phases,
@@ -59,44 +59,44 @@ pub struct Trainer {
     minibatches_a_submission: usize,
     /// Epochs done.
     epoch: usize,
-    /// Steps done in the epoch after them, and what they came to.
+    /// Steps done in the current epoch.
     steps: usize,
     sums: Sums,
-    /// A step before which work is sent off, whatever is to come after it.
+    /// A submission ends at this step, so that the run can pause there.
     pause_at: Option<usize>,
-    /// Where the run went on the last time.
+    /// The state to replay from if the run diverges: the start of the epoch, or the last pause.
     before: Option<State>,
     observer: Option<Box<dyn Observer>>,
-    /// What was found since the last epoch was over, and said.
+    /// Findings emitted since the last epoch ended.
     findings: Vec<Finding>,
     /// The parameters at the end of the last epoch.
     last: Option<Rbm>,
 }
 
-/// The constructors that a run usually begins with are those of `doctor/watch/trainer.rs`, which hand the doctor in.
+/// Most runs are built by the constructors in `doctor/watch/trainer.rs`, which add the doctor.
 impl Trainer {
-    /// Checks the options against the data, chooses the device, checks that everything fits it, and only then opens
-    /// it and moves the initial model and the data there. `observe` makes the run's observer, if there is to be one.
+    /// Checks the options against the data, chooses a device, and checks that the run fits it. Only then opens the device,
+    /// and copies the initial model and the data there. `observe` makes the run's observer, if any.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for options that don't go with the data or the device, [`crate::Error::Device`] if it fails;
-    /// those of `observe`.
+    /// [`crate::Error::Usage`] for options that don't suit the data or the device, [`crate::Error::Device`] if the device
+    /// fails; those of `observe`.
     pub fn open(config: &TrainConfig, dataset: Dataset, observe: Option<Observe>) -> Result<Self> {
         let config = &config.settled();
         check::options(config, &dataset)?;
         let dataset = as_learnt(config, dataset);
         let footprint = |stream_rows| Room::footprint(config, &dataset, stream_rows, observe);
-        // Cases that are streamed take the least room.
+        // Streaming the cases takes least memory.
         let (candidate, backend) = device::open(&config.device, &footprint(true)?)?;
         let stream_rows = !candidate.holds(&footprint(false)?);
         Self::build(config, dataset, backend, stream_rows, Arc::new(System::new()), observe)
     }
 
-    /// Makes a run on a device that is already open. `stream_rows` says whether the training cases are streamed with the
-    /// minibatches rather than kept there; `clock` tells the times, on which the model does not depend.
+    /// Builds a run on an open device. `stream_rows` says whether the training cases are streamed with the minibatches
+    /// rather than kept on the device. `clock` tells the times, on which the model does not depend.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for options that don't go with the data, or if the device has no room; those of `observe`.
+    /// [`crate::Error::Usage`] for options that don't suit the data, or if the device has no room; those of `observe`.
     pub fn build(
         config: &TrainConfig,
         dataset: Dataset,
@@ -147,22 +147,22 @@ impl Trainer {
         })
     }
 
-    /// The device that the run is on.
+    /// The device of the run.
     pub fn device(&self) -> &DeviceInfo {
         self.backend.info()
     }
 
-    /// The data as they are learnt from: thresholded, if the options say so.
+    /// The data that the run learns from: thresholded, if the options say so.
     pub fn dataset(&self) -> &Dataset {
         &self.dataset
     }
 
-    /// Whoever watches the run.
+    /// The observer of the run, if any.
     pub fn observer(&mut self) -> Option<&mut dyn Observer> {
         self.observer.as_deref_mut()
     }
 
-    /// What the observer found since the last epoch was over, as far as it was said.
+    /// Findings that were emitted since the last epoch ended.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
@@ -177,18 +177,18 @@ impl Trainer {
         self.epoch * self.steps_an_epoch + self.steps
     }
 
-    /// Lets [`Trainer::advance`] ask for a pause after exactly so many steps, too.
+    /// Ends a submission after exactly this many steps, so that [`Trainer::advance`] can pause there.
     pub fn pause_at(&mut self, step: Option<usize>) {
         self.pause_at = step;
     }
 
-    /// Ends the device, as a driver may at any time: for tests.
+    /// Loses the device, as may happen at any time: for tests.
     #[doc(hidden)]
     pub fn lose_device(&mut self) {
         self.backend.lose();
     }
 
-    /// The model as it is now: the average of its parameters, once that has begun. Waits for the device.
+    /// The current model: the average of its parameters, once averaging has begun. Waits for the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -197,7 +197,7 @@ impl Trainer {
         self.backend.read_model(model)
     }
 
-    /// The model as [`Trainer::rbm`] gives it.
+    /// The model that [`Trainer::rbm`] reads.
     fn model(&self) -> Model {
         let steps = (self.epoch * self.steps_an_epoch) as u32;
         let is_average = self.averaging().is_some_and(|averaging| averaging.count(steps) > 0);
@@ -209,7 +209,7 @@ impl Trainer {
     }
 }
 
-/// The data as they are learnt from: thresholded, if the options say so.
+/// The data that the run learns from: thresholded, if the options say so.
 fn as_learnt(config: &TrainConfig, dataset: Dataset) -> Dataset {
     match config.binarize {
         Binarize::Threshold => dataset.threshold(),

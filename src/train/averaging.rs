@@ -2,30 +2,30 @@
 
 use crate::config::TrainConfig;
 
-/// Steps from one that counts to the next: more often would cost time and change nothing.
+/// One step in this many enters the average: more would cost time and change nothing.
 const EVERY: u32 = 8;
 
-/// Which steps count.
+/// Which steps enter the average.
 #[derive(Clone, Copy, Debug)]
 pub struct Averaging {
-    /// The step from which on they do.
+    /// First step that may enter.
     first: u32,
 }
 
 impl Averaging {
-    /// For a run of these options, if it averages.
+    /// The averaging of a run with these options, if it averages.
     pub fn new(config: &TrainConfig, steps_an_epoch: usize) -> Option<Self> {
         let steps = (config.epochs * steps_an_epoch) as f64;
         let first = (steps * (1.0 - config.average)).floor() as u32;
         (config.average > 0.0).then_some(Self { first })
     }
 
-    /// How many steps before this one counted.
+    /// Number of steps before this one that entered.
     pub fn count(self, step: u32) -> u32 {
         step.div_ceil(EVERY).saturating_sub(self.first.div_ceil(EVERY))
     }
 
-    /// The share of the way that the average moves to the parameters after this step, if it counts.
+    /// The fraction of the way that the average moves to the parameters after this step; `None` if the step does not enter.
     pub fn rate(self, step: u32) -> Option<f32> {
         (step >= self.first && step.is_multiple_of(EVERY)).then(|| 1.0 / (self.count(step) as f32 + 1.0))
     }

@@ -1,4 +1,4 @@
-//! What is checked before a run begins: its options against the data.
+//! Checks before a run begins: its options against the data.
 
 use crate::{
     config::TrainConfig,

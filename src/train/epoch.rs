@@ -1,4 +1,4 @@
-//! An epoch: its steps, sent off a few at a time, and what it came to.
+//! An epoch: its steps, submitted a few at a time, and its metrics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,18 +14,19 @@ use crate::{
     schedule::{Block, Minibatch, Schedule},
 };
 
-/// Time between two reports within an epoch, and the device's time in one submission: aimed at, not promised.
+/// Target time between two reports within an epoch.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
-/// Looking for numbers that are none takes a hundredth of the time at most.
+/// Checks for NaN and infinity take at most one part in this many of the time.
 const CHECK_SHARE: u32 = 100;
+/// Target time of a submission on the device.
 const SUBMISSION: Duration = Duration::from_millis(60);
 
 /// Where [`Trainer::advance`] stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
-    /// After an epoch, which was the last event.
+    /// After an epoch, whose event was the last.
     Epoch,
-    /// Between two steps within an epoch, as there was to be a pause.
+    /// Between two steps of an epoch, for a pause.
     Paused,
 }
 
@@ -42,23 +43,23 @@ impl From<Error> for Halt {
     }
 }
 
-/// What an epoch has come to so far.
+/// Sums over the steps of an epoch so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
     pub cases: usize,
-    /// Cases whose cost was taken.
+    /// Cases whose cost was measured.
     pub cost_cases: usize,
-    /// Time spent learning, up to the last pause.
+    /// Learning time in seconds, up to the last pause.
     pub seconds: f64,
 }
 
 /// The times of an epoch since the last pause, by the run's clock.
 struct Pace {
-    /// Seconds before that.
+    /// Seconds up to the last pause.
     before: f64,
     start: Duration,
     last_report: Duration,
-    /// When to look for numbers that are none.
+    /// When to check for NaN and infinity next.
     next_check: Duration,
 }
 
@@ -73,11 +74,11 @@ impl Pace {
 }
 
 impl Trainer {
-    /// One pass over the training cases, then the error on the held-out ones. `emit` gets every event, the epoch's own among
-    /// them.
+    /// Trains for one pass over the training cases, then measures the error on the held-out ones. `emit` gets every event,
+    /// including the epoch's own.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] if the device failed, [`crate::Error::Diverged`] if a parameter is no longer a number.
+    /// [`crate::Error::Device`] if the device failed, [`crate::Error::Diverged`] if a parameter is NaN or infinite.
     pub fn epoch(&mut self, mut emit: impl FnMut(Event)) -> Result<EpochMetrics> {
         loop {
             let mut over = None;
@@ -94,8 +95,8 @@ impl Trainer {
         }
     }
 
-    /// Goes on until the epoch is over, or until `pause`, which is asked with the number of steps done whenever work was
-    /// sent off, wants the run to be between two steps: for [`Trainer::state`], or for good. `emit` gets the events.
+    /// Trains until the epoch is over or `pause` returns true. `pause` is called after each submission with the number of
+    /// steps done; it stops the run between two steps, where [`Trainer::state`] can be read. `emit` gets the events.
     ///
     /// # Errors
     /// Those of [`Trainer::epoch`].
@@ -113,14 +114,14 @@ impl Trainer {
         Ok(Advance::Epoch)
     }
 
-    /// Emits what the observer found and did not say yet. [`Trainer::advance`] begins and ends with it.
+    /// Emits the new findings of the observer. [`Trainer::advance`] begins and ends with it.
     pub fn tell_findings(&mut self, mut emit: impl FnMut(Event)) {
         let found = self.observer.as_mut().map_or(Vec::new(), |observer| observer.take());
         self.findings.extend(found.iter().cloned());
         found.into_iter().for_each(|finding| emit(Event::Finding(finding)));
     }
 
-    /// The steps that are left of the epoch, and what it came to; `None` if there was a pause first.
+    /// Takes the remaining steps of the epoch and returns its metrics; `None` after a pause.
     fn go_on(
         &mut self,
         emit: &mut dyn FnMut(Event),
@@ -140,7 +141,7 @@ impl Trainer {
         }
     }
 
-    /// Clears the sums of a new epoch, and keeps the state that a replay begins with.
+    /// Clears the sums of a new epoch, and keeps the state for a replay.
     fn begin(&mut self) -> Result<()> {
         if self.steps == 0 {
             self.backend.write_values(self.costs, &vec![0.0; self.config.batch]);
@@ -153,19 +154,19 @@ impl Trainer {
         Ok(())
     }
 
-    /// The blocks that are left of the epoch.
+    /// Calls `work` for the remaining blocks of the epoch.
     pub(super) fn each_block<E>(
         &mut self,
         mut work: impl FnMut(&mut Self, &Block) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        // The schedule holds the rows while the steps change the trainer.
+        // The schedule borrows the rows while the steps change the trainer.
         let dataset = Arc::clone(&self.dataset);
         let k = self.config.k.at(self.epoch);
         let schedule = schedule(&self.config, &dataset.train.rows, self.backend.shape(), self.stream_rows, k);
         schedule.epoch(self.epoch, self.steps, |block| work(self, block))
     }
 
-    /// The steps of one block.
+    /// Takes the steps of one block.
     fn block(
         &mut self,
         block: &Block,
@@ -186,7 +187,7 @@ impl Trainer {
             if pace.next_check <= self.clock.now() {
                 self.look_for_non_finite(pace)?;
             }
-            // At the end of an epoch there is something to be said first.
+            // At the end of an epoch, its event comes before a pause.
             if self.steps < self.steps_an_epoch && pause(self.steps_done()) {
                 return Err(Halt::Pause);
             }
@@ -194,7 +195,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Brings a block's order, and what else it carries, to the device.
+    /// Uploads a block's order, and its rows and uniforms if it has any.
     pub(super) fn show(&mut self, block: &Block) {
         if self.stream_rows {
             self.backend.write_data(self.training, &block.words);
@@ -205,13 +206,13 @@ impl Trainer {
         }
     }
 
-    /// Minibatches to send off together: none beyond the step to pause at.
+    /// Number of minibatches to submit together: none beyond the step to pause at.
     fn next_submission(&self) -> usize {
         let left = self.pause_at.and_then(|at| at.checked_sub(self.steps_done())).filter(|&left| left > 0);
         self.minibatches_a_submission.min(left.unwrap_or(usize::MAX))
     }
 
-    /// Sends off some steps, and decides by their time how many go together from now on.
+    /// Submits some steps, and adapts the size of the next submission to their time.
     fn submission(&mut self, minibatches: &[Minibatch]) -> Result<()> {
         let start = self.clock.now();
         for minibatch in minibatches {
@@ -223,7 +224,7 @@ impl Trainer {
             }
         }
         self.backend.submit()?;
-        // Submitting waits for the submission before the last, so this is about the device's time for one.
+        // Submitting waits for the submission before the last, so `took` is about the device's time for one.
         let took = self.clock.since(start);
         if took < SUBMISSION / 2 && minibatches.len() == self.minibatches_a_submission {
             self.minibatches_a_submission *= 2;
@@ -253,7 +254,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// What an epoch came to whose steps are all sent off.
+    /// The metrics of an epoch whose steps are all submitted.
     fn end(&mut self, pace: &Pace, emit: &mut dyn FnMut(Event)) -> Result<EpochMetrics> {
         self.backend.wait()?;
         let last = self.progress(pace)?;
@@ -285,7 +286,7 @@ impl Trainer {
         })
     }
 
-    /// Moves the temperatures or the rungs of the replicas to where they swap best, before the epoch is counted.
+    /// Moves the temperatures, or the rungs, of the replicas to where they swap best. Called before the epoch is counted.
     fn adapt(&mut self) -> Result<Option<Swaps>> {
         match &mut self.replicas {
             Some(Replicas::Temperatures(tempering)) => tempering.adapt(&mut *self.backend),

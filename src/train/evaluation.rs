@@ -1,4 +1,4 @@
-//! Looks at the held-out cases: their reconstructions, how far off these are, and chains that start at them.
+//! Evaluation on held-out cases: their reconstructions, the errors of these, and chains that start there.
 
 use super::Trainer;
 use crate::{
@@ -13,12 +13,12 @@ use crate::{
     rng::Stream,
 };
 
-/// Reconstructions are measured in parts of so many cases, or of a minibatch if that is larger.
+/// Reconstructions are measured in parts of this many cases, or of a minibatch if that is larger.
 const ROWS: usize = 512;
-/// Gibbs steps of the chains that are shown where none persist.
+/// Gibbs steps of the chains that are shown if none persist.
 pub const FANTASY_STEPS: u32 = 50;
 
-/// Buffers for looking at reconstructions of held-out cases, a part at a time.
+/// Buffers for reconstructions of held-out cases, one part at a time.
 pub(super) struct Evaluation {
     /// Cases in a part.
     rows: usize,
@@ -43,12 +43,12 @@ impl Evaluation {
         })
     }
 
-    /// Writes the order of a part's cases, which is always their own.
+    /// Writes the order of a part's cases, which is always the identity.
     pub fn start(&self, backend: &mut dyn Backend) {
         backend.write_order(self.data, &(0..self.rows as u32).collect::<Vec<_>>());
     }
 
-    /// Brings what the visible units have through the model and back.
+    /// Passes the states of the visible units through the model and back.
     fn reflect(&self, backend: &mut dyn Backend, model: Model, cases: usize) {
         let means = HalfStep::new(cases, Draw::none());
         backend.sample(&means, model.into(), self.visible, self.hidden);
@@ -71,7 +71,7 @@ impl Evaluation {
         Ok(errors.iter().map(|&error| f64::from(error)).sum::<f64>() / rows.len() as f64)
     }
 
-    /// Brings these cases to the device, as the states of the visible units.
+    /// Uploads these cases as the states of the visible units.
     fn show(&self, backend: &mut dyn Backend, rows: &Rows, cases: &[usize]) {
         let words: Vec<u32> = cases.iter().flat_map(|&case| rows.row(case)).copied().collect();
         backend.write_data(self.data, &words);
@@ -117,8 +117,8 @@ impl Evaluation {
 }
 
 impl Trainer {
-    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x), so that nothing is left to chance; x is as
-    /// the data set has it, also where training draws binary pixels from grey ones.
+    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x), so that nothing is random; x is as in the data set,
+    /// even where training draws binary pixels from grey ones.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -128,9 +128,9 @@ impl Trainer {
         self.evaluation.reconstruction_error(&mut *self.backend, model, rows)
     }
 
-    /// Fantasy particles, as many as there are cases here at most: p(v|h) of the persistent chains, where there are such,
-    /// else of chains that start at these held-out cases and take [`FANTASY_STEPS`] Gibbs steps; chains × visible units.
-    /// Persistent chains are where the run has them; in nothing does this change the run.
+    /// Fantasy particles, at most one per case: p(v|h) of the persistent chains, if any, else of chains that start at these
+    /// held-out cases and take [`FANTASY_STEPS`] Gibbs steps; chains × visible units. Persistent chains are read where they
+    /// stand. The run is unchanged.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -154,7 +154,7 @@ impl Trainer {
         self.evaluation.reconstruct(&mut *self.backend, model, rows, cases)
     }
 
-    /// What the model comes to, which is `rbm`, where the options ask for looks.
+    /// Evaluates the model, whose parameters are `rbm`, in the epochs that the options choose.
     pub(super) fn look(&mut self, rbm: &Rbm) -> Result<Option<Look>> {
         let (model, epoch, clock) = (self.model(), self.epoch, &*self.clock);
         let backend = &mut *self.backend;

@@ -1,5 +1,5 @@
-//! What a run says: a stream of events. The trainer emits them, a run's folder keeps those that have a line in
-//! `metrics.jsonl`, and whoever shows, reports or examines a run, or goes on with it, reads the same type.
+//! The events of a run. The trainer emits them, and a run's folder keeps those that have a line in `metrics.jsonl`.
+//! Whatever shows, reports, examines or resumes a run reads the same type.
 //!
 //! ```text
 //! Finding* ( Progress* Finding* Epoch )* Failed?        Epoch, Failed: a line each
@@ -12,11 +12,11 @@ use serde_json::{Map, Value};
 
 use crate::{estimator::tempering::Swaps, finding::Finding, likelihood::Look, unknown, wording::Spelling};
 
-/// The key that says that a line is an epoch's.
+/// A key that only an epoch's line has.
 const OF_EPOCH: &str = "reconstruction_error";
 
-/// Something that happened in a run. Read from JSON, it is a line of `metrics.jsonl`: unknown keys are ignored, and what is
-/// missing is unknown.
+/// An event of a run. Read from JSON, it is a line of `metrics.jsonl`: unknown keys are ignored, missing values are
+/// unknown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 #[expect(clippy::large_enum_variant, reason = "the large one comes once an epoch")]
@@ -31,47 +31,47 @@ pub enum Event {
     Failed(Failure),
 }
 
-/// Where a run stands within an epoch.
+/// The position of a run within an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Progress {
     /// The epoch, from 1.
     pub epoch: usize,
     /// Cases shown so far in this epoch.
     pub cases: usize,
-    /// As [`EpochMetrics::training_reconstruction_error`], so far.
+    /// [`EpochMetrics::training_reconstruction_error`] so far.
     pub cost: Option<f64>,
     /// Cases a second in this epoch.
     pub samples_per_second: f64,
 }
 
-/// What an epoch came to: a line of `metrics.jsonl`. A number that its file lacks is NaN.
+/// The metrics of an epoch: a line of `metrics.jsonl`. A number missing from the file is NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
     /// The epoch, from 1; 0 is the model before training.
     #[serde(default)]
     pub epoch: usize,
-    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x), of the model as it is saved.
+    /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x), of the model as saved.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     pub reconstruction_error: f64,
-    /// Mean of Σ (x − p(v|h))² over every eighth of the epoch's minibatches, as the chains left them: with h drawn,
-    /// after k sweeps of CD-k, under the parameters of that step. Persistent chains reconstruct nothing.
+    /// Mean of Σ (x − p(v|h))² over every eighth minibatch of the epoch, with h drawn, after the k sweeps of CD-k, under the
+    /// parameters of that step. `None` for persistent chains, which reconstruct nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training_reconstruction_error: Option<f64>,
-    /// Time spent learning, without the measuring of errors.
+    /// Learning time in seconds, without measuring errors.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     #[serde(skip_serializing_if = "unknown::is_unknown")]
     pub seconds: f64,
-    /// Training cases learnt from in a second.
+    /// Training cases per second.
     #[serde(default = "unknown::missing", deserialize_with = "unknown::number")]
     #[serde(skip_serializing_if = "unknown::is_unknown")]
     pub samples_per_second: f64,
-    /// How well the replicas of parallel tempering or of trajectory tempering moved, since this was last known.
+    /// Swaps of parallel or trajectory tempering since they were last reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swaps: Option<Swaps>,
-    /// What the model as it is saved comes to, in the epochs that the options choose.
+    /// Evaluation of the model as saved, in the epochs that the options choose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval: Option<Look>,
-    /// What the doctor found since the epoch before.
+    /// Findings of the doctor since the previous epoch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
 }
@@ -79,18 +79,18 @@ pub struct EpochMetrics {
 /// Why a run failed: the last line of its `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The epoch that it failed in, from 1.
+    /// The epoch of the failure, from 1.
     #[serde(default)]
     pub epoch: usize,
-    /// The error's message. Versions before there were reports did not write it.
+    /// The error's message; missing in files of the first versions.
     pub error: Option<String>,
-    /// What the doctor found since the epoch before.
+    /// Findings of the doctor since the last epoch.
     #[serde(default, serialize_with = "by_key")]
     pub findings: Vec<Finding>,
 }
 
 impl EpochMetrics {
-    /// An epoch of which no more than its error is known.
+    /// An epoch of which only the error is known.
     pub fn of_error(epoch: usize, reconstruction_error: f64) -> Self {
         Self {
             epoch,
@@ -106,7 +106,7 @@ impl EpochMetrics {
 }
 
 impl Event {
-    /// The event with options in this spelling: as a front shows it, and as its line is written.
+    /// The event with options in this spelling, for display and for its line.
     pub fn spelled(mut self, spelling: Spelling) -> Self {
         let findings = match &mut self {
             Self::Progress(_) => &mut [],
@@ -121,24 +121,24 @@ impl Event {
         self
     }
 
-    /// Reads a line of `metrics.jsonl`, with its line feed or without.
+    /// Reads a line of `metrics.jsonl`, with or without its line feed.
     ///
     /// # Errors
-    /// What is not JSON, or not as a run writes it: a line that is torn or damaged.
+    /// The error of a line that is torn or damaged: not JSON, or no event.
     pub fn from_line(line: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(line)
     }
 
-    /// Its line in `metrics.jsonl`, with its line feed, if it has one.
+    /// The event's line in `metrics.jsonl`, with its line feed, if it has one.
     pub fn line(&self) -> Option<String> {
         match self {
-            // A struct of numbers, texts and lists of them always has its JSON.
+            // A struct of numbers, strings and lists of them always has its JSON.
             Self::Epoch(_) | Self::Failed(_) => serde_json::to_string(self).ok().map(|line| line + "\n"),
             Self::Progress(_) | Self::Finding(_) => None,
         }
     }
 
-    /// The number of the epoch that a line is of.
+    /// The epoch of the event's line.
     pub fn epoch(&self) -> Option<usize> {
         match self {
             Self::Epoch(EpochMetrics { epoch, .. }) | Self::Failed(Failure { epoch, .. }) => Some(*epoch),
@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// With keys in the alphabet's order, as every version has written a failure's findings.
+/// Serialises with sorted keys, as every version has written a failure's findings.
 fn by_key<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
     serde_json::to_value(findings).map_err(S::Error::custom)?.serialize(serializer)
 }
@@ -182,7 +182,7 @@ mod tests {
             r#"{"epoch":3,"error":null,"findings":[]}"#.into(),
         ] {
             let event = Event::from_line(line.as_bytes()).unwrap();
-            // A speed that is no number is left out.
+            // A NaN speed is left out.
             let expected = line.replace(r#","samples_per_second":null"#, "");
             assert_eq!(event.line(), Some(expected + "\n"));
         }

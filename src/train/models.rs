@@ -1,4 +1,4 @@
-//! The models of a run on its device: the one that is learnt, and what learning keeps beside it.
+//! The models of a run on its device: the one that is learnt, and those that learning keeps besides.
 
 use super::observer::Watched;
 use crate::{
@@ -10,29 +10,29 @@ use crate::{
     rbm::{Rbm, Shape},
 };
 
-/// The share of the fast weights that stays at each step (Tieleman and Hinton 2009).
+/// The share of the fast weights that is kept at each step (Tieleman and Hinton 2009).
 const FAST_SHARE: f32 = 0.95;
 
-/// What a run holds, as its options call for it.
+/// The models that the options call for.
 pub(super) struct Models {
     /// The parameters.
     pub theta: Model,
-    /// The last step, or what Adam keeps of the gradients.
+    /// The last step, or Adam's first moments.
     pub velocity: Option<Model>,
-    /// What Adam keeps of their squares.
+    /// Adam's second moments.
     pub squares: Option<Model>,
-    /// The gradient, and then the step, where they are not fused.
+    /// The gradient, then the step, where the two are not fused.
     gradient: Option<Model>,
     /// The average of the parameters over the end of the run.
     pub average: Option<Model>,
-    /// Fast weights, and their sum with the parameters, which the chains take.
+    /// Fast weights, and their sum with the parameters, which drives the chains.
     fast: Option<[Model; 2]>,
     /// Means of the units.
     pub offsets: Option<Offsets>,
 }
 
 impl Models {
-    /// Makes room for them.
+    /// Allocates the models.
     pub fn allocate(memory: &mut dyn Memory, config: &TrainConfig) -> Result<Self> {
         let adam = config.optimizer == Optimizer::Adam;
         let fused = is_fused(config);
@@ -65,23 +65,23 @@ impl Models {
         if let Some(offsets) = self.offsets {
             let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
             backend.write_values(offsets.visible, &means);
-            // The initial model's hidden units are on half of the time.
+            // The initial model's hidden units are on half the time.
             backend.write_values(offsets.hidden, &vec![0.5; initial.shape().hidden]);
         }
     }
 
-    /// What the chains take for the model.
+    /// The model that drives the chains.
     pub fn of_chains(&self) -> Model {
         self.fast.map_or(self.theta, |[_, sum]| sum)
     }
 
-    /// What an observer reads.
+    /// The models that an observer reads.
     pub fn watched(&self) -> Watched {
         let &Self { theta, velocity, offsets, .. } = self;
         Watched { theta, velocity, offsets }
     }
 
-    /// All that a run goes on from, with what their names begin with.
+    /// All models to resume from, with their names' prefixes.
     pub fn named(&self) -> Vec<(&'static str, Model)> {
         let [fast, sum] = [0, 1].map(|number| self.fast.map(|fast| fast[number]));
         [
@@ -97,7 +97,7 @@ impl Models {
         .collect()
     }
 
-    /// A step up the gradient, no longer than `clip`: fused with it where nothing comes between.
+    /// Takes a step up the gradient, which is no longer than `clip`: fused with it where nothing comes between.
     pub fn learn(
         &self,
         backend: &mut dyn Backend,
@@ -143,7 +143,7 @@ fn is_fused(config: &TrainConfig) -> bool {
     config.optimizer == Optimizer::Sgd && !config.nesterov && config.l1 == 0.0 && config.clip.is_none()
 }
 
-/// Whether a step is kept: for momentum, for fast weights; and for the doctor where the parameters do not show it.
+/// Whether a step is kept: for momentum, for fast weights, or for the doctor where the parameters do not show it.
 fn keeps_velocity(config: &TrainConfig) -> bool {
     !is_fused(config)
         || config.momentum.values().any(|momentum| momentum != 0.0)
@@ -157,7 +157,7 @@ pub(super) fn initial(config: &TrainConfig, shape: Shape, density: &[f64]) -> Re
     let (path, rbm, _) = model::open(path)?;
     if rbm.shape() != shape {
         return usage!(
-            "‹init› {}: expected a model of {} × {} units, as the data and ‹hidden› are, found {} × {}",
+            "‹init› {}: expected a model of {} × {} units, to match the data and ‹hidden›, found {} × {}",
             path.display(),
             shape.visible,
             shape.hidden,
@@ -168,7 +168,7 @@ pub(super) fn initial(config: &TrainConfig, shape: Shape, density: &[f64]) -> Re
     Ok(rbm)
 }
 
-/// Whether the update takes something off the units, or follows their means.
+/// Whether the update subtracts offsets from the units, or follows their means.
 fn uses_offsets(config: &TrainConfig) -> bool {
     config.centred == Switch::On || config.sparsity.is_some()
 }

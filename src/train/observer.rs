@@ -1,5 +1,4 @@
-//! Somebody who watches a run: what a trainer tells them, and what it asks of them. A trainer knows no more of the doctor than
-//! this.
+//! The observer of a run: what a trainer tells it, and what it asks of it. This is all that a trainer knows of the doctor.
 
 use std::{any::Any, sync::Arc};
 
@@ -15,9 +14,9 @@ use crate::{
     rbm::Shape,
 };
 
-/// Whoever watches a run. They may read what is on the device, and must change nothing of the run there.
+/// An observer of a run. It may read the run's buffers on the device, but must not change them.
 pub trait Observer: Any + Send {
-    /// Before each step, of `k` Gibbs steps.
+    /// Called before each step, which has `k` Gibbs steps.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -29,38 +28,38 @@ pub trait Observer: Any + Send {
         k: u32,
     ) -> Result<()>;
 
-    /// After each step.
+    /// Called after each step.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     fn after_step(&mut self, backend: &mut dyn Backend, taken: &StepTaken) -> Result<()>;
 
-    /// After each epoch, with the reconstruction error of held-out cases.
+    /// Called after each epoch, with the reconstruction error of held-out cases.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     fn after_epoch(&mut self, backend: &mut dyn Backend, model: Model, error: f64) -> Result<()>;
 
-    /// A parameter is no longer a finite number: `seen` says where and when.
+    /// Called when a parameter is NaN or infinite: `seen` says where and when.
     fn diverged(&mut self, seen: &str);
 
-    /// What was found and has not been taken yet, the worst first. Each name comes once in a run.
+    /// Takes the new findings, worst first. Each name comes once in a run.
     fn take(&mut self) -> Vec<Finding>;
 
-    /// What was found and has not been taken yet.
+    /// The findings that have not been taken yet.
     fn untaken(&self) -> &[Finding];
 
-    /// What a run that goes on from here must not forget: a part of its checkpoint.
+    /// What a resumed run must remember: a part of its checkpoint.
     fn memory(&self) -> Option<Opaque>;
 
-    /// Goes on from there, after so many steps of an epoch, with what had not been taken.
+    /// Restores a memory, after `steps` steps of an epoch, with the findings that had not been taken.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] if it is no memory of this observer's.
+    /// [`crate::Error::Usage`] if the memory is not this observer's.
     fn remember(&mut self, memory: &Opaque, untaken: &[Finding], steps: usize) -> Result<()>;
 }
 
-/// Makes room for a run's observer on its device, and gives what makes the observer once the initial model is there.
+/// Allocates the buffers of a run's observer, and returns what makes the observer once the initial model is there.
 pub type Observe<'a> = &'a dyn Fn(&mut dyn Memory, &TrainConfig, &Dataset) -> Result<Begin>;
 
 /// Makes the observer of a run.
@@ -68,17 +67,17 @@ pub type Begin = Box<dyn FnOnce(Start) -> Result<Box<dyn Observer>>>;
 
 /// A run before its first step.
 pub struct Start<'a> {
-    /// Its device.
+    /// The device.
     pub backend: &'a mut dyn Backend,
-    /// The initial model there.
+    /// The initial model.
     pub model: Model,
-    /// Its options, settled.
+    /// The options, settled.
     pub config: &'a TrainConfig,
-    /// The data as they are learnt from: thresholded, if the options say so.
+    /// The data that the run learns from: thresholded, if the options say so.
     pub dataset: &'a Dataset,
     /// The means of the visible units in the training cases.
     pub density: &'a [f64],
-    /// What tells the time.
+    /// The clock of the run.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -87,26 +86,26 @@ pub struct Start<'a> {
 pub struct Watched {
     /// The parameters.
     pub theta: Model,
-    /// The step, where it is kept.
+    /// The last step, where it is kept.
     pub velocity: Option<Model>,
     /// Means of the units, where there are any.
     pub offsets: Option<Offsets>,
 }
 
-/// What a step was told, and where it left what it did.
+/// What a step was given, and where it left its results.
 #[derive(Clone, Copy, Debug)]
 pub struct StepTaken {
-    /// How many units there are.
+    /// Numbers of units.
     pub shape: Shape,
-    /// The seed of its random numbers.
+    /// The seed of the random numbers.
     pub seed: u64,
-    /// Its number.
+    /// The number of the step.
     pub step: u32,
-    /// What its gradient was told.
+    /// What the gradient was given.
     pub contrast: Contrast,
-    /// Whether the gradient may have been shortened.
+    /// Whether the gradient may have been clipped.
     pub is_clipped: bool,
-    /// How the parameters were to move.
+    /// What the update was given.
     pub ascent: Ascent,
     /// The largest norm of a hidden unit's weights, if it is limited.
     pub largest_norm: Option<f32>,

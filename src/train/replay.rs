@@ -1,6 +1,5 @@
-//! The first step that left the numbers: where a parameter is not finite, the run goes back to where it went on the last
-//! time, the beginning of the epoch or a pause, and on from there with a look after every step. A run is the same each
-//! time, so it is the same step.
+//! Finds the first step that gave NaN or infinity. The run goes back to the last state it kept, at the start of the epoch or
+//! at a pause, and repeats the steps with a check after each. Runs are deterministic, so the same step fails.
 
 use super::Trainer;
 use crate::{backend::BackendExt, checkpoint::State, error::Error};
@@ -12,7 +11,7 @@ enum Stop {
 }
 
 impl Trainer {
-    /// The error of a run that came to this number.
+    /// The error of a run in which this NaN or infinity was found.
     pub(super) fn diverged(&mut self, found: (&str, usize, f32)) -> Error {
         let before = self.before.take();
         let (step, (tensor, index, value)) = match before.and_then(|before| self.replay(&before)) {
@@ -22,7 +21,7 @@ impl Trainer {
         };
         if let Some(observer) = &mut self.observer {
             let at = step.map_or(String::new(), |step| format!(" at step {step}"));
-            observer.diverged(&format!("{tensor}[{index}] is {value}{at}, the first number that is none"));
+            observer.diverged(&format!("{tensor}[{index}] is {value}{at}, the first NaN or infinity"));
         }
         Error::Diverged { epoch: self.epoch + 1, step, tensor: tensor.into(), index, value }
     }

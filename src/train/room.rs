@@ -1,5 +1,5 @@
-//! The buffers of a run on its device. [`Room::allocate`] is run twice: on a [`crate::device::Plan`], which counts what the run
-//! needs, and then on the device. So a run takes what was planned, by construction.
+//! The buffers of a run on its device. [`Room::allocate`] is run twice: on a [`crate::device::Plan`], which counts bytes,
+//! then on the device. So a run takes what was planned, by construction.
 
 use super::{
     epoch::schedule,
@@ -22,24 +22,24 @@ use crate::{
     rbm::{Rbm, Shape},
 };
 
-/// What a run has on its device.
+/// The buffers of a run on its device.
 pub(super) struct Room {
     pub models: Models,
     pub phases: Phases,
     pub replicas: Option<Replicas>,
-    /// The training cases, or those of a block if they are streamed.
+    /// The training cases, or one block of them if they are streamed.
     pub training: Data,
     /// Squared errors, one for each case of a minibatch.
     pub costs: Values,
     pub evaluation: Evaluation,
     pub monitor: Option<Monitor>,
-    /// Makes the observer, whose room there is.
+    /// Makes the observer, whose buffers are allocated.
     pub observe: Option<Begin>,
 }
 
 impl Room {
-    /// Makes room for a run of these options. `stream_rows` says whether the training cases are streamed. [`Room::start`] writes
-    /// what the buffers begin with.
+    /// Allocates the buffers of a run with these options. `stream_rows` says whether the training cases are streamed.
+    /// [`Room::start`] writes their initial contents.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] if the device has no room.
@@ -80,10 +80,10 @@ impl Room {
         })
     }
 
-    /// What [`Room::allocate`] takes, in bytes.
+    /// The bytes that [`Room::allocate`] takes.
     ///
     /// # Errors
-    /// Those of [`Room::allocate`]; a plan itself has none.
+    /// Those of [`Room::allocate`]: planning has none of its own.
     pub fn footprint(
         config: &TrainConfig,
         dataset: &Dataset,
@@ -97,7 +97,7 @@ impl Room {
         Ok(if config.estimator == Estimator::Tt { footprint.of_snapshots() } else { footprint })
     }
 
-    /// Writes what a run begins with: the `initial` model, chains whose units are on as often as `density` says, and the
+    /// Writes the initial contents: the `initial` model, chains whose units are on as often as `density` says, and the
     /// training cases unless they are streamed. The observer writes its own cases.
     ///
     /// # Errors
@@ -147,13 +147,13 @@ mod tests {
         train::Trainer,
     };
 
-    /// A device whose allocations are counted as a plan counts them.
+    /// A device whose allocations are counted as in a plan.
     struct Counted {
         inner: Box<dyn Backend>,
         plan: Arc<Mutex<Plan>>,
     }
 
-    /// Methods that hand on to the device within, counted or not.
+    /// Methods that forward to the device within, counted or not.
     macro_rules! forward {
         (counted: $($name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {
             $(fn $name(&mut self, $($argument: $kind),*) -> Result<$result> {
@@ -234,7 +234,7 @@ mod tests {
     fn a_run_takes_the_room_that_was_planned() {
         let base = TrainConfig {
             data: Source::BarsAndStripes(5),
-            hidden: 30, // too many to be enumerated at a look
+            hidden: 30, // too many to enumerate
             batch: 7,
             epochs: 2,
             eval_every: Some(1),

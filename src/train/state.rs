@@ -1,4 +1,4 @@
-//! Reads the [`State`] that a run can go on from off a trainer, and gives it back to one.
+//! Reads the [`State`] to resume from, and restores it.
 
 use super::{Trainer, epoch::Sums};
 use crate::{
@@ -12,11 +12,11 @@ use crate::{
     rng,
 };
 
-/// What the names of the replicas begin with that follow the model for the likelihood.
+/// Prefix of the names of the replicas that follow the model for the likelihood.
 const MONITOR: &str = "monitor_";
 
 impl State {
-    /// Replicas at all temperatures and what is counted of them, under names after a prefix.
+    /// Adds the replicas at all temperatures, and their counts, under names with this prefix.
     fn push_replicas(
         &mut self,
         prefix: &str,
@@ -35,7 +35,7 @@ impl State {
         Ok(())
     }
 
-    /// Puts back what [`State::push_replicas`] took.
+    /// Restores what [`State::push_replicas`] added.
     fn write_replicas(
         &self,
         prefix: &str,
@@ -53,7 +53,7 @@ impl State {
         tempering.set(self.tensor(&format!("{prefix}inverse_temperatures")), tries);
     }
 
-    /// Replicas in all snapshots, and what is counted of them. The hidden units are drawn anew from the visible ones.
+    /// Adds the replicas in all snapshots, and their counts. The hidden units are drawn anew from the visible ones.
     fn push_trajectory(&mut self, backend: &mut dyn Backend, trajectory: &Trajectory) -> Result<()> {
         for (name, visible) in trajectory.states() {
             self.push_units(name, backend, visible, trajectory.chains())?;
@@ -64,7 +64,7 @@ impl State {
         Ok(())
     }
 
-    /// Puts back what [`State::push_trajectory`] took.
+    /// Restores what [`State::push_trajectory`] added.
     fn write_trajectory(&self, backend: &mut dyn Backend, trajectory: &Trajectory) {
         for (name, visible) in trajectory.states() {
             self.write_units(backend, visible, &name);
@@ -93,10 +93,10 @@ impl State {
 }
 
 impl Trainer {
-    /// All that the run goes on from. Waits for the device.
+    /// The state to resume from. Waits for the device.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device failed, [`Error::Diverged`] if a number is none: nothing goes on from there.
+    /// [`Error::Device`] if the device failed, [`Error::Diverged`] if a number is NaN or infinite.
     pub fn state(&mut self) -> Result<State> {
         let mut state = self.read_state()?;
         if let Some(found) = state.non_finite() {
@@ -109,7 +109,7 @@ impl Trainer {
         Ok(state)
     }
 
-    /// The state but for what the observer knows, whatever the numbers are.
+    /// The state without the observer's memory, with numbers that may be NaN or infinite.
     pub(super) fn read_state(&mut self) -> Result<State> {
         let sums = &self.sums;
         let (ladder, tries) = match &self.replicas {
@@ -169,11 +169,11 @@ impl Trainer {
         Ok(state)
     }
 
-    /// Goes on from a state of the same run: the next step is the one that came after it.
+    /// Resumes from a state of the same run: the next step is the one after it.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it is another run's, with what it lacks or has besides, or if its observer cannot read its
-    /// memory; [`Error::Device`] if the device failed.
+    /// [`Error::Usage`] if the state is another run's, with what is missing and what is extra, or if the observer cannot
+    /// read its memory; [`Error::Device`] if the device failed.
     pub fn restore(&mut self, state: &State) -> Result<()> {
         self.go_back(state)?;
         self.findings.clear();
@@ -185,11 +185,11 @@ impl Trainer {
         }
     }
 
-    /// Brings the run there without a word to its observer.
+    /// Restores the state without telling the observer.
     pub(super) fn go_back(&mut self, state: &State) -> Result<()> {
         if state.position.addresses != rng::ADDRESSES {
             return Err(Error::Usage(
-                "it is of a version that drew other random numbers, so this one cannot go on with the same run; a new one can \
+                "it was written by a version that drew other random numbers, so its run cannot be resumed; a new run can \
                  begin with its parameters: ‹init› and this file"
                     .into(),
             ));
@@ -201,7 +201,7 @@ impl Trainer {
         };
         if state.position.epoch > self.config.epochs {
             let (found, expected) = (state.position.epoch, self.config.epochs);
-            return Err(Error::Usage(format!("the state is of epoch {found}, and the run has {expected}")));
+            return Err(Error::Usage(format!("the state is of epoch {found}, but the run has {expected}")));
         }
         if expected != found {
             return Err(Error::Usage(format!(
@@ -212,7 +212,7 @@ impl Trainer {
         }
         let Position { epoch, steps, cases, cost_cases, seconds, tries, .. } = state.position;
         if let Some(Replicas::Trajectory(trajectory)) = &mut self.replicas {
-            // Before anything else is another: a file may say anything of the ladder.
+            // First of all, as it may fail: a file may hold any ladder.
             trajectory
                 .set(state.position.ladder.as_deref().unwrap_or_default(), tries.unwrap_or_default())?;
         }
@@ -248,7 +248,7 @@ impl Trainer {
         self.backend.wait()
     }
 
-    /// The models that the run goes on from, and what their tensors' names begin with.
+    /// The models to resume from, with the prefixes of their tensors' names.
     fn kept(&self) -> Vec<(String, Model)> {
         let snapshots = match &self.replicas {
             Some(Replicas::Trajectory(trajectory)) => trajectory.snapshots(),

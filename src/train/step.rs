@@ -11,13 +11,13 @@ use crate::{
     schedule::Minibatch,
 };
 
-/// The cost is taken from every so many minibatches: it is for watching, and takes no part in learning.
+/// One minibatch in this many has its cost measured. The cost is for display, not for learning.
 const COST_EVERY: usize = 8;
-/// The offsets of hidden units follow their means at this rate, and as fast as a mean of all so far at first.
+/// Rate at which the offsets of hidden units follow their means; at first, they are the means of all steps so far.
 const TRACK: f32 = 0.01;
 
 impl Trainer {
-    /// A step that is observed, if anybody watches.
+    /// Takes a step, with calls to the observer before and after.
     pub(super) fn watched_step(&mut self, minibatch: &Minibatch) -> Result<()> {
         if let Some(observer) = &mut self.observer {
             let first = (minibatch.step as usize).is_multiple_of(self.steps_an_epoch);
@@ -31,7 +31,7 @@ impl Trainer {
         }
     }
 
-    /// One step: the data, the chains, the update. Gives what the update was told.
+    /// Takes one step: the data, the chains, the update. Returns what the update was given.
     pub(super) fn step(&mut self, minibatch: &Minibatch) -> Result<StepTaken> {
         let &Minibatch { step, rows, first_row, uniforms_at } = minibatch;
         let TrainConfig { estimator, visible_states, .. } = self.config;
@@ -120,7 +120,7 @@ impl Trainer {
         }
     }
 
-    /// The first minibatch of an epoch, and every so many after it.
+    /// Whether the cost is measured: for the first minibatch of an epoch, and every [`COST_EVERY`]th after it.
     pub(super) fn takes_cost(&self, minibatch: &Minibatch) -> bool {
         let steps = self.steps_an_epoch;
         self.config.estimator == Estimator::Cd && (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
