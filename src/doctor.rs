@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Each check is a pure function of figures that were measured before, so that a finding can always show its evidence.
-//! [`watch`] measures them beside a run, [`mod@examine`] afterwards, or without one of ours.
+//! [`watch`] measures them during a run, [`mod@examine`] afterwards, also for runs and models of other programs.
 
 pub mod config;
 pub mod data;

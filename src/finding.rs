@@ -1,4 +1,4 @@
-//! What the doctor says: what was seen, why it matters, what to do.
+//! A finding of the doctor: what was seen, why it matters, what to do.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::wording::{self, Spelling};
 
-/// How bad it is. A file that does not say so has a warning.
+/// How severe a finding is. A file that does not say so has a warning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
@@ -29,10 +29,10 @@ impl std::fmt::Display for Severity {
     }
 }
 
-/// One thing that was found. A text that its file lacks is empty. Options are marked in the texts, as [`wording`] says.
+/// A finding. A text that its file lacks is empty. Options are marked in the texts as [`wording`] says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity.
     #[serde(default)]
     pub severity: Severity,
     /// A stable name, in kebab case: one of [`NAMES`], unless it was read from another version's file.
@@ -41,15 +41,15 @@ pub struct Finding {
     /// The figures.
     #[serde(default, deserialize_with = "printable")]
     pub seen: String,
-    /// What they mean, with the source of that.
+    /// What the figures mean, with a source.
     #[serde(default, deserialize_with = "printable")]
     pub why: String,
-    /// An option of ours, and the line of an equation for people with their own code.
+    /// An option of ours, and an equation for people with their own code.
     #[serde(default, deserialize_with = "printable")]
     pub fix: String,
 }
 
-/// A text without what a terminal would obey.
+/// Reads a text without its control characters, which a terminal would obey.
 fn printable<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<T, D::Error> {
     Ok(String::deserialize(deserializer)?.replace(char::is_control, " ").into())
 }
@@ -62,7 +62,7 @@ impl Finding {
         }
     }
 
-    /// Nothing can be learnt this way.
+    /// An error: nothing can be learnt this way.
     pub fn error(
         name: &'static str,
         seen: impl Into<String>,
@@ -78,7 +78,7 @@ impl Finding {
         }
     }
 
-    /// Something is very likely wrong.
+    /// A warning: something is very likely wrong.
     pub fn warning(
         name: &'static str,
         seen: impl Into<String>,
@@ -88,7 +88,7 @@ impl Finding {
         Self { severity: Severity::Warning, ..Self::error(name, seen, why, fix) }
     }
 
-    /// Worth knowing.
+    /// A note: worth knowing.
     pub fn note(
         name: &'static str,
         seen: impl Into<String>,
@@ -98,14 +98,13 @@ impl Finding {
         Self { severity: Severity::Note, ..Self::error(name, seen, why, fix) }
     }
 
-    /// Where the name stands among [`NAMES`].
+    /// The index of the name in [`NAMES`].
     fn rank(&self) -> usize {
         NAMES.iter().position(|name| *name == self.name).unwrap_or(NAMES.len())
     }
 }
 
-/// Every name that a finding can have, the causes before what follows from them: of findings that are equally bad, the
-/// cause is printed first.
+/// All names of findings, causes before effects: of equally severe findings, the cause is printed first.
 pub const NAMES: &[&str] = &[
     // The data.
     "values-not-finite",
@@ -136,18 +135,18 @@ pub const NAMES: &[&str] = &[
     "parameters-frozen",
     "update-scaled",
     "update-wrong",
-    // What the run was told.
+    // The options.
     "weight-decay-too-strong",
     "momentum-too-high",
     "initial-weights-large",
     "initial-visible-biases",
-    // What a log of costs shows.
+    // A log of costs.
     "visible-units-flip",
     "visible-units-all-off",
     "visible-units-all-on",
     "two-plateaus",
     "mean-image",
-    // What comes of it.
+    // Effects.
     "learning-rate-too-high",
     "learning-rate-too-low",
     "chains-stuck",
@@ -171,7 +170,7 @@ pub const NAMES: &[&str] = &[
     "usual-suspects",
 ];
 
-/// The worst first, and of those that are equally bad the cause; of each name only the first.
+/// Sorts findings by severity, then causes before effects; keeps only the first of each name.
 pub fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| (finding.severity, finding.rank()));
     let mut seen = std::collections::HashSet::new();

@@ -1,16 +1,16 @@
-//! How texts of the core name an option: as `‹batch›`, or with a value as `‹device=cpu›`. Each front has its own spelling of
-//! it, `--batch` on the command line, `batch=` in a script, and writes errors ([`crate::Error::message`]), what a run says
-//! ([`crate::train::Event::spelled`]) and what is reported in it.
+//! How the core's texts name an option: as `‹batch›`, or with a value as `‹device=cpu›`. Each front end has its own
+//! spelling, `--batch` on the command line, `batch=` in a script, and applies it to errors
+//! ([`crate::Error::message`]), to events ([`crate::train::Event::spelled`]) and to reports.
 
-/// How a front writes an option: from its name and, where one is meant, a value.
+/// How a front end writes an option, from its name and its value, if it has one.
 pub type Spelling = fn(&str, Option<&str>) -> String;
 
-/// The name and the value alone, where there is no front.
+/// The name and the value alone, without a front end.
 pub fn plain(name: &str, value: Option<&str>) -> String {
     value.map_or(name.to_string(), |value| format!("{name} {value}"))
 }
 
-/// A text in which each marked option is written in this spelling. All else stays, so a text can be spelled twice.
+/// A text in which each marked option is written in this spelling. The rest is unchanged, so a text can be spelled twice.
 pub fn spelled(text: &str, spelling: Spelling) -> String {
     let is_option = |text: &str| {
         text.chars()
@@ -19,7 +19,7 @@ pub fn spelled(text: &str, spelling: Spelling) -> String {
     let (mut message, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('‹') {
         message += before;
-        // Names of files may have such marks, too.
+        // Names of files may contain such marks, too.
         rest = match after.split_once('›') {
             Some((named, after)) if is_option(named) => {
                 let (name, value) =

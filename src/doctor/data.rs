@@ -1,4 +1,4 @@
-//! Before training: is this what an RBM with binary units can learn from?
+//! Checks before training: can an RBM with binary units learn from these data?
 
 mod classes;
 mod findings;
@@ -10,37 +10,37 @@ use serde::Serialize;
 use crate::data::{Cases, Dataset, Rows};
 use classes::{label_column, one_hot};
 
-/// The values of a data set as the user's code has them: the rows that are meant, divided as they are meant.
+/// The values of a data set as the user's code has them: some of the rows, with a scale of their own.
 pub struct Values<'a> {
     rows: &'a Rows,
     first: usize,
     last: usize,
-    /// Bytes are divided by this, rather than by the data set's own scale.
+    /// Divisor of the bytes, instead of the data set's own scale.
     divisor: Option<f64>,
 }
 
 impl<'a> Values<'a> {
-    /// All rows as they are.
+    /// All rows, with the data set's own scale.
     pub fn new(rows: &'a Rows) -> Self {
         Self { rows, first: 0, last: rows.len(), divisor: None }
     }
 
-    /// Rows `first` to before `last`.
+    /// The rows `first..last`.
     pub fn range(self, first: usize, last: usize) -> Self {
         Self { first, last, ..self }
     }
 
-    /// The bytes that the values were made from, divided by `divisor`.
+    /// The bytes of the values, divided by `divisor`.
     pub fn divided_by(self, divisor: Option<f64>) -> Self {
         Self { divisor, ..self }
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.last - self.first
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -55,7 +55,7 @@ impl<'a> Values<'a> {
         self.rows.values(self.first + row).map(|x| self.as_meant(x))
     }
 
-    /// One row as it is in the data set, at once.
+    /// Writes one row, with the data set's own scale, into `values`.
     fn unpack(&self, row: usize, values: &mut [f32]) {
         self.rows.layout().unpack(self.rows.row(self.first + row), values);
     }
@@ -68,32 +68,32 @@ impl<'a> Values<'a> {
     fn as_meant(&self, x: f32) -> f64 {
         match self.divisor {
             None => x.into(),
-            // The byte itself is known exactly.
+            // A byte is recovered exactly.
             Some(divisor) => (f64::from(x) / f64::from(self.rows.layout().scale)).round() / divisor,
         }
     }
 }
 
-/// What was measured of a data set.
+/// The figures of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DataFigures {
-    /// Cases that were looked at.
+    /// Cases that were measured.
     pub cases: usize,
-    /// Values in each.
+    /// Values in a case.
     pub units: usize,
     /// The smallest value.
     pub smallest: f64,
-    /// The largest.
+    /// The largest value.
     pub largest: f64,
     /// Values that are NaN or infinite.
     pub not_finite: usize,
-    /// The first of them: case, unit, value as text.
+    /// The first NaN or infinity: case, unit, value as text.
     pub first_not_finite: Option<(usize, usize, String)>,
-    /// Numbers below 0 or above 1.
+    /// Values below 0 or above 1.
     pub outside: usize,
-    /// The first of them: case, unit, value.
+    /// The first value outside [0, 1]: case, unit, value.
     pub first_outside: Option<(usize, usize, f64)>,
-    /// Columns that have such values.
+    /// Columns with values outside [0, 1].
     pub columns_outside: usize,
     /// The share of values that are neither 0 nor 1.
     pub grey: f64,
@@ -101,21 +101,21 @@ pub struct DataFigures {
     pub density: f64,
     /// Columns that never change.
     pub constant_columns: usize,
-    /// Columns that are the same as one before, constant ones left out.
+    /// Columns that equal an earlier one, without constant ones.
     pub duplicated_columns: usize,
-    /// Two of them.
+    /// Two equal columns.
     pub equal_columns: Option<(usize, usize)>,
-    /// Rows that are the same as one before.
+    /// Rows that equal an earlier one.
     pub duplicated_rows: usize,
-    /// A column that is a number of a class, and why it looks so.
+    /// A column of class numbers, and the reason to think so.
     pub label_column: Option<(usize, String)>,
-    /// Where columns begin of which each row has exactly one on, and how many they are.
+    /// Columns of which each row has exactly one on: the first of them, and their number.
     pub one_hot: Option<(usize, usize)>,
-    /// Σ H(mean of the unit): bits that a case needs if units were independent.
+    /// Σ H(mean of the unit): bits in a case if units were independent.
     pub bits: f64,
 }
 
-/// What is kept of each column.
+/// The figures of a column.
 #[derive(Clone)]
 struct Column {
     smallest: f64,
@@ -123,7 +123,7 @@ struct Column {
     sum: f64,
     outside: bool,
     hash: u64,
-    /// Values and how often each was met, up to [`CLASSES`].
+    /// Values with their counts, up to [`CLASSES`] of them.
     values: Vec<(f64, usize)>,
 }
 
@@ -131,10 +131,10 @@ struct Column {
 const CLASSES: usize = 33;
 
 impl DataFigures {
-    /// Memory that measuring takes for each column, at most: its own figures and its values while their room grows.
+    /// The most memory for a column: its own figures, and its values while their vector grows.
     pub(super) const BYTES_A_COLUMN: usize = size_of::<Column>() + 2 * CLASSES * size_of::<(f64, usize)>();
 
-    /// Goes through all rows once. `labels` are the classes where they are known.
+    /// Measures all rows in one pass. `labels` are the classes, if known.
     pub fn measure(values: &Values, labels: Option<&[u8]>) -> Self {
         let (cases, units) = (values.len(), values.units());
         let empty = Column {
@@ -223,7 +223,7 @@ impl DataFigures {
         }
     }
 
-    /// Of the training cases of a data set.
+    /// Measures the training cases of a data set.
     pub fn of(dataset: &Dataset) -> Self {
         let Cases { rows, labels } = &dataset.train;
         Self::measure(&Values::new(rows), labels.as_deref())
@@ -235,13 +235,13 @@ impl Column {
         self.smallest == self.largest
     }
 
-    /// How many different values it has, if they are few.
+    /// Number of different values, if there are few.
     fn classes(&self) -> Option<usize> {
         (self.values.len() < CLASSES).then_some(self.values.len())
     }
 }
 
-/// One value more of a hash: FNV-1a's multiplication over the bits, with their upper half folded in.
+/// Adds a value to a hash: FNV-1a's multiplication over the bits, with their upper half folded in.
 fn mix(hash: u64, value: f64) -> u64 {
     let hash = (hash ^ value.to_bits().wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0x0100_0000_01B3);
     hash ^ hash >> 29

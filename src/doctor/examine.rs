@@ -1,5 +1,5 @@
-//! What is left of a run, afterwards, or what never was one of ours: data sets, runs' folders, models and logs of costs, and
-//! what is wrong with them.
+//! Examines data sets, runs' folders, models and logs of costs, of this program and of others, and says what is wrong with
+//! them.
 
 pub(crate) mod foreign;
 #[cfg(not(feature = "report"))]
@@ -43,19 +43,19 @@ pub struct DoctorOptions {
     /// What the data set's numbers mean, as for train
     #[cfg_attr(feature = "cli", command(flatten))]
     pub selection: Selection,
-    /// Only these training cases, from A to before B
+    /// Only the training cases from A up to, but without, B
     #[cfg_attr(feature = "cli", arg(long, value_name = "A..B"))]
     pub rows: Option<RowRange>,
-    /// The values are the data's bytes divided by this, as in your own code; 255 here
+    /// Divide the data's bytes by X, as your own code does [default: 255]
     #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     pub scale: Option<f64>,
-    /// Where models are looked at: auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
+    /// Device to run models on: auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
     #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
     pub device: DeviceChoice,
-    /// What the costs are called in the logs [default: cost, loss, error, …, whichever is there]
+    /// Name of the costs in the logs [default: the first found of cost, loss, error, …]
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub key: Option<String>,
-    /// Write pictures of what was found into this folder, new or empty
+    /// Write pictures of the findings into this folder, new or empty
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub plots: Option<PathBuf>,
     /// One JSON object instead of text
@@ -63,12 +63,12 @@ pub struct DoctorOptions {
     pub json: bool,
 }
 
-/// Some of the rows of a data set.
+/// A range of rows of a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowRange {
     /// The first row.
     pub first: usize,
-    /// The one after the last.
+    /// The row after the last.
     pub last: usize,
 }
 
@@ -86,14 +86,14 @@ impl FromStr for RowRange {
     }
 }
 
-/// What was examined, and what was measured of it.
+/// A subject and its figures.
 #[derive(Clone, Debug, Serialize)]
 pub struct Subject {
     /// `data`, `run`, `model` or `log`.
     pub kind: &'static str,
-    /// As it was named.
+    /// The name, as given.
     pub name: String,
-    /// In a few words.
+    /// A short description.
     pub about: String,
     /// All figures.
     pub figures: Value,
@@ -102,13 +102,13 @@ pub struct Subject {
 /// What the doctor says.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Of this program.
+    /// Version of this program.
     pub version: &'static str,
     /// Whether there is no error and no warning.
     pub healthy: bool,
     /// What was examined.
     pub subjects: Vec<Subject>,
-    /// The worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
     /// Pictures that were written.
     #[serde(serialize_with = "crate::output::lossy::paths")]
@@ -131,7 +131,7 @@ enum Kind {
     Model(PathBuf),
 }
 
-/// All that was measured and found so far.
+/// All measurements and findings so far.
 struct Examination {
     plots: Option<plots::Plots>,
     subjects: Vec<Subject>,
@@ -151,7 +151,7 @@ impl Examination {
         self.findings.extend(findings);
     }
 
-    /// Looks at a data set, for a model of so many hidden units if they are known.
+    /// Examines a data set, for a model of `hidden` units if that is known.
     fn data(
         &mut self,
         name: &Source,
@@ -173,7 +173,7 @@ impl Examination {
         levels
     }
 
-    /// Looks at a log, beside the data if there are any; `same_rows` says that its costs are of the very rows of these data.
+    /// Examines a log, against the data's levels if there are any; `same_rows` says that its costs are of these very rows.
     fn log(&mut self, name: &Path, log: &log::Log, levels: Option<&Levels>, same_rows: bool) -> Result<()> {
         let figures = LogFigures::measure(log);
         let same_rows = same_rows || levels.is_some_and(|levels| is_total_of(levels, &figures));
@@ -187,10 +187,10 @@ impl Examination {
     }
 }
 
-/// Looks at everything that was named.
+/// Examines everything that was named.
 ///
 /// # Errors
-/// What cannot be read or understood: [`Error::Usage`], [`Error::Data`], [`Error::Read`], [`Error::Model`];
+/// [`Error::Usage`], [`Error::Data`], [`Error::Read`] or [`Error::Model`] for what cannot be read or understood;
 /// [`Error::Device`]; and [`Error::Write`] for plots.
 pub fn examine(options: &DoctorOptions) -> Result<Report> {
     if let Some(scale) = options.scale.filter(|scale| !(*scale > 0.0 && scale.is_finite())) {
@@ -230,7 +230,7 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
         match other {
             Kind::Log(path) => {
                 let log = read_log(&path, options.key.as_deref())?;
-                // Only rows that were named are known to be the log's own.
+                // Only named rows are known to be the log's own.
                 examination.log(&path, &log, levels.as_ref(), options.rows.is_some())?;
             }
             Kind::Run(path) => run::run(&mut examination, &path, named.as_ref(), &options.device)?,
@@ -249,8 +249,8 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     })
 }
 
-/// The data set, and whether it can be learnt from; if not because of its numbers, they are read as they are: what is
-/// wrong with them is a finding.
+/// Loads the data set, and says whether it can be learnt from. If its numbers stand in the way, they are read as they are:
+/// the findings say what is wrong with them.
 fn load(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
     let (dataset, can_be_learnt) = load_any(source, selection)?;
     let units = dataset.train.rows.layout().units;
@@ -270,14 +270,14 @@ fn load_any(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
     }
 }
 
-/// Whether a plateau of the log is a level of these data to the last digits: then they are the log's own.
+/// Whether a plateau of the log equals a level of these data to the last digit: then they are the log's own data.
 fn is_total_of(levels: &Levels, figures: &LogFigures) -> bool {
     let all = [levels.all_off, levels.all_on, levels.mean_image];
     let mut plateaus = figures.plateaus.iter();
     plateaus.any(|plateau| all.iter().any(|&level| levels.matches(level, plateau.cost, true).is_some()))
 }
 
-/// The values that were asked for.
+/// The values, with the rows and the scale of the options.
 fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a>> {
     let rows = &dataset.train.rows;
     if options.scale.is_some() && rows.layout().packing != Packing::Bytes {
@@ -293,7 +293,7 @@ fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a
     }
 }
 
-/// What an argument is.
+/// The kind of an argument.
 fn kind(subject: &Path) -> Result<Kind> {
     if run::FILES.iter().any(|name| subject.join(name).exists()) {
         return Ok(Kind::Run(subject.into()));
@@ -303,12 +303,12 @@ fn kind(subject: &Path) -> Result<Kind> {
     if subject.is_file() && (extension == "safetensors" || arrays) {
         return Ok(Kind::Model(subject.into()));
     }
-    // A table is data unless its first line speaks of costs; every other file is read as a log.
+    // A table is data unless its first line names costs; every other file is read as a log.
     let name = subject.to_string_lossy().to_lowercase();
     let array = [".npy", ".npz", ".csv", ".tsv", ".npy.gz", ".csv.gz", ".tsv.gz"]
         .iter()
         .any(|end| name.ends_with(end));
-    // What is neither a file nor a folder is refused there, in words that fit it.
+    // Anything else, such as a pipe, is refused when it is read, with a fitting message.
     let is_folder = subject.is_dir() || !subject.exists();
     if !is_folder && (!array || log::is_table_of_costs(subject)) {
         return Ok(Kind::Log(subject.into()));
@@ -335,7 +335,7 @@ fn read_log(path: &Path, key: Option<&str>) -> Result<log::Log> {
     parse_log(path, &file::read_whole(path)?, key)
 }
 
-/// The same of a file's bytes.
+/// Parses a log from its bytes.
 pub(crate) fn parse_log(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<log::Log> {
     let text = String::from_utf8_lossy(bytes);
     let looked_for = key.unwrap_or("cost, loss, error, …");

@@ -8,7 +8,7 @@ use super::data::Values;
 /// A squared error over a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Level {
-    /// Over all cases.
+    /// Sum over all cases.
     pub total: f64,
     /// Standard deviation over the cases.
     pub deviation: f64,
@@ -29,14 +29,14 @@ pub struct Levels {
     pub all_on: Level,
     /// Σ(x−x̄)²: the mean image, which the visible biases alone can give.
     pub mean_image: Level,
-    /// Of the difference of the first two.
+    /// Standard deviation over the cases of Σ(1−x)² − Σx².
     pub difference_deviation: f64,
-    /// Of Σx² less what the difference lets expect.
+    /// Standard deviation over the cases of Σx² − s·(Σ(1−x)² − Σx²), where s is the ratio of the totals.
     pub residual_deviation: f64,
 }
 
 impl Levels {
-    /// Of all rows.
+    /// Measures all rows.
     pub fn measure(values: &Values) -> Self {
         let (cases, units) = (values.len(), values.units());
         let mut mean = vec![0.0; units];
@@ -68,7 +68,7 @@ impl Levels {
         }
     }
 
-    /// What a log of costs may be a sum over, or a mean: each with its factor of the total.
+    /// The norms that a log's costs may have: the factor of the total, and what to call it.
     pub(super) fn norms(&self) -> [(f64, &'static str); 3] {
         let (cases, units) = (self.cases as f64, self.units as f64);
         [
@@ -78,16 +78,15 @@ impl Levels {
         ]
     }
 
-    /// How the cost is normed if it is this level's: to the last digits, or, where these are not the very cases, within
-    /// two per cent.
+    /// The norm of a cost that is at this level: to the last digits for the same rows, else within two per cent.
     pub fn matches(&self, level: Level, cost: f64, same_rows: bool) -> Option<&'static str> {
         let tolerance = if same_rows { 1e-6 } else { 0.02 };
         let near = |factor: f64| (cost - level.total * factor).abs() <= tolerance * level.total * factor;
         self.norms().into_iter().find(|&(factor, _)| level.total > 0.0 && near(factor)).map(|(_, norm)| norm)
     }
 
-    /// How many cases like these give two plateaus, if they are Σx² and Σ(1−x)² in this order: their difference is
-    /// N·d·(1 − 2·density), so N follows; and N·Σx² of a case must then be the first, within four standard errors.
+    /// The number N of cases like these that gives two plateaus, Σx² and Σ(1−x)² in this order. Their difference is
+    /// N·d·(1 − 2·density), which gives N; the first must then be N times the mean Σx², within four standard errors.
     pub fn cases_of(&self, off: f64, on: f64) -> Option<Count> {
         let cases = self.cases as f64;
         let difference = (self.all_on.total - self.all_off.total) / cases;
@@ -106,15 +105,15 @@ impl Levels {
     }
 }
 
-/// A number of cases that was reckoned from two plateaus.
+/// A number of cases that was computed from two plateaus.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Count {
     /// Cases.
     pub cases: f64,
-    /// Their standard error.
+    /// Standard error of the number.
     pub standard_error: f64,
-    /// What Σx² of so many cases is.
+    /// Expected Σx² of this many cases.
     pub expected: f64,
-    /// Its standard error beside the plateau, for the cases that happened to be taken.
+    /// Standard error of the difference between the plateau and `expected`, from the choice of cases.
     pub expected_error: f64,
 }

@@ -1,4 +1,4 @@
-//! A log of costs, from here or elsewhere: what their course alone says, and, beside the data, what the visible units do.
+//! A log of costs, of this program or another: what their course says, and, given the data, what the visible units do.
 
 mod parse;
 
@@ -9,32 +9,32 @@ use serde::Serialize;
 use super::levels::{Level, Levels};
 use crate::finding::Finding;
 
-/// The costs of a log in their order; what was not a number is NaN.
+/// The costs of a log, in order; NaN where there was no number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Log {
-    /// What the costs were called.
+    /// The name of the costs.
     pub key: String,
-    /// One a line.
+    /// The costs, one for each line.
     pub costs: Vec<f64>,
 }
 
-/// A value that a log keeps coming back to.
+/// A cost that a log returns to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Plateau {
     /// The cost.
     pub cost: f64,
-    /// How often.
+    /// How often it occurs.
     pub times: usize,
 }
 
-/// What was measured of a log.
+/// The figures of a log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LogFigures {
-    /// Costs.
+    /// Number of costs.
     pub count: usize,
-    /// Where the first one is that is no finite number.
+    /// Index of the first NaN or infinity.
     pub first_non_finite: Option<usize>,
-    /// Costs that come again, to seven digits, the most frequent first.
+    /// Costs that repeat, to seven digits, the most frequent first.
     pub plateaus: Vec<Plateau>,
     /// The first cost.
     pub first: f64,
@@ -44,14 +44,14 @@ pub struct LogFigures {
     pub lowest: f64,
     /// The highest finite cost.
     pub highest: f64,
-    /// The share of changes that go the other way than the change before.
+    /// The share of changes that reverse the change before.
     pub reversals: f64,
-    /// The median size of a change, over the median cost, of the second half.
+    /// The median absolute change over the median cost, in the second half.
     pub jump: f64,
 }
 
 impl LogFigures {
-    /// Of a log.
+    /// Measures a log.
     pub fn measure(log: &Log) -> Self {
         let finite: Vec<f64> = log.costs.iter().copied().filter(|cost| cost.is_finite()).collect();
         let mut plateaus: Vec<Plateau> = Vec::new();
@@ -83,15 +83,15 @@ impl LogFigures {
         }
     }
 
-    /// What these figures say; with `levels`, beside the data, which are the very rows of the log or only like them.
+    /// Findings from these figures. `levels` are those of the data, and whether these are exactly the log's rows.
     pub fn findings(&self, levels: Option<(&Levels, bool)>) -> Vec<Finding> {
         let mut found = Vec::new();
         if let Some(at) = self.first_non_finite {
             found.push(Finding::error(
                 "non-finite",
-                format!("cost number {} of {} is no finite number", at + 1, self.count),
-                "a parameter or a probability has left the numbers: e^x overflows above 709 (88 in single precision), and \
-                 log 0 is −∞; nothing is learnt from there on",
+                format!("cost number {} of {} is NaN or infinite", at + 1, self.count),
+                "a parameter or a probability became NaN or infinite: e^x overflows above 709 (88 in single precision), and \
+                 log 0 is −∞; the model learns nothing from there on",
                 "a lower ‹lr›; rbm-gpu train names the step, the tensor and the index. In your own code: σ and softplus in a \
                  form that does not overflow, and log(max(p, 1e-7))",
             ));
@@ -122,19 +122,19 @@ impl LogFigures {
         found
     }
 
-    /// The course of costs that don't stand still.
+    /// Findings from the course of costs that don't stand still.
     fn course(&self, found: &mut Vec<Finding>) {
         if self.count < 5 {
             found.push(Finding::note(
                 "too-few-costs",
                 costs(self.count),
-                "the course of a cost shows itself in five or more",
+                "five costs or more are needed to see a course",
                 "give a longer log",
             ));
             return;
         }
         let range = format!(
-            "{} costs: {:.6} at first, {:.6} in the lowest tenth of them, {:.6} in the last",
+            "{} costs: {:.6} at first, {:.6} in the lowest tenth, {:.6} in the last",
             self.count, self.first, self.lowest, self.end
         );
         let positive = self.lowest > 0.0;
@@ -152,7 +152,7 @@ impl LogFigures {
             found.push(Finding::warning(
                 "cost-oscillates",
                 format!(
-                    "{range}; {:.0} % of the changes go back on the one before, by {:.0} % of the cost",
+                    "{range}; {:.0} % of the changes reverse the one before, by {:.0} % of the cost",
                     100.0 * self.reversals,
                     100.0 * self.jump
                 ),
@@ -181,27 +181,27 @@ impl LogFigures {
     }
 }
 
-/// So many costs, in words.
+/// A number of costs, in words.
 pub fn costs(count: usize) -> String {
     if count == 1 { "1 cost".into() } else { format!("{count} costs") }
 }
 
 const SATURATED: &str = "σ(x) is 0 or 1 to the last digit for |x| > 17 in single precision, so the gradient of such a unit is \
                          0 but for its sign";
-/// What everyone's own code must do.
+/// The fix in the user's own code.
 const OWN_BIASES: &str = "in your own code, each bias has its own gradient, a mean over the cases alone: \
                           b ← b + ε·mean(v_data − v_model, axis=cases), c ← c + ε·mean(h_data − h_model, axis=cases), not a \
                           sum over everything; W ← W + ε·(v_dataᵀh_data − v_modelᵀh_model)/cases. rbm-gpu train does so";
 
 const ASK_FOR_DATA: &str =
-    "give the data as well, rbm-gpu doctor DATA LOG, to see whether it is the visible units, off or on";
+    "give the data as well, rbm-gpu doctor DATA LOG, to see whether the visible units are off or on";
 
-/// That the data that were given are not the log's, or that the costs are none of these levels.
+/// Says that the data are not the log's, or that the costs are at none of these levels.
 fn other_data(levels: &Levels) -> String {
     format!(
         "with every visible unit off, on, or at its mean, a case of the data that were given would cost {:.6}, {:.6} and {:.6}, and \
          no number of such cases gives these costs: if they are the log's own data, and the cost is a squared error, \
-         the hidden units are saturated rather than the visible ones; name the very rows by ‹rows› and ‹scale›",
+         the hidden units are saturated rather than the visible ones; name the exact rows with ‹rows› and ‹scale›",
         levels.all_off.total / levels.cases as f64,
         levels.all_on.total / levels.cases as f64,
         levels.mean_image.total / levels.cases as f64
@@ -216,9 +216,9 @@ fn two_plateaus(a: Plateau, b: Plateau, and: String) -> Finding {
             a.cost, a.times, b.cost, b.times
         ),
         format!(
-            "costs that come back to the last digit are those of units that don't depend on the data any more: all of one layer \
-             is saturated, and flips as a whole between two states ({SATURATED}). Biases that all get one and the same large \
-             number, or a gradient that is a sum and not a mean, do this"
+            "costs that repeat to the last digit come from units that no longer depend on the data: all of one layer \
+             is saturated, and flips as a whole between two states ({SATURATED}). The cause is one large \
+             number added to all biases, or a gradient that is a sum and not a mean"
         ),
         format!("{OWN_BIASES}; {and}"),
     )
@@ -240,8 +240,8 @@ fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, same_rows: bool) -> Ve
         (off, on, levels.cases as f64, how)
     } else if let Some((off, on, count)) = reckoned() {
         let how = format!(
-            "their difference is that of Σ(1−x)² and Σx² for {:.0} ± {:.0} cases of the data's density {:.4}; Σx² of so \
-             many is {:.0} ± {:.0}, which the plateau meets within {:.1} standard errors",
+            "their difference is that of Σ(1−x)² and Σx² for {:.0} ± {:.0} cases of the data's density {:.4}; Σx² of that \
+             many is {:.0} ± {:.0}, which the plateau matches within {:.1} standard errors",
             count.cases,
             count.standard_error,
             levels.density,
@@ -262,7 +262,7 @@ fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, same_rows: bool) -> Ve
                 off.times, off.cost, on.times, on.cost
             ),
             format!(
-                "all visible units saturate together and flip together, whatever the data: one and the same large number moves all \
+                "all visible units saturate together and flip together, whatever the data: one large number moves all \
                  visible biases. That is a bias gradient summed over everything, cases and units, and not averaged over the \
                  cases for each unit ({SATURATED})"
             ),
@@ -273,13 +273,13 @@ fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, same_rows: bool) -> Ve
             format!(
                 "the costs, and so perhaps the gradients of the weights, are sums over about {cases:.0} cases"
             ),
-            "a sum over N cases is N times the mean: the learning rate is in truth N times what was meant, and changes with the \
+            "a sum over N cases is N times the mean: the learning rate is really N times the intended one, and changes with the \
              size of the minibatch (Hinton 2010, section 4)",
             "divide by the number of cases; ‹lr› is for means. Then minibatches of 10 to 100, shuffled (‹batch›)",
         ),
         Finding::note(
             "usual-suspects",
-            "a log does not show these, but they go with such costs",
+            "a log does not show these faults, but they often come with such costs",
             "initial weights from N(0, 1) saturate the hidden units before the first update (Hinton 2010, section 8); random \
              numbers that are drawn once, when a graph is built, are the same in every epoch; hidden units driven by binary \
              data while the statistics use grey pixels take two different inputs",
@@ -301,7 +301,7 @@ fn one_plateau(plateau: Plateau, count: usize, levels: Option<(&Levels, bool)>) 
                     name,
                     format!("{seen}; {what} of these data, {norm}, says that every visible unit is {state}"),
                     format!(
-                        "p(v|h) does not depend on the data any more: the visible biases have gone {} together ({SATURATED})",
+                        "p(v|h) no longer depends on the data: the visible biases have gone {} together ({SATURATED})",
                         if state == "off" { "far below 0" } else { "far above 0" }
                     ),
                     format!("a lower ‹lr›, and look at the data's scale: rbm-gpu doctor DATA; {OWN_BIASES}"),

@@ -1,5 +1,5 @@
-//! What a model does with data: its hidden units' activity and its free energies on some cases, through a device's own half
-//! steps, which are held against the host's arithmetic on the way.
+//! What a model does with data: the activity of its hidden units and its free energies on some cases, from a device's own
+//! half steps, which are checked against the host's arithmetic.
 
 use serde::Serialize;
 
@@ -17,13 +17,13 @@ use crate::{
     rng::Stream,
 };
 
-/// Cases that are looked at, of the training and of the test cases.
+/// Training cases to look at, and as many test cases.
 pub const CASES: usize = 512;
-/// Rows of which the host computes the half steps too.
+/// Rows whose half steps the host computes too.
 const CHECKED: usize = 3;
-/// Cases of a step that is taken to see its update.
+/// Cases of the step that shows an update.
 const STEP_CASES: usize = 100;
-/// What a probability may differ by.
+/// Largest allowed error of a probability.
 const TOLERANCE: f64 = 1e-3;
 
 /// Mean and standard deviation of the free energies of some cases.
@@ -46,18 +46,18 @@ impl Energies {
     }
 }
 
-/// What was measured of a model on data.
+/// The figures of a model on data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LookFigures {
     /// Training cases that were shown.
     pub cases: usize,
-    /// Visible and hidden units.
+    /// Numbers of visible and hidden units.
     pub units: (usize, usize),
     /// Hidden units with p(h=1|v) below 0.01 for every case.
     pub dead: usize,
-    /// Above 0.99 for every case.
+    /// Hidden units with p(h=1|v) above 0.99 for every case.
     pub always_on: usize,
-    /// Between the two for every case, and within 0.02 of one another.
+    /// Hidden units with p(h=1|v) in a range of 0.02 for all cases, neither dead nor always on.
     pub unused: usize,
     /// The share of all p(h=1|v) that are below 0.01 or above 0.99.
     pub extreme: f64,
@@ -67,7 +67,7 @@ pub struct LookFigures {
     pub hidden_error: f64,
     /// The largest difference of a p(v|h) from the host's.
     pub visible_error: f64,
-    /// The same from what W gives where Wᵀ should stand.
+    /// The largest difference of a p(v|h) from the host's with W in place of Wᵀ.
     pub untransposed_error: f64,
     /// F(v) of training cases.
     pub train_energies: Energies,
@@ -75,7 +75,7 @@ pub struct LookFigures {
     pub test_energies: Option<Energies>,
 }
 
-/// Buffers beside the model on a device.
+/// The buffers for looking at a model on a device.
 pub struct Look {
     data: Data,
     train: usize,
@@ -85,15 +85,15 @@ pub struct Look {
     reconstruction: Units,
     energies: Values,
     layout: RowLayout,
-    /// The cases, until they are there.
+    /// The packed cases, until they are uploaded.
     words: Vec<u32>,
-    /// The draw of grey pixels, if they are made binary by one.
+    /// The draw that makes grey pixels binary, if one does.
     pixels: Draw,
     seed: u64,
 }
 
 impl Look {
-    /// Makes room for some cases. [`Look::start`] comes first.
+    /// Allocates the buffers. [`Look::start`] must follow.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
@@ -127,13 +127,13 @@ impl Look {
         })
     }
 
-    /// Moves the cases to the device.
+    /// Uploads the cases.
     pub fn start(&mut self, backend: &mut dyn Backend) {
         backend.write_data(self.data, &std::mem::take(&mut self.words));
         backend.write_order(self.data, &(0..(self.train + self.test) as u32).collect::<Vec<_>>());
     }
 
-    /// Shows some cases to the device's units; grey pixels always become the same binary ones.
+    /// Shows some cases to the visible units. Grey pixels become the same binary ones each time.
     fn show(&self, backend: &mut dyn Backend, first: usize, rows: usize) {
         let gather = Gather::new(self.layout, rows).from_row(first).drawn(self.pixels);
         backend.gather(&gather, self.data, self.visible);
@@ -144,13 +144,13 @@ impl Look {
         Ok(Energies::of(&backend.read_values(self.energies, rows)?))
     }
 
-    /// The hidden units of the cases that are shown, drawn.
+    /// Draws the hidden units of the cases that are shown.
     fn drive(&self, backend: &mut dyn Backend, model: Model, rows: usize) {
         let draw = Draw::of(self.seed, Stream::Evaluation, Side::Hidden, 0);
         backend.sample(&HalfStep::new(rows, draw), model.into(), self.visible, self.hidden);
     }
 
-    /// Looks at a model that is on the device: its parameters are `rbm`.
+    /// Measures a model on the device, whose parameters are `rbm`.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -235,10 +235,10 @@ impl Look {
 }
 
 impl Look {
-    /// p(h=1|v) of training cases, cases × hidden units: what an image of activity shows.
+    /// p(h=1|v) of training cases, cases × hidden units, for an image of activity.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] if the device failed; so for the next.
+    /// [`crate::Error::Device`] if the device failed.
     pub fn activity(&self, backend: &mut dyn Backend, model: Model) -> Result<Vec<f32>> {
         self.show(backend, 0, self.train);
         let means = HalfStep::new(self.train, Draw::none());
@@ -246,7 +246,10 @@ impl Look {
         Ok(backend.read_units(self.hidden, self.train)?.0)
     }
 
-    /// What one CD-1 step on training cases would add to a model, at this learning rate. The model stays as it is.
+    /// The change of a model by one CD-1 step on training cases, at this learning rate. The model itself stays unchanged.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
     pub fn update(&self, backend: &mut dyn Backend, model: Model, learning_rate: f32) -> Result<Rbm> {
         let rows = self.train.min(STEP_CASES);
         self.show(backend, 0, rows);
@@ -265,8 +268,8 @@ impl Look {
 }
 
 impl LookFigures {
-    /// The free-energy gap, test less train, over the standard deviation of the training cases' free energies and less two
-    /// standard errors: how far apart a model holds what it learnt from and what it did not.
+    /// The free-energy gap, test less train, less two standard errors, over the standard deviation of the training cases'
+    /// free energies.
     pub fn gap(&self) -> Option<f64> {
         let (train, test) = (self.train_energies, self.test_energies?);
         let variance = |of: Energies| of.deviation.powi(2) / of.cases as f64;
@@ -274,9 +277,9 @@ impl LookFigures {
         Some((test.mean - train.mean - 2.0 * error) / train.deviation.max(1e-9))
     }
 
-    /// Whether the device's half steps are right.
+    /// Checks the device's half steps.
     pub fn arithmetic(&self) -> Option<Finding> {
-        let why = "p(h=1|v) = σ(c + vW) and p(v=1|h) = σ(b + hWᵀ): one and the same W, read along its rows and along its columns \
+        let why = "p(h=1|v) = σ(c + vW) and p(v=1|h) = σ(b + hWᵀ): the same W, read along its rows and along its columns \
                    (equations 8 and 18)";
         if self.visible_error > TOLERANCE && self.untransposed_error <= TOLERANCE {
             return Some(Finding::error(
@@ -304,7 +307,7 @@ impl LookFigures {
         })
     }
 
-    /// What these figures say of a model that has been trained.
+    /// Findings of a trained model.
     pub fn findings(&self) -> Vec<Finding> {
         let mut found: Vec<Finding> = self.arithmetic().into_iter().collect();
         let (cases, hidden) = (self.cases, self.units.1);
@@ -351,7 +354,7 @@ impl LookFigures {
             found.push(Finding::note(
                 "saturated-hidden-units",
                 format!("{:.1} % of all p(h=1|v) are below 0.01 or above 0.99", 100.0 * self.extreme),
-                "units that are sure of every case learn slowly; for few cases that are known by heart it is as it should be",
+                "units that are sure of every case learn slowly; this is normal for few cases that are known by heart",
                 "a lower ‹lr› or more ‹weight-decay›, if the likelihood is poor (rbm-gpu eval)",
             ));
         }
@@ -379,7 +382,7 @@ impl LookFigures {
                 test.mean - train.mean,
                 gap
             );
-            let why = "F(v) = −log p(v) − log Z, so the gap is by how much less likely unseen cases are; if it grows, the model \
+            let why = "F(v) = −log p(v) − log Z, so the gap says how much less likely unseen cases are; if it grows, the model \
                        learns its cases by heart, whatever the reconstruction error does (Hinton 2010, section 6)";
             let fix =
                 "stop earlier (fewer ‹epochs›), fewer ‹hidden› units, more ‹weight-decay›, or more cases";

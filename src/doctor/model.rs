@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use crate::{data::spread_out, finding::Finding, rbm::Rbm};
 
-/// Hidden units that are compared with one another, and weights of each that are compared.
+/// The most hidden units to compare with one another, and the most weights of each.
 const COMPARED_UNITS: usize = 400;
 const COMPARED_WEIGHTS: usize = 128;
 /// Two units are duplicates if the angle between their weights has a larger cosine.
 const SAME: f64 = 0.99;
-/// What the weights of a hidden unit may add up to: good models of a few patterns get to 10.
+/// The largest healthy sum of a hidden unit's weights: good models of a few patterns get to 10.
 const LARGEST_INPUT: f64 = 30.0;
 
 /// The spread of a group of parameters.
@@ -19,12 +19,12 @@ pub struct Spread {
     pub mean: f64,
     /// Standard deviation.
     pub deviation: f64,
-    /// The largest without its sign.
+    /// The largest absolute value.
     pub largest: f64,
 }
 
 impl Spread {
-    /// Of a group.
+    /// The spread of these values.
     pub fn of(values: &[f32]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
@@ -34,12 +34,12 @@ impl Spread {
     }
 }
 
-/// What was measured of a model's parameters.
+/// The figures of a model's parameters.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelFigures {
-    /// Visible and hidden units.
+    /// Numbers of visible and hidden units.
     pub units: (usize, usize),
-    /// The first parameter that is no finite number: tensor, index, value as text.
+    /// The first NaN or infinity: tensor, index, value as text.
     pub non_finite: Option<(&'static str, usize, String)>,
     /// W.
     pub weights: Spread,
@@ -49,14 +49,14 @@ pub struct ModelFigures {
     pub hidden_bias: Spread,
     /// Hidden units that were compared.
     pub compared: usize,
-    /// Those of them whose weights are as good as those of one before.
+    /// Compared units whose weights almost equal those of an earlier one.
     pub duplicates: usize,
-    /// Two such units.
+    /// Two units with almost equal weights.
     pub equal_units: Option<(usize, usize)>,
 }
 
 impl ModelFigures {
-    /// Of a model.
+    /// Measures a model.
     pub fn measure(rbm: &Rbm) -> Self {
         let (compared, duplicates, equal_units) = duplicates(rbm);
         Self {
@@ -71,7 +71,7 @@ impl ModelFigures {
         }
     }
 
-    /// What these figures say of a model that has been trained.
+    /// Findings of a trained model.
     pub fn findings(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         if let Some((tensor, index, value)) = &self.non_finite {
@@ -114,32 +114,32 @@ impl ModelFigures {
     fn duplicate_units(&self) -> Option<Finding> {
         let (first, second) = self.equal_units?;
         let seen = format!(
-            "hidden units that have the weights of another, up to a cosine of {SAME}: {} of {}; units {first} and {second}, \
+            "hidden units with the weights of another (a cosine above {SAME}): {} of {}; units {first} and {second}, \
              for example",
             self.duplicates, self.compared
         );
-        let why = "units that start alike get the same gradient and stay alike; copies are units for nothing (Hinton 2010, \
+        let why = "units that start alike get the same gradient and stay alike; copies add nothing (Hinton 2010, \
                    section 8)";
-        let fix = "initial weights from N(0, 0.01²), each drawn by itself, and hidden states that are drawn by themselves; else \
+        let fix = "initial weights from N(0, 0.01²), each drawn by itself, and hidden states each drawn by itself; else \
                    fewer ‹hidden› units";
         let many = self.duplicates * 2 > self.compared;
         Some(if many { Finding::warning } else { Finding::note }("duplicate-hidden-units", seen, why, fix))
     }
 }
 
-/// A parameter that is no finite number.
+/// The finding of a parameter that is NaN or infinite.
 pub fn non_finite(seen: impl Into<String>) -> Finding {
     Finding::error(
         "non-finite",
         seen,
-        "every later number that it meets is none either, so nothing is learnt from there on; weights that grow without bound \
-         come before it (Hinton 2010, sections 7 and 10)",
+        "every number computed from it is NaN or infinite too, so the model learns nothing from there on; usually, weights \
+         grew without bound before (Hinton 2010, sections 7 and 10)",
         "a tenth of ‹lr›, ‹momentum=0.5›, data within [0, 1] (rbm-gpu doctor DATA); in your own code: means over the cases, and \
          σ and softplus in a form that does not overflow",
     )
 }
 
-/// Biases that all get one number; `letter` is theirs in the equations.
+/// The finding of a layer's biases that all move by one number; `letter` names them in the equations.
 pub fn bias_moves_as_one(seen: impl Into<String>, letter: &str) -> Finding {
     Finding::error(
         "bias-moves-as-one",
@@ -148,12 +148,12 @@ pub fn bias_moves_as_one(seen: impl Into<String>, letter: &str) -> Finding {
          all units on or off together (equations 27 and 28)",
         format!(
             "in your own code: {letter} ← {letter} + ε·mean over the cases (axis 0) of data − model, a vector and not a scalar; \
-             rbm-gpu train does so, and rbm-gpu verify holds this device against that"
+             rbm-gpu train does so, and rbm-gpu verify checks this device for it"
         ),
     )
 }
 
-/// Units that were compared, those that are copies of one before, and two such.
+/// The number of units compared, the number of duplicates among them, and two such units.
 fn duplicates(rbm: &Rbm) -> (usize, usize, Option<(usize, usize)>) {
     let (visible, hidden) = (rbm.shape().visible, rbm.shape().hidden);
     let units: Vec<usize> = spread_out(hidden, COMPARED_UNITS);

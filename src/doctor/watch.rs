@@ -1,8 +1,8 @@
-//! The doctor beside a run: told about steps and epochs, it looks now and then, and says each thing once.
+//! The doctor during a run: it is told about steps and epochs, looks now and then, and says each thing once.
 //!
-//! At the beginning of an epoch two steps are put under the lens ([`step`]); at its end the model is looked at on
-//! some cases ([`super::look`]). The first epoch is always looked at. How often the later ones are is a matter of steps, not
-//! of time, so a run that is repeated has the same findings. Nothing that the doctor does changes the run.
+//! At the start of a due epoch it examines two steps ([`step`]), and at the end the model on some cases ([`super::look`]).
+//! The first epoch is always due. Later epochs are due by steps, not by time, so that a repeated run has the same findings.
+//! The doctor changes nothing in the run.
 
 mod learning;
 pub mod step;
@@ -34,8 +34,8 @@ use crate::{
 };
 use step::{Parameters, StepFigures, StepReading, Trace};
 
-/// Steps from one look to the next, at least, by the kind of device. On two cores a look took as long as 4 steps (784×2000
-/// units), 16 (784×500) or 22 (784×20), so it takes at most 3 % of the time. GPUs take less time for a step, not for a look.
+/// The least number of steps from one look to the next, by the kind of device. On two cores a look took as long as 4 steps
+/// (784×2000 units), 16 (784×500) or 22 (784×20), so at most 3 % of the time. On GPUs steps are faster, but looks are not.
 fn steps_between_looks(kind: DeviceKind) -> usize {
     match kind {
         DeviceKind::Discrete => 32_000,
@@ -44,25 +44,26 @@ fn steps_between_looks(kind: DeviceKind) -> usize {
     }
 }
 
-/// Training cases that are looked at before training.
+/// Training cases to check before training.
 const DATA_CASES: usize = 5000;
-/// Steps that are put under the lens, one after the other.
+/// Consecutive steps to examine in a due epoch.
 const STEPS: usize = 2;
+
 /// The figures of the latest look.
 #[derive(Clone, Debug, Default)]
 pub struct Latest {
-    /// Of the parameters.
+    /// Figures of the parameters.
     pub model: Option<ModelFigures>,
-    /// Of the hidden units and of the free energies.
+    /// Figures of the hidden units and of the free energies.
     pub look: Option<LookFigures>,
-    /// Of a step.
+    /// Figures of a step.
     pub step: Option<StepFigures>,
 }
 
-/// What a run that is gone on with later must not forget: so nothing is said twice.
+/// What a resumed run must remember, so that nothing is said twice.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Names of what was said.
+    /// Names of the findings that were said.
     said: Vec<String>,
     /// The reconstruction error after each epoch.
     errors: Vec<f64>,
@@ -70,22 +71,22 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What the doctor remembered when the run stood there: nothing, where there was none.
+    /// The doctor's memory at this position; empty if there was no doctor.
     ///
     /// # Errors
-    /// Why it is no memory of the doctor's.
+    /// Why it is no memory of the doctor.
     pub fn of(position: &Position) -> std::result::Result<Self, String> {
         let memory = position.observer.as_ref().map(Opaque::read).transpose();
         memory.map(Option::unwrap_or_default).map_err(|error| error.to_string())
     }
 
-    /// The reconstruction error after each epoch, where the doctor has watched all of them.
+    /// The reconstruction error after each epoch, if the doctor watched them all.
     pub fn errors(&self) -> &[f64] {
         &self.errors
     }
 }
 
-/// The doctor's eyes on a run.
+/// The doctor as the observer of a run.
 pub struct Watch {
     look: Look,
     /// Epochs from one look to the next.
@@ -96,7 +97,7 @@ pub struct Watch {
     estimator: Estimator,
     k: u32,
     steps_an_epoch: usize,
-    /// Of the whole run.
+    /// Steps of the whole run.
     steps: usize,
     /// Epochs done.
     epoch: usize,
@@ -112,7 +113,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at the training cases, at what the run is told, and at the initial model. `look` is the doctor's room on the device.
+    /// Checks the training cases, the options and the initial model. `look` has the doctor's buffers on the device.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -146,7 +147,7 @@ impl Watch {
         watch.say(data.findings(Some(config.hidden)));
         watch.say(config::findings(config));
         let rbm = backend.read_model(model)?;
-        // A model that was learnt before has no initial weights.
+        // A model that was trained before has no initial weights.
         if config.init.is_none() {
             watch.say(learning::initial(&rbm, density));
         }
@@ -157,7 +158,7 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Looks every so many epochs from now on.
+    /// Sets the number of epochs from one look to the next.
     pub fn look_every(&mut self, epochs: usize) {
         self.every = epochs.max(1);
     }
@@ -167,12 +168,12 @@ impl Watch {
         &self.latest
     }
 
-    /// Time spent looking, at the initial model too.
+    /// Time spent looking, including the initial model.
     pub fn spent(&self) -> Duration {
         self.spent
     }
 
-    /// Whether this epoch is looked at.
+    /// Whether this epoch is due for a look.
     fn is_due(&self) -> bool {
         self.epoch.is_multiple_of(self.every)
     }
@@ -181,7 +182,7 @@ impl Watch {
         self.spent += self.clock.since(start);
     }
 
-    /// Keeps what is new, and worse than a note.
+    /// Keeps new findings that are worse than notes.
     fn say(&mut self, findings: Vec<Finding>) {
         for finding in findings {
             if finding.severity != Severity::Note && self.said.insert(finding.name.clone()) {
@@ -190,12 +191,12 @@ impl Watch {
         }
     }
 
-    /// The course of the reconstruction error so far.
+    /// Findings from the course of the reconstruction error so far.
     fn course(&self) -> Vec<Finding> {
         if self.errors.len() < 10 {
             return Vec::new();
         }
-        // The course of many epochs shows itself in some of them.
+        // Some of many epochs are enough to show the course.
         let some = spread_out(self.errors.len(), 300).into_iter().map(|at| self.errors[at]);
         let log = Log { key: "reconstruction_error".into(), costs: some.collect() };
         LogFigures::measure(&log).findings(None)
@@ -218,7 +219,7 @@ impl Observer for Watch {
             }
         }
         if self.steps_left > 0 {
-            backend.wait()?; // the run's own work is not the doctor's
+            backend.wait()?; // so that the run's own work is not counted as the doctor's time
             let start = self.clock.now();
             self.before = Some(step::read(models, backend)?);
             self.count(start);
@@ -263,10 +264,10 @@ impl Observer for Watch {
         let rbm = backend.read_model(model)?;
         let figures = self.look.look(backend, model, &rbm)?;
         let model = ModelFigures::measure(&rbm);
-        // What comes of learning shows after a while: units all look alike at first.
+        // Findings about learning need some steps: at first, all units look alike.
         let settled = self.epoch * self.steps_an_epoch >= 100;
         if settled {
-            // Hidden units of some models are all alike for a while, and the cost stands still, until they differ.
+            // In some models, hidden units are alike for a while, and the cost stands still, until they differ.
             let early = self.epoch * self.steps_an_epoch * 2 < self.steps;
             let late_only = ["cost-does-not-fall", "duplicate-hidden-units", "unused-hidden-units"];
             let mut found = model.findings();
@@ -304,7 +305,7 @@ impl Observer for Watch {
     fn remember(&mut self, memory: &Opaque, untaken: &[Finding], steps: usize) -> Result<()> {
         let memory: Memory = memory.read().map_err(|error| {
             Error::Usage(format!(
-                "expected what the doctor remembers of the run, found something else ({error}); go on without it: \
+                "expected the doctor's memory of the run, found something else ({error}); resume without the doctor: \
                  ‹no-doctor›"
             ))
         })?;
@@ -320,7 +321,7 @@ impl Observer for Watch {
     }
 }
 
-/// The figures of some of the training cases, which show what there is to say of all.
+/// The figures of some of the training cases, which are enough to judge all.
 fn of_some(cases: &Cases) -> DataFigures {
     let some = cases.select(&spread_out(cases.rows.len(), DATA_CASES));
     DataFigures::measure(&Values::new(&some.rows), some.labels.as_deref())

@@ -1,11 +1,11 @@
-//! Columns that are a class, and no measurement.
+//! Columns that hold a class instead of a measurement.
 
 use std::collections::HashMap;
 
 use super::{CLASSES, Column, Values};
 
-/// A column that is a function of the known classes, or one whose values are 0, 1, 2, … of some unit, each often, where
-/// the other columns are not.
+/// A label column, and the reason to think so: it is a function of the known classes; or its values are few, common and
+/// equally spaced, and those of the other columns are not.
 pub fn label_column(values: &Values, columns: &[Column], labels: Option<&[u8]>) -> Option<(usize, String)> {
     let count = |classes: usize| format!("it has {classes} different values");
     if let Some(labels) = labels.filter(|labels| labels.len() >= values.last) {
@@ -22,7 +22,7 @@ pub fn label_column(values: &Values, columns: &[Column], labels: Option<&[u8]>) 
             }
         }
     }
-    // Labels stand first or last.
+    // A label column is the first or the last.
     let ends = [0, columns.len() - 1];
     ends.into_iter().find_map(|unit| {
         let classes = columns[unit].classes().filter(|&classes| classes > 2)?;
@@ -46,7 +46,7 @@ pub fn label_column(values: &Values, columns: &[Column], labels: Option<&[u8]>) 
     })
 }
 
-/// At least three columns at either end of which each row has exactly one on.
+/// At least three columns at either end of which each row has exactly one on: the first of them, and their number.
 pub fn one_hot(values: &Values, columns: &[Column]) -> Option<(usize, usize)> {
     let binary = |column: &Column| !column.is_constant() && column.smallest == 0.0 && column.largest == 1.0;
     let units = columns.len();

@@ -1,4 +1,4 @@
-//! What the figures of a data set say: a check for each thing that can be wrong with it.
+//! Findings from the figures of a data set: a check for each thing that can be wrong with it.
 
 use super::DataFigures;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 
 type Check = fn(&DataFigures) -> Option<Finding>;
 
-/// In the order in which they are told.
+/// The checks, in the order of their findings.
 const CHECKS: [Check; 11] = [
     DataFigures::not_finite,
     DataFigures::outside,
@@ -28,7 +28,7 @@ fn share(count: usize, of: usize) -> f64 {
 }
 
 impl DataFigures {
-    /// What these figures say; `hidden` is the number of hidden units, if they are known.
+    /// Findings from these figures; `hidden` is the number of hidden units, if known.
     pub fn findings(&self, hidden: Option<usize>) -> Vec<Finding> {
         if let Some(alike) = self.alike() {
             let before = [Self::not_finite, Self::outside].iter().filter_map(|check| check(self));
@@ -38,17 +38,17 @@ impl DataFigures {
         checks.chain(self.parameters(hidden)).collect()
     }
 
-    /// Values that are no finite numbers.
+    /// NaN or infinite values.
     fn not_finite(&self) -> Option<Finding> {
         if let Some((case, unit, value)) = &self.first_not_finite {
             return Some(Finding::error(
                 "values-not-finite",
                 format!(
-                    "{} of {} values are no finite numbers; the first is case {case}, unit {unit}: {value}",
+                    "{} of {} values are NaN or infinite; the first is case {case}, unit {unit}: {value}",
                     self.not_finite,
                     self.cases * self.units
                 ),
-                "every parameter that such a value meets is no number after one update, and rbm-gpu train refuses them",
+                "one update makes every parameter that such a value meets NaN, and rbm-gpu train refuses them",
                 "leave these cases out, or put the column's mean in their place; in your own code: \
                  x = x[np.isfinite(x).all(axis=1)]",
             ));
@@ -71,7 +71,7 @@ impl DataFigures {
                        cannot reach a value outside [0, 1], so the gradient pushes for ever (Hinton 2010, section 13)";
             let is_label = self.label_column.as_ref().is_some_and(|&(column, _)| column == unit);
             if is_label && self.columns_outside == 1 {
-                // It is said below, with what to do about a label.
+                // The check for a label says it, with what to do about a label.
             } else if self.columns_outside * 2 < self.units {
                 return Some(Finding::error(
                     "unscaled-columns",
@@ -82,10 +82,10 @@ impl DataFigures {
                 ));
             } else {
                 let fix = if self.smallest >= -1.0 && self.largest <= 1.0 && self.grey < 1.0 {
-                    "make 0 and 1 of −1 and 1; in your own code: x ← (x + 1) / 2"
+                    "map −1 and 1 to 0 and 1; in your own code: x ← (x + 1) / 2"
                 } else if self.smallest < 0.0 {
-                    "the values were standardised, or their mean was taken off, which is for Gaussian visible units; these are \
-                     binary: take the values from before, divided by their largest (‹divide-by›); in your own code: \
+                    "the values were standardised or centred, as for Gaussian visible units, but these units are \
+                     binary: take the original values, divided by the largest (‹divide-by›); in your own code: \
                      x ← (x − min) / (max − min), with one min and max for all columns of an image, or each its own"
                 } else {
                     "divide by the largest value (‹divide-by›); in your own code: x ← x / 255 for bytes"
@@ -159,35 +159,35 @@ impl DataFigures {
         None
     }
 
-    /// Rows that come again.
+    /// Repeated rows.
     fn copied_rows(&self) -> Option<Finding> {
-        // Where there are few rows to choose from, some come again by chance.
+        // Where few different rows are possible, some repeat by chance.
         let by_chance = self.bits < (self.cases as f64).log2() + 2.0;
         if self.duplicated_rows * 2 > self.cases && !by_chance {
             return Some(Finding::warning(
                 "duplicated-rows",
                 format!(
-                    "{} of {} rows ({:.1} %) are the same as one before",
+                    "{} of {} rows ({:.1} %) repeat an earlier one",
                     self.duplicated_rows,
                     self.cases,
                     share(self.duplicated_rows, self.cases)
                 ),
-                "copies are no new cases: the model learns the few that there are by heart, and test cases that are copies of \
+                "copies are no new cases: the model learns the few distinct ones by heart, and test cases that are copies of \
                  training cases prove nothing",
-                "remove the copies, or say how often each case counts by design",
+                "remove the copies, unless they are meant as weights of the cases",
             ));
         } else if self.duplicated_rows > 0 {
             return Some(Finding::note(
                 "duplicated-rows",
                 format!(
-                    "{} of {} rows ({:.1} %) are the same as one before",
+                    "{} of {} rows ({:.1} %) repeat an earlier one",
                     self.duplicated_rows,
                     self.cases,
                     share(self.duplicated_rows, self.cases)
                 ),
                 if by_chance && self.duplicated_rows * 2 > self.cases {
-                    "rows that are told by so few bits come again by chance; if it is not that, the model learns the few that \
-                     there are by heart"
+                    "rows of so few bits repeat by chance; if that is not the reason, the model learns the few distinct \
+                     ones by heart"
                 } else {
                     "a few copies do no harm; make sure that none are in both training and test cases"
                 },
@@ -197,7 +197,7 @@ impl DataFigures {
         None
     }
 
-    /// Columns that come again.
+    /// Repeated columns.
     fn copied_columns(&self) -> Option<Finding> {
         if let Some((first, second)) = self.equal_columns {
             let most = self.duplicated_columns * 2 > self.units;
@@ -205,7 +205,7 @@ impl DataFigures {
             return Some(make(
                 "duplicated-columns",
                 format!(
-                    "columns that are the same as one before: {}; columns {first} and {second}, for example",
+                    "columns that repeat an earlier one: {}; columns {first} and {second}, for example",
                     self.duplicated_columns
                 ),
                 "a copied unit counts twice in every sum, and its likelihood is that of a copy",
@@ -295,7 +295,7 @@ impl DataFigures {
         None
     }
 
-    /// More parameters than the data have bits; only a note where the number of hidden units is the default's.
+    /// More parameters than the data have bits; only a note if the number of hidden units is the default.
     fn parameters(&self, hidden: Option<usize>) -> Option<Finding> {
         let units = hidden.unwrap_or(TrainConfig::default().hidden);
         let parameters = (self.units as f64 + 1.0) * (units as f64 + 1.0) - 1.0;

@@ -1,5 +1,5 @@
-//! Models from elsewhere: safetensors with a matrix of weights and two biases, whatever they are called and whichever way
-//! round the matrix is; and archives of arrays (`.npz`) with the names of scikit-learn, of rbms, or ours.
+//! Models of other programs: safetensors with a matrix of weights, either way round, and two biases, under any names; and
+//! archives of arrays (`.npz`) with the names of scikit-learn, of rbms, or ours.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -14,12 +14,12 @@ use crate::{
     rbm::{Rbm, Shape},
 };
 
-/// A model, the options it was trained with if it is one of ours, and how it was read if not.
+/// Loads a model, with its options if it is one of ours, else with a note on how it was read.
 pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
     parse(path, &file::read_whole(path)?)
 }
 
-/// The same of a file's bytes.
+/// Parses a model from its bytes, as [`load`] does.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
     if bytes.starts_with(b"PK") {
         return Ok((exchange::parse(path, bytes)?, None, None));
@@ -67,7 +67,7 @@ fn foreign(arrays: &BTreeMap<String, Array>) -> Option<(Rbm, String)> {
     if biases.len() != 2 {
         return None;
     }
-    // By their names; else the first is the visible units'.
+    // By name; else the first is the visible units'.
     let hidden_first = is_hidden(biases[0].0) && !is_hidden(biases[1].0);
     if hidden_first {
         biases.reverse();
@@ -93,7 +93,7 @@ fn foreign(arrays: &BTreeMap<String, Array>) -> Option<(Rbm, String)> {
     Some((Rbm::from_tensors(shape, [weights, visible_bias, hidden_bias]), how))
 }
 
-/// Whether a bias is called as those of hidden units are: `hidden_bias`, `bh`, `h_bias`, `hb`, `c`.
+/// Whether the name of a bias is one for hidden units: `hidden_bias`, `bh`, `h_bias`, `hb`, `c`.
 fn is_hidden(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or(name).to_lowercase();
     let visible = last.contains("vis") || last.contains('v');

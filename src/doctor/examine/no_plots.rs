@@ -1,4 +1,4 @@
-//! In the place of `plots` where nothing can draw.
+//! Stands in for `plots` in builds that cannot draw.
 
 use std::{convert::Infallible, path::PathBuf};
 
@@ -8,13 +8,13 @@ use crate::{
     rbm::Rbm,
 };
 
-/// A folder of pictures, of which there is none.
+/// A folder of pictures, which cannot exist in this build.
 pub struct Plots(Infallible);
 
 impl Plots {
     pub fn new(_: PathBuf) -> Result<Self> {
         usage!(
-            "‹plots›: expected none, as this was built without what draws them; build it with the feature report"
+            "‹plots›: this build cannot draw pictures; build it with the feature report"
         )
     }
 

@@ -1,5 +1,5 @@
-//! Pictures that show what was found: the course of costs beside the levels of reconstructions that learnt nothing,
-//! histograms of parameters and of their updates, and hidden activity (Hinton 2010, section 15; rows are cases).
+//! Pictures of what was found: costs, with the levels of reconstructions that learnt nothing; histograms of parameters and
+//! of their updates; hidden activity, one row for each case (Hinton 2010, section 15).
 
 use std::{fs, path::PathBuf};
 
@@ -16,7 +16,7 @@ use crate::{
     rbm::Rbm,
 };
 
-/// Hidden units in a picture, at most.
+/// The most hidden units in a picture.
 const MOST_UNITS: usize = 2000;
 /// Pixels of a picture of curves or histograms.
 pub(crate) const SIZE: (u32, u32) = (820, 480);
@@ -43,12 +43,12 @@ impl Plots {
         Ok(Self { folder, written: Vec::new() })
     }
 
-    /// All files, in order.
+    /// The files that were written, in order.
     pub fn written(self) -> Vec<PathBuf> {
         self.written
     }
 
-    /// The first free name.
+    /// A target with the first free name.
     fn target(&mut self, name: &str) -> Result<Target> {
         let named = |n: usize| match n {
             1 => self.folder.join(format!("{name}.svg")),
@@ -59,17 +59,16 @@ impl Plots {
         Target::new(&path, false)
     }
 
-    /// The costs, and the levels that they may stand at: those that are summed or averaged as the costs are. Nothing
-    /// where no cost is a number.
+    /// Draws the costs, and the levels in the norm of the costs. Draws nothing without a finite cost.
     ///
     /// # Errors
-    /// [`Error::Write`]; so for the others.
+    /// [`Error::Write`].
     pub fn costs(&mut self, log: &Log, levels: Option<&Levels>) -> Result<()> {
         let Some(chart) = costs(log, levels) else { return Ok(()) };
         chart::write(&self.target("cost")?, SIZE, &[chart])
     }
 
-    /// The parameters of a model, or of an update.
+    /// Draws the parameters of a model, or of an update.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -90,7 +89,7 @@ impl Plots {
         chart::write(&self.target(name)?, SIZE, &charts)
     }
 
-    /// p(h=1|v), black for 0 and white for 1: a row for each case, from the top, a column for each hidden unit.
+    /// Draws p(h=1|v), black for 0 and white for 1: a row for each case, from the top, a column for each hidden unit.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -112,13 +111,13 @@ impl Plots {
             picture: Some(picture),
             ..Chart::default()
         };
-        // Cells of whole pixels, but for the axes.
+        // Cells of whole pixels, plus the room for the axes.
         let cells = |count: usize, least: usize| (least.div_ceil(count.max(1)) * count) as u32;
         chart::write(&self.target("activity")?, (cells(units, 500) + 90, cells(cases, 400) + 80), &[chart])
     }
 }
 
-/// The chart of a log; none where no cost is a number.
+/// The chart of a log; `None` without a finite cost.
 pub(crate) fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
     let costs: Vec<(f64, f64)> =
         (1..).map(f64::from).zip(log.costs.iter().copied()).filter(|(_, cost)| cost.is_finite()).collect();
@@ -136,7 +135,7 @@ pub(crate) fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
         ]
     });
     let ends = (0.5, log.costs.len() as f64 + 0.5);
-    // Squared errors are positive and differ by orders of magnitude; what is not gets a plain axis.
+    // Squared errors are positive and differ by orders of magnitude; anything else gets a linear axis.
     let positive = lines.iter().map(|line| line.1).fold(smallest, f64::min) > 0.0;
     let mut curves: Vec<Curve> = lines
         .into_iter()
@@ -162,8 +161,8 @@ pub(crate) fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
     })
 }
 
-/// By what the levels of all cases are to be multiplied: by as many cases as two plateaus tell; else 1 for sums over the
-/// cases, or what makes means of them, whichever brings them nearest to the costs.
+/// The factor that takes the levels of all cases to the costs: the number of cases that two plateaus tell, else 1 for sums
+/// or a factor for means, whichever brings them nearest.
 fn factor(levels: &Levels, log: &Log, middle: f64) -> f64 {
     let plateaus = LogFigures::measure(log).plateaus;
     if let [a, b, ..] = plateaus.as_slice() {

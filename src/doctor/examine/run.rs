@@ -1,4 +1,4 @@
-//! A run's folder and a model, afterwards.
+//! Examines a run's folder, and a model.
 
 use std::path::Path;
 
@@ -31,13 +31,13 @@ use crate::{
 
 const MODEL: &str = "model.safetensors";
 const CHECKPOINTS: &str = "checkpoints";
-/// What says that a folder is a run's: one of these is in it.
+/// A folder with one of these in it is a run's.
 pub const FILES: [&str; 4] = ["config.json", "metrics.jsonl", MODEL, CHECKPOINTS];
 
-/// Data that were named, or that the model names.
+/// Data that the user named, or that the model names.
 type Named = (Source, Dataset);
 
-/// Looks at a run's folder: its options, its data, its costs, what was found during the run, and its model.
+/// Examines a run's folder: its options, its data, its costs, the findings of the run, and its model.
 pub(super) fn run(
     to: &mut Examination,
     folder: &Path,
@@ -59,12 +59,12 @@ pub(super) fn run(
     let bytes = if metrics.is_file() { file::read_whole(&metrics)? } else { Vec::new() };
     let (costs, recorded) = recorded(&bytes);
     if let Some(costs) = &costs {
-        // Of held-out cases, which are like the training cases.
+        // The costs are those of held-out cases, which are like the training cases.
         to.log(&metrics, costs, own.as_ref().map(|(_, levels)| levels), false)?;
     }
     let mut findings = config.as_ref().map_or(Vec::new(), config::findings);
     findings.extend(recorded);
-    // A run that has not come to the end of an epoch has no model, but perhaps a checkpoint.
+    // Before its first epoch ends a run has no model, but perhaps a checkpoint.
     let saved = folder.join(MODEL);
     let newest = match saved.is_file() {
         true => None,
@@ -95,7 +95,7 @@ pub(super) fn run(
     saved.map_or(Ok(()), |path| model(to, &path, data, device))
 }
 
-/// The text of a file, if there is one; what is no UTF-8 in it is replaced.
+/// The text of a file, if it exists; invalid UTF-8 is replaced.
 fn text(path: &Path) -> Result<Option<String>> {
     if !path.is_file() {
         return Ok(None);
@@ -104,14 +104,14 @@ fn text(path: &Path) -> Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// What a run was told, if its folder says so.
+/// The options of a run, if its folder has them.
 fn options(folder: &Path) -> Result<Option<TrainConfig>> {
     let path = folder.join("config.json");
     let parsed = text(&path)?.map(|text| TrainConfig::parse(&text));
     parsed.transpose().map_err(|error| Error::Data(format!("{}: {}", path.display(), error.marked())))
 }
 
-/// The errors of the run's epochs, if there are any, and what the doctor said meanwhile.
+/// The errors of the run's epochs, if there are any, and the doctor's findings.
 pub(crate) fn recorded(metrics: &[u8]) -> (Option<Log>, Vec<Finding>) {
     let (mut costs, mut all) = (Vec::new(), Vec::new());
     for event in lines::events(metrics) {
@@ -123,14 +123,14 @@ pub(crate) fn recorded(metrics: &[u8]) -> (Option<Log>, Vec<Finding>) {
             Event::Failed(Failure { epoch, findings, .. }) => (epoch, findings),
             Event::Progress(_) | Event::Finding(_) => continue,
         };
-        // Another version may know others.
+        // Another version may have other names.
         let known = findings.into_iter().filter(|finding| NAMES.contains(&&*finding.name));
         all.extend(known.map(|found| Finding { seen: format!("in epoch {epoch}: {}", found.seen), ..found }));
     }
     ((!costs.is_empty()).then(|| Log { key: "reconstruction_error".into(), costs }), all)
 }
 
-/// Data as the run learnt from them.
+/// The data that the run learnt from.
 fn prepared(dataset: Dataset, config: &TrainConfig) -> Dataset {
     match config.binarize {
         Binarize::Threshold => dataset.threshold(),
@@ -138,7 +138,7 @@ fn prepared(dataset: Dataset, config: &TrainConfig) -> Dataset {
     }
 }
 
-/// Looks at a model, and at what it does with data, where they are known.
+/// Examines a model, also on data where these are known.
 pub(super) fn model(
     to: &mut Examination,
     path: &Path,
@@ -146,7 +146,7 @@ pub(super) fn model(
     device: &DeviceChoice,
 ) -> Result<()> {
     let (rbm, mut config, how) = foreign::load(path)?;
-    // A checkpoint is beside the options of its run.
+    // The options of a checkpoint are in the folder of its run.
     if let Some(folder) = path.parent().filter(|folder| folder.ends_with(CHECKPOINTS) && config.is_none()) {
         config = options(&folder.join(".."))?;
     }
@@ -202,15 +202,15 @@ pub(super) fn model(
     Ok(())
 }
 
-/// What was seen of a model on data.
+/// The figures of a model on data.
 struct Seen {
     device: String,
     figures: LookFigures,
-    /// Hidden activity, cases × units, and the update of a step.
+    /// Hidden activity, cases × units, and the update of a step: for pictures.
     pictured: Option<(Vec<f32>, Rbm)>,
 }
 
-/// Looks at a model on data, on a device that is opened for it.
+/// Looks at a model on data, on a device opened for it.
 fn look(
     rbm: &Rbm,
     dataset: &Dataset,
@@ -220,7 +220,7 @@ fn look(
 ) -> Result<Seen> {
     let room = |memory: &mut dyn Memory| Look::new(memory, dataset, config.binarize, config.seed);
     let footprint = Footprint::planned(rbm.layers(), |memory| {
-        // Of the model, of its step, and of what that would make of it.
+        // The model, its step, and their sum.
         (0..3).try_for_each(|_| memory.model().map(drop))?;
         room(memory).map(drop)
     })?;

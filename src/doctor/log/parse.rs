@@ -1,4 +1,4 @@
-//! Costs in a text, however they are written.
+//! Finds the costs in a text, however they are written.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,7 +9,7 @@ use std::{
 use super::Log;
 use crate::data::file;
 
-/// Words that stand before a cost in a line of text, or name it in JSON; those that say more come first.
+/// Words before a cost in a line of text, or its name in JSON; specific ones come first.
 const KEYS: [&str; 12] = [
     "training_reconstruction_error",
     "reconstruction_error",
@@ -25,12 +25,12 @@ const KEYS: [&str; 12] = [
     "energy",
 ];
 
-/// The same for what is to grow, if there is nothing else: scikit-learn prints a pseudo-likelihood.
+/// Names of what should grow, used if no cost is found: scikit-learn prints a pseudo-likelihood.
 const GAINS: [&str; 5] = ["pseudo-likelihood", "log-likelihood", "likelihood", "log-pl", "log_pl"];
 
 /// Finds the costs in a text: JSON lines with a key such as `cost`; a table whose first line names its columns; lines such
-/// as `cost = [ 969572.7 ]`; or columns of numbers, of which the last counts. `None` where there are none. A likelihood of
-/// binary data is at most 0, and what counts is how far below.
+/// as `cost = [ 969572.7 ]`; or columns of numbers, of which the last counts. `None` if there are none. A log-likelihood,
+/// which is at most 0 for binary data, is negated.
 pub fn parse(text: &str, key: Option<&str>) -> Option<Log> {
     let named = |keys: &[&str]| {
         json_lines(text, keys).or_else(|| table(text, keys)).or_else(|| keyed_lines(text, keys))
@@ -42,7 +42,7 @@ pub fn parse(text: &str, key: Option<&str>) -> Option<Log> {
     .map(turned)
 }
 
-/// A log of what is to grow as one of costs.
+/// Negates the values of a log that should grow.
 fn turned(log: Log) -> Log {
     let grows = GAINS.iter().any(|gain| log.key.to_lowercase().contains(gain));
     if !grows || log.costs.iter().any(|&cost| cost > 0.0) {
@@ -56,18 +56,18 @@ pub fn is_table_of_costs(path: &Path) -> bool {
     let mut line = String::new();
     let read = file::opened(path).map(|file| BufReader::new(file).take(1000).read_line(&mut line));
     let line = line.to_lowercase();
-    // The last is TensorBoard's.
+    // `step,value` is TensorBoard's.
     matches!(read, Ok(Ok(_)))
         && ["cost", "loss", "error", "epoch", "step,value"].iter().any(|word| line.contains(word))
 }
 
 fn json_lines(text: &str, keys: &[&str]) -> Option<Log> {
-    // Python writes numbers that JSON does not have.
+    // Python writes NaN and Infinity, which JSON lacks.
     let readable = |line: &str| {
         let line = line.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null");
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&line).ok()
     };
-    // Read twice rather than kept: as objects, lines are a hundred times as large.
+    // Read twice, not kept: as objects, lines take a hundred times the memory.
     let lines = || text.lines().filter(|line| line.trim_start().starts_with('{')).filter_map(readable);
     let number = |value: &serde_json::Value| value.is_number() || value.is_null();
     let (mut all, mut seen) = (Vec::new(), HashSet::new());
@@ -77,7 +77,7 @@ fn json_lines(text: &str, keys: &[&str]) -> Option<Log> {
         }
     }
     let names = || all.iter();
-    // A name that is meant to the letter comes before one that has it in it.
+    // An exact name comes before one that contains it.
     let key = keys.iter().find_map(|wanted| {
         names()
             .find(|name| name == wanted)
@@ -89,7 +89,7 @@ fn json_lines(text: &str, keys: &[&str]) -> Option<Log> {
     (!costs.is_empty()).then_some(Log { key, costs })
 }
 
-/// A table whose first line has names, parted by commas, semicolons or tabs: the column that is called so.
+/// Reads a table whose first line has names, separated by commas, semicolons or tabs: the column with one of these names.
 fn table(text: &str, keys: &[&str]) -> Option<Log> {
     let fields = |line: &str| -> Vec<String> {
         line.split([',', ';', '\t']).map(|field| field.trim().trim_matches('"').to_string()).collect()
@@ -116,7 +116,7 @@ fn keyed_lines(text: &str, keys: &[&str]) -> Option<Log> {
     let small = text.to_lowercase();
     keys.iter().find_map(|key| {
         let small_key = key.to_lowercase();
-        // Of lines with a cost, those of the most common form count: not a summary at the end.
+        // Only the most common form of line with a cost counts, which leaves out a summary at the end.
         let found: Vec<(String, f64)> = text
             .lines()
             .zip(small.lines())
@@ -146,11 +146,11 @@ fn bare_numbers(text: &str) -> Option<Log> {
 fn form(line: &str) -> String {
     let letters: String = line.chars().filter(|c| c.is_alphabetic()).collect();
     let number = |c: char| matches!(c, 'e' | 'E');
-    // An exponent's letter comes and goes.
+    // The letter of an exponent comes and goes.
     letters.replace("nan", "").replace("inf", "").chars().filter(|&c| !number(c)).collect()
 }
 
-/// The number that follows `key` in a line, behind nothing but signs such as `=`, `:` and `[`.
+/// The number after `key` in a line, with nothing but signs such as `=`, `:` and `[` between.
 fn number_after(line: &str, key: &str) -> Option<f64> {
     line.match_indices(key).find_map(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -3,14 +3,14 @@
 use super::step::StepFigures;
 use crate::{doctor::model::Spread, finding::Finding, rbm::Rbm};
 
-/// Chains whose correlation with those of twenty or more steps before is higher don't move.
+/// The largest healthy correlation of chains with themselves twenty or more steps before.
 const STUCK_CHAINS: f64 = 0.98;
-/// What one update may add to the input of a hidden unit: σ goes from 0.27 to 0.73 within 2.
+/// The largest healthy change of a hidden unit's input by one update: σ goes from 0.27 to 0.73 within 2.
 const LARGEST_SHIFT: f64 = 2.0;
-/// What all updates together must be able to add, by the largest of the first tenth of the run.
+/// The least that all updates together must be able to change, if each is as large as the largest so far.
 const SMALLEST_REACH: f64 = 0.1;
 
-/// What a model should start from (Hinton 2010, section 8).
+/// Checks the initial model (Hinton 2010, section 8).
 pub fn initial(rbm: &Rbm, density: &[f64]) -> Vec<Finding> {
     let mut found = Vec::new();
     let Spread { deviation, .. } = Spread::of(rbm.weights());
@@ -34,7 +34,7 @@ pub fn initial(rbm: &Rbm, density: &[f64]) -> Vec<Finding> {
                 "the initial visible biases let units be on {apart:.2} more or less often than the data, on average over the \
                  units"
             ),
-            "until the biases are learnt, hidden units are used to turn units off that are hardly ever on (Hinton 2010, \
+            "until the biases are learnt, hidden units are spent on turning off units that are hardly ever on (Hinton 2010, \
              section 8)",
             "in your own code: b_i = log(p_i/(1−p_i)), p_i the share of cases in which unit i is on, clipped; rbm-gpu train \
              does so",
@@ -43,7 +43,7 @@ pub fn initial(rbm: &Rbm, density: &[f64]) -> Vec<Finding> {
     found
 }
 
-/// Whether the learning rate suits the run, of so many steps; `largest_shift` is the largest [`StepFigures::shift`] so far.
+/// Checks the learning rate of a run of `steps` steps; `largest_shift` is the largest [`StepFigures::shift`] so far.
 pub fn rate(figures: &StepFigures, largest_shift: f64, steps: usize) -> Vec<Finding> {
     let mut found = Vec::new();
     let [weights, visible, hidden] = figures.groups;
@@ -62,7 +62,7 @@ pub fn rate(figures: &StepFigures, largest_shift: f64, steps: usize) -> Vec<Find
             ),
             "σ goes from 0.27 to 0.73 within 2, so such an update turns units over; about 10⁻³ of W is usual (Hinton 2010, section \
              7)",
-            "a tenth of ‹lr›, or less; ‹momentum=0.5› at first. In your own code: also look that the gradient is a mean, not a \
+            "a tenth of ‹lr›, or less; ‹momentum=0.5› at first. In your own code: also check that the gradient is a mean, not a \
              sum",
         ));
     }
@@ -77,14 +77,14 @@ pub fn rate(figures: &StepFigures, largest_shift: f64, steps: usize) -> Vec<Find
             ),
             "a hidden unit that tells cases apart needs inputs of several units; the usual update is about 10⁻³ of the weights \
              (Hinton 2010, section 7)",
-            "ten times ‹lr›, or more; or many more ‹epochs›. In your own code: also look that the gradient is not divided \
+            "ten times ‹lr›, or more; or many more ‹epochs›. In your own code: also check that the gradient is not divided \
              twice",
         ));
     }
     found
 }
 
-/// Whether persistent chains come around.
+/// Checks whether persistent chains mix.
 pub fn chains(figures: &StepFigures, k: u32) -> Option<Finding> {
     let (lag, correlation) =
         figures.chain_correlation.filter(|&(_, correlation)| correlation > STUCK_CHAINS)?;
@@ -97,9 +97,9 @@ pub fn chains(figures: &StepFigures, k: u32) -> Option<Finding> {
              autocorrelation time of {time:.0} steps, of k = {k} Gibbs steps each",
             figures.step,
         ),
-        "the gradient's second term is a mean over the model only if the chains come around in it; chains that stand still \
-         lower what they stand on, and the model follows them (Tieleman 2008; Decelle, Furtlehner and Seoane 2021)",
-        "more Gibbs steps (‹k›), a lower ‹lr›, and more ‹chains›; in your own code: keep the states that the chains end with, \
-         and go on from there",
+        "the gradient's second term is a mean over the model only if the chains mix; chains that stand still \
+         lower the probability where they stand, and the model follows them (Tieleman 2008; Decelle, Furtlehner and Seoane 2021)",
+        "more Gibbs steps (‹k›), a lower ‹lr›, and more ‹chains›; in your own code: keep the final states of the chains, \
+         and start the next step from them",
     ))
 }

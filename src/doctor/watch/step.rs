@@ -1,7 +1,7 @@
-//! One training step under the lens: was the update the gradient, was every draw a draw, did the chains move?
+//! Examines one training step: was the update the gradient, was every draw a draw, did the chains move?
 //!
-//! The device's parameters are read before and after, and the units of both phases with them. What the update should have
-//! been is computed on the host, for some of the weights and all biases.
+//! The parameters are read from the device before and after the step, with the units of both phases. The host computes what
+//! the update should have been, for some of the weights and all biases.
 
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use crate::{
     train::observer::{StepTaken, Watched},
 };
 
-/// Products that the host may compute for a step.
+/// The most products that the host computes for a step.
 const WORK: usize = 1_000_000;
 /// Cases whose inputs are followed through the update.
 const FOLLOWED: usize = 16;
@@ -30,13 +30,13 @@ pub type Read = (Vec<f32>, Vec<f32>);
 /// μ and λ.
 pub type Means = (Vec<f32>, Vec<f32>);
 
-/// One of the tensors of a model.
+/// Picks a tensor of a model.
 type Pick = fn(&Rbm) -> &[f32];
 
-/// Parameters before or after a step, and the step if it is kept.
+/// Parameters before or after a step, and the last step if it is kept.
 pub type Parameters = (Rbm, Option<Rbm>);
 
-/// Waits for the device and reads the parameters and the step.
+/// Waits for the device and reads the parameters and the last step.
 ///
 /// # Errors
 /// [`crate::Error::Device`] if the device failed.
@@ -47,15 +47,15 @@ pub fn read(models: &Watched, backend: &mut dyn Backend) -> Result<Parameters> {
 
 /// What was read of one step.
 pub struct StepReading<'a> {
-    /// What it was told.
+    /// What the step was given.
     pub taken: &'a StepTaken,
-    /// How the model's mean is estimated, and with how many sweeps.
+    /// The estimator of the model's mean.
     pub estimator: Estimator,
     /// Gibbs steps of the chains.
     pub k: u32,
-    /// Parameters and step before.
+    /// Parameters and last step before this one.
     pub before: &'a Parameters,
-    /// Parameters and step after.
+    /// Parameters and last step after this one.
     pub after: &'a Parameters,
     /// v and h of the positive phase.
     pub positive: (Read, Read),
@@ -65,22 +65,22 @@ pub struct StepReading<'a> {
     pub offsets: Option<Means>,
 }
 
-/// How a group of parameters moved, beside the gradient.
+/// How a group of parameters moved, compared with the gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Move {
     /// Root mean square of the update.
     pub moved: f64,
-    /// The same over that of the parameters: about 10⁻³ for weights (Hinton 2010, section 7).
+    /// `moved` over the root mean square of the parameters: about 10⁻³ for weights (Hinton 2010, section 7).
     pub ratio: f64,
-    /// What the learning rate times the gradient was multiplied by: 1.
+    /// The update over the learning rate times the gradient; should be 1.
     pub factor: f64,
-    /// The share of the update that is not along the gradient: 0.
+    /// The share of the update that is not along the gradient; should be 0.
     pub residual: f64,
     /// The spread of the update over the units, as a share of its mean.
     pub spread: f64,
-    /// The same for the gradient.
+    /// The spread of the gradient over the units, as a share of its mean.
     pub expected_spread: f64,
-    /// Parameters that were held against the gradient.
+    /// Number of parameters that were compared with the gradient.
     pub checked: usize,
     /// Whether the gradient was large enough to tell.
     pub measurable: bool,
@@ -90,44 +90,44 @@ pub struct Move {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Drawn {
-    /// On where the step's own uniform is below the mean.
+    /// A state is on where the step's own uniform is below the mean.
     Right,
-    /// Not drawn: a state is its mean.
+    /// Not drawn: each state is its mean.
     Means,
-    /// With the uniforms of another step.
+    /// Drawn with the uniforms of this other step.
     Frozen(u32),
-    /// In no way that is known.
+    /// Not drawn in any known way: the number of wrong states.
     Wrong(usize),
 }
 
-/// What was measured of one step.
+/// The figures of one step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepFigures {
-    /// Since training began.
+    /// Number of the step since training began.
     pub step: u32,
-    /// Cases.
+    /// Number of cases.
     pub rows: usize,
-    /// W, b, c.
+    /// The moves of W, b and c.
     pub groups: [Move; 3],
-    /// Root mean square of what the update adds to the inputs of the hidden units, over cases and units.
+    /// Root mean square, over cases and units, of what the update adds to the inputs of the hidden units.
     pub shift: f64,
-    /// States of the hidden units that drive the chains; not of replicas, which are swapped.
+    /// How the hidden states that drive the chains were drawn; `None` for replicas, which are swapped.
     pub drawn: Option<Drawn>,
     /// Whether the cases are those of the step before.
     pub same_minibatch: bool,
-    /// Correlation of persistent chains' visible states with those of so many steps before.
+    /// A lag in steps, and the correlation of the persistent chains' visible states over it.
     pub chain_correlation: Option<(u32, f64)>,
 }
 
-/// Steps that chains get to move on: less may happen by chance.
+/// The least lag, in steps, for comparing chains: over fewer, chance alone may keep them in place.
 const PATIENCE: u32 = 20;
 
 /// What is kept of earlier steps.
 #[derive(Default)]
 pub struct Trace {
-    /// The last step's data.
+    /// Number and data of the last step.
     data: Option<(u32, Vec<f32>)>,
-    /// Chains of at least [`PATIENCE`] steps before the next that are compared.
+    /// Number and chains of a step at least [`PATIENCE`] steps before the next comparison.
     chains: Option<(u32, Vec<f32>)>,
 }
 
@@ -137,7 +137,7 @@ impl StepReading<'_> {
     /// Reads the units that a step left.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] if the device failed; so for the next.
+    /// [`crate::Error::Device`] if the device failed.
     pub fn units(backend: &mut dyn Backend, phases: Phases) -> Result<[Read; 4]> {
         let Phases { positive, negative, rows, chains } = phases;
         Ok([
@@ -151,14 +151,14 @@ impl StepReading<'_> {
     /// Reads the offsets that a step had.
     ///
     /// # Errors
-    /// As above.
+    /// [`crate::Error::Device`] if the device failed.
     pub fn offsets(backend: &mut dyn Backend, taken: &StepTaken) -> Result<Option<Means>> {
         let Some(Offsets { visible, hidden }) = taken.models.offsets else { return Ok(None) };
         let shape = taken.shape;
         Ok(Some((backend.read_values(visible, shape.visible)?, backend.read_values(hidden, shape.hidden)?)))
     }
 
-    /// All figures, beside the trace of earlier steps, to which this one is added.
+    /// Computes all figures, with the trace of earlier steps, and adds this step to the trace.
     pub fn measure(&self, trace: &mut Trace) -> StepFigures {
         let step = self.taken.step;
         let data = &self.positive.0.1;
@@ -190,7 +190,7 @@ impl StepReading<'_> {
         found.map(|found| (lag, found))
     }
 
-    /// Whether there are cases enough, and different ones, for equal minibatches to be no accident.
+    /// Whether there are so many different cases that equal minibatches are no accident.
     fn is_various(&self) -> bool {
         let mut rows = self.positive.0.1.chunks(self.taken.shape.visible);
         let first = rows.next();
@@ -237,13 +237,13 @@ impl StepReading<'_> {
         };
         let data_mean =
             |i: usize| (0..phases[0].1).map(|row| v(phases[0].0, row, i)).sum::<f64>() / phases[0].1 as f64;
-        // Where more than the velocity is added, or less stays, the gradient shows in the velocity alone.
+        // Where more than the velocity is added, or less is kept, only the velocity shows the gradient.
         let by_velocity = adam || ascent.rule == Ascent::NESTEROV || largest_norm.is_some();
         let change = |pick: Pick, at: usize| f64::from(pick(&after.0)[at]) - f64::from(pick(before)[at]);
         let shifts = if centred { self.shifts() } else { Default::default() };
         let moved = |pick: Pick, tensor: usize, at: usize| match &after.1 {
             Some(velocity) if by_velocity || centred && tensor > 0 => f64::from(pick(velocity)[at]),
-            // What the bias of a centred model moved, which this one's followed.
+            // A centred bias moves against the weights' shift too, which is undone here.
             _ if centred && tensor > 0 => change(pick, at) + shifts[tensor - 1][at],
             _ => change(pick, at),
         };
@@ -287,7 +287,7 @@ impl StepReading<'_> {
         groups.map(|(pairs, whole, size)| Move::of(&pairs, whole, size))
     }
 
-    /// ΔW λ and ΔWᵀ μ, by which the biases of a centred step moved the other way.
+    /// ΔW λ and ΔWᵀ μ: the biases of a centred step move by their negatives.
     fn shifts(&self) -> [Vec<f64>; 2] {
         let Shape { visible, hidden } = self.taken.shape;
         let Some((mu, lambda)) = &self.offsets else { return Default::default() };
@@ -343,7 +343,7 @@ impl StepReading<'_> {
 }
 
 impl Move {
-    /// From pairs of what a parameter moved and of what it should have moved.
+    /// Compares pairs of an actual and an expected update.
     fn of(pairs: &[(f64, f64)], whole: f64, size: f64) -> Self {
         let moved = rms(pairs.iter().map(|pair| pair.0));
         let expected = rms(pairs.iter().map(|pair| pair.1));
@@ -362,14 +362,14 @@ impl Move {
             spread: spread(|pair| pair.0),
             expected_spread: spread(|pair| pair.1),
             checked: pairs.len(),
-            // A single-precision parameter takes in 2⁻²⁴ of itself.
+            // Single precision rounds a parameter to 2⁻²⁴ of itself.
             measurable: expected > 2e-5 * size && expected > 1e-9 && moved.is_finite(),
         }
     }
 }
 
 impl StepFigures {
-    /// Whether the step did what the equations say.
+    /// Checks the step against the equations.
     pub fn arithmetic(&self) -> Vec<Finding> {
         let mut found = Vec::new();
         let step = self.step;
@@ -411,7 +411,7 @@ impl StepFigures {
                 found.push(Finding::error(
                     "gradient-not-averaged",
                     format!("{seen}: {} is the number of cases", self.rows),
-                    "a sum over the cases is as many times the mean, and so is the learning rate; it changes with the size of the \
+                    "a sum over N cases is N times the mean, and so is the learning rate, which changes with the size of the \
                      minibatch (Hinton 2010, section 4)",
                     format!("in your own code: divide by the number of cases, {own}"),
                 ));
@@ -419,7 +419,7 @@ impl StepFigures {
                 found.push(Finding::error(
                     "update-scaled",
                     seen,
-                    "a step that is not ε times the gradient is one of another learning rate",
+                    "a step that is not ε times the gradient has another learning rate",
                     format!("in your own code: {own}; for this device: rbm-gpu verify"),
                 ));
             } else if residual >= 0.05 {
@@ -435,7 +435,7 @@ impl StepFigures {
         if self.same_minibatch {
             found.push(Finding::error(
                 "same-minibatch",
-                format!("steps {} and {step} had the very same cases", step - 1),
+                format!("steps {} and {step} had the same cases", step - 1),
                 "a run that is always shown the same minibatch learns nothing of the others (Hinton 2010, section 4)",
                 "in your own code: shuffle once an epoch, and take the next cases at each step",
             ));
@@ -445,8 +445,8 @@ impl StepFigures {
 
     fn draws(&self) -> Option<Finding> {
         let step = self.step;
-        let own = "in your own code: h = (p > rand()), with fresh uniforms for each draw; in a graph, by a generator that is run \
-                   with it and not by numbers that were drawn when it was built";
+        let own = "in your own code: h = (p > rand()), with fresh uniforms for each draw; in a graph, by a generator that runs \
+                   with it, not by numbers drawn when it was built";
         match self.drawn? {
             Drawn::Right => None,
             Drawn::Means => Some(Finding::error(
@@ -454,14 +454,14 @@ impl StepFigures {
                 format!(
                     "at step {step} the hidden units that drive the reconstruction are probabilities, not states"
                 ),
-                "a hidden unit that hands on its probability sends more than the one bit it has, and the chains are none of the \
+                "a hidden unit that passes on its probability sends more than its one bit, and the chains don't sample the \
                  model (Hinton 2010, section 3.1)",
                 own,
             )),
             Drawn::Frozen(other) => Some(Finding::error(
                 "random-numbers-frozen",
                 format!("the states of step {step} were drawn with the random numbers of step {other}"),
-                "the same numbers in every step are no sample: each unit falls the same way whenever its probability is the same, \
+                "the same numbers in every step are no sample: a unit of equal probability always gets the same state, \
                  and the model learns that",
                 own,
             )),
@@ -485,11 +485,10 @@ fn rms(values: impl Iterator<Item = f64>) -> f64 {
     (sum / f64::from(count.max(1))).sqrt()
 }
 
-/// Chains that can tell whether they move, and cases whether they are others.
+/// The fewest chains to tell whether they move, and the fewest cases to tell whether they are others.
 const FEWEST_ROWS: usize = 8;
 
-/// Correlation of states of chains at two times, about the mean of each unit: 1 where all are the same as before; `None`
-/// where it means nothing.
+/// Correlation of states at two times, about the mean of each unit: 1 if all are unchanged; `None` if undefined.
 fn correlation(before: &[f32], after: &[f32], units: usize) -> Option<f64> {
     let rows = before.len().min(after.len()) / units;
     if rows < FEWEST_ROWS {

@@ -1,5 +1,5 @@
-//! Trainers with their doctor. They are methods of [`Trainer`], so that whoever trains is told what is wrong without asking
-//! for it; and they are here, so that the trainer need not know the doctor.
+//! Constructors of a [`Trainer`] with its doctor, so that whoever trains is told what is wrong without asking for it. They
+//! are here so that the trainer need not know the doctor.
 
 use std::{any::Any, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     train::{Trainer, observer::Observe},
 };
 
-/// The doctor, unless the options say that there be none.
+/// The doctor, unless the options turn it off.
 pub(crate) fn doctor(config: &TrainConfig) -> Option<Observe<'static>> {
     (!config.no_doctor).then_some(&|memory, config, dataset| {
         let look = Look::new(memory, dataset, config.binarize, config.seed)?;
@@ -22,19 +22,19 @@ pub(crate) fn doctor(config: &TrainConfig) -> Option<Observe<'static>> {
 }
 
 impl Trainer {
-    /// Opens a run as [`Trainer::open`] does, watched by the doctor unless the options say otherwise.
+    /// Opens a run as [`Trainer::open`] does, watched by the doctor unless the options turn it off.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for options that don't go with the data or the device, [`crate::Error::Device`] if it fails.
+    /// [`crate::Error::Usage`] for options that don't suit the data or the device, [`crate::Error::Device`] if it fails.
     pub fn new(config: &TrainConfig, dataset: Dataset) -> Result<Self> {
         Self::open(config, dataset, doctor(config))
     }
 
-    /// Makes a run on a device that is already open, watched by the doctor unless the options say otherwise; `stream_rows`
-    /// says whether the training cases are streamed with the minibatches rather than kept there.
+    /// Builds a run on an open device, watched by the doctor unless the options turn it off. `stream_rows` says whether the
+    /// training cases are streamed with the minibatches rather than kept on the device.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for options that don't go with the data, or if the device has no room.
+    /// [`crate::Error::Usage`] for options that don't suit the data, or if the device has no room.
     pub fn with_backend(
         config: &TrainConfig,
         dataset: Dataset,
@@ -44,8 +44,8 @@ impl Trainer {
         Self::with_clock(config, dataset, backend, stream_rows, Arc::new(System::new()))
     }
 
-    /// A run as [`Trainer::with_backend`] makes it, whose times are those of `clock` rather than of the operating system. The
-    /// model does not depend on them.
+    /// Builds a run as [`Trainer::with_backend`] does, with `clock` in place of the operating system's. The model does not
+    /// depend on the times.
     ///
     /// # Errors
     /// Those of [`Trainer::with_backend`].
@@ -59,7 +59,7 @@ impl Trainer {
         Self::build(config, dataset, backend, stream_rows, clock, doctor(config))
     }
 
-    /// The doctor that watches the run, if it is the doctor that does.
+    /// The doctor, if it is the observer of the run.
     pub fn doctor(&mut self) -> Option<&mut Watch> {
         let observer: &mut dyn Any = self.observer()?;
         observer.downcast_mut()
