@@ -1,9 +1,8 @@
-//! Checkpoints: a run's [`State`] in a file that is there whole or not at all, and says itself whether it is what was
-//! written.
+//! Checkpoints: a run's [`State`] in a file that is written atomically and carries its own checksum.
 //!
-//! The file is safetensors, so any tool reads it: the tensors of the state, of which `weights`, `visible_bias` and
-//! `hidden_bias` are those of a model, and in the metadata where the run stands, as JSON, and the SHA-256 of the file with
-//! that sum itself taken as 64 zeros. [`store::Checkpoints`] is the folder that they lie in.
+//! The file is safetensors, so any tool reads it. It has the tensors of the state, in which `weights`, `visible_bias`
+//! and `hidden_bias` are those of a model. Its metadata have the run's position, as JSON, and the SHA-256 of the file,
+//! taken with 64 zeros in place of the sum. [`store::Checkpoints`] is the folder of a run's checkpoints.
 
 mod opaque;
 mod origin;
@@ -24,30 +23,31 @@ use crate::{
     error::{Error, Result, usage},
 };
 
-/// The metadata's keys: where the run stands, and the sum.
+/// The metadata's key of the position.
 const POSITION: &str = "rbm_gpu_position";
+/// The metadata's key of the checksum.
 const SUM: &str = "sha256";
-/// Before the sum in the file. A position is text within text there, whose quotation marks are escaped.
+/// The text before the sum in the file. A position cannot contain it: quotation marks are escaped there.
 const BEFORE_SUM: &[u8] = b"\"sha256\":\"";
 const SUM_LEN: usize = 64;
 
-/// Seconds between two checkpoints, unless others are asked for.
+/// Default number of seconds between two checkpoints.
 const EVERY: f64 = 60.0;
 
-/// The options that say what is done about a run's end before its time: none of them changes the model.
+/// The options for interrupted runs. None of them changes the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default)]
 pub struct Policy {
-    /// Seconds between checkpoints, or off [default: 60, and more where writing one takes more than a hundredth of that]
+    /// Seconds between checkpoints, or off [default: 60, or 100 times what writing one takes, if that is more]
     #[cfg_attr(feature = "cli", arg(long, value_name = "SECONDS", help_heading = "Interruptions"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<Every>,
-    /// Checkpoints that are kept
+    /// Number of checkpoints to keep
     #[cfg_attr(feature = "cli", arg(long, value_name = "K", default_value_t = Self::default().keep, help_heading = "Interruptions"))]
     pub keep: usize,
-    /// What to do when the device is lost: stop; retry, which opens it once more and goes on from the last checkpoint; cpu,
-    /// the same, and on the native path if that fails too
+    /// What to do when the device is lost: stop; retry (reopen it and resume from the last checkpoint); cpu (retry, then
+    /// resume on the native path if the device is lost again)
     #[cfg_attr(feature = "cli", arg(long, value_name = "WHAT", value_enum, default_value_t = Self::default().on_device_loss, help_heading = "Interruptions"))]
     pub on_device_loss: OnDeviceLoss,
 }
@@ -59,7 +59,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Checks what can be checked by itself: ranges.
+    /// Checks the ranges.
     ///
     /// # Errors
     /// [`Error::Usage`] names the option, its range and the value found.
@@ -70,12 +70,12 @@ impl Policy {
         Ok(())
     }
 
-    /// Whether there are checkpoints at all.
+    /// Whether checkpoints are off.
     pub fn is_off(&self) -> bool {
         self.checkpoint_every == Some(Every::Off)
     }
 
-    /// Whether it is time for the next, so many seconds after the last, which took `cost` seconds to write.
+    /// Whether the next checkpoint is due, `seconds` after the last, which took `cost` seconds to write.
     pub fn is_due(&self, seconds: f64, cost: f64) -> bool {
         match self.checkpoint_every {
             Some(Every::Off) => false,
@@ -90,7 +90,7 @@ impl Policy {
 pub enum Every {
     /// Never.
     Off,
-    /// When so many seconds have gone.
+    /// After this many seconds.
     Seconds(f64),
 }
 
@@ -122,18 +122,18 @@ crate::config::serde_as_text!(Every);
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDeviceLoss {
-    /// The run ends, and can be gone on with.
+    /// The run ends, and can be resumed.
     Stop,
-    /// The device is opened once more, and the run goes on from the last checkpoint.
+    /// The device is opened once more, and the run resumes from the last checkpoint.
     Retry,
-    /// The same; if the device is lost again before the next checkpoint, the run goes on from there on the native path.
+    /// As [`Self::Retry`]; if the device is lost again before the next checkpoint, the run resumes on the native path.
     Cpu,
 }
 
-/// The file of a state.
+/// The bytes of a state's file.
 ///
 /// # Errors
-/// Why there can be none.
+/// Why the state cannot be written.
 pub fn to_bytes(state: &State) -> std::result::Result<Vec<u8>, String> {
     let views = state.tensors.iter().map(|Tensor { name, shape, values }| {
         TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values)).map(|view| (name, view))
@@ -146,7 +146,7 @@ pub fn to_bytes(state: &State) -> std::result::Result<Vec<u8>, String> {
     summed(bytes).ok_or("there is no place for the sum".into())
 }
 
-/// A file with the sum that it should have, if there is a place for it.
+/// Fills in the sum of a file, if it has a place for it.
 pub(crate) fn summed(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let at = sum_at(&bytes)?;
     bytes[at..at + SUM_LEN].fill(b'0');
@@ -155,16 +155,16 @@ pub(crate) fn summed(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The state in a file: nothing that a file may hold is taken on trust.
+/// Reads the state from a file, which may be damaged or hostile.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with the file.
 pub fn from_bytes(mut bytes: Vec<u8>) -> std::result::Result<State, String> {
-    let at = sum_at(&bytes).ok_or("it has no sum, so it is not a whole checkpoint")?;
+    let at = sum_at(&bytes).ok_or("it has no checksum, so it is not a complete checkpoint")?;
     let expected = bytes[at..at + SUM_LEN].to_vec();
     bytes[at..at + SUM_LEN].fill(b'0');
     if sha256(&bytes).as_bytes() != expected {
-        return Err("its SHA-256 is another than it says, so it is not what was written".into());
+        return Err("its SHA-256 differs from the one that it states, so it is damaged".into());
     }
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| error.to_string())?;
     let file = SafeTensors::deserialize(&bytes).map_err(|error| error.to_string())?;
@@ -187,7 +187,7 @@ pub fn from_bytes(mut bytes: Vec<u8>) -> std::result::Result<State, String> {
     }
 }
 
-/// Where the sum is, in the header, whose length the file begins with.
+/// Offset of the sum in the header, whose length the file begins with.
 fn sum_at(bytes: &[u8]) -> Option<usize> {
     let (len, rest) = bytes.split_first_chunk::<8>()?;
     let header = rest.get(..usize::try_from(u64::from_le_bytes(*len)).ok()?)?;

@@ -1,4 +1,4 @@
-//! What a run was told, in the words of the command line: its options, and the command that makes it again.
+//! A run in the words of the command line: its options, and the command that repeats it.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::{
     report::{Choice, Words, text},
 };
 
-/// Where the results went, which a second run cannot use again.
+/// The option for the folder of the results, which a second run cannot use again.
 const LEFT_OUT: &str = "out";
 
 /// An option's spelling: `--batch`, `--device cpu`.
@@ -19,7 +19,7 @@ pub fn flag(name: &str, value: Option<&str>) -> String {
     value.map_or(format!("--{name}"), |value| format!("--{name} {value}"))
 }
 
-/// The words of a run in this folder, whose `config.json` has these options.
+/// Describes the run in this folder, whose `config.json` has these options.
 pub fn words(config: &Map<String, Value>, folder: &Path) -> Words {
     let resume = ["rbm-gpu", "train", "--resume", &folder.display().to_string()];
     Words {
@@ -31,14 +31,14 @@ pub fn words(config: &Map<String, Value>, folder: &Path) -> Words {
     }
 }
 
-/// Every option of `rbm-gpu train` that a run's `config.json` has. There each has the name that the command line's
-/// definition knows it by, so that options that are yet to come are here, too.
+/// Every option of `rbm-gpu train` in a run's `config.json`. The names there are those of the command line's
+/// definition, so options of the future appear here, too.
 fn choices(config: &Map<String, Value>) -> Vec<Choice> {
     let defaults = defaults();
     let choice = |option: clap::Arg| {
         let name = option.get_id().as_str();
         let value = text(config.get(name)?);
-        // What stands in config.json alone is a switch.
+        // An option that has no default in a run's options is a switch.
         let default = defaults.get(name).map_or("off".into(), text);
         Some(Choice { name: format!("--{}", option.get_long()?), value, default })
     };
@@ -56,12 +56,12 @@ fn again(config: &Map<String, Value>) -> String {
             _ if value.is_null() => {}
             ArgAction::SetTrue if *value == Value::Bool(true) => words.push(format!("--{long}")),
             ArgAction::SetTrue => {}
-            // --invert=off: a switch that may stand alone takes its value with an equals sign.
+            // --invert=off: the value of a switch that may stand alone follows an equals sign.
             _ if option.is_require_equals_set() => words.push(format!("--{long}={}", text(value))),
             _ => words.extend([format!("--{long}"), text(value)]),
         }
     }
-    // Only a NUL cannot be quoted, and no argument of a program has one.
+    // Only a NUL cannot be quoted, and no argument has one.
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
 }
 
@@ -70,7 +70,7 @@ fn options() -> impl Iterator<Item = clap::Arg> {
     command.get_arguments().cloned().collect::<Vec<_>>().into_iter()
 }
 
-/// By way of text, which has 0.1 for a 0.1 of 32 bits.
+/// The defaults as text, in which a 32-bit 0.1 is 0.1.
 fn defaults() -> Map<String, Value> {
     let texts = [serde_json::to_string(&TrainConfig::default()), serde_json::to_string(&Policy::default())];
     let objects = texts.into_iter().flatten().filter_map(|text| serde_json::from_str(&text).ok());

@@ -1,5 +1,5 @@
-//! What a training run is told. Each default is stated here, once: the command line's help, `config.json`, the
-//! model's metadata and the library's users all read this struct.
+//! The options of a training run. Each default is stated here, once: the command line's help, `config.json`, the model's
+//! metadata and the library's users all read this struct.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -20,8 +20,8 @@ use crate::{
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default)]
 pub struct TrainConfig {
-    /// What to learn: features (filters, fast: the defaults) or density (the best likelihood, in more time); sets what
-    /// is not given
+    /// Preset for the options that are not given: features (filters, fast: the defaults) or density (the best likelihood,
+    /// slower)
     #[cfg_attr(feature = "cli", arg(long, value_name = "WHAT", value_enum))]
     #[serde(skip)]
     pub preset: Option<Preset>,
@@ -29,7 +29,7 @@ pub struct TrainConfig {
     /// .csv file
     #[cfg_attr(feature = "cli", arg(long, value_name = "D", default_value_t = Self::default().data))]
     pub data: Source,
-    /// Which part of the data set is taken, and what its numbers mean.
+    /// Which part of the data set is used, and what its numbers mean.
     #[cfg_attr(feature = "cli", command(flatten))]
     #[serde(flatten)]
     pub selection: Selection,
@@ -42,91 +42,90 @@ pub struct TrainConfig {
     /// Cases in a minibatch
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().batch))]
     pub batch: usize,
-    /// Learning rate, for gradients that are means over the minibatch; 0.001 where only --optimizer adam is given
+    /// Learning rate, for gradients averaged over the minibatch; with --optimizer adam, 0.001 if not given
     #[cfg_attr(feature = "cli", arg(long = "lr", value_name = "X", default_value_t = Self::default().learning_rate))]
     pub learning_rate: f32,
-    /// Momentum of sgd: the share of the last update that is carried on, from 0 to below 1; or from which epoch on, as
-    /// in 0.5@0,0.9@5
+    /// Momentum of sgd, from 0 to below 1: the share of the last update that is kept; or by epoch, as in 0.5@0,0.9@5
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().momentum))]
     pub momentum: ByEpoch<f32>,
-    /// Nesterov's momentum: the gradient is taken where the momentum leads to
+    /// Nesterov's momentum: take the gradient where the momentum leads
     #[cfg_attr(feature = "cli", arg(long))]
     pub nesterov: bool,
-    /// How gradients become updates: sgd, adam (without --momentum; decay is decoupled from the gradient)
+    /// Optimizer: sgd, or adam (which has no --momentum, and decouples decay from the gradient)
     #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().optimizer))]
     pub optimizer: Optimizer,
     /// L2 weight decay, on weights only, multiplied by the learning rate
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().weight_decay))]
     pub weight_decay: f32,
-    /// L1 weight decay, likewise
+    /// L1 weight decay, on weights only, multiplied by the learning rate
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().l1))]
     pub l1: f32,
-    /// The largest norm of a hidden unit's weights; those of a longer one are scaled down to it
+    /// Largest norm of a hidden unit's weights; longer weights are scaled down to it
     #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     pub max_norm: Option<f32>,
-    /// The largest norm of a gradient; a longer one is scaled down to it
+    /// Largest norm of a gradient; a longer gradient is scaled down to it
     #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip: Option<f32>,
-    /// The share of the cases in which each hidden unit should be on, between 0 and 1
+    /// Target share of the cases in which each hidden unit is on, between 0 and 1
     #[cfg_attr(feature = "cli", arg(long, value_name = "TARGET"))]
     pub sparsity: Option<f32>,
-    /// How strongly hidden units are drawn to --sparsity
+    /// Strength of the pull towards --sparsity
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().sparsity_cost))]
     pub sparsity_cost: f32,
-    /// Where the chains of the negative phase start: cd, at the data; pcd, where they stopped at the last step; pt, there,
-    /// at several temperatures; tt, there, in the model as it was at several moments
+    /// Chains of the negative phase: cd (start at the data), pcd (persistent), pt (persistent, at several
+    /// temperatures), tt (persistent, in several snapshots of the model)
     #[cfg_attr(feature = "cli", arg(long, value_name = "E", value_enum, default_value_t = Self::default().estimator))]
     pub estimator: Estimator,
-    /// Gibbs steps of the chains at each update; or from which epoch on, as in 1@0,5@20
+    /// Gibbs steps of the chains at each update; or by epoch, as in 1@0,5@20
     #[cfg_attr(feature = "cli", arg(long, value_name = "K", default_value_t = Self::default().k))]
     pub k: ByEpoch<u32>,
     /// Short for --estimator cd --k K
     #[cfg_attr(feature = "cli", arg(long, value_name = "K", conflicts_with_all = ["estimator", "k"]))]
     #[serde(skip)]
     pub cd: Option<u32>,
-    /// Persistent chains, for pcd, pt and tt [default: as many as there are cases in a minibatch]
+    /// Persistent chains, for pcd, pt and tt [default: as many as cases in a minibatch]
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub chains: Option<usize>,
-    /// Learning rate of fast weights, which drive the chains of pcd away from where they are (FPCD); with --momentum 0
+    /// Learning rate of fast weights, which drive the chains of pcd away from where they are (FPCD); needs --momentum 0
     #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     pub fast_weights: Option<f32>,
-    /// Temperatures of each chain of pt; for tt, the most moments, with the model as it is and independent units
+    /// Temperatures of pt; for tt, the most models: snapshots, the current model, and independent units
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().temperatures))]
     pub temperatures: usize,
-    /// How the learning rate goes from --lr on: constant, linear and cosine (to 0 at the end), inverse (to a tenth, as 1/t)
+    /// Schedule of the learning rate from --lr on: constant, linear or cosine (to 0 at the end), inverse (to a tenth,
+    /// as 1/t)
     #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().lr_schedule))]
     pub lr_schedule: LearningRate,
-    /// Take units as deviations from their means in the gradient: on or off
+    /// Subtract the units' means in the gradient: on or off
     #[cfg_attr(feature = "cli", arg(long, value_name = "SWITCH", value_enum, default_value_t = Self::default().centred))]
     pub centred: Switch,
-    /// The share of the run, at its end, over which the parameters are averaged into the model, from 0 to 1
+    /// Share of the run, at its end, over which the model's parameters are averaged, from 0 to 1
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().average))]
     pub average: f64,
-    /// Grey pixels: threshold (on above 0.5), sample (drawn anew for each minibatch), none (taken as they are)
+    /// Grey pixels: threshold (on above 0.5), sample (drawn anew for each minibatch), none (used as they are)
     #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().binarize))]
     pub binarize: Binarize,
-    /// What the negative phase hands on: binary states drawn from p(v|h), or the means themselves
+    /// Visible units of the negative phase: sample (binary states drawn from p(v|h)) or mean (p(v|h) itself)
     #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().visible_states))]
     pub visible_states: VisibleStates,
-    /// Measure the likelihood after every so many epochs and after the last, as eval does but sooner done
+    /// Measure the likelihood every N epochs and after the last, as eval does but faster
     #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
     pub eval_every: Option<usize>,
-    /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
+    /// Device: auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
     #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = Self::default().device))]
     pub device: DeviceChoice,
-    /// Where random uniforms are drawn; the result is the same to the last bit [default: whichever is faster]
+    /// Where random uniforms are drawn; the result is the same, bit for bit [default: the faster one]
     #[cfg_attr(feature = "cli", arg(long, value_name = "WHERE", value_enum))]
     pub uniforms: Option<Uniforms>,
     /// Seed of every random number in the run
     #[cfg_attr(feature = "cli", arg(long, value_name = "S", default_value_t = Self::default().seed))]
     pub seed: u64,
-    /// Model to start from, a run or a safetensors file, which may be a checkpoint; its hidden units are taken if --hidden is
-    /// not given
+    /// Model to start from: a run, or a safetensors file such as a checkpoint; sets --hidden if that is not given
     #[cfg_attr(feature = "cli", arg(long, value_name = "MODEL"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
-    /// Don't watch the run for what keeps it from learning
+    /// Don't let the doctor watch the run
     #[cfg_attr(feature = "cli", arg(long))]
     #[serde(skip)]
     pub no_doctor: bool,
@@ -136,7 +135,7 @@ pub struct TrainConfig {
     pub out: Option<PathBuf>,
 }
 
-/// A path as it is shown, for people alone: one that is no UTF-8 has no text that leads there.
+/// Writes a path for display only: one that is not UTF-8 cannot be read back.
 fn as_shown<S: serde::Serializer>(
     path: &Option<PathBuf>,
     serializer: S,
@@ -185,18 +184,18 @@ impl Default for TrainConfig {
     }
 }
 
-/// What a model is for.
+/// The purpose of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Preset {
-    /// Filters and features, soon: the defaults.
+    /// Filters and features, fast: the defaults.
     Features,
     /// The best likelihood.
     Density,
 }
 
 impl Preset {
-    /// The options that it stands for.
+    /// The options of the preset.
     pub fn config(self) -> TrainConfig {
         let defaults = TrainConfig { preset: Some(self), ..TrainConfig::default() };
         match self {
@@ -220,7 +219,7 @@ impl Preset {
 }
 
 impl TrainConfig {
-    /// Sets the options that a preset is about, but for those that were given: `given` is asked by a field's name.
+    /// Sets the options of a preset, except those that were given: `given` is called with a field's name.
     pub fn apply(&mut self, preset: Preset, given: impl Fn(&str) -> bool) {
         let preset = preset.config();
         macro_rules! take {
@@ -240,13 +239,13 @@ impl TrainConfig {
         }
     }
 
-    /// The options that the resulting model depends on, for its metadata: all but where it is written to, where
-    /// the uniforms are drawn, and how often it is measured.
+    /// The options that the model depends on, for its metadata: all except where it is written, where the uniforms are
+    /// drawn, and how often it is measured.
     pub fn model_options(&self) -> Self {
         Self { out: None, uniforms: None, eval_every: None, ..self.clone() }
     }
 
-    /// The same with its short forms written out.
+    /// The options with short forms written out.
     pub fn settled(&self) -> Self {
         match self.cd {
             Some(k) => Self { estimator: Estimator::Cd, k: k.into(), cd: None, ..self.clone() },
@@ -254,7 +253,7 @@ impl TrainConfig {
         }
     }
 
-    /// Chains of the negative phase, for a minibatch of so many cases.
+    /// Number of chains in the negative phase, for a minibatch of `rows` cases.
     pub fn chains(&self, rows: usize) -> usize {
         match self.estimator {
             Estimator::Cd => rows,
@@ -262,10 +261,10 @@ impl TrainConfig {
         }
     }
 
-    /// Reads what was written as JSON, here or by a stranger, and checks it.
+    /// Reads options from JSON, which may be damaged or hostile, and checks them.
     ///
     /// # Errors
-    /// [`Error::Data`] says what is not as `rbm-gpu train` writes it; those of [`TrainConfig::check`].
+    /// [`Error::Data`] says what differs from what `rbm-gpu train` writes; those of [`TrainConfig::check`].
     pub fn parse(text: &str) -> Result<Self> {
         let config: Self = serde_json::from_str(text).map_err(|error| {
             Error::Data(format!(
@@ -277,7 +276,7 @@ impl TrainConfig {
         Ok(config)
     }
 
-    /// Checks what can be checked without the data: ranges.
+    /// Checks the ranges, without the data.
     ///
     /// # Errors
     /// [`Error::Usage`] names the option, its range and the value found.
@@ -353,15 +352,15 @@ impl TrainConfig {
     }
 }
 
-/// A value that is out of its range, in words.
+/// A message about a value out of its range.
 fn found(range: &str, bad: Option<impl fmt::Display>) -> Option<String> {
     bad.map(|value| format!("{range}, found {value}"))
 }
 
-/// Temperatures of a chain, at most.
+/// The most temperatures of a chain.
 const MOST_TEMPERATURES: usize = 256;
 
-/// Checks the number of Gibbs steps: sweeps have addresses ([`Address::SWEEPS`]), and a step must end some day.
+/// Checks the number of Gibbs steps: sweeps have addresses ([`Address::SWEEPS`]), and a step must end in reasonable time.
 pub(crate) fn check_sweeps(option: &str, k: u32) -> Result<()> {
     match k {
         0 => usage!("‹{option}› must be at least 1, found 0"),
@@ -370,21 +369,21 @@ pub(crate) fn check_sweeps(option: &str, k: u32) -> Result<()> {
     }
 }
 
-/// How the mean over the model is estimated: where the chains of the negative phase start.
+/// The estimator of the model's mean: where the chains of the negative phase start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
-    /// At the data: contrastive divergence (Hinton 2002).
+    /// Chains that start at the data: contrastive divergence (Hinton 2002).
     Cd,
-    /// Where they stopped at the last step: persistent contrastive divergence, or stochastic maximum likelihood
+    /// Chains that continue from the last step: persistent contrastive divergence, or stochastic maximum likelihood
     /// (Younes 1989; Tieleman 2008).
     Pcd,
-    /// There, at several temperatures whose chains are swapped: parallel tempering (Desjardins et al. 2010; Cho, Raiko and
-    /// Ilin 2010).
+    /// Persistent chains at several temperatures, which swap their states: parallel tempering (Desjardins et al. 2010;
+    /// Cho, Raiko and Ilin 2010).
     Pt,
-    /// There, in the model as it was at several moments of the run, whose chains are swapped: trajectory tempering (Béreux et
-    /// al. 2024).
+    /// Persistent chains in several snapshots of the model, which swap their states: trajectory tempering (Béreux et al.
+    /// 2024).
     Tt,
 }
 
@@ -393,18 +392,18 @@ pub enum Estimator {
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum LearningRate {
-    /// It does not.
+    /// 1 throughout.
     Constant,
-    /// 1 − t, where t goes from 0 to 1 in the run.
+    /// 1 − t, where t goes from 0 to 1 over the run.
     Linear,
-    /// (1 + cos πt) / 2.
+    /// (1 + cos πt) / 2, where t goes from 0 to 1 over the run.
     Cosine,
-    /// 1 / (1 + 9t): from one to a tenth.
+    /// 1 / (1 + 9t), from 1 to a tenth.
     Inverse,
 }
 
 impl LearningRate {
-    /// The share of the first learning rate when a share `t` of the run is over.
+    /// The ratio to the first learning rate when a share `t` of the run is over.
     pub fn factor(self, t: f64) -> f64 {
         match self {
             Self::Constant => 1.0,
@@ -426,7 +425,7 @@ pub enum Optimizer {
     Adam,
 }
 
-/// A number that may change from epoch to epoch: from which epoch on, counted from 0, and what it is.
+/// A number that may change from epoch to epoch: pairs of the first epoch, counted from 0, and the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByEpoch<T>(Vec<(usize, T)>);
 
@@ -437,20 +436,20 @@ impl<T> From<T> for ByEpoch<T> {
 }
 
 impl<T: Copy> ByEpoch<T> {
-    /// In an epoch, counted from 0.
+    /// The value in an epoch, counted from 0.
     pub fn at(&self, epoch: usize) -> T {
-        // There is always a first one, which holds from epoch 0 on.
+        // The first pair is always there, and holds from epoch 0.
         self.0.iter().rev().find(|&&(first, _)| first <= epoch).unwrap_or(&self.0[0]).1
     }
 
-    /// All that it ever is.
+    /// All values.
     pub fn values(&self) -> impl Iterator<Item = T> {
         self.0.iter().map(|&(_, value)| value)
     }
 }
 
 impl ByEpoch<u32> {
-    /// The most in any epoch.
+    /// The largest value.
     pub fn most(&self) -> u32 {
         self.values().max().unwrap_or(1)
     }
@@ -487,7 +486,7 @@ impl<T: fmt::Display> fmt::Display for ByEpoch<T> {
     }
 }
 
-/// What the visible units show in the negative phase.
+/// The visible units of the negative phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
@@ -498,14 +497,14 @@ pub enum VisibleStates {
     Mean,
 }
 
-/// Where uniform random numbers are made.
+/// Where random uniforms are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Uniforms {
     /// In the kernels that use them.
     Device,
-    /// On the host, prepared while the device works and streamed with the minibatches.
+    /// On the host, ahead of the device, and streamed with the minibatches.
     Host,
 }
 
@@ -540,7 +539,7 @@ mod as_text {
     serde_as_text!(DeviceChoice);
     serde_as_text!(Source);
 
-    /// A number that stays the same is a number, one that changes is text.
+    /// A constant number is written as a number, one that changes as text.
     #[derive(serde::Serialize, serde::Deserialize)]
     #[serde(untagged)]
     enum NumberOrText<T> {

@@ -18,33 +18,33 @@ use crate::{
     schedule::RING,
 };
 
-/// What a run will keep in memory, in bytes: known before anything is allocated.
+/// The memory that a run needs, in bytes: known before anything is allocated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Footprint {
-    /// What the models are made of.
+    /// The layers of the models.
     layers: Layers,
     /// Rows of the largest minibatch.
     rows: usize,
-    /// The parameters once.
+    /// One set of parameters.
     parameters: u64,
     /// Means or states of the wider layer, for all rows.
     layer: u64,
     /// Uniforms from the host, for one block of minibatches.
     uniforms: u64,
-    /// The largest packed rows, which are in one buffer.
+    /// The largest packed rows, which lie in one buffer.
     data: u64,
     /// Everything on the device.
     device: Parts,
-    /// What the host needs beside it: copies on their way.
+    /// What the host needs besides: copies in transit.
     host: Parts,
-    /// How to have fewer hidden units, fewer rows at once, and fewer parameters in all: options of the command.
+    /// How to get fewer hidden units, fewer rows at once, and fewer parameters in all, with options of the command.
     remedies: [&'static str; 3],
 }
 
-/// Bytes by what they are for.
+/// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Parts {
-    /// The parameters, and what learning keeps of them.
+    /// The parameters, and the optimiser's state.
     parameters: u64,
     /// Means and states of minibatches and chains.
     layers: u64,
@@ -59,8 +59,8 @@ impl Parts {
 }
 
 impl Footprint {
-    /// Of work that makes this room for itself. The options may ask for anything: what overflows is too large for every
-    /// device.
+    /// The footprint of work that allocates as `room` does. Options may ask for anything: a size that overflows is too
+    /// large for every device.
     ///
     /// # Errors
     /// Those of `room`.
@@ -71,8 +71,8 @@ impl Footprint {
         let mut plan = Plan::new(layers);
         room(&mut plan)?;
         let (parameters, uniforms) = (plan.model_bytes(), plan.uniforms);
-        // A device has scratch for one step. The host holds each model three times: in the snapshot to return to, in the one on
-        // its way to a file, and as that file's bytes.
+        // A device has scratch for one step. The host holds each model three times: in the state to go back to, in the
+        // state that is being written, and in the bytes of that file.
         let device = Parts {
             parameters: parameters.saturating_mul(plan.models + 1),
             layers: plan.units.saturating_add(plan.values).saturating_add(plan.data),
@@ -90,12 +90,12 @@ impl Footprint {
         Ok(Self { layers, rows, parameters, layer, uniforms, data, device, host, remedies })
     }
 
-    /// The same for a command that does not choose the model, and whose rows are chains.
+    /// The footprint of a command that does not choose the model, and whose rows are chains.
     pub fn of_model(self) -> Self {
         Self { remedies: ["a smaller model", "fewer ‹chains›", "a smaller model"], ..self }
     }
 
-    /// Of a run most of whose models are snapshots: fewer ‹temperatures› help first.
+    /// The footprint of a run whose models are mostly snapshots: fewer ‹temperatures› help first.
     pub fn of_snapshots(self) -> Self {
         let [fewer_units, fewer_rows, _] = self.remedies;
         Self {
@@ -103,7 +103,7 @@ impl Footprint {
         }
     }
 
-    /// Holds this against the room there is.
+    /// Checks the footprint against the room of a device.
     fn check(&self, room: &Room, device: &str) -> Result<()> {
         let Shape { visible, hidden } = self.layers.shape();
         let [fewer_units, fewer_rows, _] = self.remedies;
@@ -135,7 +135,7 @@ impl Footprint {
         self.check_memory(room)
     }
 
-    /// Whether the host's memory holds what is kept there, which on most devices is all of it.
+    /// Checks that the host's memory holds its share, which is all of it on most devices.
     fn check_memory(&self, room: &Room) -> Result<()> {
         let of = |part: fn(&Parts) -> u64| {
             part(&self.host).saturating_add(if room.shared { part(&self.device) } else { 0 })
@@ -147,7 +147,7 @@ impl Footprint {
         let (parameters, layers) = (of(|parts| parts.parameters), of(|parts| parts.layers));
         let (parameters, layers) =
             if self.is_wide() { (parameters.saturating_add(layers), 0) } else { (parameters, layers) };
-        // Only what matters is told, and how much of it fits beside the rest.
+        // Name only what matters, with how much of it would fit.
         let (mut take, mut choose) = (Vec::new(), Vec::new());
         for (bytes, what, remedy, count) in [
             (parameters, format!("{visible} × {hidden} units"), fewer_parameters, hidden),
@@ -172,23 +172,23 @@ impl Footprint {
         )
     }
 
-    /// Whether it is the units, not the rows, that make a layer large.
+    /// Whether the units, not the rows, make a layer large.
     fn is_wide(&self) -> bool {
         let Shape { visible, hidden } = self.layers.shape();
         self.rows < visible.max(hidden)
     }
 }
 
-/// How to need fewer uniforms from the host.
+/// How to get fewer uniforms from the host.
 const FEWER_UNIFORMS: &str = "a smaller ‹batch› or ‹uniforms=device›";
 
-/// The room that a device has.
+/// The room of a device.
 struct Room {
-    /// In bytes.
+    /// The largest buffer, in bytes.
     largest_buffer: u64,
-    /// Cases or units that a kernel's grid takes.
+    /// The most cases or units that a kernel's grid takes.
     most_rows: u32,
-    /// What is left of the host's memory, if that is known.
+    /// Free memory of the host in bytes, if known.
     memory: Option<u64>,
     /// Whether the device's buffers lie in the host's memory.
     shared: bool,
@@ -196,7 +196,7 @@ struct Room {
 
 /// A device of this machine, not yet opened.
 pub enum Candidate {
-    /// Through wgpu.
+    /// An adapter of wgpu.
     Adapter(wgpu::Adapter),
     /// The native CPU path.
     Cpu,
@@ -205,7 +205,7 @@ pub enum Candidate {
 }
 
 impl Candidate {
-    /// All devices, in the order in which `auto` prefers them, but for software adapters, which it never takes.
+    /// All devices, in the order of preference of `auto`, which never takes a software adapter.
     pub fn all() -> Vec<Self> {
         let (software, hardware): (Vec<_>, Vec<_>) =
             adapter::all().into_iter().partition(|a| a.get_info().device_type == wgpu::DeviceType::Cpu);
@@ -213,7 +213,7 @@ impl Candidate {
         adapters(hardware).chain([Self::Cpu]).chain(adapters(software)).chain([Self::Reference]).collect()
     }
 
-    /// What it is.
+    /// Describes the device.
     pub fn info(&self) -> DeviceInfo {
         match self {
             Self::Adapter(adapter) => adapter::info(adapter),
@@ -255,14 +255,14 @@ impl Candidate {
                 memory,
                 shared: adapter.get_info().device_type != wgpu::DeviceType::DiscreteGpu,
             },
-            // The parameters of a kernel count in 32-bit words.
+            // A kernel counts 32-bit words in 32 bits.
             Self::Cpu | Self::Reference => {
                 Room { largest_buffer: 4 * u64::from(u32::MAX), most_rows: u32::MAX, memory, shared: true }
             }
         }
     }
 
-    /// Whether work whose data stay on the device fits it; if not, they are streamed.
+    /// Whether the work fits the device with its data; if not, the data are streamed.
     pub fn holds(&self, footprint: &Footprint) -> bool {
         let room = self.room();
         footprint.data <= room.largest_buffer && footprint.check(&room, &self.info().name).is_ok()
@@ -279,14 +279,14 @@ impl Candidate {
     }
 }
 
-/// The devices of this machine that a choice means, the best first.
+/// The devices of this machine that a choice means, best first.
 ///
 /// # Errors
-/// [`Error::Usage`] lists the devices there are, or the instruction sets, where another was asked for.
+/// [`Error::Usage`] lists the devices, or the instruction sets, that exist, if the choice means none of them.
 pub fn choose(choice: &DeviceChoice) -> Result<Vec<Candidate>> {
-    // Free energies, features and log Z are summed on the host whatever the device.
+    // The host sums free energies, features and log Z, whatever the device.
     Level::chosen()?;
-    // The paths without an adapter need no driver to be asked.
+    // The paths without an adapter need no driver.
     match choice {
         DeviceChoice::Cpu => return Ok(vec![Candidate::Cpu]),
         DeviceChoice::Reference => return Ok(vec![Candidate::Reference]),
@@ -301,10 +301,10 @@ pub fn choose(choice: &DeviceChoice) -> Result<Vec<Candidate>> {
     Ok(chosen)
 }
 
-/// Opens the best device that a choice means; where `auto` meets one that fails to open, it takes the next.
+/// Opens the best device that a choice means. If one fails to open, `auto` takes the next.
 ///
 /// # Errors
-/// Those of [`choose`]; [`Error::Usage`] says what does not fit and what would make it fit; [`Error::Device`].
+/// Those of [`choose`]; [`Error::Usage`] says what does not fit and what would help; [`Error::Device`].
 pub fn open(choice: &DeviceChoice, footprint: &Footprint) -> Result<(Candidate, Box<dyn Backend>)> {
     let mut failure = None;
     for candidate in choose(choice)? {

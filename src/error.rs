@@ -1,7 +1,7 @@
-//! What can go wrong, in words that say what was expected, what was found, and what to do.
+//! Errors, in words that say what was expected, what was found, and what to do.
 //!
-//! What to do is often to set an option, which a message names as [`wording`] says, and [`Error::message`] lets the front
-//! write.
+//! What to do is often to set an option. A message names it as [`wording`] says, and [`Error::message`] writes it in
+//! the front end's spelling.
 
 use std::{
     fmt,
@@ -10,17 +10,17 @@ use std::{
 
 use crate::wording::{self, Spelling};
 
-/// The crate's result.
+/// The result type of the crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Everything that can go wrong.
+/// The errors of the crate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An option's value makes no sense, or not with these data or this device.
+    /// An option's value is invalid, alone or with these data or this device.
     Usage(String),
-    /// A data set could not be found or is not what it should be.
+    /// A data set was not found, or is invalid.
     Data(String),
-    /// A file of the user's could not be read.
+    /// A file of the user could not be read.
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -34,36 +34,36 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// A model file is not one, or not one of ours.
+    /// A model file is invalid, or not one of ours.
     Model {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// A parameter is no longer a finite number.
+    /// A parameter is NaN or infinite.
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
         /// The step since training began, from 0, if it could be found.
         step: Option<u32>,
-        /// The parameters it belongs to.
+        /// The tensor of the parameter.
         tensor: String,
-        /// Its index there.
+        /// Index in the tensor.
         index: usize,
-        /// Its value.
+        /// The parameter.
         value: f32,
     },
-    /// A run ended before its time, or without its report, and can be gone on with.
+    /// A run ended early, or without its report, and can be resumed.
     Stopped {
-        /// Why.
+        /// Why the run ended.
         cause: Box<Error>,
-        /// What is left of it, and how to go on.
+        /// What is left of the run, and how to resume it.
         advice: String,
     },
     /// The device failed while it worked.
     Device {
-        /// Its name.
+        /// Name of the device.
         device: String,
         /// What the driver said.
         reason: String,
@@ -82,7 +82,7 @@ impl Error {
         wording::spelled(&self.marked(), spelling)
     }
 
-    /// The message, in which options are marked: for an error that has it in its own.
+    /// The message with options marked, for an error that contains it.
     pub(crate) fn marked(&self) -> String {
         match self {
             Self::Usage(message) | Self::Data(message) => message.clone(),
@@ -120,7 +120,7 @@ impl Error {
     }
 }
 
-/// The beginning of a text that may be of any length, without what would move a terminal's cursor.
+/// The beginning of a text of any length, without characters that move a terminal's cursor.
 pub(crate) fn excerpt(text: &str) -> String {
     const MOST: usize = 200;
     let mut letters = text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter });
@@ -128,7 +128,7 @@ pub(crate) fn excerpt(text: &str) -> String {
     if letters.next().is_none() { start } else { start + "…" }
 }
 
-/// Some of the names that were found.
+/// Some of these names.
 pub(crate) fn list<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     const MOST: usize = 12;
     let mut names = names.into_iter();

@@ -1,5 +1,5 @@
-//! The report of a run: one HTML file with its curves, pictures and findings, which needs no network. Of several runs, all
-//! of them side by side.
+//! The report of a run: one HTML file with its curves, pictures and findings, which needs no network. The report of
+//! several runs shows them side by side.
 //!
 //! ```text
 //! config.json, metrics.jsonl ──► Record ──► curves ────┐
@@ -7,7 +7,7 @@
 //! filters/ reconstructions/ chains/ ──► pictures ──────┘
 //! ```
 //!
-//! It is made from the run's folder alone, during a run and afterwards alike.
+//! It is made from the run's folder alone, during a run as well as afterwards.
 
 mod compare;
 mod curves;
@@ -39,49 +39,50 @@ use crate::{
 /// The report's name in a run's folder.
 pub const FILE: &str = layout::REPORT;
 
-/// The share of a run's time that may go into its report, and what a run takes at least before it has one.
+/// The largest share of a run's time that its report may take.
 const SHARE: f64 = 0.01;
+/// Least age of a run before its first report.
 const SOON: Duration = Duration::from_secs(20);
 
-/// An option as a run had it.
+/// An option of a run.
 pub struct Choice {
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What the run had; empty if nothing was given and there is no default.
+    /// The value; empty if nothing was given and there is no default.
     pub value: String,
-    /// What it would have been.
+    /// The default.
     pub default: String,
 }
 
-/// A run as whoever is to make it again, or to go on with it, says so: on the command line, in Python, or elsewhere.
+/// A run in the words of those who repeat or resume it: on the command line, in Python, or elsewhere.
 pub struct Words {
-    /// How an option is written.
+    /// The spelling of an option.
     pub spelling: Spelling,
     /// Every option.
     pub choices: Vec<Choice>,
-    /// What makes the run again.
+    /// The command that repeats the run.
     pub again: String,
-    /// What is to be said of that.
+    /// A remark on that command.
     pub note: &'static str,
-    /// What goes on with the run, if it can be said.
+    /// The command that resumes the run, if there is one.
     pub resume: Option<String>,
 }
 
-/// Finds the words for a run: of its `config.json` and of its folder.
+/// Finds the words for a run, from its `config.json` and its folder.
 pub type Speaker = fn(&Map<String, Value>, &Path) -> Words;
 
 /// A report.
 pub struct Report {
     /// The HTML page.
     pub page: String,
-    /// What is not as it should be in the runs' folders, and so missing from the page, which says so, too.
+    /// Problems in the runs' folders, which leave gaps in the page. The page has them, too.
     pub remarks: Vec<String>,
 }
 
 /// The report of one run, or of several side by side, in the words of `speaker`.
 ///
 /// # Errors
-/// [`crate::Error::Read`] for pictures that are there but cannot be read.
+/// [`crate::Error::Read`] for pictures that exist but cannot be read.
 pub fn report(records: &[Record], speaker: Speaker) -> Result<Report> {
     let words: Vec<Words> = records.iter().map(|record| speaker(&record.config, &record.folder)).collect();
     match (records, words.as_slice()) {
@@ -90,7 +91,7 @@ pub fn report(records: &[Record], speaker: Speaker) -> Result<Report> {
     }
 }
 
-/// Keeps the report of a run that is going on.
+/// Keeps the report of a run up to date.
 pub struct Keeper {
     path: PathBuf,
     speaker: Speaker,
@@ -100,7 +101,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// For the run that writes into this folder, in the words of `speaker`.
+    /// A keeper for the run in this folder, in the words of `speaker`.
     pub fn new(folder: &Path, speaker: Speaker) -> Self {
         Self {
             path: folder.into(),
@@ -111,7 +112,7 @@ impl Keeper {
         }
     }
 
-    /// Writes the report if that keeps it within a hundredth of the time.
+    /// Writes the report if that keeps its cost within a hundredth of the run's time.
     ///
     /// # Errors
     /// Those of [`Keeper::write`].
@@ -121,7 +122,7 @@ impl Keeper {
         if passed > SOON && due { self.write().map(|_| ()) } else { Ok(()) }
     }
 
-    /// Writes the report, whole, and gives its path.
+    /// Writes the report atomically, and returns its path.
     ///
     /// # Errors
     /// Those of [`Record::read`] and [`report`], and [`Error::Write`].
@@ -133,7 +134,7 @@ impl Keeper {
             output::write_synced(&path, |file| file.write_all(report.page.as_bytes()))
                 .map_err(Error::write(&path))
         });
-        // Also of one that cannot be written, which is tried again no sooner.
+        // A failed attempt counts too, so that it is not repeated sooner.
         self.last = start.elapsed();
         self.spent += self.last;
         written.map(|()| path)

@@ -1,5 +1,4 @@
-//! A run's folder: what it was told, what it measured, what it learnt, and pictures of that. Whoever writes there holds its
-//! lock, so two runs never mix.
+//! A run's folder: its options, metrics, model and pictures. Whoever writes there holds its lock, so two runs never mix.
 
 pub(crate) mod layout;
 pub mod lines;
@@ -30,17 +29,17 @@ use lines::Lines;
 pub struct RunFolder {
     path: PathBuf,
     metrics: File,
-    /// Whether the model that is there is known to be on the disk.
+    /// Whether the saved model is known to be on the disk.
     is_model_synced: bool,
     _lock: File,
 }
 
 impl RunFolder {
-    /// Checks, before any work is done for it, that the folder that the options name can be taken. What a run left that was
-    /// stopped before it began does not stand in the way.
+    /// Checks that the folder named in the options can be used, before any work is done for it. The leftovers of a run
+    /// that was stopped before it began are allowed.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it holds anything else, which nothing may overwrite.
+    /// [`Error::Usage`] if the folder holds anything else, which is never overwritten.
     pub fn check(config: &TrainConfig) -> Result<()> {
         let Some(path) = &config.out else { return Ok(()) };
         let shown = path.display();
@@ -48,24 +47,24 @@ impl RunFolder {
             return match layout::leftovers(path).map_err(Error::read(path))? {
                 Some(_) => Ok(()),
                 None => usage!(
-                    "‹out› {shown}: the folder is not empty, and a run never overwrites; name a new folder, go on with \
-                     the run that is there by ‹resume›, or remove this one"
+                    "‹out› {shown}: the folder is not empty, and a run never overwrites; name a new folder, resume \
+                     the run in this one with ‹resume›, or remove it"
                 ),
             };
         }
         match fs::symlink_metadata(path) {
             Ok(found) if found.is_symlink() => {
-                usage!("‹out› {shown}: expected a folder, found a link that leads to none; name a new folder")
+                usage!("‹out› {shown}: expected a folder, found a link to nothing; name a new folder")
             }
             Ok(_) => usage!("‹out› {shown}: expected a folder, found a file"),
             Err(_) => Ok(()),
         }
     }
 
-    /// Takes the folder that the options name, or makes the first `runs/DATA-N` that is not there.
+    /// Takes the folder named in the options, or makes the first free `runs/DATA-N`.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it cannot be made, or has been taken since it was checked.
+    /// [`Error::Usage`] if the folder cannot be made, or was taken after the check.
     pub fn create(config: &TrainConfig) -> Result<Self> {
         let unusable = |path: &Path, source: io::Error| {
             let path = path.display();
@@ -98,16 +97,16 @@ impl RunFolder {
             other => other,
         })?;
         Self::check(&TrainConfig { out: Some(path.clone()), ..config.clone() })?;
-        let _ = fs::remove_file(path.join(INITIAL)); // there is one only if a run before it never began
-        // The folder itself must outlast a power cut, too. Where it cannot be synced, the run is none the worse.
+        let _ = fs::remove_file(path.join(INITIAL)); // exists only if an earlier run never began
+        // The folder itself must survive a power cut, too. If it cannot be synced, the run is still valid.
         let _ = output::sync_folder(output::folder(&path));
         Self::take(path.clone(), lock).map_err(|source| unusable(&path, source))
     }
 
-    /// Takes the folder of a run that was begun before.
+    /// Takes the folder of an earlier run.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is none, if somebody else writes into it, or if it would lead the run to write elsewhere;
+    /// [`Error::Usage`] if there is no run, if another process writes into it, or if a link in it leads elsewhere;
     /// [`Error::Write`] if it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.join(CONFIG).is_file() {
@@ -118,7 +117,7 @@ impl RunFolder {
         Self::take(path.into(), lock).map_err(Error::write(path))
     }
 
-    /// Makes what is missing in a folder that is locked, and removes what killed runs left.
+    /// Makes what is missing in a locked folder, and removes what killed runs left.
     fn take(path: PathBuf, lock: File) -> io::Result<Self> {
         layout::remove_temporaries(&path);
         for folder in PICTURES {
@@ -138,12 +137,12 @@ impl RunFolder {
         self.path.join(MODEL)
     }
 
-    /// A copy of the model that the run began with, where it was given one.
+    /// The copy of the initial model, if the run was given one.
     pub fn initial(&self) -> PathBuf {
         self.path.join(INITIAL)
     }
 
-    /// Writes `config.json`, whole or not at all: a folder that has one is a run that can be gone on with.
+    /// Writes `config.json` atomically. A folder that has it is a run that can be resumed.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -156,7 +155,7 @@ impl RunFolder {
     /// Reads `config.json`.
     ///
     /// # Errors
-    /// [`Error::Read`], or [`Error::Data`] if it is not what a run writes.
+    /// [`Error::Read`], or [`Error::Data`] if the file is damaged.
     pub fn read_config<T: DeserializeOwned>(&self) -> Result<T> {
         let path = self.path.join(CONFIG);
         serde_json::from_slice(&file::read_whole(&path)?).map_err(|error| {
@@ -168,8 +167,8 @@ impl RunFolder {
         })
     }
 
-    /// Adds an event's line to `metrics.jsonl`, in one write, if it has one. The file has options as the front writes them, so
-    /// the event is spelled ([`Event::spelled`]).
+    /// Appends an event's line, if it has one, to `metrics.jsonl`, in one write. The file has options in the front end's
+    /// spelling, so the event must be spelled ([`Event::spelled`]).
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -193,7 +192,7 @@ impl RunFolder {
         Ok(())
     }
 
-    /// The lines of `metrics.jsonl`: an epoch that has one is measured and saved, as its line is written last.
+    /// The lines of `metrics.jsonl`. An epoch's line is written last, so an epoch with a line is measured and saved.
     ///
     /// # Errors
     /// [`Error::Read`].
@@ -201,9 +200,9 @@ impl RunFolder {
         Ok(Lines::of(&file::read_whole(&self.path.join(METRICS))?))
     }
 
-    /// Goes back to the end of an epoch: cuts what comes after its line off `metrics.jsonl`, and removes later pictures. The
-    /// model stays until there is another. Damaged lines up to there are left out, or filled in where the errors of all these
-    /// epochs are known.
+    /// Goes back to the end of an epoch: cuts `metrics.jsonl` after its line, and removes later pictures. The model
+    /// stays until the next one is saved. Damaged lines up to there are left out, or rewritten if the errors of all
+    /// these epochs are known.
     ///
     /// # Errors
     /// [`Error::Read`] and [`Error::Write`].
@@ -211,7 +210,7 @@ impl RunFolder {
         let path = self.path.join(METRICS);
         let text = file::read_whole(&path)?;
         match lines::beginning(&text, epoch) {
-            // Not every system lets a file be cut that was opened for adding to it.
+            // Not every system can truncate a file that was opened for appending.
             Some(bytes) => {
                 OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(bytes as u64))
             }
@@ -235,19 +234,19 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Replaces the model, which is whole at any time, but on the disk only after [`RunFolder::sync`].
+    /// Replaces the model atomically. It is on the disk only after [`RunFolder::sync`].
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn save_model(&mut self, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
         let path = self.model();
         let bytes = model::to_bytes(&path, rbm, config)?;
-        // Syncing takes longer than many an epoch: see [`RunFolder::sync`].
+        // Syncing takes longer than many epochs: see [`RunFolder::sync`].
         self.is_model_synced = false;
         output::write_whole(&path, |file| file.write_all(&bytes)).map_err(Error::write(&path))
     }
 
-    /// Keeps the model that the run began with.
+    /// Saves the initial model.
     ///
     /// # Errors
     /// [`Error::Write`].
@@ -267,13 +266,13 @@ impl RunFolder {
     }
 }
 
-/// Why there is no run to go on with.
+/// Why there is no run to resume.
 fn no_run(path: &Path) -> Error {
     let found = match layout::leftovers(path) {
         Ok(Some(1..)) => {
             return Error::Usage(format!(
-                "‹resume› {}: the run was stopped before it began, so there is nothing to go on with; give the command that \
-                 was to begin it once more",
+                "‹resume› {}: the run was stopped before it began, so there is nothing to resume; repeat the command that \
+                 was to begin it",
                 path.display()
             ));
         }
@@ -287,7 +286,7 @@ fn no_run(path: &Path) -> Error {
     ))
 }
 
-/// Takes a folder for this process.
+/// Locks a folder for this process.
 fn lock(path: &Path) -> Result<File> {
     let at = path.join(LOCK);
     let file =
@@ -298,13 +297,13 @@ fn lock(path: &Path) -> Result<File> {
             "{}: another rbm-gpu writes into this folder; wait until it is done, or name another folder",
             path.display()
         ),
-        // Some file systems of networks have no locks: then there is nothing to hold on to.
+        // Some network file systems have no locks; then there is nothing to hold.
         Err(TryLockError::Error(source)) if source.kind() == io::ErrorKind::Unsupported => Ok(file),
         Err(TryLockError::Error(source)) => Err(Error::Write { path: at, source }),
     }
 }
 
-/// Lines are added at the end, wherever that is.
+/// Opens a file for appending lines.
 fn open_metrics(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path.join(METRICS))
 }
@@ -337,7 +336,7 @@ mod tests {
                 assert_eq!(fs::read(&path).unwrap(), whole, "cut to {len} bytes, back to epoch {back}");
             }
         }
-        // What is said of an epoch that failed goes, too.
+        // The line of a failed epoch is removed, too.
         run.go_back(2, &[]).unwrap();
         run.add(&Event::Failed(Failure { epoch: 3, error: None, findings: Vec::new() })).unwrap();
         assert_eq!(done(&run), 2);

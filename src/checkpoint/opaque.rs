@@ -3,17 +3,17 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// JSON as it was written, to the byte: whoever carries it need not know its type.
+/// JSON, kept byte for byte: whoever carries it need not know its type.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Opaque(Box<RawValue>);
 
 impl Opaque {
-    /// Of what has its JSON.
+    /// Writes a value.
     pub fn of(what: &impl Serialize) -> Option<Self> {
         to_raw_value(what).ok().map(Self)
     }
 
-    /// What was written.
+    /// Reads the value.
     ///
     /// # Errors
     /// What is not of this type.

@@ -1,14 +1,14 @@
-//! The run that a checkpoint is of, so that no other run goes on from it.
+//! The run of a checkpoint, so that no other run resumes from it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{config::TrainConfig, data::Selection, error::excerpt};
 
-/// Options that may change while a run goes on, or that its data stand for.
+/// Options that may change when a run resumes, and `data`, which the sum stands for.
 const FREE: [&str; 6] = ["data", "epochs", "device", "uniforms", "eval_every", "out"];
 
-/// What decides a run's numbers: its options, and the SHA-256 of its training cases.
+/// What determines a run's numbers: its options, and the SHA-256 of its training cases.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Origin {
@@ -17,19 +17,19 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Of a run with these options, on training cases with this sum.
+    /// The origin of a run with these options and this sum of its training cases.
     pub fn new(config: &TrainConfig, data_sha256: &str) -> Self {
-        // The sum stands for where the cases come from and which of them are taken.
+        // The sum stands for the source of the cases and the selection of them.
         let config = TrainConfig { selection: Selection::default(), ..config.clone() };
-        // As they are written: 0.1 is 0.1, not the nearest number with 64 bits.
+        // As text: 0.1 is 0.1, not the nearest 64-bit number.
         let text = serde_json::to_string(&config).unwrap_or_default();
         let mut options: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
         options.retain(|name, _| !FREE.contains(&name.as_str()));
         Self { data_sha256: data_sha256.into(), options }
     }
 
-    /// What a checkpoint with this origin has otherwise than a run, in words, if it is another run's. Options that only one of
-    /// them knows are not compared: they came with a later version.
+    /// How a checkpoint of this origin differs from a run, in words; `None` if it is of that run. Options that only one
+    /// of the two knows are not compared: a later version added them.
     pub fn differs_from(&self, run: &Self) -> Option<String> {
         if self.data_sha256 != run.data_sha256 {
             return Some("it learnt from other training cases".into());
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(seed.as_deref(), Some("its seed is 2, and config.json says 1"));
         let centred = other(TrainConfig { centred: Switch::On, ..config }, "sum");
         assert!(centred.is_some_and(|said| said.contains("centred is \"on\"")));
-        // As a file has it, and as a version without some option had it.
+        // As read from a file, and as a version without some option wrote it.
         let text = serde_json::to_string(&run).unwrap();
         let mut read: Origin = serde_json::from_str(&text).unwrap();
         assert_eq!(read, run);

@@ -1,5 +1,5 @@
-//! All that a run goes on from between two steps, beside its options and its data. Random numbers are addressed by the step and
-//! the epoch, so no generator has a state.
+//! The state of a run between two steps: what it needs to resume, besides its options and its data. Random numbers are
+//! addressed by the step and the epoch, so no generator has a state.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,56 +9,56 @@ use crate::{
     rbm::{Layers, Rbm, Shape, TENSORS},
 };
 
-/// Numbers with a name and a shape, row-major.
+/// A named tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its dimensions.
+    /// The dimensions.
     pub shape: Vec<usize>,
-    /// As many numbers as the shape has room for.
+    /// The numbers: as many as the dimensions multiply to.
     pub values: Vec<f32>,
 }
 
-/// Where a run stands.
+/// The position of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Position {
-    /// Which addresses its random numbers have: [`crate::rng::ADDRESSES`] of the version that wrote it.
+    /// Version of the addresses of random numbers: [`crate::rng::ADDRESSES`] of the program that wrote the state.
     #[serde(default = "first_addresses")]
     pub addresses: u32,
     /// Epochs done.
     pub epoch: usize,
-    /// Steps done in the epoch after them.
+    /// Steps done in the current epoch.
     pub steps: usize,
     /// Steps in an epoch.
     pub steps_an_epoch: usize,
     /// Cases shown so far in this epoch.
     pub cases: usize,
-    /// Those whose cost was taken.
+    /// Cases of this epoch whose cost was measured.
     pub cost_cases: usize,
-    /// Time spent learning from them.
+    /// Learning time in this epoch, in seconds.
     pub seconds: f64,
-    /// Times that the even and the odd pairs of replicas were tried to be swapped since the counts began.
+    /// Swap attempts of the even and of the odd pairs of replicas, since the counts began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tries: Option<[u32; 2]>,
-    /// The rungs of trajectory tempering in use, and the steps before which their parameters were taken.
+    /// The rungs in use in trajectory tempering: index, and step of the snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ladder: Option<Vec<(usize, u32)>>,
-    /// What log Z was when the replicas that follow the model last said so.
+    /// The last log Z of the replicas that follow the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_z: Option<f32>,
-    /// What the observer remembers, if there is one: the doctor, so far.
+    /// The observer's memory, if there is an observer: the doctor, so far.
     #[serde(default, rename = "doctor", skip_serializing_if = "Option::is_none")]
     pub observer: Option<Opaque>,
-    /// What was found and is in no line of `metrics.jsonl` yet.
+    /// Findings that are in no line of `metrics.jsonl` yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
-    /// The run, where the state is in a run's folder.
+    /// The run, if the state is in a run's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }
 
-/// Those of versions that did not say.
+/// The addresses of versions that did not state them.
 fn first_addresses() -> u32 {
     1
 }
@@ -69,10 +69,10 @@ impl Position {
         self.epoch * self.steps_an_epoch + self.steps
     }
 
-    /// Checks what can be checked by itself: a file may say anything.
+    /// Checks the position by itself: a file may hold anything.
     ///
     /// # Errors
-    /// What no run ever says.
+    /// What is impossible in any run.
     pub fn check(&self) -> std::result::Result<(), String> {
         let Self { epoch, steps, steps_an_epoch, cases, cost_cases, seconds, .. } = *self;
         let step = epoch.checked_mul(steps_an_epoch).and_then(|before| before.checked_add(steps));
@@ -93,14 +93,14 @@ impl Position {
 /// A run between two steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// Where it stands.
+    /// The position of the run.
     pub position: Position,
-    /// Parameters, what the update keeps, chains, sums: those that the options call for.
+    /// Parameters, the optimiser's state, chains, sums: those that the options call for.
     pub tensors: Vec<Tensor>,
 }
 
 impl State {
-    /// The first number that is none, if any: its tensor, its index and its value.
+    /// The first NaN or infinity, if any: its tensor, its index and its value.
     pub fn non_finite(&self) -> Option<(&str, usize, f32)> {
         self.tensors.iter().find_map(|tensor| {
             let at = tensor.values.iter().position(|x| !x.is_finite())?;
@@ -116,7 +116,7 @@ impl State {
         self.tensors.push(Tensor { name: name.into(), shape: shape.to_vec(), values });
     }
 
-    /// A model's tensors have its names, after a prefix.
+    /// Adds the tensors of a model, under their names with a prefix.
     pub(crate) fn push_rbm(&mut self, prefix: &str, rbm: &Rbm) {
         let Shape { visible, hidden } = rbm.shape();
         let shapes = [&[visible, hidden][..], &[visible], &[hidden]];
@@ -129,7 +129,7 @@ impl State {
         Rbm::from_tensors(layers, TENSORS.map(|name| self.tensor(&format!("{prefix}{name}")).to_vec()))
     }
 
-    /// What no two states of the same run differ in, in words.
+    /// What all states of a run have in common, in words.
     pub(crate) fn outline(&self) -> Vec<String> {
         let tensor =
             |tensor: &Tensor| format!("{} {:?} ({})", tensor.name, tensor.shape, tensor.values.len());

@@ -1,5 +1,5 @@
-//! The folder of a run's checkpoints: each is written beside its place, synced and renamed, so that one that is there is
-//! whole even after a power cut; and the last ones are kept, should one be broken all the same.
+//! The folder of a run's checkpoints. Each is written under a temporary name, synced and renamed, so it is complete
+//! even after a power cut. The last few are kept, in case one is damaged all the same.
 
 use std::{
     fs, io,
@@ -13,23 +13,23 @@ use crate::{
     output,
 };
 
-/// The folder's name in that of a run.
+/// Name of the folder, in that of a run.
 pub const FOLDER: &str = "checkpoints";
-/// How the name of a checkpoint begins; its step follows.
+/// Prefix of a checkpoint's name, before its step.
 const STEP: &str = "step-";
-/// How the name of one ends that is being written.
+/// Extension of a checkpoint that is being written.
 const BESIDE: &str = "new";
 
-/// What writing a checkpoint asks of the file system, one thing at a time: so that tests can let each of them fail.
+/// The file system operations that write a checkpoint, so that tests can let each of them fail.
+///
+/// # Errors
+/// Each operation returns the operating system's error.
 pub trait Files {
-    /// Makes a folder, if there is none.
-    ///
-    /// # Errors
-    /// The operating system's; so for each of the others.
+    /// Makes a folder, if it does not exist.
     fn create_folder(&mut self, path: &Path) -> io::Result<()> {
         fs::create_dir_all(path)
     }
-    /// Makes a file.
+    /// Writes a file.
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         output::write_anew(path, bytes)
     }
@@ -37,15 +37,15 @@ pub trait Files {
     fn sync(&mut self, path: &Path) -> io::Result<()> {
         output::sync_file(path)
     }
-    /// Gives a file another name, in place of what had that.
+    /// Renames a file, in place of one that may have the new name.
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
     }
-    /// Waits until a folder's names are on the disk.
+    /// Waits until a folder's entries are on the disk.
     fn sync_folder(&mut self, path: &Path) -> io::Result<()> {
         output::sync_folder(path)
     }
-    /// Takes a file away.
+    /// Removes a file.
     fn remove(&mut self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
@@ -63,29 +63,29 @@ pub struct Checkpoints<F = Disk> {
     folder: PathBuf,
     keep: usize,
     files: F,
-    /// Those that could not be read, which need not be kept.
+    /// Checkpoints that could not be read, and need not be kept.
     broken: Vec<PathBuf>,
 }
 
-/// The newest checkpoint that is whole, and what is wrong with those after it.
+/// The newest complete checkpoint, and what is wrong with later ones.
 #[derive(Debug, Default)]
 pub struct Newest {
-    /// Its file and what it says, if there is one.
+    /// Its file and its state, if there is one.
     pub found: Option<(PathBuf, State)>,
-    /// In words, for each that is not.
+    /// What is wrong with later checkpoints, in words.
     pub broken: Vec<String>,
 }
 
 impl<F: Files> Checkpoints<F> {
-    /// In the folder of a run; the newest `keep` are kept.
+    /// The checkpoints in the folder of a run, of which the newest `keep` are kept.
     pub fn new(run: &Path, keep: usize, files: F) -> Self {
         Self { folder: run.join(FOLDER), keep, files, broken: Vec::new() }
     }
 
-    /// Writes a checkpoint, and removes those that are no longer kept. The ones before it are untouched if it fails.
+    /// Writes a checkpoint, and removes those that are no longer kept. If it fails, earlier ones are untouched.
     ///
     /// # Errors
-    /// [`Error::Write`]; [`Error::Usage`] if the state has a number that is none, which is never written.
+    /// [`Error::Write`]; [`Error::Usage`] if the state has a NaN or infinity, which is never written.
     pub fn save(&mut self, state: &State) -> Result<PathBuf> {
         let path = self.folder.join(name(state.position.step()));
         let failed = |reason: String| Error::write(&path)(io::Error::other(reason));
@@ -102,15 +102,15 @@ impl<F: Files> Checkpoints<F> {
             .and_then(|()| files.rename(&beside, &path))
             .and_then(|()| files.sync_folder(&self.folder));
         if let Err(source) = write {
-            let _ = self.files.remove(&beside); // it may never have been made
+            let _ = self.files.remove(&beside); // it may not exist
             return Err(Error::Write { path, source });
         }
         self.remove_others(state.position.step());
         Ok(path)
     }
 
-    /// Removes what a run that goes on from this step needs no more: older ones, those after it, which another course of the
-    /// run left, and broken ones. What cannot be removed does no harm.
+    /// Removes what a run that resumes from this step no longer needs: older checkpoints, damaged ones, and later ones,
+    /// which another course of the run left. Failing to remove one does no harm.
     fn remove_others(&mut self, step: usize) {
         let broken = std::mem::take(&mut self.broken);
         let (kept, others): (Vec<_>, Vec<_>) =
@@ -123,7 +123,7 @@ impl<F: Files> Checkpoints<F> {
         }
     }
 
-    /// The newest one that is whole and that `fits`.
+    /// The newest complete checkpoint that `fits`.
     pub fn newest(
         &mut self,
         mut fits: impl FnMut(&Path, &State) -> std::result::Result<(), String>,
@@ -146,12 +146,12 @@ impl<F: Files> Checkpoints<F> {
         newest
     }
 
-    /// The file of the newest one, whole or not.
+    /// The file of the newest checkpoint, complete or not.
     pub fn last(&self) -> Option<PathBuf> {
         self.steps().into_iter().next().map(|(_, path)| path)
     }
 
-    /// The files and their steps, the newest first.
+    /// The files and their steps, newest first.
     fn steps(&self) -> Vec<(usize, PathBuf)> {
         let mut steps: Vec<_> = named(&self.folder, "safetensors").collect();
         steps.sort_by(|a, b| b.cmp(a));
@@ -159,7 +159,7 @@ impl<F: Files> Checkpoints<F> {
     }
 }
 
-/// The files of steps with this extension, and their steps: whatever else is there is left alone.
+/// The files of steps with this extension, and their steps. Other files are ignored.
 fn named(folder: &Path, extension: &str) -> impl Iterator<Item = (usize, PathBuf)> {
     let step = move |path: &Path| -> Option<usize> {
         let name = path.file_name()?.to_str()?.strip_prefix(STEP)?;
@@ -172,7 +172,7 @@ fn name(step: usize) -> String {
     format!("{STEP}{step:010}.safetensors")
 }
 
-/// What is in a folder, if there is one.
+/// The entries of a folder, if it exists.
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
@@ -181,7 +181,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
 mod tests {
     use super::*;
 
-    /// A file system in which the nth thing that is asked for fails, and where a file that is being written may be left cut.
+    /// A file system whose nth operation fails, where a file that is being written may be left truncated.
     #[derive(Default)]
     struct Failing {
         asked: usize,
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn whatever_fails_the_checkpoint_before_is_there() {
         let mut failures = 0;
-        // The folder, writing, both syncs, renaming; and what is removed: the oldest one.
+        // Making the folder, writing, both syncs, renaming; then the removal of the oldest.
         for fails in 1..=7 {
             let folder = tempfile::tempdir().unwrap();
             let mut checkpoints = Checkpoints::new(folder.path(), 2, Failing::default());
@@ -242,10 +242,10 @@ mod tests {
             checkpoints.files = Failing { asked: 0, fails: Some(fails) };
             let saved = checkpoints.save(&state(3));
             failures += usize::from(saved.is_err());
-            // A renamed one is there, though nobody knows whether on the disk.
+            // A renamed one is there, though perhaps not on the disk.
             let expected = if fails < 5 { 2 } else { 3 };
             assert_eq!(newest(&mut checkpoints), (Some(expected), 0), "the {fails}th fails");
-            // As if nothing had been: the next one puts things in order.
+            // The next save puts things in order.
             checkpoints.files = Failing::default();
             checkpoints.save(&state(4)).unwrap();
             let left: Vec<_> = checkpoints.steps().into_iter().map(|(step, _)| step).collect();
@@ -264,14 +264,14 @@ mod tests {
         let whole = fs::read(&paths[1]).unwrap();
         fs::write(&paths[1], &whole[..whole.len() - 1]).unwrap();
         assert_eq!(newest(&mut checkpoints), (Some(1), 1));
-        // The broken one does not take a place.
+        // The broken one does not count as kept.
         checkpoints.save(&state(3)).unwrap();
         assert_eq!(checkpoints.steps().len(), 2);
         assert!(!paths[1].exists());
         fs::write(&paths[0], b"").unwrap();
         fs::write(checkpoints.last().unwrap(), &whole[1..]).unwrap();
         assert_eq!(newest(&mut checkpoints), (None, 2));
-        // One that stems from another course of the run goes, too.
+        // One from another course of the run is removed, too.
         fs::write(checkpoints.folder.join(name(9)), &whole).unwrap();
         checkpoints.save(&state(5)).unwrap();
         assert_eq!(newest(&mut checkpoints), (Some(5), 0));
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_that_is_none_is_written() {
+    fn nan_is_never_written() {
         let folder = tempfile::tempdir().unwrap();
         let mut checkpoints = Checkpoints::new(folder.path(), 2, Disk);
         let mut state = state(1);

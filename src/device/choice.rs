@@ -1,4 +1,4 @@
-//! Which device is asked for.
+//! The choice of a device.
 
 use std::{fmt, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! What some work will take: its own allocation, on a memory that only counts.
+//! Predicts the memory of some work, by running its allocation on a memory that only counts.
 
 use crate::{
     backend::{Data, Memory, Model, Units, Values},
@@ -7,11 +7,11 @@ use crate::{
     rbm::{Layers, Shape, Side},
 };
 
-/// A memory that only counts. Sizes are those of the kernels' layout; what overflows is too large for every device.
+/// A memory that only counts, in the kernels' layout. A size that overflows is too large for every device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     layers: Layers,
-    /// Models, and what has a number for each of their parameters.
+    /// Models, and whatever has one number per parameter.
     pub(super) models: u64,
     /// Rows of the largest minibatch.
     pub(super) rows: usize,
@@ -29,13 +29,13 @@ pub struct Plan {
     pub(super) values: u64,
 }
 
-/// Bytes of `rows` × `columns` numbers. Each row has the always-on unit and ends at a whole vec4.
+/// Bytes of `rows` × `columns` numbers. Each row has a bias unit and is padded to a whole vec4.
 fn matrix(rows: usize, columns: usize) -> u64 {
     (rows as u64).saturating_mul((columns as u64).saturating_add(4)).saturating_mul(4)
 }
 
 impl Plan {
-    /// Nothing yet.
+    /// An empty plan.
     pub fn new(layers: impl Into<Layers>) -> Self {
         Self {
             layers: layers.into(),

@@ -73,7 +73,7 @@ pub fn page(records: &[Record], words: &[Words]) -> Result<Report> {
     Ok(Report { page: page::page(&names.join(", "), body), remarks })
 }
 
-/// Says so where runs did not learn from, and were not measured by, the same cases.
+/// A warning if the runs did not learn from, or were not measured on, the same cases.
 fn other_data(records: &[Record], spelling: Spelling) -> Option<String> {
     let about = ["data", "label-column", "classes", "limit", "validation", "divide-by", "invert", "binarize"];
     let differs = |name: &&str| {
@@ -86,7 +86,7 @@ fn other_data(records: &[Record], spelling: Spelling) -> Option<String> {
     })
 }
 
-/// The folders' names, or their paths where two have the same name, each in the order given.
+/// The folders' names; where two have the same name, their paths with their positions.
 fn names(records: &[Record]) -> Vec<String> {
     let short: Vec<String> = records.iter().map(Record::name).collect();
     let named = |(at, name): (usize, &String)| {
@@ -131,7 +131,7 @@ fn final_figures(records: &[Record], names: &[String]) -> Markup {
     }
 }
 
-/// The options that differ, and below them those that do not.
+/// The options that differ, and below them those that agree.
 fn options(words: &[Words], names: &[String]) -> Markup {
     let value = |run: usize, option: &str| {
         words[run]

@@ -1,4 +1,4 @@
-//! What is drawn over the epochs: of one run, all that is known; of several, each run's own curve.
+//! The curves over the epochs: for one run, all that is known; for several, one curve for each run.
 
 use super::record::Record;
 use crate::{
@@ -8,23 +8,23 @@ use crate::{
     wording::{self, Spelling},
 };
 
-/// Rows of a table, at most.
+/// The most rows of a table.
 const MOST_ROWS: usize = 2000;
-/// Positive values of a greater ratio get a logarithmic axis.
+/// Positive values with a larger ratio get a logarithmic axis.
 const RATIO: f64 = 30.0;
 
-/// What a figure lies between, where it is no more than that.
+/// The bounds of a figure, if it has any.
 type Bracket = Option<(f64, f64)>;
-/// A figure of an epoch, if it has been measured there.
+/// A figure of an epoch with its bounds, if it was measured there.
 type Figure = Option<(f64, Bracket)>;
-/// A curve's name, and how to take its figures.
+/// A curve's name, and how to get its figures.
 type Taken = (&'static str, fn(&EpochMetrics) -> Figure);
 
-/// Something that is measured in epochs.
+/// A quantity that is measured in epochs.
 struct Quantity {
     title: &'static str,
     axis: &'static str,
-    /// The first is the one by which runs are compared.
+    /// The curves. Runs are compared by the first.
     curves: &'static [Taken],
     note: &'static str,
 }
@@ -49,12 +49,12 @@ const QUANTITIES: &[Quantity] = &[
             }),
             ("training cases", |epoch| {
                 let likelihood = &epoch.eval.as_ref()?.likelihood;
-                // Where there are no test cases, these are the first curve.
+                // Without test cases, these are the first curve.
                 likelihood.test_log_likelihood?;
                 Some(likelihood.training())
             }),
         ],
-        note: "Exact where a layer is small; else the bracket holds what annealed importance sampling found both ways.",
+        note: "Exact where a layer is small; else the bracket spans the estimates of annealed importance sampling in both directions.",
     },
     Quantity {
         title: "Pseudo-log-likelihood",
@@ -70,7 +70,7 @@ const QUANTITIES: &[Quantity] = &[
         curves: &[("training less test cases", |epoch| {
             number(epoch.eval.as_ref()?.likelihood.free_energy_gap?)
         })],
-        note: "The further below 0, the more the model prefers what it learnt from to what it did not: overfitting.",
+        note: "The further below 0, the more the model prefers its training cases to unseen ones: overfitting.",
     },
     Quantity {
         title: "Swaps accepted",
@@ -81,7 +81,7 @@ const QUANTITIES: &[Quantity] = &[
             let least = rates.iter().copied().reduce(f64::min)?;
             Some((mean, Some((least, rates.iter().copied().fold(least, f64::max)))))
         })],
-        note: "Between neighbouring temperatures, or moments of the run: where few are accepted, more ‹temperatures› help.",
+        note: "Between neighbouring temperatures, or snapshots: if few are accepted, more ‹temperatures› help.",
     },
     Quantity {
         title: "Round trips",
@@ -99,7 +99,7 @@ const QUANTITIES: &[Quantity] = &[
     },
 ];
 
-/// One that is not finite is not drawn.
+/// A figure, if it is finite.
 fn number(value: f64) -> Figure {
     Some((value, None))
 }
@@ -112,11 +112,11 @@ pub struct Plot {
     /// The heads of the table's columns.
     pub head: Vec<String>,
     pub rows: Vec<Vec<String>>,
-    /// How many rows there would be.
+    /// Number of rows without the limit.
     pub of: usize,
 }
 
-/// The plots of one run, or of several with the names that they are given. What was never measured has none.
+/// The plots of one run, or of several with these names. A quantity that was never measured has no plot.
 pub fn plots(records: &[&Record], names: &[String], spelling: Spelling) -> Vec<Plot> {
     QUANTITIES.iter().filter_map(|quantity| plot(quantity, records, names, spelling)).collect()
 }
@@ -149,7 +149,7 @@ fn plot(quantity: &Quantity, records: &[&Record], names: &[String], spelling: Sp
     if columns.is_empty() {
         return None;
     }
-    // All plots have the same epochs below each other.
+    // All plots have the same range of epochs.
     let epochs = || records.iter().flat_map(|record| record.epochs.iter().map(|epoch| epoch.epoch));
     let (first, last) = (epochs().min()? as f64, epochs().max()? as f64);
     let all = || columns.iter().flat_map(|column| column.2.iter().map(|value| value.1.0));
@@ -180,7 +180,7 @@ fn plot(quantity: &Quantity, records: &[&Record], names: &[String], spelling: Sp
     Some(Plot { title: quantity.title, note, chart, head, rows, of })
 }
 
-/// Where findings came, with their numbers.
+/// The epochs of findings, with their numbers.
 fn marks(record: &Record) -> Vec<(f64, String)> {
     let mut marks: Vec<(f64, String)> = Vec::new();
     for (number, (epoch, _)) in (1..).zip(&record.findings) {
@@ -192,7 +192,7 @@ fn marks(record: &Record) -> Vec<(f64, String)> {
     marks
 }
 
-/// A name, a colour's number, and the figures by their epochs.
+/// A name, the number of a colour, and the figures by epoch.
 type Column = (String, usize, Vec<(usize, (f64, Bracket))>);
 
 fn table(columns: &[Column]) -> (Vec<String>, Vec<Vec<String>>, usize) {
@@ -213,7 +213,7 @@ fn table(columns: &[Column]) -> (Vec<String>, Vec<Vec<String>>, usize) {
     (head.collect(), shown, epochs.len())
 }
 
-/// A value and what it lies between.
+/// A value and its bounds.
 pub fn figure(value: f64, bracket: Bracket) -> String {
     let value = chart::number(value);
     match bracket {
@@ -222,7 +222,7 @@ pub fn figure(value: f64, bracket: Bracket) -> String {
     }
 }
 
-/// The colours that the page's style sheet knows by their names, with what they are in the dark.
+/// The colours that the page's style sheet names, with their counterparts in dark mode.
 pub fn colors() -> Vec<(String, String)> {
     const DARK: [&str; 8] =
         ["#58b0ee", "#ff9a52", "#3fd0a8", "#ee8cc6", "#d8c04a", "#9cd3f5", "#b99ae8", "#b4b4b4"];

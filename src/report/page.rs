@@ -1,5 +1,5 @@
-//! What every report's page is made of. All text goes through [`maud`], which escapes it; what is put in as it stands are
-//! charts, whose text the plotting library escapes, and the style sheet and the script that lie beside this file.
+//! The elements of a report's page. [`maud`] escapes all text. Inserted unescaped are only the charts, whose text the
+//! plotting library escapes, and the style sheet and the script next to this file.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -13,14 +13,15 @@ use crate::{
     finding::{Finding, Severity},
 };
 
-/// A chart's width and height on the page, which enlarges it, and how much finer than that it is drawn.
+/// Width and height of a chart on the page, which scales it up.
 const CHART: (u32, u32) = (540, 290);
+/// The finer resolution at which a chart is drawn.
 const SMALL: (u32, u32) = (360, 200);
 const ZOOM: u32 = 3;
 
 /// A whole page.
 pub fn page(title: &str, body: Markup) -> String {
-    // Nothing may be loaded from anywhere, whatever gets into the page.
+    // The page must load nothing, whatever gets into it.
     let policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
     let markup = html! {
         (DOCTYPE)
@@ -43,7 +44,7 @@ pub fn page(title: &str, body: Markup) -> String {
     markup.into_string()
 }
 
-/// The charts' colours in the dark: a style sheet's word counts more than an attribute.
+/// The charts' colours in dark mode: a style sheet overrides attributes.
 fn dark() -> String {
     let rules = curves::colors().into_iter().map(|(light, dark)| {
         format!("svg [stroke=\"{light}\"]{{stroke:{dark}}}svg [fill=\"{light}\"]{{fill:{dark}}}\n")
@@ -57,12 +58,12 @@ fn dark() -> String {
     )
 }
 
-/// A chart as an image with a text that stands for it.
+/// A chart as an image with its alternative text.
 pub fn drawn(chart: &Chart, small: bool, alt: &str) -> Result<Markup> {
     let svg = chart::svg(if small { SMALL } else { CHART }, ZOOM, None, std::slice::from_ref(chart))
         .map_err(|reason| Error::Usage(format!("a chart could not be drawn: {reason}")))?;
     let label = html! { (alt) }.into_string().replace('"', "&quot;");
-    // Its size is the page's matter.
+    // The page sets the size.
     let (_, rest) = svg.split_once("viewBox").unwrap_or_default();
     Ok(PreEscaped(format!("<svg role=\"img\" aria-label=\"{label}\" viewBox{rest}")))
 }
@@ -114,7 +115,7 @@ pub fn table(head: &[String], rows: &[Vec<String>]) -> Markup {
     }
 }
 
-/// Figures that count, each with its name and what else is to be said of it.
+/// Key figures, each with its name and a remark.
 pub fn figures(figures: &[(&str, String, String)]) -> Markup {
     html! {
         dl.figures {
@@ -125,7 +126,7 @@ pub fn figures(figures: &[(&str, String, String)]) -> Markup {
     }
 }
 
-/// Pictures that a slider goes through, in a grid that the style sheet knows by its class.
+/// Pictures with a slider over the epochs, in a grid of a class of the style sheet.
 pub fn epochs(id: &str, stacks: &[(String, &Series)], layout: &str) -> Markup {
     let mut epochs: Vec<usize> =
         stacks.iter().flat_map(|(_, series)| series.pictures.iter().map(|picture| picture.0)).collect();
@@ -164,12 +165,12 @@ fn stack(title: &str, series: &Series) -> Markup {
 fn what(kind: Kind) -> &'static str {
     match kind {
         Kind::Filters => "Grey is 0, white positive, black negative, on one scale for all units.",
-        Kind::Reconstructions => "Held-out cases, and below each what the model makes of it.",
+        Kind::Reconstructions => "Held-out cases, and below each its reconstruction.",
         Kind::Chains => "p(v|h) of each chain.",
     }
 }
 
-/// Findings in full; the numbers are those at the marks in the charts.
+/// Findings in full, with the numbers of the marks in the charts.
 pub fn findings(findings: &[(usize, Finding)]) -> Markup {
     html! {
         ol.findings {
@@ -187,7 +188,7 @@ pub fn findings(findings: &[(usize, Finding)]) -> Markup {
     }
 }
 
-/// What is not as it should be.
+/// Problems in the folder.
 pub fn remarks(remarks: &[String]) -> Markup {
     html! {
         @if !remarks.is_empty() {

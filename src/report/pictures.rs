@@ -1,4 +1,4 @@
-//! The pictures of a run through its epochs, small enough to be many.
+//! The pictures of a run over the epochs, small enough to show many.
 
 use std::{collections::BTreeMap, fs, io, path::PathBuf};
 
@@ -12,27 +12,29 @@ use crate::{
     picture::{Tiles, mosaic},
 };
 
-/// Epochs that are shown, at most, of all runs together.
+/// The most epochs shown, of all runs together.
 const MOST_EPOCHS: usize = 30;
-/// Tiles beside each other, and in all.
+/// Tiles in a row.
 const COLUMNS: usize = 10;
+/// The most tiles shown.
 const MOST_TILES: usize = 100;
-/// A tile's longer side, at least.
+/// The least length of a tile's longer side.
 const SMALLEST_TILE: usize = 16;
-/// Pixels of all pictures of one kind: two are a byte before they are compressed, which makes a page of 3 MB at most.
+/// The most pixels of all pictures of one kind: two take a byte before compression, which makes a page of 3 MB at most.
 const MOST_PIXELS: usize = 1_400_000;
-/// Pixels of a picture, and of a tile, that are read: no more than that is drawn but of images that are long lines.
+/// The most pixels of a picture to read. Those of a run are larger only if cases are long lines.
 const LARGEST: u64 = 1 << 25;
+/// The most pixels of a tile to read.
 const LARGEST_TILE: usize = 1 << 20;
 
-/// What pictures show.
+/// What a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The hidden units' weights.
     Filters,
     /// Cases above their reconstructions.
     Reconstructions,
-    /// Where chains are.
+    /// The states of chains.
     Chains,
 }
 
@@ -40,7 +42,7 @@ impl Kind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Filters, Self::Reconstructions, Self::Chains];
 
-    /// The folder of its pictures.
+    /// The folder of the pictures.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Filters => "filters",
@@ -55,18 +57,18 @@ pub struct Series {
     pub kind: Kind,
     /// The epoch, the image's width and height in pixels, and the image as a URI.
     pub pictures: Vec<(usize, (u32, u32), String)>,
-    /// How many tiles are shown.
+    /// Number of tiles shown.
     pub tiles: usize,
 }
 
-/// The pictures of one kind in a run's folder, beside those of so many runs; what was wrong is added to `remarks`.
+/// The pictures of one kind in a run's folder, for a report of `runs` runs. Problems are added to `remarks`.
 ///
 /// # Errors
-/// [`Error::Read`] if the folder is there but cannot be read.
+/// [`Error::Read`] if the folder exists but cannot be read.
 pub fn series(record: &Record, kind: Kind, runs: usize, remarks: &mut Vec<String>) -> Result<Option<Series>> {
     let found = found(record, kind)?;
     let missing = record.epochs.iter().filter(|epoch| !found.contains_key(&epoch.epoch)).count();
-    // Of a long run, train keeps the pictures of some epochs.
+    // Of a long run, train keeps the pictures of some epochs only.
     let is_long = record.planned().is_some_and(|planned| planned > 100);
     if missing > 0 && kind != Kind::Chains && (found.is_empty() || !is_long) {
         let name = kind.folder();
@@ -79,7 +81,7 @@ pub fn series(record: &Record, kind: Kind, runs: usize, remarks: &mut Vec<String
     let zoom = zoom(image);
     let tile = (image.0 * zoom + 1) * (image.1 * zoom + 1);
     let most = MOST_PIXELS / runs / chosen.len().max(1) / tile;
-    // Whole rows, where there is room for more than one.
+    // Whole rows, if there is room for more than one.
     let most = if most > COLUMNS { most / COLUMNS * COLUMNS } else { most };
     let mut series = Series { kind, pictures: Vec::new(), tiles: 0 };
     for (epoch, path) in chosen.into_iter().map(|at| &all[at]) {
@@ -95,7 +97,7 @@ pub fn series(record: &Record, kind: Kind, runs: usize, remarks: &mut Vec<String
     Ok((!series.pictures.is_empty()).then_some(series))
 }
 
-/// Of a picture's file, at most so many tiles, and their picture; or why not.
+/// At most `most` tiles of a picture's file, and a picture of them; or why there is none.
 pub(crate) fn small(
     bytes: &[u8],
     kind: Kind,
@@ -111,7 +113,7 @@ pub(crate) fn small(
     Ok((chosen.len(), mosaic(&chosen, across, zoom(image))))
 }
 
-/// A picture of greys, as all are that train makes; none if it is another, or far too large.
+/// Reads a grey picture, as train makes them; `None` if it has other colours, or is far too large.
 fn grey(bytes: &[u8]) -> std::result::Result<Option<GrayImage>, ImageError> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(LARGEST);
@@ -126,20 +128,20 @@ fn grey(bytes: &[u8]) -> std::result::Result<Option<GrayImage>, ImageError> {
     Ok(Some(picture))
 }
 
-/// How many times a tile is enlarged on the page.
+/// The factor by which a tile is enlarged on the page.
 fn zoom((height, width): (usize, usize)) -> usize {
     SMALLEST_TILE.div_ceil(height.max(width))
 }
 
-/// Height and width of a case as an image, as the run had them.
+/// Height and width of a case as an image, in the run's options.
 fn image_of(record: &Record) -> (usize, usize) {
     let visible = record.option("visible").parse().unwrap_or(1);
     let ImageSize(height, width) = record.option("image").parse().unwrap_or(ImageSize::guess(visible));
-    // Any number may stand there.
+    // The file may hold any number.
     (height.clamp(1, LARGEST_TILE), width.clamp(1, LARGEST_TILE))
 }
 
-/// Which tiles are shown, in rows of how many: the first `most`, but that a case stays above its reconstruction.
+/// The tiles to show, and how many make a row: the first `most`, with each case above its reconstruction.
 fn order(
     kind: Kind,
     &Tiles { rows, columns, .. }: &Tiles,
@@ -151,7 +153,7 @@ fn order(
         Kind::Chains => return ((0..(rows * columns).min(most)).collect(), COLUMNS),
         Kind::Reconstructions => {}
     }
-    // In the picture, rows of cases take turns with rows of reconstructions.
+    // In the picture, rows of cases alternate with rows of reconstructions.
     let pairs = (rows / 2 * columns).min((most / 2).max(1)).min(2 * COLUMNS);
     let across = pairs / pairs.div_ceil(COLUMNS).max(1);
     let cases = |row: usize| {
@@ -162,7 +164,7 @@ fn order(
     (shown.collect(), across)
 }
 
-/// `KIND/epoch-0001.png` and so on, by their epochs.
+/// The files `KIND/epoch-0001.png` and so on, by epoch.
 fn found(record: &Record, kind: Kind) -> Result<BTreeMap<usize, PathBuf>> {
     let folder = record.folder.join(kind.folder());
     if !folder.is_dir() {
@@ -176,7 +178,7 @@ fn found(record: &Record, kind: Kind) -> Result<BTreeMap<usize, PathBuf>> {
     Ok(entries.filter_map(|entry| epoch(entry.ok()?.path())).collect())
 }
 
-/// A PNG of sixteen greys, which is half of one of 256, as a URI.
+/// A PNG of sixteen greys, half the size of one of 256, as a URI.
 fn uri(picture: &GrayImage) -> String {
     let (width, height) = picture.dimensions();
     let rows = picture.as_raw().chunks(width.max(1) as usize);
@@ -189,7 +191,7 @@ fn uri(picture: &GrayImage) -> String {
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Four);
     encoder.set_compression(png::Compression::High);
-    // Neighbouring pixels share bytes, so that filters find nothing.
+    // Neighbouring pixels share bytes, so filters gain nothing.
     encoder.set_filter(png::Filter::NoFilter);
     let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&packed));
     debug_assert!(written.is_ok(), "memory takes everything, and the sizes are right: {written:?}");

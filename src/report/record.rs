@@ -1,4 +1,4 @@
-//! What a run's folder says about the run.
+//! The contents of a run's folder.
 
 use std::{
     collections::BTreeMap,
@@ -16,27 +16,27 @@ use crate::{
     train::{EpochMetrics, Event},
 };
 
-/// A run, as its folder has it.
+/// A run, read from its folder.
 pub struct Record {
     pub(super) folder: PathBuf,
     /// `config.json`.
     pub(super) config: Map<String, Value>,
-    /// In order, each once.
+    /// The epochs in order, each once.
     pub(super) epochs: Vec<EpochMetrics>,
-    /// What was found in which epoch, in order.
+    /// The findings in order, with their epochs.
     pub(super) findings: Vec<(usize, Finding)>,
     /// Why the run failed, if it did.
     pub(super) error: Option<String>,
-    /// What is not as it should be in the folder.
+    /// Problems in the folder.
     pub(super) remarks: Vec<String>,
 }
 
 impl Record {
-    /// Reads a run's folder. Lines of `metrics.jsonl` that are no epochs, as the last may be where a run was interrupted,
-    /// are left out, and the report says so.
+    /// Reads a run's folder. Lines of `metrics.jsonl` that are no events, such as the torn last line of an interrupted
+    /// run, are left out, and the report says so.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it is none, [`Error::Data`] if its `config.json` is broken, [`Error::Read`].
+    /// [`Error::Usage`] if the folder is not a run's, [`Error::Data`] if its `config.json` is damaged, [`Error::Read`].
     pub fn read(folder: &Path) -> Result<Self> {
         let expected = "expected a run's folder, as rbm-gpu train writes it";
         let path = folder.join("config.json");
@@ -63,7 +63,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Of a run whose `config.json` has these bytes, and which has no epoch yet.
+    /// A run whose `config.json` has these bytes, and which has no epochs yet.
     pub(crate) fn new(folder: &Path, config: &[u8]) -> serde_json::Result<Self> {
         Ok(Self {
             folder: folder.into(),
@@ -75,7 +75,7 @@ impl Record {
         })
     }
 
-    /// The lines of `metrics.jsonl`. Of an epoch that was done again, after a run was taken up, the last counts.
+    /// Adds the lines of `metrics.jsonl`. If a resumed run repeated an epoch, the last line counts.
     pub(crate) fn lines(&mut self, bytes: &[u8]) {
         let mut events = BTreeMap::new();
         let lines: Vec<&[u8]> = bytes.split(|&byte| byte == b'\n').collect();
@@ -84,7 +84,7 @@ impl Record {
                 Ok(event) => {
                     events.insert(event.epoch(), event);
                 }
-                // Each line ends with a line feed, so what follows the last one was not written to its end.
+                // Each line ends with a line feed, so text after the last one is incomplete.
                 Err(_) if at + 1 == lines.len() => self.remarks.push(
                     "the last line of metrics.jsonl is torn and was left out: the run was interrupted as it wrote it".into(),
                 ),
@@ -114,18 +114,18 @@ impl Record {
         }
     }
 
-    /// The folder's own name.
+    /// The folder's name.
     pub(super) fn name(&self) -> String {
         let whole = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
         whole.file_name().map_or("run".into(), |name| name.to_string_lossy().into_owned())
     }
 
-    /// An option as text; empty where there is none.
+    /// An option as text; empty if there is none.
     pub(super) fn option(&self, name: &str) -> String {
         self.config.get(name).map_or(String::new(), text)
     }
 
-    /// What the run computed on.
+    /// The run's device.
     pub(super) fn device(&self) -> String {
         let device = self.config.get("device_used").and_then(Value::as_object);
         let part = |name: &str| device.and_then(|device| device.get(name)).and_then(Value::as_str);
@@ -135,27 +135,27 @@ impl Record {
         }
     }
 
-    /// Epochs that the run was to have.
+    /// Planned epochs.
     pub(super) fn planned(&self) -> Option<usize> {
         self.config.get("epochs").and_then(Value::as_u64).map(|epochs| epochs as usize)
     }
 
-    /// The estimator in short, as CD-1.
+    /// The estimator in short, such as CD-1.
     pub(super) fn estimator(&self) -> String {
         format!("{}-{}", self.option("estimator").to_uppercase(), self.option("k"))
     }
 
-    /// The last look at the model, and its epoch.
+    /// The last evaluation of the model, and its epoch.
     pub(super) fn last_eval(&self) -> Option<(usize, &Look)> {
         self.epochs.iter().rev().find_map(|epoch| epoch.eval.as_ref().map(|eval| (epoch.epoch, eval)))
     }
 
-    /// Time spent learning.
+    /// Learning time in seconds.
     pub(super) fn seconds(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).filter(|seconds| !seconds.is_nan()).sum()
     }
 
-    /// The median of the epochs' samples a second.
+    /// The median over the epochs of samples per second.
     pub(super) fn samples_per_second(&self) -> Option<f64> {
         let rates = self.epochs.iter().map(|epoch| epoch.samples_per_second);
         let mut rates: Vec<f64> = rates.filter(|rate| !rate.is_nan()).collect();
@@ -173,14 +173,14 @@ impl Record {
         }
     }
 
-    /// Whether the run has not failed, but has epochs to come.
+    /// Whether the run has not failed and has epochs left.
     pub(super) fn is_unfinished(&self) -> bool {
         let done = self.epochs.last().map_or(0, |epoch| epoch.epoch);
         self.error.is_none() && self.planned().is_some_and(|planned| done < planned)
     }
 }
 
-/// A value of `config.json` as the command line has it.
+/// A value of `config.json` as the command line writes it.
 pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -191,7 +191,7 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
-/// So many epochs, in words.
+/// A number of epochs, in words.
 pub(super) fn epochs(count: usize) -> String {
     if count == 1 { "1 epoch".into() } else { format!("{count} epochs") }
 }

@@ -39,7 +39,7 @@ pub fn page(record: &Record, words: &Words) -> Result<Report> {
             }
             p.quiet { (record.device()) }
             @if let Some(command) = words.resume.as_ref().filter(|_| record.is_unfinished()) {
-                p { "If it is not under way, this goes on with it: " code { (command) } }
+                p { "If it is not running, this resumes it: " code { (command) } }
             }
             @if let Some(error) = &record.error { div.remarks { p { "The run failed: " (error) } } }
             (page::remarks(&remarks))
@@ -63,7 +63,7 @@ pub fn page(record: &Record, words: &Words) -> Result<Report> {
             @if let Some(spread) = spread { section { h2 { "Parameters" } (spread) } }
             section {
                 h2 { "Options" }
-                p.quiet { "What is not the default stands out." }
+                p.quiet { "Values other than the default stand out." }
                 dl.columns {
                     @for choice in &words.choices {
                         @let value = if choice.value.is_empty() { "–" } else { &choice.value };
@@ -80,7 +80,7 @@ pub fn page(record: &Record, words: &Words) -> Result<Report> {
     Ok(Report { page, remarks })
 }
 
-/// The model, if there is one that can be read.
+/// The model, if it exists and can be read.
 pub fn parameters(record: &Record, remarks: &mut Vec<String>) -> Option<Rbm> {
     let path = record.folder.join("model.safetensors");
     if !path.is_file() {
@@ -93,7 +93,7 @@ pub fn parameters(record: &Record, remarks: &mut Vec<String>) -> Option<Rbm> {
         .map(|found| found.0)
 }
 
-/// What a series of pictures is called.
+/// The title of a series of pictures.
 pub fn title(record: &Record, series: &Series) -> String {
     let (shown, hidden) = (series.tiles, record.option("hidden"));
     match series.kind {
@@ -105,7 +105,7 @@ pub fn title(record: &Record, series: &Series) -> String {
     }
 }
 
-/// The figures that count.
+/// The key figures.
 pub fn figures(record: &Record) -> Vec<(&'static str, String, String)> {
     let mut figures = Vec::new();
     if let (Some(first), Some(last)) = (record.epochs.first(), record.epochs.last()) {
@@ -164,7 +164,7 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// How the parameters are spread, with their quantiles as a table.
+/// Histograms of the parameters, with a table of quantiles.
 fn histograms(rbm: &Rbm) -> Result<Markup> {
     let groups = [
         ("Weights W", rbm.weights()),

@@ -1,5 +1,5 @@
-//! What may stand in a run's folder. It may be a stranger's, or left by a run that was killed: nothing in it may lead a run
-//! to write elsewhere, and nothing but a run's own may be taken for leftovers.
+//! The layout of a run's folder. The folder may be a stranger's, or a killed run's: nothing in it may lead a run to write
+//! elsewhere, and only a run's own files count as leftovers.
 
 use std::{
     fs::{self, FileType},
@@ -13,27 +13,27 @@ use crate::{
     output,
 };
 
-/// The file whose lock says that somebody writes into the folder: it is let go when the process ends, however that may be.
+/// The lock file. Whoever writes into the folder holds its lock, which ends with the process, however that ends.
 pub(super) const LOCK: &str = ".lock";
 /// The options. A folder that has them is a run.
 pub(super) const CONFIG: &str = "config.json";
 /// A line for each epoch.
 pub(super) const METRICS: &str = "metrics.jsonl";
-/// What was learnt.
+/// The model.
 pub(super) const MODEL: &str = "model.safetensors";
-/// The model that the run began with, where it was given one.
+/// The copy of the initial model, if the run was given one.
 pub(super) const INITIAL: &str = "initial.safetensors";
 /// The report.
 pub(crate) const REPORT: &str = "report.html";
 /// The folders of pictures.
 pub(super) const PICTURES: [&str; 3] = ["filters", "reconstructions", "chains"];
 
-/// The folders that a run writes into, beside its own.
+/// The folders that a run writes into, besides its own.
 fn folders(run: &Path) -> impl Iterator<Item = PathBuf> {
     PICTURES.into_iter().chain([store::FOLDER]).map(|name| run.join(name))
 }
 
-/// Refuses a folder in which a run would write through a link, wait for a pipe, or find a folder for a file.
+/// Refuses a folder in which a run would write through a link, wait for a pipe, or find a folder in place of a file.
 ///
 /// # Errors
 /// [`Error::Usage`] names the path.
@@ -44,7 +44,7 @@ pub(super) fn check(run: &Path) -> Result<()> {
     for folder in folders(run) {
         expect(&folder, "a folder", FileType::is_dir)?;
     }
-    // A folder there costs the report alone.
+    // A folder there costs only the report.
     expect(&run.join(REPORT), "a file", |kind| kind.is_file() || kind.is_dir())
 }
 
@@ -69,7 +69,7 @@ fn expect(path: &Path, expected: &str, is_expected: impl Fn(&FileType) -> bool) 
     )
 }
 
-/// How many entries a run left that was stopped before it had its options; `None` if anything else is there.
+/// Number of entries left by a run that was stopped before it had its options; `None` if there is anything else.
 ///
 /// # Errors
 /// The operating system's.
@@ -80,7 +80,7 @@ pub(super) fn leftovers(run: &Path) -> io::Result<Option<usize>> {
             return Ok(None);
         }
     }
-    // The lock comes first: without it, the rest is somebody else's.
+    // A run makes the lock first: without it, the rest is not a run's.
     let is_ours = entries.is_empty() || entries.iter().any(|entry| entry.file_name() == LOCK);
     Ok(is_ours.then_some(entries.len()))
 }
@@ -98,7 +98,7 @@ fn is_leftover(entry: &fs::DirEntry) -> io::Result<bool> {
     })
 }
 
-/// Removes the temporary files of a run that was killed. What cannot be removed does no harm.
+/// Removes the temporary files of killed runs. Failing to remove one does no harm.
 pub(super) fn remove_temporaries(run: &Path) {
     for folder in folders(run).chain([run.into()]) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

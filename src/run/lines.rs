@@ -1,21 +1,21 @@
-//! The lines of `metrics.jsonl`: which epochs have one, and what of the file can be kept.
+//! The lines of `metrics.jsonl`: which epochs have one, and what can be kept of the file.
 
 use std::collections::BTreeMap;
 
 use crate::train::{EpochMetrics, Event};
 
-/// The readable lines, by their epochs. Of an epoch that has two, the last counts.
+/// The readable lines by epoch. If an epoch has two, the last counts.
 #[derive(Debug, Default)]
 pub struct Lines(BTreeMap<usize, Vec<u8>>);
 
 impl Lines {
-    /// The lines of a file's bytes. A damaged one is passed over; the last is torn if it has no line feed.
+    /// The lines of a file. Damaged lines are skipped; the last is torn if it has no line feed.
     pub(crate) fn of(text: &[u8]) -> Self {
         let lines = text.split_inclusive(|&byte| byte == b'\n');
         Self(lines.filter_map(|line| Some((epoch(line)?, line.to_vec()))).collect())
     }
 
-    /// The last epoch that has a line; 0 without any.
+    /// The last epoch with a line; 0 without any.
     pub fn last(&self) -> usize {
         self.0.last_key_value().map_or(0, |(&epoch, _)| epoch)
     }
@@ -25,13 +25,13 @@ impl Lines {
         self.0.range(1..=epoch.max(1)).count() >= epoch
     }
 
-    /// The epochs up to this one that have none.
+    /// The epochs up to this one without a line.
     pub fn missing(&self, until: usize) -> Vec<usize> {
         (1..=until).filter(|epoch| !self.0.contains_key(epoch)).collect()
     }
 
-    /// The file up to an epoch, without damaged lines. Those that are missing are written anew with their errors, where these
-    /// are known of every epoch.
+    /// The file up to an epoch, without damaged lines. Missing lines are rewritten with their errors, if those of all
+    /// epochs are known.
     pub(super) fn mended(&self, until: usize, errors: &[f64]) -> Vec<u8> {
         let anew = |epoch: usize| {
             let error = errors.get(epoch - 1).filter(|_| errors.len() == until)?;
@@ -42,7 +42,7 @@ impl Lines {
     }
 }
 
-/// The epoch of a whole line, if it was measured. What is said of an epoch that failed is no line of an epoch.
+/// The epoch of a complete line, if it was measured. The line of a failure is no epoch's.
 fn epoch(line: &[u8]) -> Option<usize> {
     match Event::from_line(line.strip_suffix(b"\n")?) {
         Ok(Event::Epoch(metrics)) if metrics.epoch > 0 && metrics.reconstruction_error.is_finite() => {
@@ -52,12 +52,12 @@ fn epoch(line: &[u8]) -> Option<usize> {
     }
 }
 
-/// The events of a file's bytes, in its order. A line that is torn or damaged is passed over.
+/// The events of a file, in order. Torn and damaged lines are skipped.
 pub(crate) fn events(text: &[u8]) -> impl Iterator<Item = Event> {
     text.split(|&byte| byte == b'\n').filter_map(|line| Event::from_line(line).ok())
 }
 
-/// The bytes that the lines of the first epochs take, if the file begins with these, in order.
+/// Length in bytes of the lines of the first epochs, if the file begins with them, in order.
 pub(crate) fn beginning(text: &[u8], epochs: usize) -> Option<usize> {
     let lines: Vec<_> = text.split_inclusive(|&byte| byte == b'\n').take(epochs).collect();
     let are_in_order = lines.iter().zip(1..).all(|(line, expected)| epoch(line) == Some(expected));
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(mended(3, &[]), [line(1), line(3)].concat());
         let filled = "{\"epoch\":2,\"reconstruction_error\":2.25}\n".to_string();
         assert_eq!(mended(3, &[1.5, 2.25, 3.5]), [line(1), filled, line(3)].concat());
-        // Errors that are not one an epoch are of other epochs.
+        // Errors that are not one for each epoch are not used.
         assert_eq!(mended(3, &[2.25, 3.5]), [line(1), line(3)].concat());
     }
 

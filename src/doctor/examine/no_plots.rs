@@ -13,9 +13,7 @@ pub struct Plots(Infallible);
 
 impl Plots {
     pub fn new(_: PathBuf) -> Result<Self> {
-        usage!(
-            "‹plots›: this build cannot draw pictures; build it with the feature report"
-        )
+        usage!("‹plots›: this build cannot draw pictures; build it with the feature report")
     }
 
     pub fn written(self) -> Vec<PathBuf> {
