@@ -1,4 +1,4 @@
-//! The command line: one function for each command, no mathematics.
+//! The command line: a function for each command, no mathematics.
 
 mod bench;
 mod data;
@@ -53,42 +53,42 @@ enum Command {
         rbm-gpu train --resume runs/wide --epochs 60"
     )]
     Train(Box<train::Options>),
-    /// Say what is in a data set, and show some of it
+    /// Describe a data set, and show some of it
     #[command(after_help = "Examples:\n  \
         rbm-gpu data mnist\n  \
         rbm-gpu data fashion-mnist --classes sneaker,bag -o samples.png\n  \
         rbm-gpu data digits.csv --label-column digit --divide-by 16\n  \
         rbm-gpu data folder-of-pngs\n  \
         rbm-gpu data arrays.npz --json\n\n\
-        A data set is mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files, a folder of PNGs (in \
-        train and test, and in a folder for each class, where there are such), an .npy file (cases × values, or cases × \
+        A data set is mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files, a folder of PNGs (with \
+        folders train and test, and one for each class, if there are any), an .npy file (cases × values, or cases × \
         height × width), an .npz file (x_train, y_train, x_test, y_test), or a .csv file (a case a line).")]
     Data(data::Options),
     /// List the devices, their limits, and which one auto takes
     #[command(after_help = "Example:\n  rbm-gpu devices")]
     Devices,
-    /// Say how good a model is: its likelihood, exactly or between two estimates, and more
+    /// Evaluate a model: its likelihood, exact or between two estimates, and more
     #[command(after_help = "Examples:\n  \
         rbm-gpu eval runs/mnist-1\n  \
         rbm-gpu eval runs/mnist-1 --json\n  \
         rbm-gpu eval runs/wide --temperatures 30000 --annealed 1000 --device discrete\n  \
         rbm-gpu eval model.safetensors --data path/to/idx-folder --binarize sample\n\n\
-        Likelihoods are in nats a case, and only to be compared for data made binary in the same way. An estimate whose \
+        Likelihoods are in nats a case; compare them only for data made binary in the same way. An estimate whose \
         bracket is wider than 1 nat is called unreliable, with the reason.")]
     Eval(EvalOptions),
-    /// Draw fantasy particles: what the model believes in
+    /// Draw fantasy particles: samples of the model
     #[command(after_help = "Examples:\n  \
         rbm-gpu sample runs/mnist-1\n  \
         rbm-gpu sample runs/mnist-1 --start data --steps 200 -o samples.png -o chain.gif --strip strip.png\n  \
         rbm-gpu sample runs/mnist-1 --tempered 30 --chains 500 --show state -o samples.npy")]
     Sample(Box<sample::Options>),
-    /// Show what the model makes of test cases: there and back
+    /// Reconstruct test cases
     #[command(after_help = "Examples:\n  \
         rbm-gpu reconstruct runs/mnist-1\n  \
         rbm-gpu reconstruct runs/mnist-1 --classes 4,9 --count 20 -o fours-and-nines.png\n  \
         rbm-gpu reconstruct runs/mnist-1 -o reconstructions.npy")]
     Reconstruct(Box<reconstruct::Options>),
-    /// Fill in what is missing from test cases, and say how well
+    /// Fill in missing parts of test cases, and measure the error
     #[command(after_help = "Examples:\n  \
         rbm-gpu inpaint runs/mnist-1\n  \
         rbm-gpu inpaint runs/mnist-1 --mask random:0.5 --steps 500 -o noise.png\n  \
@@ -120,27 +120,27 @@ enum Command {
         In Python: numpy.savez(\"arrays.npz\", components_=rbm.components_, intercept_hidden_=rbm.intercept_hidden_, \
         intercept_visible_=rbm.intercept_visible_)")]
     Import(exchange::ImportOptions),
-    /// Say how much the features know of the classes: the test error of a logistic regression on them
+    /// Measure how well the features tell the classes apart: the test error of a logistic regression on them
     #[command(after_help = "Examples:\n  \
         rbm-gpu probe runs/mnist-1\n  \
         rbm-gpu probe runs/iris-1 --data iris.csv --label-column species --validation 0.2\n  \
         rbm-gpu probe runs/mnist-1 --limit 10000 --json")]
     Probe(Box<probe::Options>),
-    /// Say why a run does not learn, from its data, its folder, its model, or a log of its costs
+    /// Find out why a run does not learn, from its data, its folder, its model, or a log of its costs
     #[command(after_help = "Examples:\n  \
         rbm-gpu doctor mnist\n  \
         rbm-gpu doctor costs.txt\n  \
         rbm-gpu doctor mnist costs.txt --rows 41933..44933 --scale 256\n\n\
         Exit code 0: healthy, with notes at most; 1: warnings or errors; 2: bad input.")]
     Doctor(DoctorOptions),
-    /// Make the report of a run again, or one of several runs side by side
+    /// Make the report of a run again, or one report of several runs side by side
     #[command(after_help = "Examples:\n  \
         rbm-gpu report runs/mnist-1\n  \
         rbm-gpu report runs/mnist-1 runs/mnist-2 runs/wide -o comparison.html\n\n\
-        Everything is in the one file, which opens in a browser and needs no network. rbm-gpu train writes a run's own \
-        report, and brings it up to date now and then.")]
+        The report is one file, which opens in a browser and needs no network. rbm-gpu train writes a run's own \
+        report, and updates it now and then.")]
     Report(report::Options),
-    /// Hold a device and its driver against the mathematics: random words, every kernel, a step, chains, log Z
+    /// Check a device and its driver against the mathematics: random words, every kernel, a step, chains, log Z
     #[command(after_help = "Examples:\n  \
         rbm-gpu verify\n  \
         rbm-gpu verify --device discrete --json\n\n\
@@ -167,8 +167,8 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line; a preset and an optimizer that it names set what was not given. Without a command to run, what
-    /// there is to say instead has been said, and this is the exit code.
+    /// Reads the command line. A preset or an optimizer in it sets the options that were not given. Returns an exit
+    /// code if there is nothing to run: help or an error has been printed.
     pub fn read() -> std::result::Result<Self, ExitCode> {
         let matches = Self::command().try_get_matches().map_err(answer)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(answer)?;
@@ -188,7 +188,7 @@ impl Cli {
     }
 }
 
-/// Prints the help that was asked for, or what is wrong with the arguments; gives the exit code.
+/// Prints help, or an error in the arguments; returns the exit code.
 fn answer(error: clap::Error) -> ExitCode {
     let message = error.render();
     match error.kind() {
@@ -196,7 +196,7 @@ fn answer(error: clap::Error) -> ExitCode {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             terminal::note(Text::own(message.ansi().to_string()));
         }
-        // It repeats the arguments, so its colours are left out.
+        // The message repeats the arguments, so it is printed without colours.
         _ => {
             let message = message.to_string();
             terminal::error(message.strip_prefix("error: ").unwrap_or(&message).trim_end());
@@ -205,7 +205,7 @@ fn answer(error: clap::Error) -> ExitCode {
     ExitCode::from(error.exit_code() as u8)
 }
 
-/// Runs what was asked for.
+/// Runs the command.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Train(options) => train::run(*options),

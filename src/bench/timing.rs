@@ -10,7 +10,7 @@ use crate::{
     error::Result,
 };
 
-/// Times of many runs of one thing, in seconds.
+/// Times of repeated runs, in seconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Times {
     /// The median.
@@ -19,12 +19,12 @@ pub struct Times {
     pub min: f64,
     /// The longest.
     pub max: f64,
-    /// How far apart the quartiles are, as a share of the median.
+    /// Distance of the quartiles, as a share of the median.
     pub spread: f64,
 }
 
 impl Times {
-    /// Of at least one measurement.
+    /// Summarises at least one measurement.
     pub(super) fn of(seconds: &[f64]) -> Self {
         let mut seconds = seconds.to_vec();
         seconds.sort_by(f64::total_cmp);
@@ -39,7 +39,7 @@ impl Times {
         Self { median, min: seconds[0], max: seconds[last], spread }
     }
 
-    /// Of one of so many equal parts of that thing.
+    /// The times of one of `parts` equal parts.
     pub(super) fn divided_by(self, parts: usize) -> Self {
         let [median, min, max] = [self.median, self.min, self.max].map(|seconds| seconds / parts as f64);
         Self { median, min, max, spread: self.spread }
@@ -49,26 +49,26 @@ impl Times {
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// The least that a measurement takes: its call is repeated until then.
+    /// Least time of a measurement: the call is repeated until then.
     pub least: Duration,
-    /// Measurements of each call, at most.
+    /// The most measurements of each call.
     pub rounds: usize,
-    /// The time after which each call is measured no more than three times.
+    /// Time after which each call is measured at most three times.
     pub most: Duration,
 }
 
 impl Patience {
-    /// For figures that will be quoted.
+    /// For figures to quote.
     pub const LONG: Self =
         Self { least: Duration::from_millis(20), rounds: 30, most: Duration::from_secs(5) };
-    /// For a sweep's figures, of which there are many.
+    /// For the many figures of a sweep.
     pub const SHORT: Self =
         Self { least: Duration::from_millis(20), rounds: 9, most: Duration::from_secs(3) };
 }
 
-/// Times several calls, `call(0)` to `call(calls - 1)`, in turns: what slows the machine down for a while slows down all of
-/// them, and their ratios stay. Each is warmed up, then repeated for as long as a measurement takes. Gives each call's
-/// seconds, round by round.
+/// Times several calls, `call(0)` to `call(calls - 1)`, in turns, so that a slow phase of the machine slows all of them
+/// and keeps their ratios. Each call is warmed up, then repeated for the least time of a measurement. Returns each
+/// call's seconds, round by round.
 pub(super) fn time(
     backend: &mut dyn Backend,
     patience: Patience,

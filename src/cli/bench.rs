@@ -24,7 +24,7 @@ pub fn run(options: &BenchOptions) -> Result<ExitCode> {
     if !report.check.passes() {
         terminal::error(format!(
             "the step differs from the reference by more than {:e}, or a state from its own draw: \
-             the figures above are of wrong results; please report this device and its driver",
+             the figures above belong to wrong results; please report this device and its driver",
             check::TOLERANCE
         ));
         return Ok(ExitCode::FAILURE);

@@ -11,8 +11,9 @@ use rbm_gpu::{
 
 use super::{print, print_json};
 
-/// Cases in a picture, and in the terminal.
+/// Cases in a picture.
 const PICTURED: usize = 100;
+/// Cases in the terminal.
 const SHOWN: usize = 10;
 /// Characters in a line of the terminal.
 const LINE: usize = 120;
@@ -26,7 +27,7 @@ pub struct Options {
     /// Write a picture of training cases, the same number of each class, as a PNG file
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replace the picture that is there
+    /// Replace an existing picture
     #[arg(long, requires = "out")]
     force: bool,
     /// One JSON object instead of text

@@ -38,7 +38,7 @@ fn text(report: &Report, pictured: bool) -> Text {
         text += "\n";
     }
     if pictured && report.plots.is_empty() {
-        text += "no pictures: they are of logs, runs and models, and of numbers that are finite\n";
+        text += "no pictures: only logs, runs and models with finite numbers have them\n";
     }
     for plot in &report.plots {
         text += format!("wrote {}\n", plot.display());
@@ -51,7 +51,7 @@ fn text(report: &Report, pictured: bool) -> Text {
     text
 }
 
-/// How bad it is, as a colour.
+/// The colour of a severity.
 pub fn style(severity: Severity) -> Style {
     match severity {
         Severity::Error => AnsiColor::Red.on_default().bold(),
@@ -69,7 +69,7 @@ pub fn finding(finding: &Finding) -> Text {
     text
 }
 
-/// Words in lines that begin at the same place, the first with `head`.
+/// Words in lines that are indented alike, the first with `head`.
 fn wrapped(head: &str, words: &str) -> String {
     let indent = head.chars().count();
     let (mut text, mut width) = (head.to_string(), indent);

@@ -28,7 +28,7 @@ pub fn run(options: &EvalOptions) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows on standard error, where that is a terminal, that something is being done, and how much of it is left.
+/// Shows progress on standard error, if that is a terminal.
 fn show(bar: &ProgressBar, steps: u64) -> Progress {
     let template = match steps {
         0 => "{spinner} {elapsed} log Z by enumeration",

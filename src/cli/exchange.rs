@@ -16,16 +16,16 @@ use super::{outputs::target, print};
 pub struct ExportOptions {
     /// A run's folder, or a model's file
     model: PathBuf,
-    /// The kind of file: npz (NumPy), safetensors, or csv (a folder with a file for each array)
+    /// Kind of file: npz (NumPy), safetensors, or csv (a folder with a file for each array)
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Npz, hide_possible_values = true)]
     to: Format,
-    /// Whose names the arrays have: sklearn (components_ …), rbms (weight_matrix …), rbm-gpu (weights …)
+    /// Names of the arrays: sklearn (components_ …), rbms (weight_matrix …), rbm-gpu (weights …)
     #[arg(long, value_name = "WHOSE", value_enum, default_value_t = Names::Sklearn, hide_possible_values = true)]
     names: Names,
-    /// The file or folder to write [default: model.npz, model-export.safetensors, or model-csv]
+    /// File or folder to write [default: model.npz, model-export.safetensors, or model-csv]
     #[arg(short, long, value_name = "PATH")]
     out: Option<PathBuf>,
-    /// Replace a file that is there
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
 }
@@ -43,7 +43,7 @@ pub fn export(options: &ExportOptions) -> Result<ExitCode> {
             target.path().display()
         )));
     }
-    // Another kind of file under a model's name would be a broken model.
+    // A file of another kind under a model's name would be a broken model.
     if let (Format::Npz, "safetensors") | (Format::Safetensors, "npz") = (options.to, &*target.extension()) {
         let (path, found) = (target.path().display(), target.extension());
         return Err(Error::Usage(format!(
@@ -61,10 +61,10 @@ pub struct ImportOptions {
     /// An .npz or safetensors file, or a folder of CSV files, with scikit-learn's arrays (components_, intercept_hidden_,
     /// intercept_visible_), those of rbms (weight_matrix, hbias, vbias) or this project's
     arrays: PathBuf,
-    /// The model to write
+    /// Model file to write
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     out: PathBuf,
-    /// Replace a model that is there
+    /// Replace an existing model
     #[arg(long)]
     force: bool,
 }

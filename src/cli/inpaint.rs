@@ -16,17 +16,17 @@ use super::{outputs::Output, print};
 pub struct Options {
     #[command(flatten)]
     model: ModelOptions,
-    /// What is unknown: lower-half, upper-half, left-half, right-half, centre, random:SHARE, a PNG file (white pixels), or an
-    /// .npy file (what is not 0)
+    /// Unknown values: lower-half, upper-half, left-half, right-half, centre, random:SHARE, a PNG file (white pixels),
+    /// or an .npy file (values other than 0)
     #[arg(long, value_name = "MASK", default_value = "lower-half")]
     mask: Mask,
     /// Chains of each case; their means are averaged
     #[arg(long, value_name = "N", default_value_t = 10)]
     chains: usize,
-    /// Gibbs steps of each chain; p(v|h) is averaged over the second half of them
+    /// Gibbs steps of each chain; p(v|h) is averaged over the second half
     #[arg(long, value_name = "N", default_value_t = 400)]
     steps: usize,
-    /// Cases to fill in: test cases, or training cases where there are none
+    /// Cases to fill in: test cases, or training cases if there are none
     #[arg(long, value_name = "N", default_value_t = 200)]
     count: usize,
     #[command(flatten)]
@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let array = Array { shape: vec![count, units], values: Values::Floats(filled.clone()) };
         target.write(|out| write_array(out, &array))?;
     } else {
-        // What is unknown is shown as dark grey.
+        // Unknown values are dark grey.
         let shown: Vec<f32> =
             values.iter().zip(unknown.iter().cycle()).map(|(&x, &u)| if u { 0.3 } else { x }).collect();
         let pictured = 40.min(count) * units;
@@ -83,7 +83,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         options.steps,
         inference.device(),
         1e2 * (1.0 - error / of_mean).abs(),
-        if error <= of_mean { "less" } else { "MORE: this model does not know what belongs together" },
+        if error <= of_mean {
+            "less"
+        } else {
+            "MORE: this model has not learnt how values depend on each other"
+        },
         target.path().display()
     ));
     Ok(ExitCode::SUCCESS)

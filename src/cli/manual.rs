@@ -1,4 +1,4 @@
-//! `rbm-gpu completions` and `rbm-gpu man`: from the command line's own definition.
+//! `rbm-gpu completions` and `rbm-gpu man`, from the definition of the command line.
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
@@ -10,7 +10,7 @@ use super::{Cli, print, terminal::Text};
 
 #[derive(clap::Args)]
 pub struct CompletionOptions {
-    /// The shell
+    /// Shell
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -24,7 +24,7 @@ pub fn completions(options: &CompletionOptions) -> Result<ExitCode> {
 
 #[derive(clap::Args)]
 pub struct ManOptions {
-    /// The folder to write, which must be new: a page for each command
+    /// Folder to write, which must be new: a page for each command
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -32,7 +32,7 @@ pub struct ManOptions {
 pub fn man(options: &ManOptions) -> Result<ExitCode> {
     let Some(out) = &options.out else {
         let mut page = Vec::new();
-        let _ = clap_mangen::Man::new(Cli::command()).render(&mut page); // memory takes it all
+        let _ = clap_mangen::Man::new(Cli::command()).render(&mut page); // writing to memory cannot fail
         print(Text::own(String::from_utf8_lossy(&page).into_owned()));
         return Ok(ExitCode::SUCCESS);
     };

@@ -4,31 +4,31 @@ use std::path::PathBuf;
 
 use rbm_gpu::{Error, Result, output::Target};
 
-/// One file to write.
+/// A file to write.
 #[derive(clap::Args)]
 pub struct Output {
-    /// The file to write; its extension says what kind
+    /// File to write; its extension gives the format
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Replace a file that is there
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
 }
 
 impl Output {
-    /// The file, or the default, which must be one of these kinds.
+    /// The file, or the default; its extension must be one of these.
     pub fn target(&self, default: &str, kinds: &[&str]) -> Result<Target> {
         target(self.out.clone().unwrap_or(default.into()), self.force, kinds)
     }
 }
 
-/// A file to write, of one of these kinds.
+/// A file to write, with one of these extensions.
 pub fn target(path: PathBuf, force: bool, kinds: &[&str]) -> Result<Target> {
     let target = Target::new(&path, force)?;
     if !kinds.contains(&target.extension().as_str()) {
         let kinds = kinds.join(", .");
         return Err(Error::Usage(format!(
-            "--out {}: expected a name that ends in .{kinds}, which says what to write",
+            "--out {}: expected a name that ends in .{kinds}, which gives the format",
             path.display()
         )));
     }

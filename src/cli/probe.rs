@@ -20,10 +20,10 @@ pub struct Options {
     /// L2 penalty on the weights of the logistic regression
     #[arg(long, value_name = "X", default_value_t = 1e-5)]
     l2: f64,
-    /// Steps of the optimiser, at most
+    /// Most steps of the optimiser
     #[arg(long, value_name = "N", default_value_t = 300)]
     steps: u64,
-    /// One JSON object instead of a table
+    /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
 }
@@ -108,7 +108,7 @@ struct Errors {
     seconds: f64,
 }
 
-/// Learns from the training cases, whose values are given, and tells how often that is wrong.
+/// Learns from the training cases, and returns the share of wrong classes.
 fn measure(
     options: &Options,
     (train, test): (&[f32], &[f32]),

@@ -1,5 +1,5 @@
-//! How a run is shown while it goes on: lines on standard output, and a progress bar where standard error is a terminal; or,
-//! if asked for, on the whole screen, until that is left.
+//! The display of a run: lines on standard output, and a progress bar if standard error is a terminal; or, if asked
+//! for, the whole screen, until the user leaves it.
 
 use std::{
     io::{self, IsTerminal},
@@ -25,23 +25,23 @@ use super::{
 
 /// Characters of a sparkline.
 const SPARKS: usize = 16;
-/// Costs that are kept, at most: then every second one goes.
+/// The most costs to keep; beyond it, every second one is dropped.
 const MOST_COSTS: usize = 2000;
-/// Hidden units whose weights are shown, at most.
+/// The most hidden units whose weights are shown.
 const MOST_UNITS: usize = 60;
 
-/// How much of a run is shown.
+/// How much of a run to show.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Show {
-    /// Print nothing but errors and, at the end, the run's folder
+    /// Print only errors and, at the end, the run's folder
     #[arg(long)]
     quiet: bool,
-    /// Show the run on the whole screen: curves, weights, speed; q leaves it, and the run goes on in lines
+    /// Show the run on the whole screen: curves, weights, speed; q leaves the screen, and the run continues in lines
     #[arg(long, conflicts_with = "quiet")]
     tui: bool,
 }
 
-/// A run on the screen. Whatever becomes of the run, the bar is gone when this is.
+/// A run on the terminal. Dropping it removes the progress bar, however the run ends.
 pub struct Display {
     show: Show,
     start: Instant,
@@ -50,18 +50,18 @@ pub struct Display {
     cases: usize,
     bar: ProgressBar,
     screen: Option<Screen>,
-    /// By epochs: as they were reported, and of the epochs done.
+    /// Epochs and costs, as reported.
     costs: Vec<(f64, f64)>,
     errors: Vec<(f64, f64)>,
-    /// Cases a second.
+    /// Cases per second, of the fastest report.
     fastest: f64,
 }
 
 impl Display {
-    /// Nothing is shown yet.
+    /// A display that shows nothing yet.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the whole screen is asked for and there is none.
+    /// [`Error::Usage`] if the whole screen is asked for without a terminal.
     pub fn new(show: Show) -> Result<Self> {
         if show.tui && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Err(Error::Usage(
@@ -83,7 +83,7 @@ impl Display {
         })
     }
 
-    /// Begins with a line about the run, which has so many epochs of so many cases.
+    /// Begins with a line about the run, which has `epochs` epochs of `cases` cases.
     pub fn begin(&mut self, epochs: usize, cases: usize, about: &str) {
         (self.epochs, self.cases) = (epochs, cases);
         let hidden = ProgressDrawTarget::hidden();
@@ -115,7 +115,7 @@ impl Display {
         }
     }
 
-    /// Goes on in lines if the screen was left, beginning with those that were not printed meanwhile.
+    /// Continues in lines if the user left the screen, beginning with those that were kept meanwhile.
     fn look_for_leaving(&mut self) {
         if let Some(screen) = self.screen.take_if(|screen| !screen.is_open()) {
             print(screen.close());
@@ -123,7 +123,7 @@ impl Display {
         }
     }
 
-    /// The error of the model as it is, after so many epochs: at the run's beginning or where it goes on.
+    /// Shows the error of the model after `epoch` epochs, where the run begins or resumes.
     pub fn before(&mut self, error: f64, epoch: usize, is_beginning: bool) {
         self.errors.push((epoch as f64, error));
         if is_beginning {
@@ -131,23 +131,23 @@ impl Display {
         }
     }
 
-    /// Seconds since the program began.
+    /// Time since the program began, in seconds.
     pub fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
 
-    /// What happens in the run.
+    /// Shows an event of the run.
     pub fn show(&mut self, event: &Event) {
         match event {
             Event::Progress(progress) => self.progress(progress),
             Event::Finding(finding) => self.tell(doctor::finding(finding)),
             Event::Epoch(metrics) => self.epoch(metrics),
-            // It is the program's error.
+            // The program prints the error itself.
             Event::Failed(_) => {}
         }
     }
 
-    /// Where the run stands within an epoch.
+    /// Shows the position within an epoch.
     fn progress(&mut self, progress: &Progress) {
         let &Progress { epoch, cases, cost, samples_per_second } = progress;
         self.look_for_leaving();
@@ -183,7 +183,7 @@ impl Display {
         self.bar.set_position(done as u64);
     }
 
-    /// What the hidden units have learnt.
+    /// Shows the weights of hidden units.
     pub fn weights(&mut self, rbm: &Rbm, image: (usize, usize)) {
         let Some(screen) = &self.screen else { return };
         let hidden = rbm.shape().hidden;
@@ -192,7 +192,7 @@ impl Display {
         screen.view().weights = Weights { image, of: hidden, units };
     }
 
-    /// What an epoch came to.
+    /// Shows the metrics of an epoch.
     fn epoch(&mut self, metrics: &EpochMetrics) {
         self.look_for_leaving();
         self.errors.push((metrics.epoch as f64, metrics.reconstruction_error));
@@ -210,7 +210,7 @@ impl Display {
         self.say(&text);
     }
 
-    /// The end: what the run came to and what it wrote; or, if quiet, its folder alone.
+    /// Shows the end: the results and the files written; or, if quiet, only the folder.
     pub fn finish(mut self, what: &str, folder: &Path) {
         self.leave();
         self.say(what);
@@ -219,7 +219,7 @@ impl Display {
         }
     }
 
-    /// Prints, or keeps for later if there is a screen, unless quiet.
+    /// Prints a text unless quiet; keeps it for later if there is a screen.
     pub fn say(&self, text: &str) {
         self.tell(text.into());
     }
@@ -232,7 +232,7 @@ impl Display {
         }
     }
 
-    /// Whether nothing is said but errors and the run's folder.
+    /// Whether only errors and the run's folder are printed.
     pub fn is_quiet(&self) -> bool {
         self.show.quiet
     }
@@ -261,14 +261,14 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// How well replicas moved, in a few words.
+/// Swaps of replicas, in a few words.
 fn moves(swaps: &Swaps) -> String {
     let least = swaps.acceptance.iter().copied().fold(f64::INFINITY, f64::min);
     let most = swaps.acceptance.iter().copied().fold(0.0, f64::max);
     format!(", swaps {:.0}–{:.0} %, {} round trips", 100.0 * least, 100.0 * most, swaps.round_trips)
 }
 
-/// What a look at the model found, in a line.
+/// An evaluation of the model, in a line.
 fn figures(look: &Look) -> String {
     let found = &look.likelihood;
     let (what, figure, low, high) =

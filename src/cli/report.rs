@@ -14,10 +14,10 @@ pub struct Options {
     /// Runs' folders: the report of one, or of several side by side
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// The file to write [default: of one run, report.html in its folder, made anew; of several, report.html here]
+    /// File to write [default: for one run, report.html in its folder, replaced; for several, report.html here]
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replace a file that is there
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
 }
@@ -25,7 +25,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let target = match (&options.out, options.runs.as_slice()) {
         (Some(path), _) => outputs::target(path.clone(), options.force, &["html", "htm"])?,
-        // A run's own report is made from nothing else, so nothing is lost.
+        // A run's own report is made from its folder alone, so replacing it loses nothing.
         (None, [run]) if run.is_dir() => outputs::target(run.join(report::FILE), true, &["html"])?,
         (None, _) => outputs::target(report::FILE.into(), options.force, &["html"])?,
     };

@@ -33,25 +33,25 @@ pub struct Options {
     /// Where chains start: random (fair coins), data (training cases), mean (the mean training case)
     #[arg(long, value_name = "WHERE", value_enum, default_value_t = Start::Random, hide_possible_values = true)]
     start: Start,
-    /// Parallel tempering, over so many temperatures: for models whose modes are far apart [default: 20, if given]
+    /// Parallel tempering over N temperatures, for models whose modes are far apart [default: 20, if given]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20", default_value_t = 1, hide_default_value = true)]
     tempered: usize,
-    /// What is written: mean (p(v|h) of the last step) or state (drawn from it)
+    /// What to write: mean (p(v|h) of the last step) or state (drawn from it)
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Show::Mean, hide_possible_values = true)]
     show: Show,
-    /// The files to write: .png, the last step as a grid; .gif, the chains on their way; .npy, chains × visible units
+    /// Files to write: .png (the last step as a grid), .gif (the chains over the steps), .npy (chains × visible units)
     /// [default: samples.png]
     #[arg(short, long, value_name = "FILE")]
     out: Vec<PathBuf>,
-    /// Also write the chains on their way as a PNG strip, a row for each of the first chains
+    /// Also write the chains over the steps as a PNG strip, a row for each of the first chains
     #[arg(long, value_name = "FILE")]
     strip: Option<PathBuf>,
-    /// Replace files that are there
+    /// Replace existing files
     #[arg(long)]
     force: bool,
 }
 
-/// What of a visible unit is shown.
+/// Which values of a visible unit are shown.
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
 enum Show {
     Mean,
@@ -70,7 +70,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         options.strip.clone().map(|path| outputs::target(path, options.force, &["png"])).transpose()?;
     let found = options.model.open()?;
     let (image, units) = (found.image(), found.rbm.shape().visible);
-    // The states that are shown; a replica has means and states of both layers.
+    // The states shown; a replica has means and states of both layers.
     let layers = found
         .rbm
         .shape()
@@ -83,7 +83,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     memory::check(&what, needed, "choose fewer --chains or fewer temperatures (--tempered)")?;
     let inference = options.model.inference(&found.rbm, options.chains)?;
     let device = inference.device().to_string();
-    // Chains that start at random, at one temperature, need no data.
+    // Chains from a random start, at one temperature, need no data.
     let needs_data = options.start != Start::Random || options.tempered > 1;
     let data = if needs_data { Some(options.model.load(&found)?.1.train.rows) } else { None };
     let density = data.as_ref().map_or(vec![0.5; units], Rows::density);
@@ -130,7 +130,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     }
     if let Some(strip) = &strip {
-        // A row for each chain: as many as there is room for.
+        // A row for each chain, as far as there is room.
         let rows = options.chains.min(FRAMES);
         let cases: Vec<f32> = (0..rows)
             .flat_map(|chain| states.iter().flat_map(move |cases| &cases[chain * units..(chain + 1) * units]))

@@ -1,5 +1,5 @@
-//! A run on the whole screen, drawn and listened to by a thread of its own, so that it answers at once whatever the run is
-//! doing. Whatever becomes of the run, the terminal is as it was when this is gone: whoever ends the program at once calls
+//! A run on the whole screen. A thread of its own draws it and reads the keys, so it answers at once whatever the run
+//! is doing. Dropping the screen restores the terminal, whatever happens to the run; code that exits at once calls
 //! [`give_back`] first.
 
 mod draw;
@@ -29,36 +29,36 @@ use signal_hook::{consts::SIGINT, low_level};
 
 use super::terminal::Text;
 
-/// Time between two pictures of the run.
+/// Time between two drawings.
 const EVERY: Duration = Duration::from_millis(250);
-/// Time between two looks for keys and signals.
+/// Time between two checks for keys and signals.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long a terminal may take to be given back; one that takes no more output is not waited for.
+/// Time to wait for the terminal to be restored; one that takes no more output is given up.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The thread's name.
 const THREAD: &str = "screen";
 
-/// The screen that has the terminal, or had it last.
+/// The screen that has the terminal, or that had it last.
 static LAST: Mutex<Option<Arc<Shared>>> = Mutex::new(None);
 
-/// What is to be seen.
+/// The contents of the screen.
 #[derive(Clone, Default)]
 pub struct View {
-    /// What the run is, in a line.
+    /// A line about the run.
     pub about: Text,
-    /// Its epochs, and its cases in all of them: how many are done, and of how many.
+    /// Number of epochs of the run.
     pub epochs: usize,
     pub epoch: usize,
     pub cases: (usize, usize),
     pub samples_per_second: f64,
     pub fastest: f64,
-    /// How long the rest will take, in words.
+    /// Estimated time left, in words.
     pub left: String,
-    /// By epochs, of which they may be parts.
+    /// Costs by epochs, which may be fractions.
     pub costs: Vec<(f64, f64)>,
     pub errors: Vec<(f64, f64)>,
     pub weights: Weights,
-    /// What would have been printed.
+    /// The lines printed so far.
     pub lines: Text,
 }
 
@@ -66,20 +66,22 @@ pub struct View {
 #[derive(Clone, Default)]
 pub struct Weights {
     pub image: (usize, usize),
-    /// How many units there are.
+    /// Number of hidden units of the model.
     pub of: usize,
-    /// A unit after the other.
+    /// The weights of one unit after the other.
     pub units: Vec<Vec<f32>>,
 }
 
 #[derive(Default)]
 struct Shared {
     view: Mutex<View>,
-    /// That it is to end, and that it has.
+    /// Whether the screen is to close.
     leaves: AtomicBool,
+    /// Whether the screen has closed.
     left: Arc<AtomicBool>,
-    /// That the program is to stop until it is called back, and that it is to end as by SIGQUIT.
+    /// Whether the program is to be suspended, as by SIGTSTP.
     suspends: Arc<AtomicBool>,
+    /// Whether the program is to end, as by SIGQUIT.
     quits: Arc<AtomicBool>,
 }
 
@@ -102,7 +104,7 @@ fn enter() -> io::Result<DefaultTerminal> {
     Terminal::new(CrosstermBackend::new(io::stdout()))
 }
 
-/// Puts the terminal back, as far as it is there.
+/// Restores the terminal, as far as it is still there.
 fn restore() {
     let _ = disable_raw_mode();
     let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
@@ -115,7 +117,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal.
+    /// Opens the screen on the terminal.
     pub fn open() -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         #[cfg(unix)]
@@ -133,17 +135,17 @@ impl Screen {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// What is to be seen, to be changed.
+    /// The contents, for changes.
     pub fn view(&self) -> MutexGuard<'_, View> {
         lock(&self.shared.view)
     }
 
-    /// Whether it is still there.
+    /// Whether the screen is still open.
     pub fn is_open(&self) -> bool {
         !self.shared.left.load(Ordering::SeqCst)
     }
 
-    /// Gives the terminal back, with the lines that were not printed meanwhile.
+    /// Restores the terminal, and returns the lines that were not printed meanwhile.
     pub fn close(mut self) -> Text {
         self.end();
         std::mem::take(&mut self.view().lines)
@@ -152,7 +154,7 @@ impl Screen {
     fn end(&mut self) {
         self.shared.leaves.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
-            // A panic there has been told, and the terminal given back.
+            // A panic there has been reported, and the terminal restored.
             let _ = thread.join();
         }
     }
@@ -165,7 +167,7 @@ impl Drop for Screen {
 }
 
 impl Shared {
-    /// SIGTSTP and SIGQUIT wait until the terminal is given back; when it has been, they are what they are everywhere.
+    /// SIGTSTP and SIGQUIT wait until the terminal is restored; then they act as usual.
     #[cfg(unix)]
     fn listen(&self) -> io::Result<()> {
         use signal_hook::{
@@ -179,7 +181,7 @@ impl Shared {
         Ok(())
     }
 
-    /// A panic of any thread's gives the terminal back before it is told.
+    /// Lets a panic in any thread restore the terminal before it is reported.
     fn tell_panics_in_lines(self: &Arc<Self>) {
         let (tell, its) = (panic::take_hook(), self.clone());
         panic::set_hook(Box::new(move |panic| {
@@ -191,7 +193,7 @@ impl Shared {
         }));
     }
 
-    /// Asks the thread to give the terminal back, and waits until it has.
+    /// Asks the thread to restore the terminal, and waits until it has.
     fn leave(&self) {
         self.leaves.store(true, Ordering::SeqCst);
         let start = Instant::now();
@@ -204,9 +206,9 @@ impl Shared {
         }
     }
 
-    /// Has the terminal until it is to leave it.
+    /// Holds the terminal until it is asked to leave.
     fn hold(&self, terminal: DefaultTerminal) {
-        // A terminal that cannot be drawn on is left, and the run goes on in lines. A panic has put it back already.
+        // If the terminal cannot be drawn on, the run continues in lines. After a panic it is restored already.
         if panic::catch_unwind(panic::AssertUnwindSafe(|| self.show(terminal))).is_ok() {
             restore();
         }
@@ -223,7 +225,7 @@ impl Shared {
 
     fn show(&self, mut terminal: DefaultTerminal) -> io::Result<()> {
         let colors = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-        // Not every system says.
+        // Not every system tells the load.
         let mut system = sysinfo::System::new().ok();
         while !self.ends() {
             if self.suspends.swap(false, Ordering::SeqCst) {
@@ -240,7 +242,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits until it is time for the next picture, or something happens.
+    /// Waits for the time of the next drawing, or an event.
     fn wait(&self) -> io::Result<()> {
         let start = Instant::now();
         while start.elapsed() < EVERY && !self.ends() && !self.suspends.load(Ordering::SeqCst) {
@@ -252,8 +254,8 @@ impl Shared {
         Ok(())
     }
 
-    /// q leaves the screen. So does Ctrl-C, which is a key to a terminal in this mode, and then it is what it is everywhere; so is
-    /// Ctrl-Z.
+    /// Handles a key. q leaves the screen. In this mode the terminal delivers Ctrl-C and Ctrl-Z as keys: they leave the
+    /// screen, then act as usual.
     fn heed(&self, event: &Event) {
         let Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. }) = event else { return };
         let control = modifiers.contains(KeyModifiers::CONTROL);
@@ -269,7 +271,7 @@ impl Shared {
     }
 }
 
-/// Gives the terminal back, stops the program, and takes the terminal again when somebody lets it go on.
+/// Restores the terminal, suspends the program, and takes the terminal again when the program continues.
 #[cfg(unix)]
 fn suspended(terminal: DefaultTerminal) -> io::Result<DefaultTerminal> {
     drop(terminal);
@@ -278,7 +280,7 @@ fn suspended(terminal: DefaultTerminal) -> io::Result<DefaultTerminal> {
     enter()
 }
 
-/// Programs are not stopped here.
+/// Programs are not suspended on this system.
 #[cfg(not(unix))]
 fn suspended(terminal: DefaultTerminal) -> io::Result<DefaultTerminal> {
     Ok(terminal)

@@ -2,8 +2,8 @@
 
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// All values in at most `width` characters, from the lowest to the highest; where there are more values than
-/// characters, each stands for the mean of some. Numbers that are not finite are left out.
+/// All values in at most `width` characters, from the lowest to the highest. Of more values than characters, each
+/// character is the mean of some. Values that are not finite are left out.
 pub fn sparkline(values: &[f64], width: usize) -> String {
     let values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let count = values.len().min(width);

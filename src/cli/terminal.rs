@@ -1,7 +1,7 @@
-//! What is said to people: the one place that writes to standard output and to standard error.
+//! Output for people: the one place that writes to standard output and to standard error.
 //!
-//! Names and messages come out of strangers' files, and a terminal obeys some characters. Whatever is printed is a [`Text`],
-//! which has none of them but in the program's own styles.
+//! Names and messages may come from strangers' files, and a terminal obeys control characters. All that is printed is a
+//! [`Text`], which has none of them except for the program's own styles.
 
 use std::{
     fmt::Display,
@@ -16,12 +16,12 @@ use indicatif::ProgressBar;
 use rbm_gpu::command::flag;
 use serde::Serialize;
 
-/// The bar that lines are printed above, while there is one.
+/// The progress bar that lines are printed above, if there is one.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
-/// Why standard output could not be written, the first time.
+/// The first error of writing to standard output.
 static UNWRITTEN: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Text that a terminal shows, and obeys in nothing but styles.
+/// Text without control characters, except for styles.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Text(String);
 
@@ -31,7 +31,7 @@ impl Text {
         Self(format!("{style}{}{style:#}", shown(words)))
     }
 
-    /// What the program was built with, as it stands: help and scripts. Nothing that comes from outside.
+    /// The program's own text, unchanged: help and scripts. Nothing that comes from outside.
     pub fn own(text: String) -> Self {
         Self(text)
     }
@@ -54,8 +54,8 @@ impl<T: Into<Text>> AddAssign<T> for Text {
     }
 }
 
-/// Whether a terminal obeys a character rather than show it: those that control it, and those that turn the direction of
-/// writing around.
+/// Whether a terminal obeys a character instead of showing it: control characters, and those that change the direction of
+/// writing.
 fn is_obeyed(letter: char) -> bool {
     letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -65,8 +65,8 @@ fn shown(text: &str) -> String {
     text.chars().map(|letter| if is_harmless(letter) { letter } else { '\u{fffd}' }).collect()
 }
 
-/// Prints to standard output, without colours where that is no terminal or NO_COLOR is set. That it cannot be written is
-/// [`finish`]'s matter; a reader that has gone away, as `head` does, is no error of ours.
+/// Prints to standard output, without colours if that is no terminal or NO_COLOR is set. [`finish`] reports a failure to
+/// write; a closed pipe, as with `head`, is no failure.
 pub fn print(text: impl Into<Text>) {
     let Text(text) = text.into();
     above_the_bar(|| {
@@ -80,8 +80,8 @@ pub fn print(text: impl Into<Text>) {
     });
 }
 
-/// Prints one JSON value. Within its strings, where alone they can be, characters that a terminal obeys are escaped: the value
-/// is the same.
+/// Prints one JSON value. Characters that a terminal obeys can only be in its strings, where they are escaped: the
+/// value is unchanged.
 pub fn print_json(value: &impl Serialize) {
     match serde_json::to_value(value) {
         Ok(value) => print(Text::own(escaped(&value.to_string()) + "\n")),
@@ -89,7 +89,7 @@ pub fn print_json(value: &impl Serialize) {
     }
 }
 
-/// Keeps why something could not be printed, for [`finish`].
+/// Keeps the error of a failure to print, for [`finish`].
 fn keep(reason: io::Error) {
     lock(&UNWRITTEN).get_or_insert(reason);
 }
@@ -105,7 +105,7 @@ fn escaped(json: &str) -> String {
     text
 }
 
-/// Prints to standard error. Where that cannot be written, there is nobody to tell.
+/// Prints to standard error. A failure cannot be reported anywhere.
 pub fn note(text: impl Into<Text>) {
     let Text(text) = text.into();
     above_the_bar(|| {
@@ -113,19 +113,19 @@ pub fn note(text: impl Into<Text>) {
     });
 }
 
-/// An error's message, with options as the command line has them.
+/// An error's message, with options in the command line's spelling.
 pub fn words(error: &rbm_gpu::Error) -> String {
     error.message(flag)
 }
 
-/// Tells an error.
+/// Prints an error.
 pub fn error(error: impl Display) {
     let mut text = Text::styled(AnsiColor::Red.on_default().bold(), "error:");
     text += format!(" {error}\n");
     note(text);
 }
 
-/// The program's exit code: that of its work, or of a failure if the work was done but could not be told.
+/// The program's exit code: that of its work, or a failure if the work was done but could not be printed.
 pub fn finish(code: ExitCode) -> ExitCode {
     let Some(reason) = lock(&UNWRITTEN).take() else { return code };
     error(format!(
@@ -135,7 +135,7 @@ pub fn finish(code: ExitCode) -> ExitCode {
     if code == ExitCode::SUCCESS { ExitCode::FAILURE } else { code }
 }
 
-/// Prints above this bar from now on; without one, as usual.
+/// Sets the bar that lines are printed above; `None` for no bar.
 pub fn set_bar(bar: Option<ProgressBar>) {
     *lock(&BAR) = bar;
 }

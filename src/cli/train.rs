@@ -24,22 +24,22 @@ use session::Session;
 
 /// Test cases in a picture of reconstructions.
 const PICTURED: usize = 40;
-/// Chains beside each other in a picture.
+/// Chains in a row of a picture.
 const CHAIN_COLUMNS: usize = 20;
 
-/// What is trained, what is done about interruptions, and how it is shown.
+/// The options of training, of interruptions, and of the display.
 #[derive(Args)]
 pub struct Options {
     #[command(flatten)]
     pub config: TrainConfig,
-    /// Go on with a run that was stopped, from its last checkpoint, with its options; --epochs trains longer
+    /// Resume a stopped run from its last checkpoint, with its options; --epochs trains longer
     #[arg(long, value_name = "RUN", help_heading = "Interruptions")]
     resume: Option<PathBuf>,
     #[command(flatten)]
     policy: Policy,
     #[command(flatten)]
     show: Show,
-    /// The options that were given.
+    /// The names of the options that were given.
     #[arg(skip)]
     pub given: Vec<String>,
 }
@@ -57,7 +57,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         }
     };
     let Some(mut trainer) = trainer else {
-        // As where it was killed before it had one.
+        // The run may have been killed before its report was written.
         let report = session.write_report();
         let run = session.folder.path();
         let epochs = session.config.epochs;
@@ -97,7 +97,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         match epochs(&mut session, &mut trainer, &mut display) {
             Ok(last) => break last,
             Err(error @ Error::Device { .. }) => {
-                // What is left of it must be gone before there can be another.
+                // The old trainer must free the device first.
                 drop(trainer);
                 trainer = match session.recover(error, &display) {
                     Ok(trainer) => trainer,
@@ -123,7 +123,7 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
     let shown = report.as_ref().map_or("not written".into(), |path| path.display().to_string());
     let path = session.folder.path().display();
     let epoch = session.config.epochs;
-    let before_what = if steps == 0 { "before" } else { "when it went on" };
+    let before_what = if steps == 0 { "before" } else { "when resumed" };
     let what = format!(
         "\ndone in {:.1} s; reconstruction error {before:.2} {before_what}, {:.3} after {epoch} epochs, on {}\n  \
          report           {shown}\n  \
@@ -147,18 +147,18 @@ impl Options {
     }
 }
 
-/// Whether pictures are kept of an epoch: of the first, of the last, and of about a hundred in between.
+/// Whether an epoch's pictures are kept: the first, the last, and about a hundred in between.
 fn is_pictured(epoch: usize, epochs: usize) -> bool {
     epoch == 1 || epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(100))
 }
 
-/// The epochs that are left, or as many as somebody lets it do. Gives the reconstruction error after the last of them.
+/// Trains the remaining epochs, or until someone stops the run. Returns the reconstruction error after the last epoch.
 fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -> Result<Option<f64>> {
     let epochs = session.config.epochs;
     let pictured = trainer.dataset().held_out().pictured(PICTURED);
     trainer.tell_findings(|event| display.show(&event.spelled(flag)));
     if trainer.epochs_done() == epochs {
-        // A run that was killed at its end may lack any of it.
+        // A run that was killed at its end may lack some of its files.
         keep(session, trainer, display, &pictured)?;
         session.folder.sync()?;
     }
@@ -172,7 +172,7 @@ fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -
         };
         let mut over = None;
         let emit = |event: Event| match event.spelled(flag) {
-            // It is shown when it has been kept.
+            // It is shown after it has been kept.
             Event::Epoch(metrics) => over = Some(metrics),
             event => display.show(&event),
         };
@@ -199,7 +199,7 @@ fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -
     Ok(last)
 }
 
-/// Keeps what an epoch has learnt: the model, and pictures of it.
+/// Keeps the results of an epoch: the model, and pictures of it.
 fn keep(
     session: &mut Session,
     trainer: &mut Trainer,
@@ -221,7 +221,7 @@ fn keep(
     let reconstructed = trainer.reconstruct(pictured)?;
     let picture = picture::reconstructions(&originals, &reconstructed, image);
     folder.add_picture("reconstructions", epoch, &picture)?;
-    // Persistent chains are there to be seen; others are made for it.
+    // Persistent chains exist already; other chains must be run for the picture.
     if session.config.estimator != Estimator::Cd || epoch.is_power_of_two() || epoch == epochs {
         let fantasies = trainer.fantasies(pictured)?;
         folder.add_picture("chains", epoch, &picture::cases(&fantasies, image, CHAIN_COLUMNS))?;

@@ -18,7 +18,7 @@ use super::{outputs::Output, print};
 pub struct Options {
     #[command(flatten)]
     model: ModelOptions,
-    /// Data set, the same as --data
+    /// Data set; short for --data
     #[arg(value_name = "DATA", conflicts_with = "data")]
     cases: Option<Source>,
     /// Which cases go into an .npy or .csv file; an .npz file has all
@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             shapes.push(format!("x_{name} {:?}", features.shape));
             arrays.push((format!("x_{name}"), features));
             if let Some(labels) = &cases.labels {
-                // Classes that are numbers keep them.
+                // Classes that are numbers stay these numbers.
                 let label = |&label: &u8| {
                     let class = dataset.classes.get(usize::from(label)).and_then(|class| class.parse().ok());
                     class.unwrap_or(f32::from(label))

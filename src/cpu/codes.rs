@@ -10,27 +10,27 @@ use super::{
     vectorize,
 };
 
-/// Binary inputs to a code.
+/// Binary inputs of a code.
 pub const GROUP: usize = 4;
 /// Subset sums of a group.
 pub const ENTRIES: usize = 1 << GROUP;
-/// Groups whose tables are in use together: 32 KiB of them with AVX-512, which the innermost cache holds.
+/// Groups whose tables are in use together: 32 KiB with AVX-512, which fits the L1 cache.
 pub const GROUPS: usize = 8;
-/// Binary inputs of these groups.
+/// Binary inputs of [`GROUPS`] groups.
 pub const DEPTH: usize = GROUP * GROUPS;
-/// A row with so many codes keeps its zeros too: to look them up costs less than to leave them out.
+/// A row with this many codes keeps its zeros, too: looking them up costs less than leaving them out.
 const DENSE: usize = 6;
 
-/// Squares of bits that are transposed together: so many times [`DEPTH`] units.
+/// Squares of bits that are transposed together; each covers [`DEPTH`] units.
 const SQUARES: usize = 8;
-/// A product with fewer columns is done before its rows would be sorted.
+/// Products with fewer columns take less time than sorting their rows.
 const SORTED: usize = 128;
-/// Fewer words are packed before another thread would have woken.
+/// Packing fewer words than this takes less time than waking another thread.
 const FEWEST: usize = 1 << 12;
 
-/// A binary matrix, rows × depth. It is cut into chunks of rows and into blocks of [`DEPTH`] columns; in each, the rows
-/// are sorted by how many codes they have, so that the loops over them are foreseen by the processor. Sparse rows, such
-/// as pictures, have few. The order of the rows changes when a sum is taken, not what is summed.
+/// A binary matrix, rows × depth, in chunks of rows and blocks of [`DEPTH`] columns. In each chunk and block the rows are
+/// sorted by their number of codes, so that the processor predicts the loops over them. Sparse rows, such as images, have
+/// few codes. The order of the rows changes when a sum is taken, but not its terms.
 #[derive(Default)]
 pub struct Codes {
     rows: usize,
@@ -38,15 +38,15 @@ pub struct Codes {
     chunk: usize,
     /// The bits of each row, by chunk, then by block, then by row.
     words: Vec<u32>,
-    /// The codes of each row that are not zero, as `ENTRIES * group + code`, by chunk, then by block, rows sorted.
+    /// The non-zero codes of each row, as `ENTRIES * group + code`, by chunk, then by block, with the rows sorted.
     entries: Vec<[u8; GROUPS]>,
-    /// The row of the chunk that each of `entries` is of.
+    /// The row in the chunk of each of `entries`.
     order: Vec<u16>,
     /// Where rows of each number of codes end, by chunk, then by block.
     ends: Vec<Ends>,
 }
 
-/// Where in a chunk the rows with no codes end, those with one, …
+/// Where in a chunk the rows with 0, 1, … codes end.
 type Ends = [u16; GROUPS + 1];
 
 /// The rows of a chunk in a block of columns.
@@ -57,7 +57,7 @@ pub struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// For each number of codes above zero, the rows that have so many, with their entries.
+    /// For each number of codes above zero, the rows with that many, with their entries.
     #[inline(always)]
     pub fn rows(&self) -> impl Iterator<Item = (usize, impl Iterator<Item = (usize, &[u8; GROUPS])>)> {
         (1..=GROUPS).map(|count| {
@@ -74,7 +74,7 @@ impl Codes {
         (self.rows, self.depth)
     }
 
-    /// Rows of each chunk but the last.
+    /// Rows of each chunk except the last.
     pub fn chunk(&self) -> usize {
         self.chunk
     }
@@ -96,8 +96,8 @@ impl Codes {
         }
     }
 
-    /// Packs the states of the first cases of some minibatches, cases × units, one below the other, for a product with so
-    /// many columns.
+    /// Packs the states of the first cases of some minibatches, cases × units, one below the other, for a product with
+    /// `columns` columns.
     pub fn pack(&mut self, level: Level, minibatches: &[(&Units, usize)], columns: usize) {
         let cases = minibatches.iter().map(|(_, cases)| cases).sum::<usize>();
         let chunk = cases.div_ceil(cases.div_ceil(64));
@@ -123,7 +123,7 @@ impl Codes {
         );
     }
 
-    /// The same for the transpose of cases × units: a row is a unit.
+    /// Packs the transpose of cases × units: a row is a unit.
     pub fn pack_transposed(&mut self, level: Level, units: &Units, cases: usize, columns: usize) {
         self.fill(
             level,
@@ -152,7 +152,7 @@ impl Codes {
         );
     }
 
-    /// How many ones each row has.
+    /// Number of ones in each row.
     pub fn counts(&self) -> Vec<u32> {
         let mut counts = vec![0; self.rows];
         let chunks = self.words.chunks(self.blocks() * self.chunk).zip(counts.chunks_mut(self.chunk));
@@ -164,7 +164,7 @@ impl Codes {
         counts
     }
 
-    /// Makes room, packs each chunk of so many rows, and sorts it.
+    /// Makes room, packs each chunk of rows, and sorts it.
     fn fill(
         &mut self,
         level: Level,
@@ -208,7 +208,7 @@ impl Codes {
     }
 }
 
-/// Four bits to a byte: the codes of a row in a block.
+/// The codes of a row in a block: four bits to a byte.
 #[inline(always)]
 fn codes_of(word: u32) -> u64 {
     let x = u64::from(word);
@@ -221,13 +221,13 @@ fn codes_of(word: u32) -> u64 {
 const GROUP_OF_BYTE: u64 = 0x7060_5040_3020_1000;
 const BYTES: u64 = u64::MAX / 0xff;
 
-/// The highest bit of each byte whose code is not zero: a code is below 16, and only then does the sum reach there.
+/// The highest bit of each byte with a non-zero code. A code is below 16, so only a non-zero one carries into that bit.
 #[inline(always)]
 fn not_zero(codes: u64) -> u64 {
     (codes + 0x7f * BYTES) & (0x80 * BYTES)
 }
 
-/// Keeps the rows of a chunk as they are, with all codes of so many groups.
+/// Keeps the rows of a chunk in order, with all codes of these groups.
 #[inline(always)]
 fn keep(words: &[u32], groups: usize, entries: &mut [[u8; GROUPS]], order: &mut [u16], ends: &mut Ends) {
     for (entries, word) in entries.iter_mut().zip(words) {
@@ -238,7 +238,7 @@ fn keep(words: &[u32], groups: usize, entries: &mut [[u8; GROUPS]], order: &mut 
     ends[groups..].fill(words.len() as u16);
 }
 
-/// Sorts the rows of a chunk by how many of their codes, of so many groups, are not zero, and lists these.
+/// Sorts the rows of a chunk by their number of non-zero codes, and lists these codes.
 #[inline(always)]
 fn sort(
     level: Level,
@@ -268,11 +268,11 @@ fn sort(
         entries[usize::from(*slot)] = kept.to_le_bytes();
         *slot += 1;
     }
-    // Each slot has moved to where its rows end.
+    // Each slot is now where its rows end.
     ends.copy_from_slice(&slots[..=GROUPS]);
 }
 
-/// The bytes where `mask` is set, side by side from the lowest on.
+/// The bytes where `mask` is set, moved together from the lowest on.
 #[inline(always)]
 fn compress(level: Level, bytes: u64, mask: u64) -> u64 {
     #[cfg(target_arch = "x86_64")]
@@ -290,7 +290,7 @@ fn compress(level: Level, bytes: u64, mask: u64) -> u64 {
     kept
 }
 
-/// Transposes squares of bits side by side: bit j of word i becomes bit i of word j (Warren, Hacker's Delight, 7-3).
+/// Transposes adjacent squares of bits: bit j of word i becomes bit i of word j (Warren, Hacker's Delight, 7-3).
 #[inline(always)]
 fn transpose(squares: &mut [[u32; SQUARES]; DEPTH]) {
     let mut mask = u32::MAX;

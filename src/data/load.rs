@@ -1,4 +1,4 @@
-//! From a source to a data set: the file is read as its kind is, and then what was selected is taken of it.
+//! From a source to a data set: reads the file by its kind, then takes the selection from it.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{
 use crate::error::{Error, Result, bad_data, usage};
 
 impl Selection {
-    /// Finds, reads and checks a data set, and takes what was asked for.
+    /// Finds, reads and checks a data set, and takes the selection from it.
     ///
     /// # Errors
     /// [`Error::Data`] and [`Error::Read`] say which file, what was expected and what was found; [`Error::Usage`] if
@@ -46,8 +46,8 @@ impl Selection {
                 [Some(&dataset.train), dataset.validation.as_ref()].map(|c| c.map_or(0, |c| c.rows.len()));
             if train == 0 || validation == 0 {
                 return usage!(
-                    "‹validation› {share} of {} training cases would leave {train} to learn from and {validation} to \
-                     watch it by; each needs at least 1",
+                    "‹validation› {share} of {} training cases would leave {train} to train on and {validation} to \
+                     validate on; each needs at least 1",
                     train + validation
                 );
             }
@@ -65,7 +65,7 @@ impl Source {
         Selection::default().load(self)
     }
 
-    /// The data set with what the selection says about its meaning; the whole of it.
+    /// The whole data set, read with what the selection says about its meaning.
     fn read(&self, selection: &Selection) -> Result<Dataset> {
         match self {
             Self::Mnist => known::MNIST.load(),
@@ -104,7 +104,7 @@ fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u8> {
         Some(index) => Ok(index as u8),
         None if classes.is_empty() => {
             usage!(
-                "‹classes› {class}: {source} has no classes; those of a CSV file are named by ‹label-column›"
+                "‹classes› {class}: {source} has no classes; for a CSV file, name their column with ‹label-column›"
             )
         }
         None => {
@@ -119,7 +119,7 @@ fn of_classes(cases: &Cases, wanted: &[u8]) -> Cases {
     cases.select(&kept)
 }
 
-/// At most so many cases, evenly spread.
+/// At most `limit` cases, evenly spread.
 fn spread(cases: &Cases, limit: usize) -> Cases {
     cases.select(&spread_out(cases.rows.len(), limit))
 }

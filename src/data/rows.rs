@@ -1,10 +1,10 @@
-//! Packed rows, as they are shipped to the device, and how they lie in memory.
+//! Packed rows, as they are uploaded to the device, and their layout in memory.
 
 use rayon::prelude::*;
 
 use crate::rng::{self, Address, Stream};
 
-/// What a value is kept as.
+/// The storage of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
     /// One bit: 0 or 1.
@@ -26,14 +26,14 @@ impl Packing {
     }
 }
 
-/// How a row lies in memory.
+/// The layout of a row in memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowLayout {
     /// Values in a row.
     pub units: usize,
-    /// What a value is kept as.
+    /// The storage of a value.
     pub packing: Packing,
-    /// What a byte is multiplied by.
+    /// The factor of a byte.
     pub scale: f32,
 }
 
@@ -43,7 +43,7 @@ impl RowLayout {
         self.units.div_ceil(self.packing.values_a_word())
     }
 
-    /// The value of `unit` in a row. Every device computes exactly this.
+    /// The value of `unit` in a row. Every device computes exactly this value.
     #[inline(always)]
     pub fn value(&self, row: &[u32], unit: usize) -> f32 {
         match self.packing {
@@ -53,7 +53,7 @@ impl RowLayout {
         }
     }
 
-    /// The values of a row, word by word: loops that the compiler vectorises.
+    /// Unpacks the values of a row, word by word, in loops that the compiler vectorises.
     #[inline(always)]
     pub fn unpack(&self, row: &[u32], values: &mut [f32]) {
         #[inline(always)]
@@ -113,8 +113,8 @@ impl Rows {
         Self { layout, words: values.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect() }
     }
 
-    /// Rows of values, kept as tightly as loses nothing: as bits where all are 0 or 1, as bytes where all are multiples of
-    /// 1/255 up to 1 (to within two roundings), else as they are.
+    /// Rows of values in the tightest lossless packing: as bits if all are 0 or 1, as bytes if all are multiples of
+    /// 1/255 up to 1 (to within two roundings), else as floats.
     ///
     /// # Panics
     /// If `values` is not a whole number of rows.
@@ -137,7 +137,7 @@ impl Rows {
         Self { layout, words: values.iter().map(|x| x.to_bits()).collect() }
     }
 
-    /// How each row lies in memory.
+    /// The layout of each row.
     pub fn layout(&self) -> RowLayout {
         self.layout
     }
@@ -147,12 +147,12 @@ impl Rows {
         &self.words
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.words.len() / self.layout.words()
     }
 
-    /// Whether there is no row at all.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
@@ -173,7 +173,7 @@ impl Rows {
     pub fn density(&self) -> Vec<f64> {
         let (words, units) = (self.layout.words(), self.layout.units);
         let a_word = self.layout.packing.values_a_word();
-        // A share of the units to each thread, so that the order in which values are added does not depend on them.
+        // A share of the units to each thread: the order of additions does not depend on the number of threads.
         let share = words.div_ceil(rayon::current_num_threads());
         let shares = (0..words.div_ceil(share)).into_par_iter().flat_map_iter(|index| {
             let first = index * share;
@@ -200,7 +200,7 @@ impl Rows {
         self.words.append(&mut more.words);
     }
 
-    /// Rows from all over, which may be in some order: at most `count`.
+    /// At most `count` rows, spread over all, which may be in some order.
     pub fn some(&self, count: usize) -> Self {
         self.select(&starts(self.len(), count))
     }
@@ -225,7 +225,7 @@ impl Rows {
         })
     }
 
-    /// Binary rows: a unit is on where its value is above its limit. Limits begin as 0.5, and are set row by row.
+    /// Binary rows: a unit is on if its value is above its limit. Limits are 0.5 unless set, row by row.
     fn above(self, set_limits: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         let layout = RowLayout { packing: Packing::Bits, scale: 1.0, ..self.layout };
         let mut words = vec![0; self.len() * layout.words()];
@@ -255,7 +255,7 @@ impl Rows {
                 Self::from_bits(layout.units, &values.collect::<Vec<_>>())
             }
             Packing::Bytes => {
-                // The byte that stands for 1; no value is above it.
+                // The byte for 1; no value is above it.
                 let one = (1.0 / layout.scale).round() as u8;
                 let bytes = packed.flat_map(|row| {
                     (0..layout.units)
@@ -278,14 +278,14 @@ impl Rows {
     }
 }
 
-/// Where each of at most so many equal parts of `count` things begins.
+/// Where each of at most `most` equal parts of `count` things begins.
 fn starts(count: usize, most: usize) -> Vec<usize> {
     let parts = count.min(most);
     (0..parts).map(|part| (part as u128 * count as u128 / parts as u128) as usize).collect()
 }
 
-/// At most so many of `count` things: one from each of equal parts, each time from another place in it, as what has a
-/// rhythm (MNIST's training images are heavier at odd positions) must not meet another.
+/// At most `most` of `count` things: one from each of equal parts, each time at another place in it, so that a period
+/// in the data (MNIST's training images are heavier at odd positions) meets no other period.
 pub fn spread_out(count: usize, most: usize) -> Vec<usize> {
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let starts = starts(count, most);
@@ -294,7 +294,7 @@ pub fn spread_out(count: usize, most: usize) -> Vec<usize> {
     starts.iter().zip(ends).zip(0..).map(|((&start, end), part)| start + place(part, end - start)).collect()
 }
 
-/// At most so many of `count` things, at equal distances, the first and the last among them; of one, the last.
+/// At most `most` of `count` things, at equal distances, including the first and the last; of one, the last.
 #[cfg(feature = "report")]
 pub fn end_to_end(count: usize, most: usize) -> Vec<usize> {
     let Some(last) = count.checked_sub(1) else { return Vec::new() };

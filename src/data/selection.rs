@@ -1,4 +1,4 @@
-//! Which part of a data set is taken, and what its numbers mean: the options of every command that takes data.
+//! The part of a data set to use, and the meaning of its numbers: options of every command that takes data.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, usage};
 
-/// Something that is on or off.
+/// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
@@ -16,35 +16,35 @@ pub enum Switch {
     Off,
 }
 
-/// Which part of a data set is taken, and what its numbers mean.
+/// The part of a data set to use, and the meaning of its numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default)]
 pub struct Selection {
-    /// The column of a CSV file that has the classes: its name, or its number, from 1 [default: one named label]
+    /// Column of a CSV file with the classes: its name, or its number from 1 [default: a column named label]
     #[cfg_attr(feature = "cli", arg(long, value_name = "COLUMN", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
-    /// Only the cases of these classes, as in 3,5
+    /// Use only these classes, as in 3,5
     #[cfg_attr(
         feature = "cli",
         arg(long, value_name = "CLASSES", value_delimiter = ',', help_heading = "Data")
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,
-    /// At most so many training and so many test cases, evenly spread over the data set
+    /// Use at most N training and N test cases, evenly spread over the data set
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
-    /// The share of the training cases that is split off to watch the training by: always the same cases
+    /// Share of the training cases to hold out for validation: always the same cases
     #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
-    /// What the numbers of a file are divided by, to be from 0 to 1 [default: 255 where they go up to that]
+    /// Divide the file's numbers by X, so that they are from 0 to 1 [default: 255 if they go up to that]
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divide_by: Option<f32>,
-    /// Whether to turn the data around, 1 − x for x: on or off
+    /// Invert the data, 1 − x for x: on or off
     #[cfg_attr(feature = "cli", arg(
         long,
         value_name = "SWITCH",
@@ -61,14 +61,14 @@ pub struct Selection {
     #[cfg_attr(feature = "cli", arg(long, value_name = "HxW", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSize>,
-    /// Take any numbers as they are, also what is no number: for the doctor, who says what is wrong with them
+    /// Accept any numbers, even NaN: for the doctor, which says what is wrong with them
     #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip)]
     pub any_numbers: bool,
 }
 
 impl Selection {
-    /// Checks what can be checked without the data: ranges.
+    /// Checks the ranges, without the data.
     ///
     /// # Errors
     /// [`Error::Usage`] names the option, its range and the value found.
@@ -85,12 +85,12 @@ impl Selection {
         Ok(())
     }
 
-    /// Whether the data are turned around.
+    /// Whether the data are inverted.
     pub fn is_inverted(&self) -> bool {
         self.invert == Some(Switch::On)
     }
 
-    /// What is given here, and for the rest what is given there.
+    /// These options, completed by those of `other`.
     pub fn or(&self, other: &Self) -> Self {
         let (this, other) = (self.clone(), other.clone());
         Self {
@@ -111,7 +111,7 @@ impl Selection {
 pub struct ImageSize(pub usize, pub usize);
 
 impl ImageSize {
-    /// How cases of so many values look where nothing says it: a square, or else a line.
+    /// The guessed size of cases of `units` values: a square, or else a line.
     pub fn guess(units: usize) -> Self {
         let side = units.isqrt();
         if side * side == units { Self(side, side) } else { Self(1, units) }

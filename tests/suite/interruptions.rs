@@ -92,7 +92,7 @@ fn a_run_killed_at_any_step_ends_as_if_it_had_not_been() {
             assert!(!killed.status.success() && killed.status.code() != Some(1), "{killed:?}");
             let printed = succeed(folder.path(), &["train", "--resume", &out]);
             assert!(
-                printed.contains(if *step == "1" { "begins again" } else { "going on from" }),
+                printed.contains(if *step == "1" { "begins again" } else { "resuming from" }),
                 "{printed}"
             );
             let run = folder.path().join(&out);
@@ -121,7 +121,7 @@ fn a_broken_checkpoint_gives_way_to_the_one_before_and_none_to_the_beginning() {
         }
         let printed = succeed(folder.path(), &["train", "--resume", &out]);
         assert_eq!(printed.matches("cannot be used: its SHA-256").count(), broken, "{printed}");
-        assert!(printed.contains(["going on from", "begins again"][broken - 1]), "{printed}");
+        assert!(printed.contains(["resuming from", "begins again"][broken - 1]), "{printed}");
         assert!(results(&folder.path().join(&out)) == expected, "{out}");
     }
 }
@@ -167,7 +167,7 @@ fn damaged_metrics_cost_no_checkpoint() {
     ] {
         fs::write(&path, &text).unwrap();
         let printed = succeed(folder.path(), &["train", "--resume", "watched"]);
-        assert!(printed.contains(lost) && printed.contains("going on from"), "{printed}");
+        assert!(printed.contains(lost) && printed.contains("resuming from"), "{printed}");
         // The doctor remembers the errors.
         assert!(results(&folder.path().join("watched")) == expected, "{lost}");
         assert!(succeed(folder.path(), &["train", "--resume", "watched"]).contains("all 6 epochs are done"));
@@ -201,7 +201,7 @@ fn a_run_killed_before_it_began_is_begun_by_the_same_command() {
     fs::write(path.join(".rbm-gpu-abc123"), "{").unwrap();
     let left = files(&path);
     assert_eq!(left.len(), 7, "{left:?}");
-    refuse(folder.path(), &["train", "--resume", "run"], &["before it began", "once more"]);
+    refuse(folder.path(), &["train", "--resume", "run"], &["before it began", "repeat the command"]);
     assert_eq!(files(&path), left);
     // Anything that such a run does not leave is somebody's.
     for other in ["notes.txt", "filters/epoch-0001.png"] {
@@ -275,7 +275,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     ] {
         assert!(config.contains(from), "{config}");
         fs::write(path.join("config.json"), config.replace(from, to)).unwrap();
-        refuse(folder.path(), &["train", "--resume", "run"], &["of another run", expected]);
+        refuse(folder.path(), &["train", "--resume", "run"], &["not of the run", expected]);
         assert!(unchanged(), "{expected}");
     }
     fs::write(path.join("config.json"), &config).unwrap();
@@ -283,7 +283,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     let foreign = files(&folder.path().join("other/checkpoints")).pop().unwrap();
     let among = path.join("checkpoints").join(foreign.file_name().unwrap());
     fs::copy(&foreign, &among).unwrap();
-    refuse(folder.path(), &["train", "--resume", "run"], &["of another run", "its seed is 2"]);
+    refuse(folder.path(), &["train", "--resume", "run"], &["not of the run", "its seed is 2"]);
     fs::remove_file(&among).unwrap();
     assert!(unchanged());
     // One that does not say whose it is, as those of earlier versions.
@@ -292,7 +292,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     assert!(state.position.origin.take().is_some());
     fs::write(&last, checkpoint::to_bytes(&state).unwrap()).unwrap();
     let printed = succeed(folder.path(), &["train", "--resume", "run", "--epochs", "7", "--keep", "3"]);
-    assert!(printed.contains("taken on trust") && printed.contains("going on from"), "{printed}");
+    assert!(printed.contains("taken on trust") && printed.contains("resuming from"), "{printed}");
 }
 
 #[test]
@@ -345,7 +345,7 @@ fn a_folder_may_have_any_name() {
     assert!(results(&folder.path().join(name)) == results(&folder.path().join("whole")));
     // A link that leads nowhere is no folder, which is said before the work.
     std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
-    refuse(folder.path(), &run("cpu", "link", &[]), &["--out link", "a link that leads to none"]);
+    refuse(folder.path(), &run("cpu", "link", &[]), &["--out link", "a link to nothing"]);
 }
 
 #[test]
@@ -363,7 +363,7 @@ fn a_longer_run_is_the_run_that_was_longer_from_the_start() {
     // A schedule that reaches over the whole run is another one then.
     succeed(folder.path(), &run("cpu", "schedule", &[]));
     let printed = succeed(folder.path(), &["train", "--resume", "schedule", "--epochs", "7"]);
-    assert!(printed.contains("reach over the whole run"), "{printed}");
+    assert!(printed.contains("depend on the length of the run"), "{printed}");
 }
 
 #[test]
@@ -422,7 +422,7 @@ fn what_conflicts_with_a_run_is_refused() {
     fs::create_dir(folder.path().join("empty")).unwrap();
     refuse(folder.path(), &["train", "--resume", "empty"], &["without config.json"]);
     fs::write(&csv, cases("0,0,0,0\n")).unwrap();
-    refuse(folder.path(), &resume, &["training cases are others"]);
+    refuse(folder.path(), &resume, &["training cases differ"]);
     fs::write(&csv, cases("1,1,1,1\n")).unwrap();
     succeed(folder.path(), &[&resume[..], &["--hidden", "2"]].concat());
     refuse(folder.path(), &[&resume[..], &["--epochs", "3"]].concat(), &["has 10 epochs already"]);
@@ -606,7 +606,7 @@ fn a_signal_ends_a_run_between_two_steps() {
             fs::read_to_string(folder.path().join(name).join("metrics.jsonl")).unwrap().lines().count();
         let more = (done + 2).to_string();
         let printed = succeed(folder.path(), &["train", "--resume", name, "--epochs", &more]);
-        assert!(printed.contains(&format!("going on from {name}/checkpoints/step-")), "{printed}");
+        assert!(printed.contains(&format!("resuming from {name}/checkpoints/step-")), "{printed}");
         assert!(printed.contains(&format!("{done} of {more} epochs")), "{printed}");
     }
 }

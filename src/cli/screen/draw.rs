@@ -1,4 +1,4 @@
-//! How a run looks on the whole screen.
+//! Draws a run on the whole screen.
 
 use ratatui::{
     Frame,
@@ -11,13 +11,13 @@ use ratatui::{
 
 use super::{View, Weights};
 
-/// A unit's longer side on the screen, in pixels, at most: one pixel wide and half a line high.
+/// The most pixels of a unit's longer side on the screen. A pixel is one character wide and half a line high.
 const SIDE: usize = 14;
-/// The darkest and the lightest grey of a terminal's 256 colours, and, without colours, from nothing to full.
+/// The darkest and the lightest grey of a terminal's 256 colours.
 const GREYS: (u8, u8) = (232, 255);
 const SHADES: [char; 5] = [' ', '░', '▒', '▓', '█'];
 
-/// Draws all of it; `load` is the processors', in percent.
+/// Draws the whole screen; `load` is the processors', in percent.
 pub fn draw(frame: &mut Frame, view: &View, load: Option<f32>, colors: bool) {
     let color = |color: Color| if colors { color } else { Color::Reset };
     let [head, progress, middle, gauges, lines, keys] = Layout::vertical([
@@ -63,9 +63,9 @@ pub fn draw(frame: &mut Frame, view: &View, load: Option<f32>, colors: bool) {
     let share = f64::from(load.unwrap_or_default()) / 100.0;
     frame.render_widget(gauge(title, label, share, Color::Green), cpu);
 
-    // As many of the last lines as there is room for.
+    // As many of the last lines as fit.
     let room = usize::from(lines.height.saturating_sub(2));
-    // The colours of a line are for a terminal that shows lines.
+    // Styles of a line are for printing only.
     let plain = view.lines.plain();
     let said: Vec<&str> = plain.lines().filter(|line| !line.is_empty()).collect();
     let last = &said[said.len().saturating_sub(room)..];
@@ -75,7 +75,7 @@ pub fn draw(frame: &mut Frame, view: &View, load: Option<f32>, colors: bool) {
     frame.render_widget(Paragraph::new(help).wrap(Wrap { trim: true }).dim(), keys);
 }
 
-/// A line; the doctor's have the colour that they would have on a line of their own.
+/// A line; warnings and errors of the doctor have their colours.
 fn marked(line: &str, colors: bool) -> Line<'_> {
     let marks = [("error: ", Color::Red), ("warning: ", Color::Yellow)];
     match marks.iter().find(|(mark, _)| line.starts_with(mark)) {
@@ -112,7 +112,7 @@ fn curve(frame: &mut Frame, area: Rect, title: &str, points: &[(f64, f64)], colo
     frame.render_widget(chart, area);
 }
 
-/// Weights of as many hidden units as there is room for: grey is 0, or, without colours, a half-filled character.
+/// Weights of as many hidden units as fit: grey is 0, or, without colours, a half-filled character.
 fn units(frame: &mut Frame, area: Rect, weights: &Weights, colors: bool) {
     let room = (usize::from(area.width.saturating_sub(2)), usize::from(area.height.saturating_sub(2)));
     let small: Vec<Small> = weights.units.iter().map(|unit| Small::of(unit, weights.image)).collect();
@@ -143,7 +143,7 @@ fn units(frame: &mut Frame, area: Rect, weights: &Weights, colors: bool) {
     frame.render_widget(Paragraph::new(text).block(Block::bordered().title(title)), area);
 }
 
-/// Two pixels above each other, of values in [−1, 1].
+/// Two pixels, one above the other, of values in [−1, 1].
 fn pixels(upper: f32, lower: f32, colors: bool) -> Span<'static> {
     let share = |value: f32| (value + 1.0) / 2.0;
     if !colors {
@@ -156,7 +156,7 @@ fn pixels(upper: f32, lower: f32, colors: bool) -> Span<'static> {
     Span::styled("▀", Style::new().fg(grey(upper)).bg(grey(lower)))
 }
 
-/// A unit's weights, as few as fit the screen: each is the mean of some.
+/// A unit's weights, averaged down to the size of the screen.
 struct Small {
     width: usize,
     height: usize,

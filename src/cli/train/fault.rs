@@ -1,11 +1,11 @@
-//! A fault on demand, for tests: `RBM_GPU_TEST_FAULT=WHAT@STEP`, where WHAT is `kill` (as by SIGKILL), `panic`, `lose` (the
-//! device, each time that the step is reached) or `lose-once`. Step 0 is before there is a config.json.
+//! A fault on demand, for tests: `RBM_GPU_TEST_FAULT=WHAT@STEP`, where WHAT is `kill` (as by SIGKILL), `panic`, `lose`
+//! (the device, each time that the step is reached) or `lose-once`. Step 0 is before config.json is written.
 
 use std::env;
 
 use rbm_gpu::train::Trainer;
 
-/// What is to happen, and after which step.
+/// A fault, and the step after which it happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fault {
     what: What,
@@ -21,7 +21,7 @@ enum What {
 }
 
 impl Fault {
-    /// The one that was asked for.
+    /// The fault in the environment, if any.
     pub fn wanted() -> Option<Self> {
         let text = env::var("RBM_GPU_TEST_FAULT").ok()?;
         let (what, step) = text.split_once('@')?;
@@ -35,7 +35,7 @@ impl Fault {
         Some(Self { what, step: step.parse().ok()? })
     }
 
-    /// Lets it happen; gives what is left to happen later.
+    /// Causes the fault; returns what is left for later.
     pub fn strike(self, trainer: &mut Trainer) -> Option<Self> {
         match self.what {
             What::Kill => {

@@ -1,5 +1,5 @@
-//! A run from its folder's point of view: begun or gone on with, an epoch after the other, with checkpoints between steps,
-//! until it is done, somebody stops it, or it fails.
+//! A run in its folder: begun or resumed, epoch after epoch, with checkpoints between steps, until it is done, stopped,
+//! or fails.
 
 use std::{
     path::{Path, PathBuf},
@@ -31,10 +31,10 @@ use serde_json::Value;
 use super::{Options, fault::Fault, stop::Stop};
 use crate::cli::{progress::Display, terminal::words};
 
-/// What may be given anew to a run that goes on.
+/// Options that may change when a run resumes.
 const FREE: [&str; 3] = ["epochs", "device", "no_doctor"];
 
-/// `config.json`: the options, and what they led to on this machine.
+/// `config.json`: the options, and their results on this machine.
 #[derive(Serialize)]
 struct RunConfig<'a> {
     version: &'static str,
@@ -42,14 +42,14 @@ struct RunConfig<'a> {
     config: &'a TrainConfig,
     #[serde(flatten)]
     policy: &'a Policy,
-    /// No matter of the model's, so its metadata don't have it.
+    /// Not an option of the model, so not in its metadata.
     no_doctor: bool,
     device_used: &'a DeviceInfo,
     visible: usize,
     data_sha256: &'a str,
 }
 
-/// What `config.json` says of a run beside its options. Earlier versions did not write all of it.
+/// The rest of `config.json`. Earlier versions did not write all of it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Begun {
@@ -57,31 +57,31 @@ struct Begun {
     data_sha256: String,
 }
 
-/// What a run lacks whose epochs are done.
+/// What a run whose epochs are done still lacks.
 struct Lacks {
-    /// In words, if anything.
+    /// What is missing, in words.
     what: Option<&'static str>,
-    /// Whether there is a checkpoint to complete it from.
+    /// Whether a checkpoint can complete the run.
     can_be_completed: bool,
 }
 
-/// A run that is under way, but for its trainer.
+/// A run under way, without its trainer.
 pub struct Session {
     pub folder: RunFolder,
     report: Keeper,
-    /// Whether it was said that the report cannot be written.
+    /// Whether a failure to write the report was reported.
     is_report_missed: bool,
     pub config: TrainConfig,
     policy: Policy,
     checkpoints: Checkpoints,
     pub stop: Stop,
-    /// Of the training cases.
+    /// SHA-256 of the training cases.
     data: String,
     pub fault: Option<Fault>,
     last: Instant,
-    /// Seconds that the last checkpoint took.
+    /// Seconds that the last checkpoint took to write.
     cost: f64,
-    /// The checkpoint that the device was opened again for.
+    /// The checkpoint at which the device was last reopened.
     retried: Option<Option<PathBuf>>,
 }
 
@@ -104,7 +104,7 @@ impl Session {
         })
     }
 
-    /// A new run. Whatever is wrong with its options shows before anything is written.
+    /// Begins a new run. Errors in its options show before anything is written.
     pub fn begin(options: Options) -> Result<(Self, Trainer)> {
         let Options { mut config, policy, .. } = options;
         policy.check()?;
@@ -112,17 +112,17 @@ impl Session {
         config = config.settled();
         RunFolder::check(&config)?;
         let mut trainer = Trainer::new(&config, config.selection.load(&config.data)?)?;
-        // Drawing in the kernel saves the way through memory. Through llvmpipe it is a quarter faster; on the native path
+        // Drawing in the kernels saves a way through memory. On llvmpipe that is a quarter faster; on the native path
         // the difference is below the noise.
         config.uniforms.get_or_insert(Uniforms::Device);
-        // What was taken, not what was asked for: auto and cpu, where they are the same, give the same model file.
+        // The device taken, not the one asked for: where auto and cpu are the same, they give the same model file.
         config.device = DeviceChoice::of(trainer.device());
         let (height, width) = trainer.dataset().image;
         config.selection.image = Some(ImageSize(height, width));
         let folder = RunFolder::create(&config)?;
         config.out = Some(folder.path().into());
         if config.init.is_some() {
-            // The run begins with it even if it is no longer there.
+            // A resumed run must begin with the same model, even if the original is gone.
             folder.save_initial(&trainer.rbm()?, &config)?;
         }
         let session = Self::new(folder, config, policy, data_sum(&trainer))?;
@@ -133,7 +133,7 @@ impl Session {
         Ok((session, trainer))
     }
 
-    /// A run that was begun before; without a trainer if it is done.
+    /// Resumes a run; without a trainer if it is done.
     pub fn resume(run: &Path, options: &Options, display: &Display) -> Result<(Self, Option<Trainer>)> {
         let folder = RunFolder::open(run)?;
         let Begun { no_doctor, data_sha256 } = folder.read_config()?;
@@ -176,7 +176,7 @@ impl Session {
                 let then = if lacks.can_be_completed {
                     "it is completed"
                 } else {
-                    "there is no checkpoint to take it from"
+                    "there is no checkpoint to restore it from"
                 };
                 display.say(&format!("{}: all {done} epochs are done, but {what}; {then}\n", run.display()));
             }
@@ -187,7 +187,7 @@ impl Session {
         let mut trainer = session.open()?;
         if session.data != data_sum(&trainer) {
             return Err(Error::Data(format!(
-                "{}: the training cases are others than those that {} was begun with; bring those back, or begin a new \
+                "{}: the training cases differ from those that {} was begun with; bring those back, or begin a new \
                  run with --init {}",
                 session.config.data,
                 run.display(),
@@ -197,16 +197,15 @@ impl Session {
         session.go_back(&mut trainer, display)?;
         if session.config.device != begun.device {
             session.config.device = DeviceChoice::of(trainer.device());
-            display.say(
-                "on another device, numbers are rounded in other ways: the model will not be the same to the last bit\n",
-            );
+            display
+                .say("another device rounds differently: the model will not be the same to the last bit\n");
         }
         if session.config.epochs != begun.epochs
             && (begun.lr_schedule != LearningRate::Constant || begun.average > 0.0)
         {
             display.say(&format!(
-                "--lr-schedule and --average reach over the whole run: from here on they are those of a run of {} epochs, up \
-                 to here they were those of one of {}\n",
+                "--lr-schedule and --average depend on the length of the run: from here on they are those of a run of {} epochs, up \
+                 to here of a run of {}\n",
                 session.config.epochs, begun.epochs
             ));
         }
@@ -226,14 +225,14 @@ impl Session {
         })
     }
 
-    /// The run at its beginning.
+    /// Builds the trainer of the run at its beginning.
     fn open(&self) -> Result<Trainer> {
         let init = self.config.init.as_ref().map(|_| self.folder.initial());
         let config = TrainConfig { init, ..self.config.clone() };
         Trainer::new(&config, config.selection.load(&config.data)?)
     }
 
-    /// Brings a trainer that is at the beginning to the last checkpoint, and the folder with it.
+    /// Restores the last checkpoint into a new trainer, and takes the folder back to it.
     fn go_back(&mut self, trainer: &mut Trainer, display: &Display) -> Result<()> {
         let newest = self.newest()?;
         let mut errors = Vec::new();
@@ -242,7 +241,7 @@ impl Session {
             Some((path, state)) => {
                 if state.position.origin.is_none() {
                     display.say(&format!(
-                        "{}: does not say which run it is of, as those of earlier versions: taken on trust\n",
+                        "{}: does not say which run it is of, like those of earlier versions: taken on trust\n",
                         path.display()
                     ));
                 }
@@ -251,7 +250,7 @@ impl Session {
                     error => error,
                 })?;
                 display.say(&format!(
-                    "going on from {}: {} of {} epochs, {} steps\n",
+                    "resuming from {}: {} of {} epochs, {} steps\n",
                     path.display(),
                     trainer.epochs_done(),
                     self.config.epochs,
@@ -262,7 +261,7 @@ impl Session {
                 self.tell_of_lost_lines(state.position.epoch, &errors, display)?;
             }
             None => display.say(&format!(
-                "{}: there is no checkpoint to go on from, so the run begins again\n",
+                "{}: there is no checkpoint to resume from, so the run begins again\n",
                 self.folder.path().display()
             )),
         }
@@ -270,8 +269,8 @@ impl Session {
         self.folder.go_back(trainer.epochs_done(), &errors)
     }
 
-    /// The newest checkpoint whose epochs all have their lines; where there is none, the newest. Another run's is refused: it
-    /// is not ours to remove, and may be ours if config.json was changed.
+    /// The newest checkpoint whose epochs all have their lines, or else the newest. A checkpoint of another run is an
+    /// error: we must not remove it, and it may be ours if config.json was changed.
     fn newest(&mut self) -> Result<Newest> {
         let (lines, origin) = (self.folder.lines()?, self.origin());
         let mut others = None;
@@ -294,13 +293,13 @@ impl Session {
         };
         let mut newest = find(true);
         if newest.found.is_none() {
-            // What was learnt counts for more than what was said of it.
+            // Training counts for more than its metrics.
             newest = find(false);
         }
         match others {
             None => Ok(newest),
             Some((path, difference)) => Err(Error::Usage(format!(
-                "{0}: is of another run than {1}: {difference}; put that back as it was, or move the checkpoint away, or \
+                "{0}: is not of the run in {1}: {difference}; undo that, or move the checkpoint away, or \
                  begin a new run there with --init {0}",
                 path.display(),
                 self.folder.path().display()
@@ -318,7 +317,7 @@ impl Session {
             return Ok(());
         }
         let mended = if errors.len() == epoch {
-            "written again from the checkpoint, which knows the errors alone"
+            "rewritten from the checkpoint, which has only the errors"
         } else {
             "left out"
         };
@@ -332,7 +331,7 @@ impl Session {
         Ok(())
     }
 
-    /// What a run lacks whose epochs are done.
+    /// What a run whose epochs are done still lacks.
     fn lacks(&mut self) -> Result<Lacks> {
         let newest = self.newest()?.found.map(|(_, state)| state.position.epoch);
         let epochs = self.config.epochs;
@@ -348,7 +347,7 @@ impl Session {
         Ok(Lacks { what, can_be_completed: newest.is_some() })
     }
 
-    /// Brings the report up to date if that is due. A run does not end for its report: it is said once that it has none.
+    /// Updates the report if that is due. A failure does not end the run; it is reported once.
     pub fn refresh_report(&mut self, display: &Display) {
         if let Err(error) = self.report.refresh()
             && !std::mem::replace(&mut self.is_report_missed, true)
@@ -368,15 +367,15 @@ impl Session {
         })
     }
 
-    /// Whether it is time for a checkpoint.
+    /// Whether a checkpoint is due.
     pub fn is_due(&self) -> bool {
         self.policy.is_due(self.last.elapsed().as_secs_f64(), self.cost)
     }
 
-    /// Sees to it that all is on the disk, and writes a checkpoint, unless there are to be none.
+    /// Syncs the folder, and writes a checkpoint unless they are off.
     pub fn save(&mut self, trainer: &mut Trainer) -> Result<()> {
         let start = Instant::now();
-        // It must not know of more epochs than the lines and the model do, whatever the disk still has.
+        // A checkpoint must not have more epochs than the lines and the model, even after a power cut.
         self.folder.sync()?;
         if self.policy.is_off() {
             return Ok(());
@@ -389,7 +388,7 @@ impl Session {
         Ok(())
     }
 
-    /// The same run on a device that is opened again, or on the native path, after the device failed.
+    /// Rebuilds the run after the device failed, on the reopened device or on the native path.
     pub fn recover(&mut self, error: Error, display: &Display) -> Result<Trainer> {
         let here = self.checkpoints.last();
         let on_loss = self.policy.on_device_loss;
@@ -403,10 +402,8 @@ impl Session {
             }
         }
         if on_loss == OnDeviceLoss::Cpu && self.config.device != DeviceChoice::Cpu {
-            display.say(&format!(
-                "{}\ngoing on on the native path, where numbers are rounded in other ways\n",
-                words(&error)
-            ));
+            display
+                .say(&format!("{}\nresuming on the native path, which rounds differently\n", words(&error)));
             self.config.device = DeviceChoice::Cpu;
             let mut trainer = self.open()?;
             self.go_back(&mut trainer, display)?;
@@ -416,9 +413,9 @@ impl Session {
         Err(error)
     }
 
-    /// An error, with what is left of the run and how to go on. `findings` are those since its last epoch.
+    /// Adds to an error what is left of the run and how to resume it. `findings` are those since the last epoch.
     pub fn stopped(&mut self, cause: Error, findings: &[Finding]) -> Error {
-        // The error says as much, if these cannot be written.
+        // If this line cannot be written, the error still says the same.
         if let Error::Diverged { epoch, .. } = cause {
             let failure = Failure { epoch, error: Some(words(&cause)), findings: findings.to_vec() };
             let _ = self.folder.add(&Event::Failed(failure).spelled(command::flag));
@@ -433,7 +430,7 @@ impl Session {
             ),
             (Error::Diverged { .. }, None) => return cause,
             (_, Some(last)) => format!(
-                "the last good state is {}; go on from there with `rbm-gpu train --resume {run}`",
+                "the last good state is {}; resume from there with `rbm-gpu train --resume {run}`",
                 last.display()
             ),
             (_, None) => {
@@ -443,7 +440,7 @@ impl Session {
         Error::Stopped { cause: Box::new(cause), advice }
     }
 
-    /// How to go on with a run that was stopped.
+    /// How to resume a stopped run.
     pub fn how_to_go_on(&self, trainer: &Trainer) -> String {
         let run = self.folder.path().display();
         let from = match self.checkpoints.last() {
@@ -453,7 +450,7 @@ impl Session {
         format!(
             "\nstopped after {} of {} epochs, {} steps\n  \
              checkpoint       {from}\n  \
-             go on with       rbm-gpu train --resume {run}\n",
+             resume with      rbm-gpu train --resume {run}\n",
             trainer.epochs_done(),
             self.config.epochs,
             trainer.steps_done()
@@ -461,14 +458,14 @@ impl Session {
     }
 }
 
-/// The SHA-256 of the training cases as they are learnt from.
+/// The SHA-256 of the training cases, as the run learns from them.
 fn data_sum(trainer: &Trainer) -> String {
     sha256(bytemuck::cast_slice(trainer.dataset().train.rows.words()))
 }
 
-/// Refuses options that are others than the run was begun with.
+/// Refuses options that differ from those that the run was begun with.
 fn refuse_conflicts(run: &Path, options: &Options, begun: &TrainConfig) -> Result<()> {
-    // As they are written: 0.1 is 0.1, not the nearest number with 64 bits.
+    // As text: 0.1 is 0.1, not the nearest 64-bit number.
     let written = |config: &TrainConfig| -> Value {
         serde_json::to_string(config).and_then(|text| serde_json::from_str(&text)).unwrap_or_default()
     };
@@ -482,7 +479,7 @@ fn refuse_conflicts(run: &Path, options: &Options, begun: &TrainConfig) -> Resul
                 format!(" ({})", was.as_str().map_or(was.to_string(), str::to_string))
             });
             return Err(Error::Usage(format!(
-                "--{}: a run that goes on keeps what it was begun with{was}; leave it out, or begin a new run from the \
+                "--{}: a resumed run keeps what it was begun with{was}; leave it out, or begin a new run from the \
                  model with --init {}",
                 argument.get_long().unwrap_or(id),
                 run.display()

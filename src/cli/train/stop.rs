@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and the loss of the terminal (SIGHUP): the first asks for an end between two steps, a second Ctrl-C or
-//! SIGTERM is one. A step may take an hour, so they are answered by a thread of their own.
+//! Ctrl-C, SIGTERM and the loss of the terminal (SIGHUP). The first asks the run to end between two steps; a second
+//! Ctrl-C or SIGTERM ends it at once. A step may take an hour, so a separate thread answers them.
 
 use std::{
     ffi::c_int,
@@ -19,25 +19,25 @@ use signal_hook::{
 
 use crate::cli::{screen, terminal};
 
-/// Time between two looks for signals.
+/// Time between two checks for signals.
 const EVERY: Duration = Duration::from_millis(50);
 
-/// Whether somebody wants the run to end.
+/// Whether a signal has asked the run to end.
 pub struct Stop(Arc<Asked>);
 
 #[derive(Default)]
 struct Asked {
-    /// The last signal, once there was one.
+    /// The last signal, if any.
     signal: Arc<AtomicUsize>,
-    /// How many of Ctrl-C and SIGTERM there were. The loss of a terminal does not count: the shell tells of it, and then the
-    /// system does.
+    /// Number of Ctrl-C and SIGTERM signals. The loss of a terminal does not count, as both the shell and the system
+    /// may signal it.
     requests: Arc<AtomicUsize>,
     speaks: AtomicBool,
     answered: Mutex<bool>,
 }
 
 impl Stop {
-    /// Listens from now on.
+    /// Starts to listen.
     pub fn listen() -> io::Result<Self> {
         let asked = Arc::new(Asked::default());
         for number in [SIGINT, SIGTERM] {
@@ -53,17 +53,17 @@ impl Stop {
         Ok(Self(asked))
     }
 
-    /// Tells, from now on, that a signal was heard.
+    /// From now on, reports a signal when it arrives.
     pub fn speak(&self) {
         self.0.speaks.store(true, Ordering::SeqCst);
     }
 
-    /// The exit code of a program that this signal ended, once there was one.
+    /// The exit code of a program that this signal ended, if there was one.
     pub fn exit_code(&self) -> Option<u8> {
         self.0.code().map(|code| code as u8)
     }
 
-    /// Returns once it has been told that the run ends, if it is to be.
+    /// Returns once the end of the run has been announced, if it must be.
     pub fn answer(&self) {
         self.0.answer();
     }
@@ -89,7 +89,7 @@ impl Asked {
             if !answers && self.speaks.load(Ordering::SeqCst) {
                 answers = true;
                 let its = self.clone();
-                // Whoever reads it may keep it waiting, and the second signal does not wait.
+                // A blocked terminal may delay the answer, which must not delay the second signal.
                 let _ = thread::Builder::new().spawn(move || its.answer());
             }
         }
@@ -113,7 +113,7 @@ fn count(signal: c_int, count: &Arc<AtomicUsize>) -> io::Result<()> {
     let action = move || {
         count.fetch_add(1, Ordering::SeqCst);
     };
-    // SAFETY: all that the action does is to add to an atomic number.
+    // SAFETY: the action only adds to an atomic number.
     unsafe { low_level::register(signal, action) }.map(|_| ())
 }
 
@@ -121,9 +121,9 @@ fn count(signal: c_int, count: &Arc<AtomicUsize>) -> io::Result<()> {
 mod hang_up {
     pub use signal_hook::consts::SIGHUP;
 
-    /// Whether whoever started the program had SIGHUP ignored, as nohup does: then it stays so.
+    /// Whether the program was started with SIGHUP ignored, as nohup does: then it stays ignored.
     pub fn is_ignored() -> bool {
-        // SAFETY: zeroes are an action, and without a new one the call writes nothing but the one there is.
+        // SAFETY: an all-zero action is valid, and without a new action the call only reads the old one.
         unsafe {
             let mut found: libc::sigaction = std::mem::zeroed();
             libc::sigaction(SIGHUP, std::ptr::null(), &mut found) == 0 && found.sa_sigaction == libc::SIG_IGN
