@@ -1,4 +1,4 @@
-//! Writes every WGSL module as it is compiled, kernel and shared parts together, for other tools to read:
+//! Writes every WGSL module as it is compiled, kernel and shared parts together, for other tools:
 //! `cargo run --example shaders -- FOLDER`
 
 use std::{env, fs, path::PathBuf};

@@ -1,4 +1,4 @@
-//! Trains on bars and stripes and compares the model with the best there can be: `cargo run --release --example train`
+//! Trains on bars and stripes and compares the model with the optimum: `cargo run --release --example train`
 
 use rbm_gpu::{config::TrainConfig, data::Source, exact, train::Trainer};
 

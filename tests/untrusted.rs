@@ -1,5 +1,5 @@
-//! Files from strangers: every parser gets examples, examples that were damaged, and bombs. It may refuse them, in words; it
-//! must neither panic nor take memory by a header's word. `fuzz/` does the same for longer.
+//! Files from strangers: every parser gets examples, damaged examples, and bombs. It may refuse them with a message; it
+//! must neither panic nor allocate by a header's word. `fuzz/` does the same for longer.
 
 #[path = "common/guard.rs"]
 mod guard;
@@ -29,12 +29,12 @@ use serde_json::{Value, json};
 #[global_allocator]
 static GUARD: guard::Guard = guard::Guard;
 
-/// Memory that a parser may take beside the bytes it is given.
+/// Memory that a parser may take besides the bytes it is given.
 const GRANTED: usize = 64 << 20;
-/// Damaged examples for each parser.
+/// Number of damaged examples for each parser.
 const CASES: u32 = 4000;
 
-/// The examples of each parser, by their names.
+/// The examples of each parser, by its name.
 fn examples() -> BTreeMap<&'static str, Vec<(String, Vec<u8>)>> {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
     let of_parser = |name: &'static str| {
@@ -62,7 +62,7 @@ fn examples_of_other_programs_are_read() {
     }
 }
 
-/// Numbers that break what reckons with them.
+/// Numbers that break arithmetic.
 const WORDS: [u64; 9] = [0, 1, 255, 256, 0x7fff_ffff, 0xffff_ffff, 1 << 32, i64::MAX as u64, u64::MAX];
 const TEXTS: [&str; 12] = [
     "-1",
@@ -79,7 +79,7 @@ const TEXTS: [&str; 12] = [
     ",,",
 ];
 
-/// Some damage to an example; `other` is one to take a part of.
+/// Damages an example; `other` is one to take a part from.
 fn damaged(mut bytes: Vec<u8>, other: &[u8], random: &mut impl Rng) -> Vec<u8> {
     for _ in 0..random.random_range(1..4) {
         let at = random.random_range(0..=bytes.len());
@@ -159,7 +159,7 @@ fn npy(shape: &str, fortran: &str) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat()
 }
 
-/// An archive of one array that is unpacked to so many zeros.
+/// An archive of one array that unpacks to `zeros` zeros.
 fn npz(name: &str, array: &[u8], zeros: usize) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
@@ -173,12 +173,12 @@ fn png(width: u32, height: u32, bytes: usize) -> Vec<u8> {
     png_of(width, height, 0, bytes, &[])
 }
 
-/// A picture of two pixels with a palette of so many bytes, of which so many colours are transparent.
+/// A picture of two pixels with a palette of `colours` bytes, and `transparent` bytes of transparency.
 fn palette(colours: usize, transparent: usize) -> Vec<u8> {
     png_of(2, 1, 3, 2, &[(b"PLTE", vec![9; colours]), (b"tRNS", vec![9; transparent])])
 }
 
-/// A picture of a bit a pixel, with these chunks before the pixels.
+/// A picture with these chunks before its pixels.
 fn png_of(width: u32, height: u32, kind: u8, bytes: usize, more: &[(&[u8], Vec<u8>)]) -> Vec<u8> {
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[1, kind, 0, 0, 0]].concat();
     let chunk = |kind: &[u8], data: &[u8]| {
@@ -199,7 +199,7 @@ fn safetensors(length: u64, header: &str, data: usize) -> Vec<u8> {
     [&length.to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
 }
 
-/// Files that promise, or unpack to, far more than they are.
+/// Files that claim to be, or unpack to, far more than they are.
 #[test]
 fn bombs_take_no_memory() {
     let deep = |open: &str, count: usize| open.repeat(count).into_bytes();
@@ -252,7 +252,7 @@ fn bombs_take_no_memory() {
     }
 }
 
-/// A log of a stranger's may be long: what is found in it must not take the square of that in time.
+/// A stranger's log may be long: reading it must not take quadratic time.
 #[test]
 fn long_logs_are_read_in_time() {
     let lines: String = (0..200_000).map(|i| format!("{} cost {i}\n", "x".repeat(i % 97))).collect();
@@ -261,7 +261,7 @@ fn long_logs_are_read_in_time() {
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
 }
 
-/// A run's folder and a model of a stranger's: options that no run has are refused as the command line refuses them.
+/// A stranger's run and model: invalid options are refused as on the command line.
 #[test]
 fn options_of_strangers_are_checked() {
     let folder = tempfile::tempdir().unwrap();
@@ -310,7 +310,7 @@ fn train(folder: &Path) {
     succeed(folder, &[&train[..], &["--device", "cpu", "--out", "run"]].concat());
 }
 
-/// A pipe that nobody writes to would keep one waiting, and a device gives bytes without end.
+/// A pipe without a writer would block, and a device never ends.
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_is_refused() {
@@ -345,7 +345,7 @@ fn what_is_no_file_is_refused() {
             refuse(folder, &["doctor", name, "--device", "cpu"], &[name]);
         }
     }
-    // In a run's folder, too: one is not waited for, and a report says what it leaves out.
+    // In a run's folder, a pipe does not block either, and a report says what it leaves out.
     let pipe = |name: &str| {
         fs::remove_file(folder.join(name)).unwrap();
         fs::rename(folder.join("pipe.csv"), folder.join(name)).unwrap();
@@ -358,7 +358,7 @@ fn what_is_no_file_is_refused() {
     refuse(folder, &["train", "--resume", "run"], &["metrics.jsonl: expected a file"]);
 }
 
-/// A stranger's run may have links where a run that is gone on with writes: nothing is written elsewhere.
+/// A stranger's run may have links where a resumed run writes: nothing is written elsewhere.
 #[cfg(unix)]
 #[test]
 fn a_run_is_not_written_through_links() {
@@ -376,7 +376,7 @@ fn a_run_is_not_written_through_links() {
         ["metrics.jsonl", ".lock", "config.json", "model.safetensors", "initial.safetensors", "report.html"]
     {
         let (path, aside) = (run.join(name), folder.join("aside"));
-        // Where it leads to is a file that could be gone on with.
+        // The link leads to a file that could be resumed from.
         fs::rename(&path, &aside).unwrap();
         symlink(&aside, &path).unwrap();
         refuse(folder, &resume, &[name, "expected a file", "a link"]);
@@ -394,7 +394,7 @@ fn a_run_is_not_written_through_links() {
         refuse(folder, &resume, &[name, "expected a folder", "a link"]);
         assert_eq!(files(&aside), before);
         fs::remove_file(&path).unwrap();
-        // Nor is it waited for a pipe, or a file replaced.
+        // A pipe does not block, and a file is not replaced.
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         refuse(folder, &resume, &[name, "expected a folder", "a pipe"]);
         fs::remove_file(&path).unwrap();
@@ -406,18 +406,18 @@ fn a_run_is_not_written_through_links() {
     }
     symlink(&mine, folder.join("run/checkpoints/step-0000000008.new")).unwrap();
     symlink(&mine, folder.join("run/.rbm-gpu-abcdef")).unwrap();
-    // The user's own word for where the run is may be a link.
+    // The run's folder, as the user names it, may be a link.
     symlink("run", folder.join("link")).unwrap();
     succeed(folder, &["train", "--resume", "link", "--epochs", "4", "--quiet"]);
     assert_eq!(fs::read(&mine).unwrap(), b"mine");
-    // Of a folder of its own, a run removes its own files alone.
+    // In its own folder, a run removes only its own files.
     assert!(
         run.join("checkpoints/thesis.new").is_file() && !run.join("checkpoints/.rbm-gpu-abc123").exists()
     );
     assert!(fs::symlink_metadata(folder.join("run/filters/epoch-0004.png")).unwrap().is_file());
 }
 
-/// Options and pictures of a stranger's run that no run has: the report is made all the same.
+/// A stranger's run with options and pictures that no run has: the report is made all the same.
 #[test]
 fn reports_of_strangers_are_made() {
     let folder = tempfile::tempdir().unwrap();
@@ -436,10 +436,10 @@ fn reports_of_strangers_are_made() {
         succeed(folder, &["report", "run"]);
     }
     fs::write(folder.join("run/config.json"), config.to_string()).unwrap();
-    // Three rows of tiles, where cases and reconstructions take turns: 7 times enlarged, and 2 pixels between them.
+    // Three rows of tiles, in which cases and reconstructions alternate: 7 times enlarged, with gaps of 2 pixels.
     let odd = image::GrayImage::new(3 * 23 + 2, 3 * 23 + 2);
     odd.save(folder.join("run/reconstructions/epoch-0002.png")).unwrap();
-    // Colours take four times the memory, and 100 million pixels more than a report may.
+    // Colours take four times the memory; 100 million pixels are more than a report may read.
     image::RgbaImage::new(71, 71).save(folder.join("run/filters/epoch-0001.png")).unwrap();
     fs::write(folder.join("run/filters/epoch-0002.png"), png(10_000, 10_000, 12_510_000)).unwrap();
     let said = succeed(folder, &["report", "run"]);
@@ -448,7 +448,7 @@ fn reports_of_strangers_are_made() {
     }
 }
 
-/// What is read from a long log is its costs: objects and rows would take a hundred times as much.
+/// Only the costs of a long log are kept: objects and rows would take a hundred times as much.
 #[test]
 fn long_logs_take_little_memory() {
     for line in ["{\"cost\":1}\n", "a,cost\n", "1,2\n", "cost 1\n"] {

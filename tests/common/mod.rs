@@ -1,4 +1,4 @@
-//! What the tests share: the backends to test, and a skip that is never silent.
+//! Shared parts of the tests: the backends to test, and a skip that is never silent.
 
 pub mod program;
 
@@ -19,12 +19,12 @@ use rbm_gpu::{
     reference::Reference,
 };
 
-/// Makes the lack of an adapter a failure, where it would skip tests.
+/// If set, a missing adapter fails tests instead of skipping them.
 const REQUIRE: &str = "RBM_GPU_REQUIRE_ADAPTER";
-/// A part of the name of the adapter to test; without it, the best one there is, software included.
+/// A part of the name of the adapter to test; unset, the best adapter is tested, software included.
 const ADAPTER: &str = "RBM_GPU_TEST_ADAPTER";
 
-/// Keeps Mesa's layer from printing errors that are none where there is no desktop. To be called before the driver starts.
+/// Keeps Mesa's layer from printing false errors on machines without a desktop. Call it before the driver starts.
 pub fn quiet_driver() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -43,7 +43,7 @@ fn open() -> Option<Arc<Context>> {
     Some(Context::open(&adapter).expect("the adapter opens"))
 }
 
-/// Opens the adapter, once for all tests; says so where there is none.
+/// Opens the adapter, once for all tests; reports a missing one.
 pub fn context(test: &str) -> Option<Arc<Context>> {
     static CONTEXT: OnceLock<Option<Arc<Context>>> = OnceLock::new();
     let context = CONTEXT.get_or_init(open).clone();
@@ -51,28 +51,28 @@ pub fn context(test: &str) -> Option<Arc<Context>> {
         assert!(env::var_os(REQUIRE).is_none(), "{test}: there is no adapter, and {REQUIRE} is set");
         static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
         if SAID.lock().unwrap().insert(test.into()) {
-            // Past the test harness, which would keep it back.
+            // Bypasses the test harness, which would capture it.
             let _ = writeln!(std::io::stderr(), "no adapter, so skipped on the GPU: {test}");
         }
     }
     context
 }
 
-/// Opens the adapter once more: the buffers of one context are those of one test.
+/// Opens the adapter once more, so that the context has the buffers of one test only.
 pub fn context_of_its_own(test: &str) -> Option<Arc<Context>> {
     context(test).and_then(|_| open())
 }
 
-/// A backend and what to call it in a message.
+/// A backend and its name in messages.
 pub type Named = (String, Box<dyn Backend>);
 
-/// The adapter, if there is one, with the tile that suits each dispatch.
+/// The adapter, if there is one, with the best tile for each dispatch.
 fn gpu(test: &str, shape: Shape) -> Option<Named> {
     let gpu = Gpu::new(context(test)?, shape, None).expect("room for a small model");
     Some(("gpu".into(), Box::new(gpu)))
 }
 
-/// Each tile on the adapter, if there is one.
+/// The adapter, if there is one, once with each tile.
 pub fn tiles(test: &str, shape: Shape) -> Vec<Named> {
     let Some(context) = context(test) else { return vec![] };
     let gpu = |tile: Tile| -> Named {
@@ -89,18 +89,18 @@ pub fn reference(shape: Shape) -> Host<Reference> {
     Host::new(Reference, DeviceInfo { name: word(), backend: word(), kind, driver: word() }, shape)
 }
 
-/// The native path by each instruction set that this processor has.
+/// The native path with each instruction set of this processor.
 fn cpus(shape: Shape) -> impl Iterator<Item = Named> {
     let cpu = move |level| -> Named { (format!("cpu, {level}"), Box::new(Cpu::with(level, shape))) };
     Level::all().into_iter().map(cpu)
 }
 
-/// What is tested against the oracle: the native path, and the adapter.
+/// The backends to test against the oracle: the native path, and the adapter.
 pub fn fast(test: &str, shape: Shape) -> Vec<Named> {
     gpu(test, shape).into_iter().chain(cpus(shape)).collect()
 }
 
-/// The same for products: the native path, and each tile on the adapter.
+/// The backends to test products on: the native path, and the adapter with each tile.
 pub fn fast_products(test: &str, shape: Shape) -> Vec<Named> {
     tiles(test, shape).into_iter().chain(cpus(shape)).collect()
 }
@@ -112,7 +112,7 @@ pub fn all(test: &str, shape: Shape) -> Vec<Named> {
     backends
 }
 
-/// MNIST's first images, at most 3000 to learn from; the files are read once for all tests.
+/// MNIST's first images, of which at most 3000 are for training; the files are read once for all tests.
 pub fn some_mnist(train: usize, test: usize) -> Dataset {
     static MNIST: OnceLock<Dataset> = OnceLock::new();
     let load = || {

@@ -1,4 +1,4 @@
-//! Running the program as a user does.
+//! Runs the program as a user does.
 
 use std::{
     fs,
@@ -21,14 +21,14 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What it printed, after it succeeded.
+/// The standard output of a run of the program that must succeed.
 pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = rbm_gpu(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
     text(&output.stdout)
 }
 
-/// Bad input: a message that says all of `expected`; exit code 2; nothing written.
+/// Checks that bad input gives a message with all of `expected`, exit code 2, and no files.
 pub fn refuse(folder: &Path, arguments: &[&str], expected: &[&str]) {
     let before = files(folder);
     let output = rbm_gpu(folder, arguments);
@@ -41,7 +41,7 @@ pub fn refuse(folder: &Path, arguments: &[&str], expected: &[&str]) {
     assert_eq!(files(folder), before, "{arguments:?} wrote something");
 }
 
-/// What is in a folder, in order.
+/// The entries of a folder, sorted.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     all.sort();

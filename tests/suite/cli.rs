@@ -12,7 +12,7 @@ use crate::common::{
 use rbm_gpu::{config::TrainConfig, model};
 use serde_json::Value;
 
-/// The arguments of a quick run.
+/// Arguments of a quick run.
 const QUICK: [&str; 12] = [
     "train",
     "--data",
@@ -157,7 +157,7 @@ fn mnist_is_found_from_any_working_directory() {
     let printed = succeed(folder.path(), &arguments);
     assert!(printed.contains("60000 training cases"), "{printed}");
 
-    // Where the variable says, and nowhere else; there uncompressed too.
+    // From the folder that the variable names, and from no other; files may be uncompressed, too.
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let output = command(folder.path(), &["train"]).env("RBM_GPU_DATA", &empty).output().unwrap();
@@ -256,7 +256,7 @@ fn the_likelihood_is_watched_and_data_turned_around() {
     assert_ne!(plain["test_log_likelihood"], inverted["test_log_likelihood"]);
 }
 
-/// Bad input: a message that says what was expected, found and to be done; exit code 2; nothing written.
+/// Bad input gives a message that says what was expected, what was found and what to do, exit code 2, and no files.
 #[test]
 fn bad_input_is_explained_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -349,7 +349,7 @@ fn bad_input_is_explained_and_writes_nothing() {
         if !arguments.contains(&"--out") {
             all.extend(["--out", "new"]);
         }
-        // clap takes an option once: the case's own takes the place of the default.
+        // clap takes an option once, so the case's own replaces the default.
         for pair in arguments.chunks(2) {
             if let Some(at) = all.iter().position(|argument| *argument == pair[0]) {
                 all.drain(at..at + 2);

@@ -1,4 +1,4 @@
-//! What the project depends on: licences that may be linked, one source, and a reason for each direct dependency.
+//! The project's dependencies: licences that may be linked, one registry, and a reason for each direct dependency.
 
 use std::{fs, path::Path, process::Command};
 

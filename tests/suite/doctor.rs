@@ -14,7 +14,7 @@ use rbm_gpu::{
 };
 use serde_json::Value;
 
-/// The costs of the question that this project grew from.
+/// The costs of the question that started this project.
 const QUESTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/question.txt");
 
 fn rbm_gpu(folder: &Path, arguments: &[&str]) -> Output {
@@ -42,7 +42,7 @@ fn the_questions_costs_name_their_cause() {
     assert_eq!((names(&report), code), (vec!["two-plateaus"], Some(1)));
     assert!(report["findings"][0]["seen"].as_str().unwrap().contains("two plateaus, saturated units"));
 
-    // With data like those, the number of cases follows; with the very rows, the plateaus hold to the last digit.
+    // Similar data give the number of cases; with the very rows, the plateaus match to the last digit.
     for (more, expected) in [
         (&[][..], "for 3012 ± "),
         (
@@ -67,7 +67,7 @@ fn the_questions_costs_name_their_cause() {
             "{why}"
         );
     }
-    // Data of another density don't fit.
+    // Data of another density don't match.
     let (report, _) = doctor(folder.path(), &["shifter", QUESTION]);
     assert_eq!(names(&report)[0], "two-plateaus");
 }
@@ -107,7 +107,7 @@ fn tables_are_data_or_logs_by_what_is_in_them() {
     assert_eq!((names(&report)[0], code), ("unscaled-columns", Some(1)), "{report}");
     assert!(report["findings"][0]["seen"].as_str().unwrap().contains("these are 1 of 4 columns"), "{report}");
 
-    // A label is the cause, and not that its column is unscaled.
+    // The finding is the label, not its unscaled column.
     let pixels =
         |i: usize| (0..12).map(|b| format!("{},", (i * i + i * b + 5 * b * b) % 7 % 2)).collect::<String>();
     let row = |i: usize| format!("{}{}\n", pixels(i), i % 10);
@@ -115,7 +115,7 @@ fn tables_are_data_or_logs_by_what_is_in_them() {
     let (report, _) = doctor(folder.path(), &["labelled.csv"]);
     assert_eq!(names(&report)[0], "label-column", "{report}");
     assert!(report["findings"][0]["fix"].as_str().unwrap().contains("--label-column 13 "), "{report}");
-    // What cannot be data is said by the doctor too.
+    // The doctor also reports what cannot be data.
     for (name, values, finding, part) in [
         ("signs", ["-1", "1", "1"], "values-outside-0-1", "(x + 1) / 2"),
         ("standard", ["-1.2", "0.5", "1.7"], "values-outside-0-1", "Gaussian visible units"),
@@ -133,7 +133,7 @@ fn tables_are_data_or_logs_by_what_is_in_them() {
     fs::write(folder.path().join("log.csv"), format!("epoch,loss\n{lines}")).unwrap();
     let (report, code) = doctor(folder.path(), &["log.csv"]);
     assert_eq!((names(&report), code), (vec!["cost-explodes"], Some(1)));
-    // scikit-learn's figure is to grow.
+    // scikit-learn's figure should grow.
     for (name, slope, healthy) in [("grows.txt", 3.0, true), ("falls.txt", -3.0, false)] {
         let line = |i: u32| {
             format!(
@@ -165,7 +165,7 @@ fn a_healthy_run_has_nothing_worse_than_notes() {
     let kinds: Vec<_> =
         report["subjects"].as_array().unwrap().iter().map(|subject| &subject["kind"]).collect();
     assert_eq!(kinds, ["data", "log", "run", "model"]);
-    // Each says what it shows.
+    // Each file shows its subject.
     for (file, says) in [
         ("cost.svg", "mean image, Σ(x−x̄)²"),
         ("weights.svg", "visible biases b"),
@@ -175,7 +175,7 @@ fn a_healthy_run_has_nothing_worse_than_notes() {
         let svg = fs::read_to_string(folder.path().join("plots").join(file)).unwrap();
         assert!(svg.starts_with("<svg") && svg.contains(says), "{file}");
     }
-    // The same model as scikit-learn's arrays.
+    // The same model, as scikit-learn's arrays.
     assert!(rbm_gpu(folder.path(), &["export", "run", "-o", "model.npz"]).status.success());
     let (arrays, _) = doctor(folder.path(), &["model.npz", "bars-and-stripes:4", "--device", "cpu"]);
     assert_eq!(arrays["subjects"][1]["figures"]["model"], report["subjects"][3]["figures"]["model"]);
@@ -195,7 +195,7 @@ fn what_is_found_during_a_run_is_said_once_and_kept() {
     let (report, code) = doctor(folder.path(), &["sick", "--device", "cpu"]);
     assert_eq!((names(&report)[0], code), ("learning-rate-too-high", Some(1)));
 
-    // Looking changes nothing.
+    // Watching does not change the run.
     let output = train(folder.path(), "alone", &["--lr", "30", "--no-doctor"]);
     assert!(!String::from_utf8_lossy(&output.stdout).contains("learning-rate"));
     let model = |run: &str| fs::read(folder.path().join(run).join("model.safetensors")).unwrap();
@@ -216,7 +216,7 @@ fn a_run_without_a_model_yet_is_looked_at_by_its_checkpoint() {
     assert!(model["name"].as_str().unwrap().contains("checkpoints"), "{report}");
     assert!(model["about"].as_str().unwrap().contains("looked at with bars-and-stripes:4"), "{report}");
     assert!(report["subjects"][2]["about"].as_str().unwrap().ends_with("59 epochs"), "{report}");
-    // Nor is that needed; nor are epochs.
+    // Checkpoints are not needed either, nor are epochs.
     fs::remove_dir_all(run.join("checkpoints")).unwrap();
     fs::write(run.join("metrics.jsonl"), "").unwrap();
     let (report, code) = doctor(folder.path(), &["run"]);
@@ -227,8 +227,8 @@ fn a_run_without_a_model_yet_is_looked_at_by_its_checkpoint() {
     );
 }
 
-/// Epochs and names of the findings of a run that is far too fast, of whose epochs each takes so many microseconds longer.
-/// Before the epochs `stops` the run is stopped and gone on with.
+/// Epochs and names of the findings of a run whose rate is far too high, each epoch of which takes `delay` µs longer.
+/// Before the epochs `stops` the run is stopped and resumed.
 fn found_in(delay: u64, stops: &[usize]) -> Vec<(usize, String)> {
     let config = TrainConfig {
         data: Source::BarsAndStripes(4),
@@ -270,7 +270,7 @@ fn findings_do_not_depend_on_time() {
 #[test]
 fn models_from_elsewhere_are_read() {
     let folder = tempfile::tempdir().unwrap();
-    // Three visible and five hidden units as PyTorch's examples write them; all hidden biases are one number.
+    // Three visible and five hidden units, in the layout of PyTorch's examples; all hidden biases are equal.
     let weights: Vec<u8> = (0..15).flat_map(|i| (0.1 * i as f32 - 0.7).to_le_bytes()).collect();
     let visible: Vec<u8> = [0.5_f32, -0.25, 1.0].iter().flat_map(|b| b.to_le_bytes()).collect();
     let write = |name: &str, weights_shape: Vec<usize>, hidden: [f64; 5]| {

@@ -1,6 +1,6 @@
-//! What an earlier version wrote is still read: a run's folder, its report, its model. `fixtures/earlier` is of commit 6cfe717:
-//! `train --data bars-and-stripes:2 --hidden 3 --epochs 4 --batch 4 --estimator pcd --centred on --average 0.5 --eval-every 2
-//! --device cpu --seed 1 --checkpoint-every 1`, without its pictures.
+//! Files of an earlier version can still be read: a run's folder, its report, its model. `fixtures/earlier` is from commit
+//! 6cfe717: `train --data bars-and-stripes:2 --hidden 3 --epochs 4 --batch 4 --estimator pcd --centred on --average 0.5
+//! --eval-every 2 --device cpu --seed 1 --checkpoint-every 1`, without its pictures.
 
 use std::{fs, path::Path};
 
@@ -22,7 +22,7 @@ fn its_model_comes_to_what_it_came_to_then() {
     earlier(folder.path());
     let printed = succeed(folder.path(), &["eval", "earlier", "--device", "cpu", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    // What that version's `eval` printed.
+    // Figures that `eval` of that version printed.
     for (figure, then) in [
         ("log_z", 4.964_456_466_388_764),
         ("train_log_likelihood", -2.776_645_061_922_135),
@@ -45,7 +45,7 @@ fn its_report_has_its_epochs() {
     }
 }
 
-/// Random numbers have other addresses since: the run that goes on would be another. It says so, and what can be done.
+/// The addresses of random numbers changed, so the run cannot be resumed. The message says so, and what to do.
 #[test]
 fn its_run_cannot_go_on_and_says_what_can() {
     let folder = tempfile::tempdir().unwrap();

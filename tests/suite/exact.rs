@@ -1,4 +1,4 @@
-//! The oracle itself, held by enumeration and by finite differences: equations (1) and (22)–(28).
+//! The oracle itself, checked by enumeration and by finite differences: equations (1) and (22)–(28).
 
 use crate::common;
 use rbm_gpu::{
@@ -84,7 +84,7 @@ fn the_enumerated_gradient_is_the_finite_difference_of_the_log_likelihood() {
         let gradient = exact::log_likelihood_gradient(&rbm, &rows).unwrap();
         for (tensor, expected) in gradient.iter().enumerate() {
             for (index, &expected) in expected.iter().enumerate() {
-                // The step as it is after rounding to f32.
+                // The actual step, after rounding to f32.
                 let at = |sign: f32| {
                     let mut moved = rbm.clone();
                     let parameter = &mut parameters(&mut moved)[tensor][index];
@@ -103,7 +103,7 @@ fn the_enumerated_gradient_is_the_finite_difference_of_the_log_likelihood() {
     }
 }
 
-/// Units whose means and states are the same.
+/// Units whose means and states are equal.
 fn both(values: &[f32]) -> PlainUnits {
     PlainUnits { means: values.into(), states: values.into(), ..PlainUnits::default() }
 }
@@ -156,8 +156,8 @@ fn the_references_gradient_is_the_enumerated_gradient() {
     }
 }
 
-/// Where every unit is turned around, 1 for 0, the model is another with the same probabilities. A plain step of that one
-/// is this one's centred step with all offsets at 1 (Melchior, Fischer and Wiskott 2016, section 3.1).
+/// With every unit flipped, 1 for 0, another model has the same probabilities. Its plain step is this model's centred
+/// step with all offsets at 1 (Melchior, Fischer and Wiskott 2016, section 3.1).
 #[test]
 fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
     let turned = |units: &[f32]| -> Vec<f32> { units.iter().map(|x| 1.0 - x).collect() };
@@ -199,7 +199,7 @@ fn a_centred_step_at_ones_is_the_plain_step_of_the_model_turned_around() {
     assert!(error < 1e-5, "{error:e}");
 }
 
-/// Steps by rules, each held by its formula as the paper has it.
+/// Steps by update rules, each checked against the formula of its paper.
 struct Rules {
     shape: Shape,
     rbm: Rbm,
@@ -228,20 +228,20 @@ impl Rules {
         gradient
     }
 
-    /// A step by a rule, up the gradient.
+    /// Takes a step up the gradient.
     fn ascend(&self, op: &Ascent, rbm: &mut Rbm, velocity: &mut Rbm, squares: Option<&mut Rbm>) {
         Reference.ascend(op, &mut self.gradient(), rbm, velocity, squares);
     }
 }
 
-/// Kingma and Ba 2015: the means written out as sums over all gradients so far (their equation 1).
+/// Adam as in Kingma and Ba 2015, with the means written as sums over all gradients so far (their equation 1).
 #[test]
 fn adams_steps_are_corrected_means_of_gradients() {
     let rules = Rules::new();
     let mut gradient = rules.gradient();
     let (mut rbm, mut expected) = (rules.rbm.clone(), rules.rbm.clone());
     let (mut velocity, mut squares) = (Rbm::zeros(rules.shape), Rbm::zeros(rules.shape));
-    // The gradients differ by a factor: those of phases that change places have the other sign.
+    // Gradients that differ by a factor: exchanging the phases changes the sign.
     let factors = [1.0, -1.0, 1.0, 1.0];
     for step in 0..factors.len() {
         let op = Ascent { weight_decay: 0.2, ..Ascent::new(0.1) }.adam(step as u32);
@@ -270,7 +270,7 @@ fn adams_steps_are_corrected_means_of_gradients() {
 }
 
 /// Sutskever, Martens, Dahl and Hinton 2013, equations 3 and 4: v = μv + ε∇f(θ + μv), θ = θ + v; the reference keeps
-/// θ + μv. What makes the gradient depend on θ here is the decay.
+/// θ + μv. Here the decay makes the gradient depend on θ.
 #[test]
 fn nesterovs_gradient_is_taken_where_the_momentum_leads_to() {
     let rules = Rules::new();
@@ -292,8 +292,8 @@ fn nesterovs_gradient_is_taken_where_the_momentum_leads_to() {
     }
 }
 
-/// Hinton 2010, section 11: for one case the draw to the target is the slope of the cross entropy −p log q − (1−p) log(1−q)
-/// between the target p and the unit's activity q, here its probability.
+/// Hinton 2010, section 11: for one case, the pull to the target is the slope of the cross entropy −p log q − (1−p)
+/// log(1−q) between the target p and the unit's activity q, here its probability.
 #[test]
 fn the_draw_to_a_sparsity_target_is_the_slope_of_a_cross_entropy() {
     let shape = Shape { visible: 5, hidden: 3 };
@@ -310,7 +310,7 @@ fn the_draw_to_a_sparsity_target_is_the_slope_of_a_cross_entropy() {
     let (v, h) = (both(&visible), both(&[0.3, 0.6, 0.9]));
     let phase = Phase { rows: 1, visible: &v, hidden: &h };
     let mut velocity = Rbm::zeros(shape);
-    // The phases are the same, so that nothing else is left.
+    // With equal phases, only the pull is left.
     let phases = host::Phases { positive: phase, negative: phase, mu: &[0.0; 5], lambda: &lambda };
     let op = Update::new(contrast, Ascent::new(1.0));
     Reference.update(&op, phases, &mut rbm.clone(), Some(&mut velocity));
@@ -350,7 +350,7 @@ fn exact_sample(rbm: &Rbm, chains: usize, seed: u64) -> Vec<f32> {
     states
 }
 
-/// Total variation between the states of chains and p(v), and what it is expected to be for an exact sample of as many.
+/// Total variation between the states of chains and p(v), and its expectation for an exact sample of the same size.
 fn total_variation(rbm: &Rbm, states: &[f32]) -> (f64, f64) {
     let distribution = exact::visible_distribution(rbm).unwrap();
     let mut counts = vec![0.0; distribution.len()];
@@ -363,19 +363,19 @@ fn total_variation(rbm: &Rbm, states: &[f32]) -> (f64, f64) {
     (variation, distribution.iter().map(floor).sum())
 }
 
-/// How chains of the negative phase are moved.
+/// A way to move the chains of the negative phase.
 #[derive(Clone, Copy, Debug)]
 enum Moves {
-    /// As in contrastive divergence, at an inverse temperature.
+    /// Gibbs steps as in contrastive divergence, at an inverse temperature.
     Gibbs(f32),
     Persistent,
     Tempering(usize),
 }
 
-/// What the chains' random numbers are made of.
+/// Seed of the chains' random numbers.
 const SEED: u64 = 2;
 
-/// The visible states of chains that began at `states` after some steps, for each temperature.
+/// The visible states, for each temperature, of chains after some steps from `states`.
 fn moved(
     backend: &mut dyn Backend,
     rbm: &Rbm,
@@ -443,7 +443,7 @@ fn chains_drawn_from_the_model_stay_there() {
     }
 }
 
-/// The model on the way to independent units that are on in a share of 0.3, at an inverse temperature.
+/// The model at an inverse temperature, on the way to independent units with probability 0.3.
 fn tempered(rbm: &Rbm, beta: f32) -> Rbm {
     let base = Rbm::base_rates(&[0.3])[0];
     let tensors = [
@@ -454,7 +454,7 @@ fn tempered(rbm: &Rbm, beta: f32) -> Rbm {
     Rbm::from_tensors(rbm.layers(), tensors)
 }
 
-/// Each temperature's replicas, drawn exactly from its distribution, keep to it while they are swapped.
+/// Replicas drawn exactly from the distribution of their temperature keep that distribution under swaps.
 #[test]
 fn replicas_drawn_from_their_temperatures_stay_there() {
     let shape = Shape { visible: 6, hidden: 4 };
@@ -474,7 +474,7 @@ fn replicas_drawn_from_their_temperatures_stay_there() {
     }
 }
 
-/// Each snapshot's replicas, drawn exactly from its distribution, keep to it while they are swapped, however little the
+/// Replicas drawn exactly from the distribution of their snapshot keep that distribution under swaps, however little the
 /// snapshots have in common.
 #[test]
 fn replicas_drawn_from_their_snapshots_stay_there() {
@@ -488,7 +488,7 @@ fn replicas_drawn_from_their_snapshots_stay_there() {
         let (own, model) = (backend.pair(chains).unwrap(), backend.model_of(&rbm).unwrap());
         let mut trajectory = Trajectory::new(backend, own, chains, 4).unwrap();
         trajectory.start(backend, model, SEED, &[0.3; 6]);
-        // Out of order, as rungs come to be.
+        // Out of order, as rungs are in a run.
         let snapshots = trajectory.snapshots();
         backend.write_model(snapshots[2].1, &models[1]);
         backend.write_model(snapshots[1].1, &models[2]);
@@ -514,7 +514,7 @@ fn replicas_drawn_from_their_snapshots_stay_there() {
     }
 }
 
-/// A model with two modes, all units on and all off, which Gibbs steps hardly ever cross: replicas do.
+/// A model with two modes, all units on and all off. Gibbs steps hardly ever cross between them, but replicas do.
 #[test]
 fn tempering_goes_from_mode_to_mode_where_persistent_chains_do_not() {
     let shape = Shape { visible: 10, hidden: 6 };
@@ -543,7 +543,7 @@ fn models_too_large_to_enumerate_are_refused() {
     assert!(message.contains("at most 25 units"), "{message}");
 }
 
-/// log Z by brute force over the visible units of a model with few: no tables, no products, one logarithm a term.
+/// log Z by brute force over the visible units of a small model: no tables, no products, one logarithm per term.
 fn log_z_over_visible(rbm: &Rbm) -> f64 {
     let mut energies = Vec::new();
     exact::for_each_state(rbm.shape().visible, |v| energies.push(-reference::free_energy(rbm, 1.0, v)));
@@ -553,7 +553,7 @@ fn log_z_over_visible(rbm: &Rbm) -> f64 {
 
 #[test]
 fn log_z_agrees_with_an_independent_enumeration() {
-    // Around the groups of five and the lanes, and what the issue of large models asks for: 12 to 25 hidden units.
+    // Around the groups of five and the lanes, and 12 to 25 hidden units, as in large models.
     for (seed, (visible, hidden)) in (1..).zip([
         (1, 1),
         (3, 4),
@@ -582,7 +582,7 @@ fn log_z_agrees_with_an_independent_enumeration() {
 #[test]
 fn log_z_of_a_wide_model_agrees_with_sums_of_logarithms() {
     let shape = Shape { visible: 784, hidden: 12 };
-    // The last one's inputs reach past what the exponential of an f64 holds.
+    // The inputs of the last model overflow the exponential of an f64.
     for deviation in [0.3, 3.0, 300.0] {
         let rbm = random_rbm(shape, deviation, 3);
         let mut terms = Vec::new();

@@ -1,5 +1,5 @@
-//! The doctor's own test bench: faults that are put into data, options, gradient and model, one at a time, each of which it
-//! must name in its first two findings; and healthy runs, of which it must say nothing worse than a note.
+//! The doctor's own test bench. Faults are put into data, options, gradient and model, one at a time; the doctor must
+//! name each in its first two findings. Of healthy runs it must say nothing worse than a note.
 //!
 //! The trainer, the devices and the doctor are the real ones. A fault in the arithmetic is a wrapper around the backend
 //! ([`Faulty`]); one in the data is a change of the data set; one in the options is an option. A new check comes with its
@@ -25,13 +25,13 @@ use rbm_gpu::{
 
 type Result<T> = rbm_gpu::Result<T>;
 
-/// What is wrong with the arithmetic.
+/// A fault of the arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     None,
-    /// Sums over the cases for means.
+    /// Sums over the cases instead of means.
     NotAveraged,
-    /// Divided by the cases once more.
+    /// Sums divided by the cases twice.
     AveragedTwice,
     /// One number for all visible biases.
     ScalarVisibleBias,
@@ -39,27 +39,27 @@ enum Fault {
     ScalarHiddenBias,
     /// The model's mean minus the data's.
     SignOfAll,
-    /// The same for the visible biases alone.
+    /// The model's mean minus the data's, for the visible biases alone.
     SignOfVisibleBias,
-    /// W is left as it is.
+    /// W is not updated.
     WeightsNotUpdated,
-    /// The negative phase takes the data for its visible units.
+    /// The negative phase uses the data as its visible units.
     WrongVisible,
-    /// W where Wᵀ should stand.
+    /// W in place of Wᵀ.
     NotTransposed,
-    /// Every step takes the first one's random numbers.
+    /// Every step uses the first step's random numbers.
     FrozenNumbers,
-    /// Hidden units hand on their probabilities.
+    /// Hidden units pass on their probabilities.
     NotSampled,
     /// Every minibatch is the first.
     SameMinibatch,
-    /// Chains at a thousandth of the temperature of a model with large weights.
+    /// Chains at a thousandth of the temperature, in a model with large weights.
     ColdChains,
     /// Weights begin at N(0, 1).
     LargeWeights,
     /// Visible biases begin at 0.
     ZeroBiases,
-    /// Hidden biases of half of the units are at −40, or at 40.
+    /// Half of the hidden biases are at −40, or at 40.
     HiddenBias(f32),
     /// All hidden units begin with the same weights.
     EqualUnits,
@@ -82,8 +82,7 @@ impl Faulty {
         Self { inner: Box::new(Cpu::open(shape)), fault, started: false, step: 0 }
     }
 
-    /// Takes a step and lets `change` mend, or rather break, what it did: it gets the model and the velocity as they were
-    /// before, and as they are after it.
+    /// Takes a step and lets `change` spoil it. `change` gets the model and the velocity before the step and after it.
     fn after_update(
         &mut self,
         op: &Update,
@@ -92,7 +91,7 @@ impl Faulty {
         (model, velocity): (Model, Option<Model>),
         change: impl FnOnce([&Rbm; 2], [&mut Rbm; 2]),
     ) {
-        // A step that nobody keeps is kept for `change`.
+        // A step that the run does not keep is kept for `change`.
         let velocity = velocity.unwrap_or_else(|| self.inner.model().unwrap());
         let models = [model, velocity];
         let [before, old] = models.map(|model| self.inner.read_model(model).unwrap());
@@ -103,7 +102,7 @@ impl Faulty {
         self.inner.write_model(velocity, &new);
     }
 
-    /// What becomes of a half step to a layer.
+    /// The half step to a layer, with the fault.
     fn half_step(&mut self, op: &HalfStep, to: Side) -> HalfStep {
         let draw = op.draw;
         // The lower 8 bits are the stream.
@@ -119,12 +118,12 @@ impl Faulty {
         }
     }
 
-    /// Whether half steps to this layer take W where Wᵀ should stand.
+    /// Whether half steps to this layer use W in place of Wᵀ.
     fn is_untransposed(&self, to: Side) -> bool {
         self.fault == Fault::NotTransposed && to == Side::Visible
     }
 
-    /// A half step to the visible units by W.
+    /// A half step to the visible units with W.
     #[expect(clippy::needless_range_loop, reason = "i and j are the equation's")]
     fn sample_untransposed(&mut self, op: &HalfStep, path: Path, hidden: Units, visible: Units) {
         let rbm = self.inner.read_model(path.model).unwrap();
@@ -146,7 +145,7 @@ impl Faulty {
     }
 }
 
-/// The velocity of biases that all get the mean of what each should have got, or rather its sum.
+/// The fault of biases that all get the same sum of their gradients.
 fn one_number(velocity_before: &[f32], momentum: f32, after: &mut [f32], velocity: &mut [f32]) {
     let gradients = velocity.iter().zip(velocity_before).map(|(new, old)| new - momentum * old);
     let sum: f32 = gradients.sum();
@@ -157,7 +156,7 @@ fn one_number(velocity_before: &[f32], momentum: f32, after: &mut [f32], velocit
     }
 }
 
-/// Methods that hand on to the device within.
+/// Methods that forward to the device within.
 macro_rules! forward {
     ($($name:ident($($argument:ident: $kind:ty),*) $(-> $result:ty)?;)*) => {
         $(fn $name(&mut self, $($argument: $kind),*) $(-> $result)? {
@@ -326,7 +325,7 @@ fn shifter() -> Dataset {
     Source::Shifter.load().unwrap()
 }
 
-/// The digits with each row's bytes changed; all columns of one scale.
+/// The digits with each row's bytes changed; all columns have one scale.
 fn changed(dataset: Dataset, scale: f32, change: impl Fn(usize, u8, Vec<u8>) -> Vec<u8>) -> Dataset {
     let cases = |mut cases: rbm_gpu::data::Cases| {
         let labels = cases.labels.clone().unwrap();
@@ -345,7 +344,7 @@ fn changed(dataset: Dataset, scale: f32, change: impl Fn(usize, u8, Vec<u8>) -> 
     Dataset { image, train, test, validation: None, classes: dataset.classes }
 }
 
-/// Another number for each, which may be any.
+/// The data with each number changed, to any other.
 fn mapped(mut dataset: Dataset, change: impl Fn(usize, f32) -> f32) -> Dataset {
     for cases in [Some(&mut dataset.train), dataset.test.as_mut()].into_iter().flatten() {
         let units = cases.rows.layout().units;
@@ -379,7 +378,7 @@ fn persistent() -> TrainConfig {
     }
 }
 
-/// All that the doctor says during a run, the worst first; and the error that ended it, if one did.
+/// The doctor's findings in a run, worst first; and the error that ended it, if any.
 fn findings(config: &TrainConfig, dataset: Dataset, fault: Fault) -> (Vec<Finding>, Option<Error>) {
     let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
     let backend = Box::new(Faulty::new(shape, fault));
@@ -400,7 +399,7 @@ fn findings(config: &TrainConfig, dataset: Dataset, fault: Fault) -> (Vec<Findin
     (found, outcome.err())
 }
 
-/// Each fault: what it is called here, what the doctor must call it, and the run.
+/// The faults: a description, the doctor's name for it, and the run.
 fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
     let digits = || some_mnist(400, 200);
     let arithmetic = [
@@ -442,7 +441,8 @@ fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
             Fault::ColdChains,
         ),
     ]);
-    // Persistent chains' last hidden units come from `sample_twice`; no step is kept, and biases follow the weights.
+    // With persistent chains, the last hidden units come from `sample_twice`, no step is kept, and biases follow the
+    // weights.
     let in_chains = [
         ("no sampling in persistent chains", "hidden-not-sampled", Fault::NotSampled),
         ("numbers drawn once in persistent chains", "random-numbers-frozen", Fault::FrozenNumbers),
@@ -487,7 +487,7 @@ fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
         ("each row twenty times", "duplicated-rows", repeated(digits(), 20)),
         ("−1 and 1 for 0 and 1", "values-outside-0-1", mapped(digits(), |_, x| x.round() * 2.0 - 1.0)),
         ("the mean taken off", "values-outside-0-1", mapped(digits(), |_, x| x - 0.13)),
-        ("a value that is none", "values-not-finite", mapped(digits(), not_a_number)),
+        ("a NaN", "values-not-finite", mapped(digits(), not_a_number)),
         ("divided as whole numbers", "sparse-data", mapped(digits(), |_, x| x.floor())),
     ];
     all.extend(data.map(|(what, name, data)| (what, name, small(), data, Fault::None)));
@@ -599,7 +599,7 @@ fn healthy_runs_get_nothing_worse_than_a_note() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What verify must find of a backend that is wrong, and of one that is right.
+/// What verify must find in a wrong backend, and in a right one.
 #[test]
 fn verify_names_the_kernel_that_is_wrong() {
     for (fault, expected) in [

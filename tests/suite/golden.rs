@@ -1,5 +1,5 @@
-//! Conventions: what scikit-learn 1.9.1 computes for a model, and an independent reference in 50 digits, this computes too. The
-//! parameters of `fixtures/golden` are rounded to 32 bits here.
+//! Conventions: for some models, all backends compute what scikit-learn 1.9.1 and an independent reference with 50 digits
+//! compute. The parameters of `fixtures/golden` are rounded to 32 bits here.
 
 use crate::common;
 use rbm_gpu::{
@@ -52,7 +52,7 @@ impl Golden {
         Self { rbm, rows: visible.len() / shape.visible, visible, hidden, values }
     }
 
-    /// What the reference, or scikit-learn where it offers it, has under this name.
+    /// The values of this name, from the reference and, where it has them, from scikit-learn.
     fn expected(&self, name: &str) -> Vec<(&'static str, Vec<f64>)> {
         let of = |of: &'static str| self.values[of].get(name).map(|value| (of, numbers(value)));
         let found: Vec<_> = ["reference", "program_values"].into_iter().filter_map(of).collect();
@@ -60,7 +60,7 @@ impl Golden {
         found
     }
 
-    /// Holds numbers against both; `tolerance` is a share of the largest, or of 1.
+    /// Checks numbers against both; `tolerance` is relative to the largest, or to 1.
     fn check(&self, name: &str, found: &[f64], tolerance: f64, whose: &str) {
         for (of, expected) in self.expected(name) {
             assert_eq!(found.len(), expected.len(), "{whose}: {name}");

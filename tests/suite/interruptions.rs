@@ -1,5 +1,5 @@
-//! Runs that end before their time, as a user meets them: killed, stopped, out of room, without their device, broken files.
-//! Each is gone on with, and ends as if nothing had been.
+//! Runs that end early, as a user meets them: killed, stopped, out of space, without their device, with broken files.
+//! Each is resumed, and ends as if nothing had happened.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use crate::common::{
 use rbm_gpu::{checkpoint, model, rbm::Rbm};
 use serde_json::Value;
 
-/// 32 cases in minibatches of 4: 8 steps an epoch, 48 steps, with everything that a good density takes.
+/// 32 cases in minibatches of 4: 8 steps an epoch, 48 steps, with all options of a good density.
 const RUN: [&str; 19] = [
     "train",
     "--data",
@@ -43,7 +43,7 @@ fn run<'a>(device: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&RUN[..], &["--device", device, "--out", out], more].concat()
 }
 
-/// The same with a fault: see `src/cli/train/fault.rs`.
+/// Runs the program with a fault: see `src/cli/train/fault.rs`.
 fn with_fault(folder: &Path, fault: &str, arguments: &[&str]) -> Output {
     command(folder, arguments).env("RBM_GPU_TEST_FAULT", fault).output().unwrap()
 }
@@ -51,7 +51,7 @@ fn with_fault(folder: &Path, fault: &str, arguments: &[&str]) -> Output {
 /// The model's bytes, each epoch and its error, and the pictures by name.
 type Results = (Vec<u8>, Vec<(Value, Value)>, Vec<(String, Vec<u8>)>);
 
-/// A run's results but for its times: the model's bytes, the epochs of `metrics.jsonl` with their errors, the pictures'
+/// A run's results without its times: the model's bytes, the epochs of `metrics.jsonl` with their errors, the pictures'
 /// bytes.
 fn results(run: &Path) -> Results {
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
@@ -80,7 +80,7 @@ fn a_run_killed_at_any_step_ends_as_if_it_had_not_been() {
         let whole = format!("whole on {device}");
         succeed(folder.path(), &run(&device, &whole, &[]));
         let expected = results(&folder.path().join(whole));
-        // A driver takes its time to start.
+        // Starting a driver takes time.
         let steps: &[&str] = if device == "cpu" {
             &["1", "2", "7", "8", "9", "16", "23", "30", "40", "47", "48"]
         } else {
@@ -134,7 +134,7 @@ fn wherever_the_metrics_are_cut_no_epoch_is_missing() {
     with_fault(folder.path(), "kill@40", &run("cpu", "cut", &[]));
     let path = folder.path().join("cut/metrics.jsonl");
     let whole = fs::read(&path).unwrap();
-    // Every byte is cut at in src/run.rs; here once in the middle of the last line, once in that of the line before.
+    // src/run.rs tests a cut at every byte; here, one is in the middle of the last line, one in the line before.
     let last = whole[..whole.len() - 1].iter().rposition(|&byte| byte == b'\n').unwrap();
     for len in [last + 20, last - 20] {
         fs::write(&path, &whole[..len]).unwrap();
@@ -143,7 +143,7 @@ fn wherever_the_metrics_are_cut_no_epoch_is_missing() {
     }
 }
 
-/// A line that is damaged, or gone with those after it, costs what it said, and neither the run nor another line.
+/// A damaged line, or lost lines at the end, cost only their own content: neither the run nor another line.
 #[test]
 fn damaged_metrics_cost_no_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
@@ -172,7 +172,7 @@ fn damaged_metrics_cost_no_checkpoint() {
         assert!(results(&folder.path().join("watched")) == expected, "{lost}");
         assert!(succeed(folder.path(), &["train", "--resume", "watched"]).contains("all 6 epochs are done"));
     }
-    // Without a doctor nobody does.
+    // Without the doctor, the errors are lost.
     let (path, mut expected) = train("alone", &["--no-doctor"]);
     let whole = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
@@ -182,14 +182,14 @@ fn damaged_metrics_cost_no_checkpoint() {
     expected.1.remove(2);
     assert!(results(&folder.path().join("alone")) == expected);
     assert_eq!(fs::read_to_string(&path).unwrap(), whole.replace(&format!("{}\n", lines[2]), ""));
-    // With no checkpoint to go on from, a run whose epochs are done is left as it is.
+    // Without a checkpoint to resume from, a run whose epochs are done is left unchanged.
     fs::remove_dir_all(folder.path().join("alone/checkpoints")).unwrap();
     let printed = succeed(folder.path(), &["train", "--resume", "alone"]);
     assert!(printed.contains("there is no checkpoint"), "{printed}");
     assert!(results(&folder.path().join("alone")) == expected);
 }
 
-/// What is left of a run that was killed before it had a config.json is no run, and no hindrance to one.
+/// The leftovers of a run that was killed before it had a config.json are no run, and do not stand in the way of one.
 #[test]
 fn a_run_killed_before_it_began_is_begun_by_the_same_command() {
     let folder = tempfile::tempdir().unwrap();
@@ -203,7 +203,7 @@ fn a_run_killed_before_it_began_is_begun_by_the_same_command() {
     assert_eq!(left.len(), 7, "{left:?}");
     refuse(folder.path(), &["train", "--resume", "run"], &["before it began", "repeat the command"]);
     assert_eq!(files(&path), left);
-    // Anything that such a run does not leave is somebody's.
+    // Anything else in the folder is somebody else's.
     for other in ["notes.txt", "filters/epoch-0001.png"] {
         fs::write(path.join(other), "mine").unwrap();
         refuse(folder.path(), &command, &["not empty"]);
@@ -215,13 +215,13 @@ fn a_run_killed_before_it_began_is_begun_by_the_same_command() {
     fs::create_dir(folder.path().join("models")).unwrap();
     fs::write(folder.path().join("models/initial.safetensors"), "mine").unwrap();
     refuse(folder.path(), &run("cpu", "models", &[]), &["not empty"]);
-    // Another command may take the folder, too: nothing of the first one is in its way.
+    // Another command may take the folder, too.
     succeed(folder.path(), &run("cpu", "run", &["--seed", "2"]));
     assert!(results(&path) == results(&folder.path().join("whole")));
     assert!(!path.join("initial.safetensors").exists() && !path.join(".rbm-gpu-abc123").exists());
 }
 
-/// Whatever a run left in files of its own is gone when the next takes the folder; a file by another name stays.
+/// The next run in a folder removes the temporary files of a killed run; a file of another name stays.
 #[test]
 fn temporary_files_of_a_killed_run_are_removed() {
     let folder = tempfile::tempdir().unwrap();
@@ -286,7 +286,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     refuse(folder.path(), &["train", "--resume", "run"], &["not of the run", "its seed is 2"]);
     fs::remove_file(&among).unwrap();
     assert!(unchanged());
-    // One that does not say whose it is, as those of earlier versions.
+    // A checkpoint of an earlier version does not say whose it is.
     let last = files(&path.join("checkpoints")).pop().unwrap();
     let mut state = checkpoint::from_bytes(fs::read(&last).unwrap()).unwrap();
     assert!(state.position.origin.take().is_some());
@@ -326,7 +326,7 @@ fn a_run_that_goes_on_has_no_doctor_if_it_began_without() {
     assert!(!has_doctor(&["--epochs", "9"]));
 }
 
-/// Other systems have no such names.
+/// Other systems do not allow such names.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_may_have_any_name() {
@@ -343,7 +343,7 @@ fn a_folder_may_have_any_name() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     succeed(folder.path(), &run("cpu", "whole", &[]));
     assert!(results(&folder.path().join(name)) == results(&folder.path().join("whole")));
-    // A link that leads nowhere is no folder, which is said before the work.
+    // A dangling link is no folder; that is said before the work.
     std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
     refuse(folder.path(), &run("cpu", "link", &[]), &["--out link", "a link to nothing"]);
 }
@@ -360,7 +360,7 @@ fn a_longer_run_is_the_run_that_was_longer_from_the_start() {
     succeed(folder.path(), &plain("short", "2"));
     succeed(folder.path(), &["train", "--resume", "short", "--epochs", "5"]);
     assert!(results(&folder.path().join("short")) == results(&folder.path().join("long")));
-    // A schedule that reaches over the whole run is another one then.
+    // A schedule that depends on the length of the run changes.
     succeed(folder.path(), &run("cpu", "schedule", &[]));
     let printed = succeed(folder.path(), &["train", "--resume", "schedule", "--epochs", "7"]);
     assert!(printed.contains("depend on the length of the run"), "{printed}");
@@ -381,7 +381,7 @@ fn another_model_may_be_the_beginning() {
     let largest =
         |a: &Rbm| first.weights().iter().zip(a.weights()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(largest(&second) < 1e-6, "so small a learning rate leaves the model where it began");
-    // It goes on even if that model is gone, and takes a checkpoint as well as a run.
+    // The run resumes even if that model is gone, and accepts a checkpoint as well as a run.
     let checkpoint = files(&folder.path().join("first/checkpoints"))[0].display().to_string();
     with_fault(folder.path(), "kill@3", &more("third", "first"));
     fs::remove_dir_all(folder.path().join("first")).unwrap();
@@ -460,7 +460,7 @@ fn a_lost_device_is_opened_again_or_done_without() {
     assert!(text(&output.stdout).contains("opening the device again"));
     assert!(results(&folder.path().join("again")) == expected);
 
-    // Each checkpoint that is reached is worth another try.
+    // Each checkpoint reached allows another try.
     for (policy, tries) in [("stop", 0..1), ("retry", 1..4)] {
         let output =
             with_fault(folder.path(), "lose@20", &run(&device, policy, &["--on-device-loss", policy]));
@@ -493,7 +493,7 @@ fn until_there(path: &Path) {
     }
 }
 
-/// Waits until a run has done so many epochs.
+/// Waits until a run has done `epochs` epochs.
 fn until(run: &Path, epochs: usize) {
     let start = Instant::now();
     while fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default().lines().count() < epochs {
@@ -507,7 +507,7 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Waits until a process is gone, for so many seconds.
+/// Waits at most `seconds` seconds for a process to end.
 #[cfg(unix)]
 fn ended_within(child: &mut Child, seconds: u64) -> Option<ExitStatus> {
     let start = Instant::now();
@@ -537,7 +537,7 @@ fn a_long_step_is_waited_for_once() {
             until_there(&folder.path().join(name).join("config.json"));
         }
         std::thread::sleep(Duration::from_millis(500));
-        // A terminal's end is told twice; the run is to end with a checkpoint all the same.
+        // The loss of a terminal is signalled twice; the run must still end with a checkpoint.
         signal(&child, "HUP");
         signal(&child, "HUP");
         signal(&child, "TERM");
@@ -558,7 +558,7 @@ fn a_long_step_is_waited_for_once() {
     }
 }
 
-/// As under nohup.
+/// SIGHUP is ignored, as under nohup.
 #[cfg(unix)]
 #[test]
 fn a_lost_terminal_is_nothing_to_a_run_that_ignores_it() {
@@ -591,7 +591,7 @@ fn a_signal_ends_a_run_between_two_steps() {
         let mut started = command(folder.path(), &endless(name));
         let child = started.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         until(&folder.path().join(name), 2);
-        // While it runs, nobody else may write there.
+        // While the run writes there, nobody else may.
         let other = command(folder.path(), &["train", "--resume", name]).output().unwrap();
         assert_eq!(other.status.code(), Some(2));
         assert!(text(&other.stderr).contains("another rbm-gpu"), "{}", text(&other.stderr));
@@ -622,7 +622,7 @@ fn a_full_disk_leaves_a_run_to_go_on_with() {
         arguments
     };
     succeed(folder.path(), &long("whole"));
-    // No file may be larger than 6 kB (12, by some shells' blocks): a checkpoint is not, metrics.jsonl soon is.
+    // No file may be larger than 6 kB (12 in some shells' blocks): checkpoints are smaller, metrics.jsonl soon is not.
     let script = "ulimit -f 12; exec \"$0\" \"$@\"";
     let full = Command::new("sh")
         .current_dir(folder.path())

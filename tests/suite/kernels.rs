@@ -1,5 +1,5 @@
-//! Every kernel of every backend against its textbook twin, in every way that it is used ([`CASES`]), at sizes around the
-//! edges of every tile, with rows beyond the last that nothing may touch.
+//! Every kernel of every backend against its textbook twin, in every mode ([`CASES`]), at sizes around the edges of
+//! every tile, with guard rows at the end that nothing may touch.
 
 use crate::common;
 use rbm_gpu::{
@@ -20,7 +20,7 @@ use rbm_gpu::{
 };
 
 /// Rows, visible and hidden units: 1, around 4 (a vec4), 32 and 128 (the tiles), never square; and, for the tables of the
-/// native path, more rows than one table serves, and single units with rows enough for a table.
+/// native path, more rows than one table serves, and single units with enough rows for a table.
 const SIZES: [(usize, usize, usize); 18] = [
     (1, 1, 1),
     (1, 2, 130),
@@ -41,14 +41,14 @@ const SIZES: [(usize, usize, usize); 18] = [
     (40, 1, 130),
     MANY_ROWS,
 ];
-/// More rows than one table of the native path serves: seconds for the reference.
+/// More rows than one table of the native path serves, which takes the reference seconds.
 const MANY_ROWS: (usize, usize, usize) = (530, 600, 70);
 
 fn size((rows, visible, hidden): (usize, usize, usize)) -> Size {
     Size { rows, shape: Shape { visible, hidden } }
 }
 
-/// A kernel in all its ways, on all backends and at all sizes; on the adapter with every tile, if it is a product.
+/// Tests a kernel in all modes, on all backends and at all sizes; on the adapter with every tile, if it is a product.
 fn kernel(name: &str, is_product: bool) {
     let cases: Vec<_> = CASES.iter().filter(|case| case.kernel == name).collect();
     assert!(!cases.is_empty(), "there is no case of {name}");
@@ -115,7 +115,7 @@ kernels! {
     copy false,
 }
 
-/// Two minibatches at once, of different sizes, come out as one after the other, to the last bit.
+/// Two minibatches at once, of different sizes, give the same bits as one after the other.
 #[test]
 fn two_minibatches_at_once_are_one_after_the_other() {
     for (seed, sizes) in (7..).zip(SIZES) {
@@ -149,7 +149,7 @@ fn two_minibatches_at_once_are_one_after_the_other() {
     }
 }
 
-/// A fused update is the gradient, the ascent and the recentring, one after the other.
+/// A fused update equals the gradient, the ascent and the recentring, one after the other.
 #[test]
 fn fused_and_in_three_steps_a_model_moves_alike() {
     for (seed, sizes) in (7..).zip(&SIZES[..17]) {
@@ -206,7 +206,7 @@ fn fused_and_in_three_steps_a_model_moves_alike() {
     }
 }
 
-/// No unit's weights are longer than the largest norm, and shorter ones stay as they are.
+/// No unit's weights are longer than the largest norm, and shorter ones are unchanged.
 #[test]
 fn norms_are_as_long_as_they_may_be() {
     let shape = Shape { visible: 37, hidden: 21 };
@@ -230,7 +230,7 @@ fn norms_are_as_long_as_they_may_be() {
     }
 }
 
-/// More rows than a grid has workgroups: the one-dimensional kernels must come round again.
+/// More rows than a grid has workgroups: the one-dimensional kernels must stride over the grid.
 #[test]
 fn more_rows_than_workgroups() {
     let test = "more_rows_than_workgroups";
@@ -287,8 +287,8 @@ fn uniforms_from_the_host_draw_the_same_states() {
     }
 }
 
-/// A draw belongs to a unit, not to an invocation: the tiles differ by rounding, and so by the states whose number lies
-/// between two means, but by nothing else.
+/// A draw belongs to a unit, not to an invocation. Tiles differ only by rounding, and so only in states whose uniform
+/// lies between two means.
 #[test]
 fn every_tile_draws_the_same_states() {
     let shape = Shape { visible: 203, hidden: 150 };
@@ -325,7 +325,7 @@ fn a_whole_step_at_full_size() {
     }
 }
 
-/// The comparison itself must be able to fail: one weight is off by 1e-3.
+/// The comparison itself must be able to fail: one weight is wrong by 1e-3.
 #[test]
 fn a_wrong_kernel_is_found() {
     let shape = Shape { visible: 9, hidden: 6 };
@@ -344,7 +344,7 @@ fn a_wrong_kernel_is_found() {
     let mut states = means[0].1.clone();
     states[3] = 1.0 - states[3];
     assert_eq!(wrong_states(&draw, 6, &means[0].0, &states), 1);
-    // And by the table: a model that is another on the second look.
+    // The table must fail, too, if the model changes between two looks.
     let size = Size { rows: 5, shape };
     let update = CASES.iter().find(|case| case.kernel == "update").unwrap();
     let [one, other] =

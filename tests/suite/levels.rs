@@ -1,5 +1,5 @@
-//! The native path by each instruction set of this processor, chosen as a user would: `RBM_GPU_INSTRUCTIONS`. What each
-//! kernel computes by each is held in tests/suite/kernels.rs.
+//! The native path with each instruction set of this processor, chosen as a user would: `RBM_GPU_INSTRUCTIONS`.
+//! tests/suite/kernels.rs checks each kernel with each of them.
 
 use std::{fs, path::Path, process::Output};
 
@@ -10,7 +10,7 @@ fn run(folder: &Path, level: &str, arguments: &[&str]) -> Output {
     command(folder, arguments).env("RBM_GPU_INSTRUCTIONS", level).output().unwrap()
 }
 
-/// `baseline`, `AVX2`, …
+/// Names of the levels: `baseline`, `AVX2`, …
 fn levels() -> Vec<String> {
     let name = |level: &Level| level.to_string().split(' ').next().unwrap_or_default().to_string();
     Level::all().iter().map(name).collect()
@@ -22,7 +22,7 @@ fn succeed(folder: &Path, level: &str, arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// Grey pixels as CSV: real states, and so products by another way than binary ones take.
+/// Grey pixels as CSV: real states, whose products take another path than those of binary ones.
 fn write_grey(folder: &Path) {
     let row =
         |i: usize| (0..20).map(|j| ((i * 7 + j * j) % 11 * 25).to_string()).collect::<Vec<_>>().join(",");
@@ -62,7 +62,7 @@ fn levels_agree() {
         let trained: Vec<_> = trained.collect();
         for pair in trained.windows(2) {
             let [(level, model, error), (wider, same, close)] = pair else { unreachable!() };
-            // One with a fused multiplication and addition rounds in another way than one without.
+            // With a fused multiply-add, rounding differs.
             if level == "AVX2" {
                 assert!(model == same, "{name}: {level} and {wider} give different bytes");
             }

@@ -1,5 +1,5 @@
-//! The likelihood: estimates against exact values, brackets that hold them, doubt where there must be doubt; and `eval` as
-//! a user meets it.
+//! The likelihood: estimates against exact values, brackets that contain them, doubt where it is due; and `eval` as a
+//! user meets it.
 
 use std::{
     collections::BTreeSet,
@@ -36,7 +36,7 @@ fn anneal(backend: &mut dyn Backend, rbm: &Rbm, base: &Base, starts: &Rows, opti
     annealer.run(backend, model, base, starts).unwrap()
 }
 
-/// An estimate on the native path, with base rates of the rows.
+/// An estimate on the native path, with the rows' base rates.
 fn estimate(rbm: &Rbm, rows: &Rows, options: AisOptions) -> Ais {
     let base = Base::new(rbm.shape(), &rows.density());
     anneal(&mut Cpu::open(rbm.shape()), rbm, &base, rows, options)
@@ -46,7 +46,7 @@ fn estimate(rbm: &Rbm, rows: &Rows, options: AisOptions) -> Ais {
 const SHORT: AisOptions =
     AisOptions { chains: 100, replicas: 12, rounds: 500, annealed: 100, temperatures: 1000, seed: 1 };
 
-/// An estimate must be within 0.05 nat of the exact value, its bracket hold it, and nobody doubt it.
+/// The estimate must be within 0.05 nat of the exact value, which must be in its bracket, and without doubt.
 fn assert_is_exact(name: &str, rbm: &Rbm, ais: &Ais) {
     let exact = exact::log_partition_function(rbm).unwrap();
     assert!((ais.log_z - exact).abs() <= 0.05, "{name}: exact {exact}, {ais:?}");
@@ -67,7 +67,7 @@ fn estimates_are_exact_on_small_models_with_strong_weights() {
     }
 }
 
-/// Persistent chains leave models whose modes are far apart: annealed chains alone are 0.05 to 0.1 nat off.
+/// Models trained with persistent chains have modes far apart: annealed chains alone are 0.05 to 0.1 nat off.
 #[test]
 fn the_estimate_is_exact_on_models_of_mnist() {
     let dataset = Source::Mnist.load().unwrap().threshold();
@@ -86,7 +86,8 @@ fn the_estimate_is_exact_on_models_of_mnist() {
         for _ in 0..config.epochs {
             let look = trainer.epoch(|_| {}).unwrap().eval.unwrap().likelihood.log_z;
             rbm = trainer.rbm().unwrap();
-            // Replicas follow however much the model has changed since the last look, and what lags is not called reliable.
+            // Replicas follow, however much the model changed since the last look; a look that lags must not be called
+            // reliable.
             let exact = exact::log_partition_function(&rbm).unwrap();
             let holds = look.log_z_low <= exact && exact <= look.log_z_high;
             assert!(holds || !look.reliable, "{estimator:?}: exact {exact}, {look:?}");
@@ -180,7 +181,7 @@ fn progress_adds_up_to_the_steps_that_are_expected() {
     assert_eq!(done.load(Ordering::Relaxed), options.steps());
 }
 
-/// Two phases with a wide gap between them: almost all of the mass is at v = 1, and a base of rare units never sees it.
+/// Two phases with a wide gap between them: almost all mass is at v = 1, and a base of rare units never sees it.
 #[test]
 fn mass_that_the_forward_chains_miss_is_cause_for_doubt() {
     let shape = Shape { visible: 60, hidden: 1 };
@@ -198,7 +199,7 @@ fn mass_that_the_forward_chains_miss_is_cause_for_doubt() {
     assert!(ais.log_z_low <= exact && exact <= ais.log_z_high + 0.5, "exact {exact}, {ais:?}");
 }
 
-/// A mode around each pattern, of these shares of the mass, a hidden unit each.
+/// A model with a mode around each pattern, with these shares of the mass, one hidden unit for each.
 fn modes(patterns: &[Vec<bool>], strength: f32, shares: &[f64]) -> Rbm {
     let shape = Shape { visible: patterns[0].len(), hidden: patterns.len() };
     let mut rbm = Rbm::zeros(shape);
@@ -207,7 +208,7 @@ fn modes(patterns: &[Vec<bool>], strength: f32, shares: &[f64]) -> Rbm {
         for (i, &on) in pattern.iter().enumerate() {
             rbm.weights_mut()[i * shape.hidden + unit] = if on { strength } else { -strength };
         }
-        // Without any bias: Π (1 + e^±w) over the units.
+        // Without biases: Π (1 + e^±w) over the units.
         let softplus = |x: f64| x.exp().ln_1p();
         let strength = f64::from(strength);
         let mass = on * softplus(strength) + (pattern.len() as f64 - on) * softplus(-strength);
@@ -216,18 +217,18 @@ fn modes(patterns: &[Vec<bool>], strength: f32, shares: &[f64]) -> Rbm {
     rbm
 }
 
-/// Cases near a pattern: one unit of each is turned around.
+/// Cases near a pattern: in each, one unit is flipped.
 fn near(pattern: &[bool], cases: usize) -> Vec<bool> {
     (0..cases)
         .flat_map(|case| pattern.iter().enumerate().map(move |(unit, &on)| on ^ (unit == case % 60)))
         .collect()
 }
 
-/// Modes far apart: what one half of the chains, or all of them, miss shows in where the data are, or in where chains come to
-/// that begin elsewhere.
+/// Modes far apart: what one half of the chains, or all of them, miss shows in the data, or in chains that begin
+/// elsewhere.
 #[test]
 fn modes_that_replicas_miss_are_cause_for_doubt() {
-    // They differ in two of three units.
+    // The patterns differ in two of three units.
     let pattern: Vec<bool> = random_states(1, 60, 1).iter().map(|&x| x > 0.5).collect();
     let other = pattern.iter().enumerate().map(|(unit, on)| on ^ !unit.is_multiple_of(3)).collect();
     let patterns = [pattern, other];
@@ -238,11 +239,11 @@ fn modes_that_replicas_miss_are_cause_for_doubt() {
         assert!(ais.log_z_high < exactly(rbm), "{name}: no chain misses anything: {ais:?}");
         ais
     };
-    // No data are where 95 % of the mass is, and all estimates from the base rates of the data agree.
+    // There are no data where 95 % of the mass is, and all estimates from the base rates of the data agree.
     let rbm = modes(&patterns, 3.0, &[0.05, 0.95]);
     let ais = expect("no data in the heavy mode", &rbm, &near(&patterns[0], 300));
     assert!((ais.search.cells.log_z - exactly(&rbm)).abs() < 0.5, "{:?}", ais.search);
-    // Few cases are in a narrow mode of 3 %. Chains start from every sixth, which is none of these, and do not find it.
+    // Few cases are in a narrow mode of 3 %. Chains start from every sixth case, which misses these, and do not find it.
     let rbm = modes(&patterns, 6.0, &[0.97, 0.03]);
     let bits = [near(&patterns[0], 1), near(&patterns[1], 5), near(&patterns[0], 294)].concat();
     let ais = expect("a narrow mode", &rbm, &bits);
@@ -276,7 +277,7 @@ fn eval_json(folder: &Path, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// An IDX file of 3×4 images, grey or not.
+/// An IDX file of 3×4 images.
 fn images(count: u32, value: impl Fn(usize) -> u8) -> Vec<u8> {
     let mut file = vec![0, 0, 8, 3];
     [count, 3, 4].iter().for_each(|size| file.extend(size.to_be_bytes()));
@@ -284,7 +285,7 @@ fn images(count: u32, value: impl Fn(usize) -> u8) -> Vec<u8> {
     file
 }
 
-/// A folder with a grey and a binary data set of 12 units, and a model as a run leaves it.
+/// A folder with a grey and a binary data set of 12 units, and a model as a run writes it.
 fn workplace() -> (tempfile::TempDir, Rbm) {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, value: &dyn Fn(usize) -> u8| {
@@ -335,7 +336,7 @@ fn eval_answers_with_all_it_promised() {
     let test = dataset.test.unwrap();
     near("test_log_likelihood", exact::log_likelihood(&rbm, &test.rows).unwrap());
 
-    // The folder and the file, what the metadata say and what the option says: the same.
+    // The folder and the file, the metadata and the option, must give the same.
     let file = eval_json(folder, &["run/model.safetensors", "--data", "binary", "--binarize", "none"]);
     for key in promised {
         assert_eq!(file[key], report[key], "{key}");
@@ -345,13 +346,13 @@ fn eval_answers_with_all_it_promised() {
     assert!((estimated["log_z"].as_f64().unwrap() - report["log_z"].as_f64().unwrap()).abs() < 0.1);
     assert!(estimated["ais"]["forward"]["effective_chains"].as_f64().unwrap() > 25.0, "{estimated}");
 
-    // Grey data drawn once: by the seed, and by nothing else.
+    // Grey data are drawn once, by the seed alone.
     let drawn = |seed| eval_json(folder, &["run", "--data", "grey", "--binarize", "sample", "--seed", seed]);
     let figure = |report: Value| report["test_log_likelihood"].as_f64().unwrap();
     assert_eq!(figure(drawn("1")), figure(drawn("1")));
     assert_ne!(figure(drawn("1")), figure(drawn("2")));
 
-    // No test cases, no figures of them.
+    // Without test cases there are no figures of them.
     save(
         &folder.join("bars/model.safetensors"),
         &random_rbm(Shape { visible: 9, hidden: 30 }, 0.1, 1),
@@ -423,7 +424,7 @@ fn what_eval_cannot_use_is_explained() {
             assert!(message.contains(part), "{arguments:?}: expected {part:?} in {message:?}");
         }
     }
-    // What is only wide in one layer can be enumerated.
+    // A model that is wide in only one layer can be enumerated.
     assert_eq!(eval_json(folder, &["grown"])["log_z_method"], "enumeration");
 }
 

@@ -1,5 +1,5 @@
-//! Sizes that no machine has: every command reckons before it allocates, and answers at once with the figures and with what
-//! would fit. And what a long run takes on the device stays as it was.
+//! Sizes that no machine has: every command computes its memory before it allocates, and answers at once with the
+//! figures and with what would fit. Also: a long run keeps its memory on the device.
 
 use std::time::Instant;
 
@@ -51,12 +51,12 @@ fn absurd_sizes_are_answered_with_figures() {
     for (command, size, expected) in cases {
         let start = Instant::now();
         refuse(folder, &[command, size].concat(), expected);
-        // Loading MNIST takes a second; writing to so much memory would take minutes.
+        // Loading MNIST takes a second; writing to that much memory would take minutes.
         assert!(start.elapsed().as_secs() < 60, "{command:?} {size:?} took {:?}", start.elapsed());
     }
 }
 
-/// What a control group allows is tested in src/memory/limits.rs: making one needs root.
+/// The limits of a control group are tested in src/memory/limits.rs: making one needs root.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_the_shell_limits_is_not_there() {
@@ -69,7 +69,7 @@ fn what_the_shell_limits_is_not_there() {
         shell.current_dir(folder.path()).args(["-c", limited, env!("CARGO_BIN_EXE_rbm-gpu")]).args(options);
         shell.arg(hidden).output().unwrap()
     };
-    // 304 MB of weights would fit, but not what learning keeps beside them.
+    // 304 MB of weights would fit, but not what learning keeps besides.
     let output = train("100000");
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{message}");
@@ -77,7 +77,7 @@ fn what_the_shell_limits_is_not_there() {
     assert!(train("1000").status.success());
 }
 
-/// The host's memory over 1000 epochs is `soak.sh`'s.
+/// `soak.sh` tests the host's memory over 1000 epochs.
 #[test]
 fn no_buffer_is_made_while_a_run_goes_on() {
     let test = "no_buffer_is_made_while_a_run_goes_on";

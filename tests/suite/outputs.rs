@@ -1,5 +1,5 @@
-//! Data in and results out, as a user meets them: every kind of data set, every command that uses a model, and what bad
-//! input prints.
+//! Data in and results out, as a user meets them: every kind of data set, every command that uses a model, and the
+//! messages for bad input.
 
 use std::{fs, path::Path};
 
@@ -24,12 +24,12 @@ fn read_npy(path: &Path) -> Array {
     read_array("test", fs::File::open(path).unwrap()).unwrap()
 }
 
-/// Binary stripes, which a small model soon learns: cases × 16 values.
+/// Binary stripes, which a small model learns quickly: cases × 16 values.
 fn stripes(cases: usize) -> Vec<f32> {
     (0..cases).flat_map(|case| (0..16).map(move |pixel| ((pixel % 4 + case) % 2) as f32)).collect()
 }
 
-/// The same 4×4 images in every kind of file; each with what `rbm-gpu data` must say of it.
+/// Writes the same 4×4 images in every kind of file; returns each with what `rbm-gpu data` must say of it.
 fn write_all_kinds(folder: &Path) {
     let values = stripes(40);
     let bytes: Vec<u8> = values.iter().map(|&x| 255 * x as u8).collect();
@@ -90,7 +90,7 @@ fn every_kind_of_data_is_shown_and_learnt_from() {
             ["train", "--hidden", "3", "--epochs", "2", "--batch", "8", "--device", "cpu", "--out", &out];
         let options = ["--validation", "0.25", "--binarize", "none", "--data"];
         succeed(folder, &[&train[..], &options, data].concat());
-        // The run knows its data, and splits them as before.
+        // The run records its data, and splits them as before.
         let (_, config) = model::load(&folder.join(out).join("model.safetensors")).unwrap();
         let config = config.unwrap();
         assert_eq!(
@@ -117,7 +117,7 @@ fn every_kind_of_data_is_shown_and_learnt_from() {
 fn fashion_mnist_is_looked_for_where_it_may_be() {
     let folder = tempfile::tempdir().unwrap();
     let output = rbm_gpu(folder.path(), &["data", "fashion-mnist", "--limit", "50", "--json"]);
-    // Where it is not installed, what to install is said.
+    // If it is not installed, the message says what to install.
     match output.status.success() {
         true => assert!(text(&output.stdout).contains("sneaker")),
         false => assert!(text(&output.stderr).contains("dataset-fashion-mnist")),
@@ -172,7 +172,7 @@ fn every_command_that_uses_a_model_writes_what_it_says() {
     assert!(largest_difference(&features.values.floats(), &expected) < 1e-6);
     command(&["transform", "run", "table.csv", "--label-column", "kind", "-o", "f.npy"]);
     assert_eq!(read_npy(&folder.join("f.npy")).shape, [40, 6]);
-    // Features are data again.
+    // Features can be used as data.
     succeed(folder, &["data", "f.npz"]);
     let probe: Value = serde_json::from_str(&command(&["probe", "run", "--json"])).unwrap();
     assert_eq!(
@@ -188,7 +188,7 @@ fn every_command_that_uses_a_model_writes_what_it_says() {
         assert_eq!(model::load(&folder.join(&back)).unwrap().0, rbm, "{to}");
     }
 
-    // Nothing is replaced unasked.
+    // Nothing is replaced without --force.
     refuse(folder, &["filters", "run", "-o", "filters.png"], &["exists already", "--force"]);
     succeed(folder, &["filters", "run", "-o", "filters.png", "--force"]);
     fs::create_dir(folder.join("empty")).unwrap();
@@ -220,7 +220,7 @@ fn every_command_that_uses_a_model_writes_what_it_says() {
     }
 }
 
-/// What NumPy computes in 64 bits from the exported model, here in Rust: σ(c + vW), for each of 10,000 digits.
+/// Features of 10,000 digits against σ(c + vW) of the exported model in 64 bits, as NumPy would compute it.
 #[test]
 fn features_of_mnist_are_those_of_64_bits() {
     let folder = tempfile::tempdir().unwrap();
@@ -248,7 +248,7 @@ fn features_of_mnist_are_those_of_64_bits() {
     assert!(largest < 1e-6, "{largest:e}");
 }
 
-/// What is wrong is named with its file and its place.
+/// Messages name the file and the place of an error.
 #[test]
 fn broken_data_are_explained() {
     let folder = tempfile::tempdir().unwrap();
@@ -315,7 +315,7 @@ fn completions_and_man_pages_name_every_command() {
         .skip_while(|line| !line.starts_with("Commands:"))
         .skip(1)
         .take_while(|line| line.starts_with("  "))
-        // Not the second line of a description.
+        // Skip the second line of a description.
         .filter(|line| !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|command| *command != "help")

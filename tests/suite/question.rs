@@ -1,9 +1,8 @@
-//! "Contrastive divergence in RBM: my cost does not decrease. What is wrong?" The question that this project grew
-//! from, answered: its recipe on its own 3000 images gives its two plateaus, and this trainer learns from the same
-//! images.
+//! "Contrastive divergence in RBM: my cost does not decrease. What is wrong?" The question that started this project,
+//! answered: its recipe on its own 3000 images gives its two plateaus, and this trainer learns from the same images.
 //!
-//! The two plateaus are Σx² and Σ(1−x)²: all visible units off, and all on. They move together because the gradient
-//! of every visible bias is a sum over everything, `T.sum(x.T[:])`, and so is the same number, about 10⁵, for each.
+//! The two plateaus are Σx² and Σ(1−x)²: all visible units off, and all on. They move together because the gradient of
+//! every visible bias is a sum over everything, `T.sum(x.T[:])`, and so the same number, about 10⁵, for each.
 
 use rbm_gpu::{
     backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Memory, Pair, Update},
@@ -19,7 +18,7 @@ const CASES: usize = 3000;
 const ALL_OFF: f64 = 258_872.775_070_19;
 const ALL_ON: f64 = 2_003_326.798_507_69;
 
-/// MNIST's training images 41933 ≤ i < 44933 with pixels divided by 256: the only window whose sums fit.
+/// MNIST's training images 41933 ≤ i < 44933 with pixels divided by 256: the only window whose sums match.
 fn images() -> Rows {
     let mnist = Source::Mnist.load().unwrap().train.rows;
     let bytes: Vec<u8> = (41_933..41_933 + CASES)
@@ -73,14 +72,14 @@ fn the_questions_recipe_gives_its_two_plateaus() {
         backend.sample(&half_step(Side::Hidden, 1), model.into(), vis_states, hid2);
         let (means, _) = backend.read_units(vis_states, CASES).unwrap();
         costs.push(cost(&x, &means));
-        // w += rate · (xᵀ hid − visᵀ hid2): a sum over the cases, where ours is a mean.
+        // w += rate · (xᵀ hid − visᵀ hid2): a sum over the cases, while ours is a mean.
         backend.write_units(vis, &means, &means);
         let sums = Update::new(Contrast::new(CASES, CASES), Ascent::new(rate * CASES as f32));
         let positive = Pair { visible: x_grey, hidden: hid };
         let negative = Pair { visible: vis, hidden: hid2 };
         backend.update(&sums, positive, negative, None, model, None);
         rbm.weights_mut().copy_from_slice(backend.read_model(model).unwrap().weights());
-        // by += rate · (sum(x) − sum(vis)): one number for every unit; and so for bh.
+        // by += rate · (sum(x) − sum(vis)): one number for every unit; bh likewise.
         let (hid, hid2) =
             (backend.read_units(hid, CASES).unwrap().0, backend.read_units(hid2, CASES).unwrap().0);
         let visible_step = rate * (total(&x) - total(&means)) as f32;

@@ -1,11 +1,11 @@
-//! The report of a run as a browser reads it, and what the terminal shows beside it.
+//! The report of a run as a browser reads it, and the terminal's output with it.
 
 use std::{fs, path::Path};
 
 use crate::common::program::{command, rbm_gpu, refuse, succeed, text};
 use scraper::{Html, Selector};
 
-/// A quick run on generated data, from the options given.
+/// A quick run on generated data, with these options.
 fn train(folder: &Path, out: &str, options: &[&str]) {
     let arguments = ["train", "--device", "cpu", "--quiet", "--hidden", "5", "--batch", "7", "--out", out];
     assert_eq!(
@@ -15,7 +15,7 @@ fn train(folder: &Path, out: &str, options: &[&str]) {
     );
 }
 
-/// The page, which must be without errors and load nothing.
+/// The page, which must have no errors and load nothing.
 fn page(path: &Path) -> Html {
     let text = fs::read_to_string(path).unwrap();
     let page = Html::parse_document(&text);
@@ -30,7 +30,7 @@ fn page(path: &Path) -> Html {
     for element in page.select(&selector("[src], link, iframe, object, embed")) {
         assert!(element.attr("src").is_some_and(|source| source.starts_with("data:")), "{}", element.html());
     }
-    // Charts and pictures can be told to who does not see them.
+    // Charts and pictures have text for those who cannot see them.
     for element in page.select(&selector("svg, img")) {
         let words = element.attr("aria-label").or(element.attr("alt")).unwrap_or_default();
         assert!(words.len() > 10, "{words:?}");
@@ -42,7 +42,7 @@ fn selector(what: &str) -> Selector {
     Selector::parse(what).unwrap()
 }
 
-/// The text of each element that is selected.
+/// The text of each selected element.
 fn texts(page: &Html, what: &str) -> Vec<String> {
     page.select(&selector(what)).map(|element| element.text().collect()).collect()
 }
@@ -84,7 +84,7 @@ fn a_report_has_every_epoch_and_makes_the_run_again() {
     }
     let likelihoods = table(&shown, "Log-likelihood");
     assert_eq!(likelihoods.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["10", "20", "30", "40"]);
-    // At most thirty epochs' pictures, the first and the last among them, and the last one seen.
+    // Pictures of at most thirty epochs, including the first and the last; the last one is shown.
     let epochs = |kind: &str| -> Vec<usize> {
         let pictures = selector(&format!("img[alt^='{kind}']"));
         shown.select(&pictures).map(|image| image.attr("data-epoch").unwrap().parse().unwrap()).collect()
@@ -98,7 +98,7 @@ fn a_report_has_every_epoch_and_makes_the_run_again() {
     let seen = shown.select(&seen).map(|image| image.attr("data-epoch").unwrap());
     assert_eq!(seen.collect::<Vec<_>>(), ["40"; 3]);
 
-    // The command that is shown, run as it is, gives the same model.
+    // Running the command on the page gives the same model.
     let command_shown = &texts(&shown, "pre")[0];
     let words = shlex::split(command_shown).unwrap();
     let words: Vec<&str> = words.iter().skip(1).map(String::as_str).chain(["--out", "again"]).collect();
@@ -106,7 +106,7 @@ fn a_report_has_every_epoch_and_makes_the_run_again() {
     let model = |run: &str| fs::read(folder.join(run).join("model.safetensors")).unwrap();
     assert!(model("run") == model("again"), "{command_shown}");
 
-    // From the folder alone, wherever it is, comes the same page.
+    // The folder alone, wherever it is, gives the same page.
     let before = fs::read(&report).unwrap();
     fs::create_dir(folder.join("elsewhere")).unwrap();
     fs::rename(folder.join("run"), folder.join("elsewhere/run")).unwrap();
@@ -120,7 +120,7 @@ fn runs_are_compared_and_hostile_names_are_text() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let hostile = "<script>alert(1)</script>&\"'";
-    // No file's name has a slash.
+    // A file's name cannot have a slash.
     let name = hostile.replace('/', "");
     fs::write(folder.join(format!("{name}.csv")), "0,1,0,1\n1,0,1,0\n1,1,0,0\n".repeat(9)).unwrap();
     let data = format!("{name}.csv");
@@ -189,7 +189,7 @@ fn what_is_missing_or_torn_is_left_out_and_said() {
     fs::write(run.join("config.json"), "{").unwrap();
     refuse(folder, &["report", "run"], &["config.json", "expected the options of a run"]);
 
-    // A run that failed has a report, too, which says why.
+    // A failed run has a report, too, which gives the error.
     let diverging =
         ["train", "--data", "bars-and-stripes:3", "--hidden", "8", "--batch", "8", "--epochs", "50"];
     let more = ["--lr", "1e30", "--momentum", "0.9", "--device", "cpu", "--out", "failed"];
@@ -220,7 +220,7 @@ fn colours_are_for_those_who_want_them() {
         .output()
         .unwrap();
     assert!(text(&output.stdout).contains("\x1b["), "where colours are asked for, they are there");
-    // A whole screen needs a screen.
+    // The whole screen needs a terminal.
     refuse(folder, &["train", "--data", "bars-and-stripes:3", "--tui"], &["--tui", "expected a terminal"]);
     refuse(folder, &["train", "--tui", "--quiet"], &["cannot be used with"]);
 }

@@ -1,4 +1,4 @@
-//! A run that stops and goes on is the run that did not stop, to the last bit.
+//! A run that stops and resumes equals the run that did not stop, to the last bit.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn config() -> TrainConfig {
     }
 }
 
-/// Every kind of run that keeps something of its own from step to step.
+/// Every kind of run with a state of its own from step to step.
 fn kinds() -> Vec<(&'static str, TrainConfig)> {
     let plain = || TrainConfig { momentum: ByEpoch::from(0.0), ..config() };
     let pcd = || TrainConfig { estimator: Estimator::Pcd, chains: Some(5), ..config() };
@@ -65,7 +65,7 @@ fn kinds() -> Vec<(&'static str, TrainConfig)> {
                 temperatures: 6,
                 k: ByEpoch::from(20),
                 learning_rate: 1.0,
-                // 11 steps an epoch: rungs come at its end and within it.
+                // 11 steps an epoch: rungs are added at its end and within it.
                 batch: 3,
                 ..pcd()
             },
@@ -100,10 +100,10 @@ fn advance(trainer: &mut Trainer, epochs: usize, to: Option<usize>) -> Vec<Epoch
     metrics
 }
 
-/// Of each epoch its number, its error and its cost.
+/// The number, error and cost of each epoch.
 type Figures = Vec<(usize, f64, Option<f64>)>;
 
-/// What there is to compare at the end: the model, all that would be gone on from, and figures that are no times.
+/// What to compare at the end: the model, the whole state, and the figures without times.
 fn end(trainer: &mut Trainer, metrics: &[EpochMetrics]) -> (Rbm, State, Figures) {
     let mut state = trainer.state().unwrap();
     state.position.observer = None;
@@ -149,16 +149,16 @@ fn on_the_native_path() {
 
 #[test]
 fn on_an_adapter() {
-    let Some(context) = common::context("a run that goes on") else { return };
+    let Some(context) = common::context("a run that resumes") else { return };
     each_kind(&|| Box::new(Gpu::new(context.clone(), SHAPE, None).unwrap()), &[1, 8, 13, 23]);
 }
 
-/// A file may say anything of the rungs that are in use.
+/// A file may claim any rungs.
 #[test]
 fn a_ladder_of_other_rungs_is_refused() {
     let config = kinds().into_iter().find(|(kind, _)| *kind == "tt").unwrap().1;
     let mut whole = trainer(&config, cpu(), false);
-    // Those steps after which the ladder was another.
+    // The steps after which the ladder changed.
     let (mut before, mut changed) = (None, Vec::new());
     for step in 1..=30 {
         advance(&mut whole, config.epochs, Some(step));
@@ -185,11 +185,11 @@ fn a_ladder_of_other_rungs_is_refused() {
     }
 }
 
-/// Replicas that follow the model for its likelihood are part of the state, so that a look after a stop finds what it would
-/// have found.
+/// Replicas that follow the model for its likelihood are part of the state, so that a look after a resume finds what it
+/// would have found.
 #[test]
 fn looks_go_on_too() {
-    // Too large to enumerate in a look: 25 × 25.
+    // Too large to enumerate at a look: 25 × 25.
     let config = TrainConfig {
         data: Source::BarsAndStripes(5),
         hidden: 25,
@@ -231,7 +231,7 @@ fn a_state_of_another_run_is_refused() {
 
 #[test]
 fn device_choice_is_no_part_of_a_state() {
-    // A run begun on one device goes on on another.
+    // A run begun on one device resumes on another.
     let config = TrainConfig { device: DeviceChoice::Reference, ..config() };
     let mut first = Trainer::new(&config, config.data.load().unwrap()).unwrap();
     advance(&mut first, 3, Some(5));
@@ -241,7 +241,7 @@ fn device_choice_is_no_part_of_a_state() {
     assert_eq!(second.epochs_done(), 3);
 }
 
-/// Counts the steps and the epochs that it is told of.
+/// Counts the steps and the epochs of which it is told.
 #[derive(Default)]
 struct Counter([usize; 2]);
 
@@ -292,7 +292,7 @@ fn whoever_watches_is_told_of_each_step_once() {
     advance(&mut second, 3, None);
     let memory = second.observer().unwrap().memory().unwrap();
     assert_eq!(memory.read::<[usize; 2]>().unwrap(), [24, 3]);
-    // It is none of the doctor's.
+    // This memory is not the doctor's.
     let refused = trainer(&config(), cpu(), false).restore(&state).unwrap_err().to_string();
     assert!(refused.contains("no-doctor"), "{refused}");
 }

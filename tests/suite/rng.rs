@@ -28,7 +28,7 @@ fn philox_gives_the_known_answers() {
         assert_eq!(philox(counter, key), expected, "counter {counter:x?}, key {key:x?}");
     }
     assert_eq!((uniform(0), uniform(u32::MAX)), (0.0, 1.0 - 2f32.powi(-24)));
-    // One at a time, and a vector of counters at a time, from the first unit on and from another.
+    // One at a time, and as vectors of counters, from the first unit and from another.
     let address = Address::new(Stream::Sample, 6).layer(3).sweep(9);
     for first in [0, 20] {
         let mut filled = [0.0; 139];
@@ -43,7 +43,7 @@ fn philox_gives_the_known_answers() {
 }
 
 /// A device shows its uniforms only through u < p. With p = u the unit must stay off, with the next larger number it
-/// must be on: so the device's u is the host's, to the last bit.
+/// must be on. So the device's u equals the host's, to the last bit.
 #[test]
 fn the_device_draws_the_same_uniforms_to_the_last_bit() {
     let shape = Shape { visible: 11, hidden: 1 };
@@ -77,7 +77,7 @@ fn device_words_are_bit_equal_to_host_words() {
     biased.visible_bias_mut().iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
     for (name, mut backend) in common::all("device_words_are_bit_equal_to_host_words", shape) {
         let model = backend.model_of(&biased).unwrap();
-        // Nobody has written the hidden units: they are off, and p = σ(b).
+        // The hidden units were never written: they are off, and p = σ(b).
         let hidden = backend.units(Side::Hidden, rows).unwrap();
         let visible = backend.units(Side::Visible, rows).unwrap();
         for (seed, step, sweep, first_chain) in
@@ -100,7 +100,7 @@ fn device_words_are_bit_equal_to_host_words() {
     }
 }
 
-/// What the numbers of four units are drawn for: stream, layer, sweep, step, chain and the first unit.
+/// The address of the uniforms of four units: stream, layer, sweep, step, chain and the first unit.
 type Purpose = (Stream, [u32; 5]);
 
 /// All streams.
@@ -130,7 +130,7 @@ fn address((stream, [layer, sweep, step, ..]): Purpose) -> Address {
 
 #[test]
 fn one_uniform_belongs_to_one_unit_only() {
-    // The least two and the largest of each field, in all combinations; and each bit of a field alone.
+    // All combinations of each field's least two and largest values, and each bit of a field alone.
     let [layers, sweeps, steps, chains, units] = LARGEST.map(|largest| [0, 1, largest]);
     let units = units.map(|unit| if unit == 1 { 4 } else { unit });
     let mut purposes: Vec<Purpose> = Vec::new();
@@ -148,13 +148,13 @@ fn one_uniform_belongs_to_one_unit_only() {
             }
         }
     }
-    // Some are in both.
+    // Some addresses are in both sets.
     let mut seen = HashMap::new();
     for purpose @ (_, [.., chain, first]) in purposes {
         let mut uniforms = [0.0; 4];
         rng::fill(1, address(purpose), chain, first, &mut uniforms);
         assert_eq!(uniforms[3], rng::uniform_at(1, address(purpose), chain, first + 3), "{purpose:?}");
-        // By chance, two of 10⁴ counters have the same 4 × 24 bits once in 10²¹ times.
+        // By chance, two of 10⁴ counters share the same 4 × 24 bits once in 10²¹ times.
         let other = *seen.entry(uniforms.map(f32::to_bits)).or_insert(purpose);
         assert_eq!(other, purpose, "the same numbers");
     }
@@ -167,12 +167,12 @@ fn a_draw_keeps_its_address_and_its_seed() {
         let [layer, sweep, step, chain, _] = LARGEST;
         for (sweep, seed) in [(0, 1), (1, 1 << 32), (sweep, u64::MAX)] {
             let address = Address::new(stream, step).layer(layer).sweep(sweep);
-            // Each field by itself, in any order, and the last one counts.
+            // Fields are independent of each other and of their order; the last setting counts.
             assert_eq!(address, Address::new(stream, step).sweep(5).sweep(sweep).layer(1).layer(layer));
             assert_eq!(address, Address::from_words(address.words()));
             let draw = Draw::at(seed, address).chains_from(chain);
             assert_eq!((draw.address(), draw.seed()), (address, seed));
-            // After the last chain comes the first.
+            // The chain after the last is the first.
             assert_eq!((draw.chain(0), draw.chain(1)), (chain, 0));
             assert_eq!(draw.sweep(7).address(), address.sweep(7));
         }

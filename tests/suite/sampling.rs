@@ -1,5 +1,5 @@
-//! What is done with a trained model, on every backend: samples against the enumerated distribution, filled-in cases
-//! against the exact conditional expectation, features against the equation.
+//! Uses of a trained model, on every backend: samples against the enumerated distribution, filled-in cases against the
+//! exact conditional expectation, features against the equation.
 
 use crate::common;
 use rbm_gpu::{
@@ -27,7 +27,7 @@ fn distribution(rbm: &Rbm) -> Vec<f64> {
     weights.iter().map(|weight| weight / z).collect()
 }
 
-/// How often each v was seen, in the order of [`distribution`].
+/// The frequency of each v, in the order of [`distribution`].
 fn frequencies(states: &[f32], units: usize) -> Vec<f64> {
     let mut counts = vec![0.0; 1 << units];
     for state in states.chunks(units) {
@@ -61,8 +61,8 @@ fn samples_are_distributed_as_the_model_says() {
     }
 }
 
-/// Two states, all on and all off, equally probable, with e^20 against any way between them: plain chains stay where they
-/// are, and tempered ones don't.
+/// Two states, all on and all off, equally probable, with odds of e^20 against any path between them: plain chains stay,
+/// tempered ones cross.
 #[test]
 fn tempered_chains_cross_between_modes() {
     let shape = Shape { visible: 8, hidden: 4 };

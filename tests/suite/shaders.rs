@@ -1,4 +1,4 @@
-//! The shaders without an adapter: naga accepts every module, and what Rust and WGSL must agree on, they agree on.
+//! The shaders without an adapter: naga accepts every module, and Rust and WGSL agree where they must.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,10 +40,10 @@ fn every_module_is_valid_without_optional_features() {
     }
 }
 
-/// The fields of a struct in Rust and where each begins, and how many bytes it has.
+/// The fields of a Rust struct with their offsets, and its size in bytes.
 type Layout = (Vec<(&'static str, u32)>, u32);
 
-/// Every operation, and what a part of them has in common.
+/// The layouts of every operation, and of the parts that several share.
 fn layouts() -> BTreeMap<&'static str, Layout> {
     macro_rules! layouts {
         ($($name:ident: $($field:ident),*;)*) => {
@@ -77,7 +77,7 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
     layouts.into()
 }
 
-/// A struct of a module: its fields with their offsets, and how many bytes it has.
+/// The layout of a struct in a module.
 fn layout_in<'a>(module: &'a Module, inner: &'a TypeInner) -> (Vec<(&'a str, u32)>, u32) {
     let TypeInner::Struct { members, span } = inner else { panic!("no struct: {inner:?} of {module:?}") };
     (members.iter().map(|member| (member.name.as_deref().unwrap(), member.offset)).collect(), *span)
@@ -99,7 +99,7 @@ fn operations_have_the_same_layout_in_rust_and_wgsl() {
             panic!("{kernel:?} has one uniform")
         };
         assert_eq!(variable.binding.unwrap().binding, 0, "{kernel:?}");
-        // The host writes the operation, and after it how many units there are.
+        // The host writes the operation, then the numbers of units.
         let name = module.types[variable.ty].name.as_deref().unwrap();
         let (name, (fields, size)) = rust.get_key_value(name).expect("an operation");
         let units = [("visible", *size), ("hidden", size + 4)];

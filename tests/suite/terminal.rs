@@ -1,5 +1,5 @@
-//! What reaches people: nothing that a terminal obeys out of strangers' files, no answer that is lost without a word, and a
-//! terminal that is given back whatever happens.
+//! Output for people: no control characters from strangers' files, no answer lost in silence, and a terminal that is
+//! restored whatever happens.
 
 use std::{
     collections::BTreeMap,
@@ -13,10 +13,10 @@ use image::GrayImage;
 use rbm_gpu::data::npy::{Array, Values, write_npz};
 use serde_json::Value;
 
-/// A title for the window, a colour of none of our styles, a bell, moves of the cursor in one byte and in C1, DEL, and
-/// writing turned around; with a word to find it by.
+/// A window title, a colour that is none of our styles, a bell, cursor moves as one byte and in C1, DEL, and reversed
+/// writing; with a word to find it by.
 const EVIL: &str = "\u{1b}]0;PWNED\u{7}\u{1b}[45mmagenta\u{8}\r\u{7f}\u{9b}2J\u{85}\u{202e}dne\u{2066}";
-/// The beginnings of our own styles: none, bold, red and yellow.
+/// The escape sequences of our own styles: none, bold, red and yellow.
 const STYLES: [&str; 4] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[31m", "\u{1b}[33m"];
 
 fn is_obeyed(letter: char) -> bool {
@@ -24,7 +24,7 @@ fn is_obeyed(letter: char) -> bool {
     turns || letter.is_control() && letter != '\n' && letter != '\t'
 }
 
-/// What was printed, once it is known to be harmless.
+/// The output, after a check that it is harmless.
 fn harmless(arguments: &[&str], output: &Output) -> String {
     let printed = text(&output.stdout) + &text(&output.stderr);
     let rest = STYLES.iter().fold(printed.clone(), |rest, style| rest.replace(style, ""));
@@ -33,7 +33,7 @@ fn harmless(arguments: &[&str], output: &Output) -> String {
     printed
 }
 
-/// Runs the program with its styles, as in a terminal, and without; gives how often what it printed was cleaned.
+/// Runs the program with its styles, as in a terminal, and without; returns how often its output was cleaned.
 fn look(folder: &Path, arguments: &[&str]) -> usize {
     let plain = harmless(arguments, &command(folder, arguments).output().unwrap());
     let styled = command(folder, arguments).env("CLICOLOR_FORCE", "1").output().unwrap();
@@ -41,7 +41,7 @@ fn look(folder: &Path, arguments: &[&str]) -> usize {
     plain.matches("\u{fffd}").count()
 }
 
-/// Every place in a JSON value.
+/// The pointers to all values in a JSON value.
 fn places(value: &Value, at: &str) -> Vec<String> {
     match value {
         Value::Object(entries) => {
@@ -64,7 +64,7 @@ fn with_header(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
 const TRAIN: [&str; 11] =
     ["train", "--hidden", "2", "--batch", "4", "--epochs", "1", "--device", "cpu", "--quiet", "--out"];
 
-/// A class with this name, and another.
+/// A table with a class of this name, and another class.
 fn table(folder: &Path, class: &str) {
     let class = class.replace('\r', "");
     let rows = (0..12).map(|row| format!("{},{}\n", [&class[..], "b"][row % 2], ["0,1,1", "1,0,1"][row % 2]));
@@ -121,7 +121,7 @@ fn nothing_of_a_runs_files_is_obeyed_by_a_terminal() {
                 }
             }),
         );
-        // All commands read the model alike.
+        // All commands read the model in the same way.
         let is_text = value.pointer(place).unwrap().is_string() || place == "/init";
         commands[..if is_text { commands.len() } else { 4 }].iter().for_each(|arguments| look(arguments));
     }
@@ -136,7 +136,7 @@ fn nothing_of_a_runs_files_is_obeyed_by_a_terminal() {
         &["doctor", "run/model.safetensors"],
     ];
     for arguments in commands.iter().copied().chain(others) {
-        // A run that goes on may bring its own model back.
+        // A resumed run may restore its own model.
         write("model.safetensors", &stranger);
         look(arguments);
     }
@@ -222,7 +222,7 @@ fn nothing_of_data_or_arguments_is_obeyed_by_a_terminal() {
     let harmful: usize = commands.iter().filter(|arguments| look(folder, arguments) > 0).count();
     assert!(2 * harmful > commands.len(), "{harmful} of {} had something to clean", commands.len());
 
-    // JSON has the very name.
+    // JSON has the name unchanged.
     let json = succeed(folder, &["data", "pngs", "--json"]);
     assert!(!json.contains(is_obeyed), "{json:?}");
     let summary: Value = serde_json::from_str(&json).unwrap();
@@ -231,7 +231,7 @@ fn nothing_of_data_or_arguments_is_obeyed_by_a_terminal() {
     assert!(classes.contains(&Some(&format!("class{EVIL}"))), "{json}");
 }
 
-/// A path that is no UTF-8 is shown as well as it can be, also where JSON is asked for.
+/// A path that is not UTF-8 is shown as far as possible, also in JSON.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_path_that_is_no_utf_8_is_shown() {
@@ -283,7 +283,7 @@ fn an_answer_that_cannot_be_written_is_an_error() {
         if arguments != train {
             let both = command(folder, arguments).stdout(full()).stderr(full()).status().unwrap();
             assert_eq!(both.code(), Some(1), "{arguments:?}");
-            // As with `| head`.
+            // A reader that goes away, as in `| head`.
             let output = command(folder, arguments).stdout(gone()).output().unwrap();
             assert_eq!(
                 (output.status.code(), text(&output.stderr)),
@@ -292,7 +292,7 @@ fn an_answer_that_cannot_be_written_is_an_error() {
             );
         }
     }
-    // The run itself is done.
+    // The run itself was completed.
     assert!(folder.join("other/model.safetensors").is_file());
     let refused: [(&[&str], i32); 4] =
         [(&["eval", "absent"], 2), (&["--absent"], 2), (&[], 2), (&["doctor", "run"], 1)];
@@ -304,7 +304,7 @@ fn an_answer_that_cannot_be_written_is_an_error() {
     }
 }
 
-/// `train --tui` in a terminal of the test's own.
+/// `train --tui` in a terminal made by the test.
 #[cfg(unix)]
 mod screen {
     use std::{
@@ -337,7 +337,7 @@ mod screen {
     const HIDE: &str = "\u{1b}[?25l";
     const SHOW: &str = "\u{1b}[?25h";
 
-    /// Until something is so.
+    /// Waits until `is_so` holds.
     fn wait_for(what: &str, is_so: impl Fn() -> bool) {
         let start = Instant::now();
         while !is_so() {
@@ -346,7 +346,7 @@ mod screen {
         }
     }
 
-    /// The two ends of a terminal, which no other child gets hold of.
+    /// The two ends of a terminal, which other children do not inherit.
     fn pair() -> (File, File) {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _one = ONE_AT_A_TIME.lock();
@@ -355,13 +355,13 @@ mod screen {
         };
         let keys = open("/dev/ptmx");
         let size = libc::winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
-        // SAFETY: the number is that of an open terminal; its name is copied before anybody asks for another.
+        // SAFETY: the number is an open terminal's; its name is copied before the next call.
         let name = unsafe {
             assert_eq!((libc::grantpt(keys.as_raw_fd()), libc::unlockpt(keys.as_raw_fd())), (0, 0));
             CStr::from_ptr(libc::ptsname(keys.as_raw_fd())).to_str().unwrap().to_string()
         };
         let other_end = open(&name);
-        // SAFETY: the call reads the size, of the kind that it expects.
+        // SAFETY: the call reads a size, of the type that it expects.
         assert_eq!(unsafe { libc::ioctl(other_end.as_raw_fd(), libc::TIOCSWINSZ, &size) }, 0);
         (keys, other_end)
     }
@@ -372,12 +372,12 @@ mod screen {
         child: Child,
         shown: Arc<Mutex<Vec<u8>>>,
         reader: JoinHandle<()>,
-        /// That nobody reads any more.
+        /// Whether the reader has stopped.
         gone: Arc<AtomicBool>,
     }
 
     impl Terminal {
-        /// A run on the whole screen, and what happens to it after so many steps.
+        /// A run on the whole screen, with a fault.
         fn run(folder: &Path, options: &[&str], fault: &str) -> Self {
             let (keys, other_end) = pair();
             let end = || Stdio::from(other_end.try_clone().unwrap());
@@ -385,7 +385,7 @@ mod screen {
             let more = ["--device", "cpu", "--out", "run", "--tui"];
             let mut started = command(folder, &[&train[..], &more, options].concat());
             started.stdin(end()).stdout(end()).stderr(end()).env("RBM_GPU_TEST_FAULT", fault);
-            // SAFETY: both are system calls, which a process between fork and exec may make.
+            // SAFETY: both are system calls that are allowed between fork and exec.
             unsafe {
                 started.pre_exec(|| {
                     libc::setsid();
@@ -399,7 +399,7 @@ mod screen {
             let (mut screen, seen, ends) = (keys.try_clone().unwrap(), shown.clone(), gone.clone());
             let reader = thread::spawn(move || {
                 let mut bytes = [0; 4096];
-                // The end of it is an error to some systems.
+                // On some systems the end is an error.
                 while let Ok(count @ 1..) = screen.read(&mut bytes) {
                     seen.lock().unwrap().extend(&bytes[..count]);
                     if ends.load(Ordering::SeqCst) {
@@ -421,13 +421,13 @@ mod screen {
         }
 
         fn signal(&self, signal: c_int) {
-            // SAFETY: the process is our child, and not waited for yet.
+            // SAFETY: the process is our child, and was not waited for yet.
             assert_eq!(unsafe { libc::kill(self.child.id() as c_int, signal) }, 0);
         }
 
-        /// Whether keys are shown and Ctrl-C is a signal.
+        /// Whether keys are echoed and Ctrl-C is a signal.
         fn is_usual(&self) -> bool {
-            // SAFETY: zeroes are such a structure, and the call fills it.
+            // SAFETY: an all-zero structure is valid, and the call fills it.
             unsafe {
                 let mut found: libc::termios = std::mem::zeroed();
                 assert_eq!(libc::tcgetattr(self.other_end.as_raw_fd(), &mut found), 0);
@@ -436,7 +436,7 @@ mod screen {
             }
         }
 
-        /// How the run ended, with everything that was shown; the terminal is as it was.
+        /// The exit status of the run, and all its output, after a check that the terminal is restored.
         fn end(mut self) -> (ExitStatus, String) {
             let status = self.child.wait().unwrap();
             assert!(self.is_usual(), "raw after {status}");
@@ -483,7 +483,7 @@ mod screen {
         terminal.keys.write_all(b"\x03").unwrap();
         assert_eq!(terminal.end().0.code(), Some(130));
 
-        // A step that is not done soon.
+        // A step that takes long.
         let long = ["--k", "1000000", "--hidden", "4000", "--no-doctor"];
         let terminal = Terminal::run(&folder("twice"), &long, "");
         terminal.signal(SIGTERM);
@@ -507,14 +507,14 @@ mod screen {
         let folder = tempfile::tempdir().unwrap();
         let mut terminal = Terminal::run(folder.path(), &[], "");
         for times in 1..=2 {
-            // The signal, and the key.
+            // First the signal, then the key.
             if times == 1 {
                 terminal.signal(SIGTSTP)
             } else {
                 terminal.keys.write_all(b"\x1a").unwrap()
             }
             let mut status = 0;
-            // SAFETY: the process is our child; that it stopped does not end it.
+            // SAFETY: the process is our child; stopping does not end it.
             let stopped =
                 unsafe { libc::waitpid(terminal.child.id() as c_int, &mut status, libc::WUNTRACED) };
             assert!(stopped > 0 && libc::WIFSTOPPED(status));
@@ -530,7 +530,7 @@ mod screen {
         assert_eq!(terminal.end().0.code(), Some(143));
     }
 
-    /// The window is closed, or the network gone: nothing can be written any more, and the run ends with a checkpoint.
+    /// The window is closed, or the connection lost: nothing can be written, and the run ends with a checkpoint.
     #[test]
     fn a_terminal_that_is_gone_ends_the_run_with_a_checkpoint() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Training as a whole: it learns, on every backend; and no choice that should not matter does.
+//! Training as a whole: it learns, on every backend; and choices that should not matter do not.
 
 use std::{
     sync::{
@@ -24,7 +24,7 @@ use rbm_gpu::{
     train::{EpochMetrics, Trainer},
 };
 
-/// The model after all epochs, and what each epoch came to.
+/// The model after all epochs, and the metrics of each.
 fn trained(
     config: &TrainConfig,
     dataset: Dataset,
@@ -41,7 +41,7 @@ fn small() -> TrainConfig {
     TrainConfig { hidden: 20, epochs: 2, batch: 3, momentum: ByEpoch::from(0.8), ..TrainConfig::default() }
 }
 
-/// The same with everything that a good density takes.
+/// A small run with all options of a good density.
 fn persistent() -> TrainConfig {
     TrainConfig {
         estimator: Estimator::Pcd,
@@ -66,7 +66,7 @@ fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
         TrainConfig { estimator: Estimator::Tt, temperatures: 3, k: ByEpoch::from(2), ..persistent() },
     ];
     for config in variants {
-        // One backend after the other: `all` makes them anew for each run.
+        // One backend after the other: `all` makes new ones for each run.
         let test = "where_uniforms_and_rows_come_from_does_not_change_a_bit";
         let run = |uniforms, stream: bool| -> Vec<_> {
             let config = TrainConfig { uniforms: Some(uniforms), ..config.clone() };
@@ -91,7 +91,7 @@ fn where_uniforms_and_rows_come_from_does_not_change_a_bit() {
 
 #[test]
 fn every_epoch_has_a_cost_to_show() {
-    // One step an epoch: the cost must not be left out because it is not the eighth.
+    // One step an epoch: the cost must be measured though the step is not an eighth one.
     let config = TrainConfig { batch: 230, epochs: 3, ..small() };
     let backend = Box::new(rbm_gpu::cpu::Cpu::open(SMALL));
     let (_, metrics) = trained(&config, some_mnist(230, 60), backend, false);
@@ -132,7 +132,7 @@ fn bars_and_stripes_are_learnt_on_every_backend() {
     }
 }
 
-/// Each rule of updates learns what the plain one does.
+/// Each update rule learns as the plain one does.
 #[test]
 fn bars_and_stripes_are_learnt_by_every_rule() {
     let plain = TrainConfig {
@@ -161,8 +161,8 @@ fn bars_and_stripes_are_learnt_by_every_rule() {
     }
 }
 
-/// Few chains at a high rate: how far they are left behind is chance (with eight seeds −3.9 to −8.8 nats without fast weights,
-/// −3.0 to −3.9 with them), so means over seeds are compared.
+/// Few chains at a high rate lag behind by chance (with eight seeds −3.9 to −8.8 nats without fast weights, −3.0 to
+/// −3.9 with them), so the test compares means over seeds.
 #[test]
 fn fast_weights_drive_on_chains_that_are_left_behind() {
     let config = TrainConfig {
@@ -202,7 +202,7 @@ fn fast_weights_drive_on_chains_that_are_left_behind() {
     assert!(driven > -4.0 && driven - left > 0.5, "{driven} nats a case, {left} without");
 }
 
-/// Hidden units come near the target, and no unit's weights are longer than they may be.
+/// Hidden units come near the target, and no unit's weights exceed the largest norm.
 #[test]
 fn sparsity_and_norms_end_where_they_should() {
     let activity = |config: &TrainConfig| {
@@ -246,7 +246,7 @@ fn sparsity_and_norms_end_where_they_should() {
     assert!(norms.iter().all(|&norm| norm < 0.7001) && norms.iter().any(|&norm| norm > 0.699), "{norms:?}");
 }
 
-/// Looking at a model changes nothing, and what is said of it is said of the model that is saved: here, an average.
+/// Looking at a model does not change it, and the figures are those of the saved model: here, an average.
 #[test]
 fn figures_are_those_of_the_saved_model() {
     let config = TrainConfig { epochs: 3, average: 0.5, batch: 10, binarize: Binarize::Threshold, ..small() };
@@ -282,7 +282,7 @@ fn figures_are_those_of_the_saved_model() {
     }
 }
 
-/// Contrastive divergence stops at about −4; persistent chains go on.
+/// Contrastive divergence stops at about −4 nats; persistent chains get further.
 #[test]
 fn persistent_chains_come_near_the_optimum_on_every_backend() {
     let config = TrainConfig {
@@ -306,7 +306,7 @@ fn persistent_chains_come_near_the_optimum_on_every_backend() {
         ..config.clone()
     });
     let persistent = common::fast(test, shape).into_iter().map(|(name, backend)| (name, backend, &config));
-    // The adapter has done the same in other tests, and takes its time.
+    // Other tests run these on the adapter, which is slow.
     let tempered = replicas.iter().flat_map(|config| {
         let native = common::fast(test, shape).into_iter().filter(|(name, _)| name == "cpu");
         native.map(move |(name, backend)| (format!("{name}, {:?}", config.estimator), backend, config))
@@ -337,12 +337,12 @@ fn a_part_of_mnist_is_learnt_alike_on_every_backend() {
     }
     let (_, expected) = results[results.len() - 1];
     for (name, error) in &results {
-        // One uniform that falls on the other side changes every later draw, but not how well a model learns.
+        // One uniform on the other side changes every later draw, but not how well a model learns.
         assert!((error / expected - 1.0).abs() < 0.02, "{name}: {error}, the native path {expected}");
     }
 }
 
-/// The command that the README begins with, on a machine without a GPU.
+/// The first command of the README, on a machine without a GPU.
 #[test]
 fn mnist_is_learnt_with_the_defaults() {
     let config = TrainConfig { device: DeviceChoice::Cpu, ..TrainConfig::default() };
@@ -354,7 +354,7 @@ fn mnist_is_learnt_with_the_defaults() {
     assert!(errors[config.epochs - 1] <= 5.0, "on grey test digits, a case: {errors:?}");
 }
 
-/// Each time it is asked, a sixteenth of a second has passed.
+/// A clock on which a sixteenth of a second passes between two readings.
 #[derive(Debug, Default)]
 struct Sixteenths(AtomicU32);
 
