@@ -1,5 +1,5 @@
 """Models and features go to Python and come back: python3 tests/python.py target/release/rbm-gpu
-Needs numpy; says which of safetensors and scikit-learn are not installed, and leaves those checks out."""
+Needs numpy; skips, with a message, the checks of safetensors and scikit-learn if they are not installed."""
 
 import pathlib
 import subprocess
@@ -18,13 +18,13 @@ def run(*arguments):
 
 
 def transform(model):
-    """p(h|v) of the data, as the program has it."""
+    """p(h|v) of the data, computed by the program."""
     run("transform", model, "data.npz", "--binarize", "none", "-o", "h.npy", "--force", "--device", "cpu")
     return np.load(folder / "h.npy")
 
 
 def features(w, c):
-    """The same in 64 bits; w is hidden × visible."""
+    """p(h|v) of the data, in 64 bits; w is hidden × visible."""
     return 1 / (1 + np.exp(-(values @ w.T.astype(np.float64) + c.astype(np.float64))))
 
 
@@ -43,7 +43,7 @@ run("train", "--data", "data.npz", "--hidden", "200", "--epochs", "20", "--out",
 run("export", "run", "-o", "model.npz")
 model = np.load(folder / "model.npz")
 w, c, b = (model[name] for name in ["components_", "intercept_hidden_", "intercept_visible_"])
-agree("features, beside NumPy in 64 bits", transform("run"), features(w, c), 1e-6)
+agree("features, against NumPy in 64 bits", transform("run"), features(w, c), 1e-6)
 
 run("import", "model.npz", "-o", "back.safetensors")
 run("export", "back.safetensors", "-o", "again.npz")
@@ -67,7 +67,7 @@ else:
 try:
     from sklearn.neural_network import BernoulliRBM
 except ImportError:
-    print("scikit-learn is not installed: no model of its was imported")
+    print("scikit-learn is not installed: none of its models was imported")
 else:
     theirs = BernoulliRBM(50, learning_rate=0.05, n_iter=3, random_state=1).fit(values)
     names = ["components_", "intercept_hidden_", "intercept_visible_"]

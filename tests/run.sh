@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every test, the kernels' included. Needs Rust; on Debian and Ubuntu it installs what else is missing: a linker,
-# and, where there is no adapter, Mesa's software Vulkan. Skipping is failure here: RBM_GPU_REQUIRE_ADAPTER.
+# Runs every test, including the kernels'. Needs Rust; on Debian and Ubuntu it installs what else is missing: a linker, and, if
+# there is no adapter, Mesa's software Vulkan. A skipped test is a failure here: RBM_GPU_REQUIRE_ADAPTER.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -18,9 +18,9 @@ install() {
 
 command -v cc >/dev/null || install "gcc libc6-dev"
 
-# Takes minutes the first time, and shows how far it is.
+# The first build takes minutes, and shows its progress.
 cargo test --no-run
-# `cargo run` would build half of it again: it leaves out what only tests depend on, which changes features of the rest.
+# `cargo run` would rebuild half of it: without the tests' dependencies, other crates have other features.
 program=${CARGO_TARGET_DIR:-target}/debug/rbm-gpu
 if ! "$program" devices | grep -Eq '^  backend  (vulkan|metal|dx12)$'; then
     echo "run.sh: no GPU and no software adapter was found"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Kills each of many runs at random moments and goes on until it is done: each must end with the same bytes, its report, and no
-# temporary file. Then 1000 epochs in a row, whose memory must stay as it is. Not part of the tests, as it takes minutes.
+# Kills each of many runs at random moments and resumes it until it is done: each must end with the same bytes, its report, and
+# no temporary file. Then one run of 1000 epochs, whose memory must not grow. Not part of the tests, as it takes minutes.
 #
 #   cargo build --release && bash tests/soak.sh [RUNS] [DEVICE]       200 runs on cpu
 set -euo pipefail
@@ -24,7 +24,7 @@ for kind in "${!kinds[@]}"; do
     # shellcheck disable=SC2086
     "$program" train "${options[@]}" ${kinds[$kind]} --out "whole-$kind" >/dev/null
 done
-# Killed within the time that a run takes, and a little after.
+# Kills come within the time of a run, or a little later.
 start=$(date +%s%N)
 "$program" train "${options[@]}" --out timed >/dev/null
 milliseconds=$((($(date +%s%N) - start) / 1000000))
@@ -45,7 +45,7 @@ for run in $(seq "$runs"); do
         wait $process 2>/dev/null || code=$?
         [ $code -eq 137 ] && kills=$((kills + 1))
         [ $code -eq 0 ] && { [ $killed -eq 1 ] || [ "$attempt" -ge 20 ]; } && break
-        # Done before it was killed, it shows nothing; killed before it had begun, the same command begins it.
+        # A run that ended before it was killed shows nothing; one killed before it began is begun by the same command.
         if [ $code -eq 0 ]; then
             rm -rf "run-$run"
             command=("${anew[@]}")
@@ -57,13 +57,13 @@ for run in $(seq "$runs"); do
     if ! cmp -s "run-$run/model.safetensors" "whole-$kind/model.safetensors" ||
         ! diff -q <(epochs "run-$run") <(epochs "whole-$kind") >/dev/null ||
         ! [ -f "run-$run/report.html" ] || [ -n "$(find "run-$run" -name '.rbm-gpu-*')" ]; then
-        echo "run $run (${kinds[$kind]}) ended otherwise" >&2
+        echo "run $run (${kinds[$kind]}) ended differently" >&2
         different=$((different + 1))
     fi
     hit=$((hit + killed))
     rm -rf "run-$run"
 done
-echo "$runs runs on $device, $hit of them killed under way, $kills kills: $different ended with other bytes"
+echo "$runs runs on $device, $hit of them killed before their end, $kills kills: $different ended with other bytes"
 
 resident() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 "$program" train --data bars-and-stripes:4 --hidden 12 --batch 4 --epochs 1000 --checkpoint-every 1 --device "$device" \
@@ -75,7 +75,7 @@ while kill -0 $process 2>/dev/null; do
     now=$(resident $process 2>/dev/null || true)
     if [ -n "$now" ]; then
         [ "$done" -ge 100 ] && first=${first:-$now}
-        # After the last epoch comes the report, which takes a megabyte once.
+        # The report after the last epoch takes a megabyte, once.
         [ "$done" -lt 1000 ] && last=$now
     fi
     sleep 0.02
