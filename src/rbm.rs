@@ -4,7 +4,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::{
     rng::{Philox, Stream},
-    units::{Kind, Layer},
+    units::{Kind, Layer, Moments},
 };
 
 /// The numbers of units of a model.
@@ -147,11 +147,12 @@ impl Rbm {
     /// log(p/(1−p)): the visible biases of a model without weights whose units are on with probability p. p is clipped to
     /// 0.001…0.999, so that a unit that never changes keeps a finite bias.
     pub fn base_rates(density: &[f64]) -> Vec<f32> {
-        let mut biases = vec![0.0; density.len()];
-        for (bias, &p) in biases.iter_mut().zip(density) {
-            Kind::Binary.unit().fit(&[p], std::slice::from_mut(bias));
-        }
-        biases
+        let fit = |&p: &f64| {
+            let mut bias = [0.0];
+            Kind::Binary.unit().fit(Moments { means: &[p], variances: &[p * (1.0 - p)] }, &mut bias);
+            bias[0] as f32
+        };
+        density.iter().map(fit).collect()
     }
 
     /// The layers.

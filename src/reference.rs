@@ -208,7 +208,7 @@ impl HostKernels for Reference {
             let states = &mut out.states[row * width..][..width];
             for (number, (unit, parameters, columns)) in potentials.units().enumerate() {
                 let mut mean = vec![0.0; columns.len()];
-                unit.mean(&parameters, &inputs[columns.clone()], &mut mean);
+                unit.expectation(&parameters, &inputs[columns.clone()], &mut mean);
                 for (out, mean) in means[columns.clone()].iter_mut().zip(mean) {
                     *out = mean as f32;
                 }

@@ -5,6 +5,12 @@
 //! ```
 
 mod binary;
+mod double_relu;
+mod gaussian;
+mod potts;
+mod relu;
+mod spin;
+pub(crate) mod truncated;
 
 pub use binary::{sigmoid, softplus};
 
@@ -15,6 +21,19 @@ use std::{fmt, str::FromStr};
 pub enum Kind {
     /// 0 or 1.
     Binary,
+    /// −1 or +1.
+    Spin,
+    /// One of some states, one-hot: a column for each.
+    Potts {
+        /// How many, from 2 to [`Kind::MOST_STATES`].
+        states: u32,
+    },
+    /// Any number, normally distributed.
+    Gaussian,
+    /// At least 0, normally distributed above.
+    Relu,
+    /// Any number, with a normal distribution on either side of 0.
+    DoubleRelu,
 }
 
 /// Adjacent units of one kind.
@@ -30,58 +49,113 @@ pub struct Block {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Layer(Vec<Block>);
 
-/// The definition of a kind of unit, given its parameters and its input x, the sum of its weights times the states of the
-/// other side.
+/// Moments of a unit's columns in the data.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moments<'a> {
+    /// Means.
+    pub means: &'a [f64],
+    /// Variances.
+    pub variances: &'a [f64],
+}
+
+impl Moments<'_> {
+    /// What a smaller variance is taken for: a column that never changes has no precision.
+    pub const SMALLEST_VARIANCE: f64 = 1e-4;
+}
+
+/// The mathematics of a kind of unit, given its parameters and its input x: the sum of its weights times the states of the other
+/// side.
 ///
-/// A state and an input are slices of the unit's columns, which are rows or columns of W; a parameter slice has
-/// [`Kind::parameters`] numbers.
+/// A state and an input are slices of a unit's columns, which are rows or columns of W. Parameters are in the order of
+/// [`Kind::parameters`]: the first of all columns, the second of all columns, and so on.
 pub trait Unit: Sync {
-    /// The potential of a state: the log of its weight without input.
+    /// The potential of a state: the log of its weight without an input. It is Σ parameter·statistic.
     fn potential(&self, parameters: &[f64], state: &[f64]) -> f64;
-    /// log Σ_s e^(potential(s) + x·s), or the integral.
-    fn cumulant(&self, parameters: &[f64], input: &[f64]) -> f64;
-    /// The mean of the state.
-    fn mean(&self, parameters: &[f64], input: &[f64], mean: &mut [f64]);
-    /// Draws a state from a uniform number in [0, 1). `mean` is the mean of the state, as stored in `f32`.
-    fn draw(&self, parameters: &[f64], input: &[f64], mean: &[f32], uniform: f32, state: &mut [f32]);
-    /// The derivative of the potential with respect to each parameter.
+    /// The derivative of the potential by each parameter. The first are the state itself.
     fn statistics(&self, state: &[f64], statistics: &mut [f64]);
-    /// Parameters with which a unit without input has these means.
-    fn fit(&self, means: &[f64], parameters: &mut [f32]);
+    /// K(x) = log Σ_s e^(potential(s) + x·s), or the log of the integral.
+    fn cumulant(&self, parameters: &[f64], input: &[f64]) -> f64;
+    /// The means of the statistics: the derivatives of the cumulant. The first are those of the state itself.
+    fn expectation(&self, parameters: &[f64], input: &[f64], expectation: &mut [f64]);
+    /// A state, by a uniform number in [0, 1). `mean` is that of the state, as it is kept, in 32 bits.
+    fn draw(&self, parameters: &[f64], input: &[f64], mean: &[f32], uniform: f32, state: &mut [f32]);
+    /// The parameters of a unit that has these moments without an input.
+    fn fit(&self, moments: Moments, parameters: &mut [f64]);
+}
+
+/// A uniform number in (0, 1) for one of the 2²⁴ in [0, 1): the middle of what it stands for.
+fn open(uniform: f32) -> f64 {
+    f64::from(uniform) + 0.5 / f64::from(1 << 24)
 }
 
 impl Kind {
-    /// All kinds.
-    pub const ALL: [Self; 1] = [Self::Binary];
+    /// States of a Potts unit, at most.
+    pub const MOST_STATES: u32 = 1 << 16;
 
-    /// The definition of the kind.
+    /// Their names; Potts units have their number of states after a colon.
+    pub const NAMES: [&str; 6] = ["binary", "spin", "potts", "gaussian", "relu", "drelu"];
+
+    /// The mathematics of such a unit.
     pub fn unit(self) -> &'static dyn Unit {
         match self {
             Self::Binary => &binary::Binary,
+            Self::Spin => &spin::Spin,
+            Self::Potts { .. } => &potts::Potts,
+            Self::Gaussian => &gaussian::Gaussian,
+            Self::Relu => &relu::Relu,
+            Self::DoubleRelu => &double_relu::DoubleRelu,
         }
     }
 
     /// Rows or columns of W per unit.
     pub fn columns(self) -> usize {
         match self {
-            Self::Binary => 1,
+            Self::Potts { states } => states as usize,
+            _ => 1,
         }
     }
 
-    /// Parameters of a unit's potential per column.
+    /// The parameters of a unit's potential for each of its columns: θ; with two or more the precision γ, that of positive states
+    /// where there are two; then γ₋ and δ. See [`PARAMETERS`].
     pub fn parameters(self) -> usize {
         match self {
-            Self::Binary => 1,
+            Self::Binary | Self::Spin | Self::Potts { .. } => 1,
+            Self::Gaussian | Self::Relu => 2,
+            Self::DoubleRelu => 4,
         }
     }
 
-    /// The states of a column, for enumeration; empty if there are too many.
-    pub fn states(self) -> &'static [f64] {
+    /// How many states a unit has, if they can be counted.
+    pub fn states(self) -> Option<usize> {
         match self {
-            Self::Binary => &[0.0, 1.0],
+            Self::Binary | Self::Spin => Some(2),
+            Self::Potts { states } => Some(states as usize),
+            Self::Gaussian | Self::Relu | Self::DoubleRelu => None,
+        }
+    }
+
+    /// Writes the state with this number, from 0 to [`Kind::states`] − 1, into a unit's columns.
+    ///
+    /// # Panics
+    /// Where states cannot be counted, or there is no such state.
+    pub fn state<T: From<i8>>(self, number: usize, columns: &mut [T]) {
+        match self {
+            Self::Binary => columns[0] = T::from(number as i8),
+            Self::Spin => columns[0] = T::from(2 * number as i8 - 1),
+            Self::Potts { .. } => {
+                columns.iter_mut().for_each(|column| *column = T::from(0));
+                columns[number] = T::from(1);
+            }
+            Self::Gaussian | Self::Relu | Self::DoubleRelu => panic!("{self} units have no numbered states"),
         }
     }
 }
+
+/// The names of a unit's parameters, as [`Kind::parameters`] counts them.
+pub const PARAMETERS: [&str; 4] = ["bias", "precision", "negative_precision", "asymmetry"];
+
+/// The numbers of the parameters that must stay above 0.
+pub const PRECISIONS: std::ops::Range<usize> = 1..3;
 
 /// A unit of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,9 +208,40 @@ impl Layer {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::Binary => "binary",
-        })
+        match self {
+            Self::Binary => f.write_str("binary"),
+            Self::Spin => f.write_str("spin"),
+            Self::Potts { states } => write!(f, "potts:{states}"),
+            Self::Gaussian => f.write_str("gaussian"),
+            Self::Relu => f.write_str("relu"),
+            Self::DoubleRelu => f.write_str("drelu"),
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    /// The reverse. The error says what was expected and found.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.split_once(':')) {
+            ("binary", _) => Ok(Self::Binary),
+            ("spin", _) => Ok(Self::Spin),
+            ("gaussian", _) => Ok(Self::Gaussian),
+            ("relu", _) => Ok(Self::Relu),
+            ("drelu", _) => Ok(Self::DoubleRelu),
+            (_, Some(("potts", number))) => match number.parse() {
+                Ok(states @ 2..=Self::MOST_STATES) => Ok(Self::Potts { states }),
+                _ => Err(format!(
+                    "expected potts:Q with Q from 2 to {} states, found {text:?}",
+                    Self::MOST_STATES
+                )),
+            },
+            ("potts", None) => {
+                Err("expected potts with its number of states, as potts:21, found \"potts\"".into())
+            }
+            _ => Err(format!("expected a kind of unit ({}), found {text:?}", Self::NAMES.join(", "))),
+        }
     }
 }
 
@@ -158,13 +263,12 @@ impl FromStr for Layer {
     fn from_str(text: &str) -> Result<Self, String> {
         let block = |text: &str| {
             let (units, name) = text.trim().split_once(' ')?;
-            let kind = Kind::ALL.into_iter().find(|kind| kind.to_string() == name)?;
-            Some(Block { kind, units: units.parse().ok()? })
+            Some(Block { kind: name.parse().ok()?, units: units.parse().ok()? })
         };
         let parts = text.split(',').filter(|_| !text.is_empty());
         let blocks = parts.map(|part| {
             block(part).ok_or_else(|| {
-                let kinds = Kind::ALL.map(|kind| kind.to_string()).join(", ");
+                let kinds = Kind::NAMES.join(", ");
                 format!("expected numbers of units and kinds of this version ({kinds}), as 784 binary, found {part:?}")
             })
         });
@@ -183,33 +287,131 @@ impl FromStr for Layer {
 mod tests {
     use super::*;
 
-    /// Each kind's cumulant is that of its states, and mean and statistics are its derivatives.
+    const ALL: [Kind; 6] =
+        [Kind::Binary, Kind::Spin, Kind::Potts { states: 3 }, Kind::Gaussian, Kind::Relu, Kind::DoubleRelu];
+
+    /// Parameters of a unit, spread around; precisions between 0.3 and 3.
+    fn parameters(kind: Kind, spread: f64, number: usize) -> Vec<f64> {
+        let at = |parameter: usize, column: usize| {
+            let x = ((7 * number + 3 * parameter + 5 * column) as f64).sin();
+            if PRECISIONS.contains(&parameter) { 3_f64.powf(x) } else { spread * x }
+        };
+        let columns = kind.columns();
+        (0..kind.parameters()).flat_map(|p| (0..columns).map(move |c| at(p, c))).collect()
+    }
+
+    /// A sum over the states, or an integral, of a function of the state that is times e^(potential + x·s).
+    fn sum_over_states(kind: Kind, theta: &[f64], x: &[f64], f: impl Fn(&[f64]) -> f64) -> f64 {
+        let unit = kind.unit();
+        let weighted = |s: &[f64]| {
+            let product: f64 = x.iter().zip(s).map(|(x, s)| x * s).sum();
+            f(s) * (unit.potential(theta, s) + product).exp()
+        };
+        let mut state = vec![0.0; kind.columns()];
+        match kind.states() {
+            Some(states) => (0..states)
+                .map(|number| {
+                    kind.state(number, &mut state);
+                    weighted(&state)
+                })
+                .sum(),
+            // Simpson's rule on either side of 0.
+            None => {
+                let (steps, most) = (20_000, 30.0);
+                let width = most / f64::from(steps);
+                let half = |sign: f64| -> f64 {
+                    (0..=steps)
+                        .map(|i| {
+                            let weight = if i == 0 || i == steps { 1.0 } else { f64::from(2 + i % 2 * 2) };
+                            weight * weighted(&[sign * (f64::from(i) * width + 1e-300)]) * width / 3.0
+                        })
+                        .sum()
+                };
+                half(1.0) + if kind == Kind::Relu { 0.0 } else { half(-1.0) }
+            }
+        }
+    }
+
+    /// Every kind holds to the definitions: its cumulant is that of its states, its expectation the cumulant's derivative, and its
+    /// statistics the potential's; and a unit has the moments that it was made for.
     #[test]
-    fn a_kind_is_what_its_cumulant_says() {
-        let h = 1e-5;
-        for kind in Kind::ALL {
-            let unit = kind.unit();
-            for (theta, x) in [(0.0, 0.0), (0.7, -1.9), (-3.0, 12.5), (40.0, -2.0)] {
-                let cumulant = |theta: f64, x: f64| unit.cumulant(&[theta], &[x]);
-                let weights = kind.states().iter().map(|&s| (unit.potential(&[theta], &[s]) + x * s).exp());
-                let sum = weights.sum::<f64>().ln();
-                assert!((cumulant(theta, x) - sum).abs() < 1e-12 * sum.abs().max(1.0), "{kind} {theta} {x}");
-                let (mut mean, mut statistics) = ([0.0], [0.0]);
-                unit.mean(&[theta], &[x], &mut mean);
-                let slope = (cumulant(theta, x + h) - cumulant(theta, x - h)) / (2.0 * h);
-                assert!((mean[0] - slope).abs() < 1e-9, "{kind} {theta} {x}: {} {slope}", mean[0]);
-                for &state in kind.states() {
-                    unit.statistics(&[state], &mut statistics);
-                    let potential = |theta: f64| unit.potential(&[theta], &[state]);
-                    let slope = (potential(theta + h) - potential(theta - h)) / (2.0 * h);
-                    assert!((statistics[0] - slope).abs() < 1e-9, "{kind} {state}");
+    fn a_kind_is_what_its_potential_says() {
+        for kind in ALL {
+            let (unit, columns) = (kind.unit(), kind.columns());
+            for (number, spread) in [0.0, 0.7, 2.0, 3.0].into_iter().enumerate() {
+                let theta = parameters(kind, spread, number);
+                let x: Vec<f64> = (0..columns).map(|c| spread * ((c + number) as f64).cos()).collect();
+                let z = sum_over_states(kind, &theta, &x, |_| 1.0);
+                let cumulant = unit.cumulant(&theta, &x);
+                assert!((cumulant - z.ln()).abs() < 1e-10, "{kind} {number}: {cumulant}, {}", z.ln());
+                let mut expectation = vec![0.0; theta.len()];
+                unit.expectation(&theta, &x, &mut expectation);
+                let statistics = |s: &[f64]| {
+                    let mut statistics = vec![0.0; theta.len()];
+                    unit.statistics(s, &mut statistics);
+                    statistics
+                };
+                for (at, &found) in expectation.iter().enumerate() {
+                    let expected = sum_over_states(kind, &theta, &x, |s| statistics(s)[at]) / z;
+                    assert!((found - expected).abs() < 1e-9, "{kind} {number} [{at}]: {found}, {expected}");
+                    let moved = |by: f64| {
+                        let mut theta = theta.clone();
+                        theta[at] += by;
+                        theta
+                    };
+                    let slope = (unit.cumulant(&moved(1e-5), &x) - unit.cumulant(&moved(-1e-5), &x)) / 2e-5;
+                    assert!((found - slope).abs() < 1e-7, "{kind} {number} [{at}]: {found}, {slope}");
+                    let state = match kind.states() {
+                        Some(_) => {
+                            let mut state = vec![0.0; columns];
+                            kind.state(1, &mut state);
+                            state
+                        }
+                        None => vec![0.8],
+                    };
+                    let potential = |by: f64| unit.potential(&moved(by), &state);
+                    let slope = (potential(1e-5) - potential(-1e-5)) / 2e-5;
+                    assert!((statistics(&state)[at] - slope).abs() < 1e-9, "{kind} [{at}]");
                 }
             }
-            // `fit` inverts `mean`.
-            let (mut parameters, mut mean) = ([0.0_f32], [0.0]);
-            unit.fit(&[0.3], &mut parameters);
-            unit.mean(&parameters.map(f64::from), &[0.0], &mut mean);
-            assert!((mean[0] - 0.3).abs() < 1e-6, "{kind}");
+            if kind == Kind::Relu {
+                continue; // it fits the second moment alone
+            }
+            let (means, variances) = (vec![1.0 / columns.max(3) as f64; columns], vec![0.4; columns]);
+            let mut fitted = vec![0.0; columns * kind.parameters()];
+            let mut found = fitted.clone();
+            unit.fit(Moments { means: &means, variances: &variances }, &mut fitted);
+            unit.expectation(&fitted, &vec![0.0; columns], &mut found);
+            assert!(found.iter().zip(&means).all(|(found, mean)| (found - mean).abs() < 1e-12), "{kind}");
+        }
+    }
+
+    /// Draws by evenly spaced numbers have the moments of the unit.
+    #[test]
+    fn draws_have_the_moments_of_the_unit() {
+        for kind in ALL {
+            let (unit, columns) = (kind.unit(), kind.columns());
+            for number in 0..4 {
+                let theta = parameters(kind, 2.0, number);
+                let x: Vec<f64> = (0..columns).map(|c| ((c + number) as f64).cos()).collect();
+                let mut expected = vec![0.0; theta.len()];
+                unit.expectation(&theta, &x, &mut expected);
+                let mean: Vec<f32> = expected[..columns].iter().map(|&m| m as f32).collect();
+                let (draws, mut found) = (1 << 14, vec![0.0; theta.len()]);
+                let (mut state, mut statistics) = (vec![0.0_f32; columns], vec![0.0; theta.len()]);
+                for draw in 0..draws {
+                    unit.draw(&theta, &x, &mean, draw as f32 / draws as f32, &mut state);
+                    let wide: Vec<f64> = state.iter().map(|&s| s.into()).collect();
+                    unit.statistics(&wide, &mut statistics);
+                    found.iter_mut().zip(&statistics).for_each(|(sum, s)| *sum += s / f64::from(draws));
+                }
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert!(
+                        (found - expected).abs() < 3e-3 * (1.0 + expected.abs()),
+                        "{kind} {number}: {found}, {expected}"
+                    );
+                }
+            }
         }
     }
 
@@ -219,13 +421,17 @@ mod tests {
         assert_eq!((layer.to_string(), "784 binary".parse()), ("784 binary".into(), Ok(layer.clone())));
         assert_eq!((layer.columns(), layer.parameters(), layer.places().count()), (784, 784, 784));
         assert_eq!(("".parse(), Layer::new([]).to_string()), (Ok(Layer::of(Kind::Binary, 0)), String::new()));
-        let two: Layer = "3 binary, 2 binary".parse().unwrap();
-        assert_eq!(two.places().map(|place| place.column).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-        // The sum would wrap around to 4.
+        let mixed: Layer = "3 binary, 2 potts:21, 1 drelu".parse().unwrap();
+        assert_eq!(mixed.places().map(|place| place.column).collect::<Vec<_>>(), [0, 1, 2, 3, 24, 45]);
+        assert_eq!((mixed.columns(), mixed.parameters()), (46, 4 * 46));
+        assert_eq!(mixed.to_string(), "3 binary, 2 potts:21, 1 drelu");
+        // Their sum would wrap around to 4.
         let wrapped = format!("{} binary, 5 binary", usize::MAX);
         assert!(Layer::from_str(&wrapped).unwrap_err().contains("memory"));
-        for wrong in ["784 potts", "binary", " ", "-1 binary", "1 binary; 2 binary"] {
-            assert!(Layer::from_str(wrong).unwrap_err().contains("this version (binary)"), "{wrong}");
+        for wrong in
+            ["784 potts", "3 potts:1", "3 potts:99999999", "binary", " ", "-1 binary", "1 binary; 2 binary"]
+        {
+            assert!(Layer::from_str(wrong).unwrap_err().contains("this version (binary"), "{wrong}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Units that are 0 or 1: the potential θs, so p(1) = σ(θ + x).
 
-use super::Unit;
+use super::{Moments, Unit};
 
 /// A unit that is 0 or 1.
 pub struct Binary;
@@ -10,26 +10,26 @@ impl Unit for Binary {
         parameters[0] * state[0]
     }
 
+    fn statistics(&self, state: &[f64], statistics: &mut [f64]) {
+        statistics[0] = state[0];
+    }
+
     fn cumulant(&self, parameters: &[f64], input: &[f64]) -> f64 {
         softplus(parameters[0] + input[0])
     }
 
-    fn mean(&self, parameters: &[f64], input: &[f64], mean: &mut [f64]) {
-        mean[0] = sigmoid(parameters[0] + input[0]);
+    fn expectation(&self, parameters: &[f64], input: &[f64], expectation: &mut [f64]) {
+        expectation[0] = sigmoid(parameters[0] + input[0]);
     }
 
     fn draw(&self, _: &[f64], _: &[f64], mean: &[f32], uniform: f32, state: &mut [f32]) {
         state[0] = f32::from(uniform < mean[0]);
     }
 
-    fn statistics(&self, state: &[f64], statistics: &mut [f64]) {
-        statistics[0] = state[0];
-    }
-
     /// log(p/(1−p)). The share is clipped to 0.001…0.999: a unit that never changes must not be at ±∞.
-    fn fit(&self, means: &[f64], parameters: &mut [f32]) {
-        let p = means[0].clamp(0.001, 0.999);
-        parameters[0] = (p / (1.0 - p)).ln() as f32;
+    fn fit(&self, moments: Moments, parameters: &mut [f64]) {
+        let p = moments.means[0].clamp(0.001, 0.999);
+        parameters[0] = (p / (1.0 - p)).ln();
     }
 }
 

@@ -25,3 +25,4 @@ mod sampling;
 mod shaders;
 mod terminal;
 mod training;
+mod units;
