@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     rbm::{Layers, Rbm, Shape, Side},
     rng,
+    units::Layer,
 };
 
 /// A draw, and the host's uniforms if it uses them.
@@ -64,7 +65,7 @@ impl<'a> Uniforms<'a> {
 /// The units of a layer in host memory: means and states, rows × units.
 pub trait HostUnits: Default + Send {
     /// Allocates `rows` rows of `width` units, all zero.
-    fn new(width: usize, rows: usize) -> Self;
+    fn new(layer: &Layer, rows: usize) -> Self;
     /// Writes the first rows.
     fn write(&mut self, means: &[f32], states: &[f32]);
     /// The means of the first rows.
@@ -78,18 +79,23 @@ pub trait HostUnits: Default + Send {
 /// Units as `f32`, rows × width.
 #[derive(Clone, Debug, Default)]
 pub struct PlainUnits {
-    /// Units in a row.
+    /// Columns of a row.
     pub width: usize,
-    /// p(unit = 1).
+    /// Numbers of `moments` per row.
+    pub extra: usize,
+    /// Means of the states; p(unit = 1) for binary units.
     pub means: Vec<f32>,
-    /// 0 or 1, or the mean if nothing was drawn.
+    /// The states, or the means if nothing was drawn.
     pub states: Vec<f32>,
+    /// Means of the statistics after the first, rows × `extra`: all columns' second, then all columns' third, and so on.
+    pub moments: Vec<f32>,
 }
 
 impl HostUnits for PlainUnits {
-    fn new(width: usize, rows: usize) -> Self {
-        let zeros = vec![0.0; rows * width];
-        Self { width, means: zeros.clone(), states: zeros }
+    fn new(layer: &Layer, rows: usize) -> Self {
+        let width = layer.columns();
+        let (zeros, extra) = (vec![0.0; rows * width], layer.parameters() - width);
+        Self { width, extra, means: zeros.clone(), states: zeros, moments: vec![0.0; rows * extra] }
     }
 
     fn write(&mut self, means: &[f32], states: &[f32]) {
@@ -160,6 +166,15 @@ pub struct HostPath<'a> {
     pub rbm: &'a Rbm,
     /// b0, one per visible unit.
     pub base: &'a [f32],
+}
+
+impl<'a> HostPath<'a> {
+    /// The base's potentials of one side.
+    pub fn base_of(&self, side: Side) -> &'a [f32] {
+        let visible = self.rbm.layers().visible.parameters();
+        let (visible, hidden) = self.base.split_at(visible.min(self.base.len()));
+        if side == Side::Visible { visible } else { hidden }
+    }
 }
 
 /// The methods of [`Backend`] on memory, with the same names and order of arguments.
@@ -354,7 +369,7 @@ impl<K: HostKernels> Memory for Host<K> {
     }
 
     fn units(&mut self, layer: Side, rows: usize) -> Result<Units> {
-        self.units.push(HostUnits::new(self.shape().units(layer), rows));
+        self.units.push(HostUnits::new(self.layers.side(layer), rows));
         Ok(Units { number: self.units.len() - 1, layer })
     }
 

@@ -18,7 +18,7 @@ use crate::{
     data::file,
     error::{Error, Result, excerpt, list, usage},
     output,
-    rbm::{Layers, Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, tensors},
     units::Layer,
 };
 
@@ -53,14 +53,9 @@ pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
 
 /// The bytes of a model file that will be at `path`.
 pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<Vec<u8>> {
-    let Shape { visible, hidden } = rbm.shape();
     let model_error = |reason: String| Error::Model { path: path.into(), reason };
-    let tensors = [
-        ("weights", vec![visible, hidden], rbm.weights()),
-        ("visible_bias", vec![visible], rbm.visible_bias()),
-        ("hidden_bias", vec![hidden], rbm.hidden_bias()),
-    ];
-    let views = tensors
+    let views = rbm
+        .named()
         .into_iter()
         .map(|(name, shape, values)| {
             TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(values)).map(|view| (name, view))
@@ -103,14 +98,6 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
     };
     let (shape, weights) = tensor("weights", 2)?;
     let shape = Shape { visible: shape[0], hidden: shape[1] };
-    let bias = |name: &str, units: usize| {
-        let (found, values) = tensor(name, 1)?;
-        if found[0] != units {
-            return Err(bad(format!("{name} has {} units, the weights have {units}", found[0])));
-        }
-        Ok(values)
-    };
-    let tensors = [weights, bias("visible_bias", shape.visible)?, bias("hidden_bias", shape.hidden)?];
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
     let metadata = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG));
     let in_metadata = |reason: String| bad(format!("its metadata: {reason}"));
@@ -134,7 +121,15 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
             layers.shape().hidden
         )));
     }
-    Ok((Rbm::from_tensors(layers, tensors), config))
+    let mut parameters = weights;
+    for (name, expected) in tensors(&layers).into_iter().skip(1) {
+        let (found, values) = tensor(name, 1)?;
+        if found != expected {
+            return Err(bad(format!("{name} has {} units, the weights have {}", found[0], expected[0])));
+        }
+        parameters.extend(values);
+    }
+    Ok((Rbm::from_parameters(layers, parameters), config))
 }
 
 /// Finds, reads and checks a model: its file, its parameters and, if it has them, its training options.

@@ -100,8 +100,22 @@ pub struct Rbm {
     parameters: Vec<f32>,
 }
 
-/// The names of the tensors, in order.
-pub const TENSORS: [&str; 3] = ["weights", "visible_bias", "hidden_bias"];
+/// The names of a side's parameters in files, as [`Kind::parameters`] counts them.
+const NAMES: [[&str; 4]; 2] = [
+    ["visible_bias", "visible_precision", "visible_negative_precision", "visible_asymmetry"],
+    ["hidden_bias", "hidden_precision", "hidden_negative_precision", "hidden_asymmetry"],
+];
+
+/// The names and the dimensions of a model's tensors, in order.
+pub fn tensors(layers: &Layers) -> Vec<(&'static str, Vec<usize>)> {
+    let Shape { visible, hidden } = layers.shape();
+    let mut tensors = vec![("weights", vec![visible, hidden])];
+    for (layer, names) in [&layers.visible, &layers.hidden].into_iter().zip(NAMES) {
+        let count = layer.parameters().checked_div(layer.columns()).unwrap_or(1);
+        tensors.extend(names.into_iter().take(count).map(|name| (name, vec![layer.columns()])));
+    }
+    tensors
+}
 
 impl Rbm {
     /// The standard deviation of the initial weights (Hinton 2010, section 8).
@@ -175,20 +189,32 @@ impl Rbm {
         &mut self.parameters
     }
 
-    /// W, row by row, b, and c.
+    /// W row by row, the potentials of the visible units, those of the hidden units.
     pub fn tensors(&self) -> [&[f32]; 3] {
         let [weights, visible, _] = self.layers.lengths();
-        let (weights, biases) = self.parameters.split_at(weights);
-        let (visible_bias, hidden_bias) = biases.split_at(visible);
-        [weights, visible_bias, hidden_bias]
+        let (weights, potentials) = self.parameters.split_at(weights);
+        let (visible, hidden) = potentials.split_at(visible);
+        [weights, visible, hidden]
     }
 
-    /// W, b and c, mutable.
+    /// These, mutable.
     pub fn tensors_mut(&mut self) -> [&mut [f32]; 3] {
         let [weights, visible, _] = self.layers.lengths();
-        let (weights, biases) = self.parameters.split_at_mut(weights);
-        let (visible_bias, hidden_bias) = biases.split_at_mut(visible);
-        [weights, visible_bias, hidden_bias]
+        let (weights, potentials) = self.parameters.split_at_mut(weights);
+        let (visible, hidden) = potentials.split_at_mut(visible);
+        [weights, visible, hidden]
+    }
+
+    /// All parameters by the names and with the dimensions that they have in files.
+    pub fn named(&self) -> Vec<(&'static str, Vec<usize>, &[f32])> {
+        let names = tensors(&self.layers);
+        let mut rest = &self.parameters[..];
+        let named = names.into_iter().map(|(name, shape)| {
+            let (values, after) = rest.split_at(shape.iter().product());
+            rest = after;
+            (name, shape, values)
+        });
+        named.collect()
     }
 
     /// W, visible × hidden, row-major: `weights()[i * hidden + j]` joins visible unit i and hidden unit j.
@@ -202,31 +228,42 @@ impl Rbm {
         weights
     }
 
-    /// b, one for each visible unit.
+    /// The potentials of a side's units: for each parameter of their kinds, a number for each column.
+    pub fn potentials(&self, side: Side) -> &[f32] {
+        self.tensors()[1 + side.number() as usize]
+    }
+
+    /// Those, mutable.
+    pub fn potentials_mut(&mut self, side: Side) -> &mut [f32] {
+        let [_, visible, hidden] = self.tensors_mut();
+        if side == Side::Visible { visible } else { hidden }
+    }
+
+    /// b, one for each column of the visible units: the first parameter of their potentials.
     pub fn visible_bias(&self) -> &[f32] {
-        self.tensors()[1]
+        &self.potentials(Side::Visible)[..self.shape().visible]
     }
 
     /// b, mutable.
     pub fn visible_bias_mut(&mut self) -> &mut [f32] {
-        let [_, bias, _] = self.tensors_mut();
-        bias
+        let columns = self.shape().visible;
+        &mut self.potentials_mut(Side::Visible)[..columns]
     }
 
-    /// c, one for each hidden unit.
+    /// c, one for each column of the hidden units.
     pub fn hidden_bias(&self) -> &[f32] {
-        self.tensors()[2]
+        &self.potentials(Side::Hidden)[..self.shape().hidden]
     }
 
     /// c, mutable.
     pub fn hidden_bias_mut(&mut self) -> &mut [f32] {
-        let [_, _, bias] = self.tensors_mut();
-        bias
+        let columns = self.shape().hidden;
+        &mut self.potentials_mut(Side::Hidden)[..columns]
     }
 
     /// The first parameter that is not finite: its tensor, its index and its value.
     pub fn non_finite(&self) -> Option<(&'static str, usize, f32)> {
-        TENSORS.into_iter().zip(self.tensors()).find_map(|(name, values)| {
+        self.named().into_iter().find_map(|(name, _, values)| {
             values.iter().position(|x| !x.is_finite()).map(|at| (name, at, values[at]))
         })
     }

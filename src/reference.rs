@@ -15,7 +15,7 @@ use crate::{
     host::{Half, HostKernels, HostPath, HostUnits, Phase, Phases, PlainUnits, Uniforms},
     rbm::{Rbm, Shape, Side},
     rng::uniform_at,
-    units::{Layer, Place, Unit},
+    units::{Layer, PRECISIONS, Place, Unit},
 };
 
 /// The parameters of a layer's units, in `f64`.
@@ -27,9 +27,7 @@ struct Potentials<'a> {
 
 impl<'a> Potentials<'a> {
     fn of(rbm: &'a Rbm, side: Side) -> Self {
-        let [_, visible, hidden] = rbm.tensors();
-        let parameters = if side == Side::Visible { visible } else { hidden };
-        let parameters = parameters.iter().copied().map(f64::from).collect();
+        let parameters = rbm.potentials(side).iter().copied().map(f64::from).collect();
         Self { layer: rbm.layers().side(side), parameters }
     }
 
@@ -101,13 +99,14 @@ pub fn free_energy(rbm: &Rbm, beta: f64, visible: &[f32]) -> f64 {
 }
 
 /// F(v) on the path from a base, whose potential has the weight 1−β.
-fn free_energy_on_path(HostPath { rbm, base }: HostPath, beta: f64, visible: &[f32]) -> f64 {
-    let inputs: Vec<f64> = inputs(rbm, Side::Hidden, visible).into_iter().map(|x| beta * x).collect();
-    let hidden = Potentials::of(rbm, Side::Hidden).at(beta, &[]);
+fn free_energy_on_path(path: HostPath, beta: f64, visible: &[f32]) -> f64 {
+    let inputs: Vec<f64> = inputs(path.rbm, Side::Hidden, visible).into_iter().map(|x| beta * x).collect();
+    let of = |side| Potentials::of(path.rbm, side).at(beta, path.base_of(side));
+    let hidden = of(Side::Hidden);
     let cumulants =
         hidden.units().map(|(unit, parameters, columns)| unit.cumulant(&parameters, &inputs[columns]));
     let cumulants: f64 = cumulants.sum();
-    -Potentials::of(rbm, Side::Visible).at(beta, base).sum(visible) - cumulants
+    -of(Side::Visible).sum(visible) - cumulants
 }
 
 /// The step of one parameter; see [`crate::backend::Backend::ascend`]. `velocity` and `square` hold the state of the
@@ -195,27 +194,30 @@ impl HostKernels for Reference {
         }
     }
 
-    fn sample(&mut self, to: Side, HostPath { rbm, base }: HostPath, half: Half<PlainUnits>) {
+    fn sample(&mut self, to: Side, path: HostPath, half: Half<PlainUnits>) {
         let Half { op, from, uniforms, to: out } = half;
         let beta = f64::from(op.beta);
-        let base = if to == Side::Visible { base } else { &[] };
-        let potentials = Potentials::of(rbm, to).at(beta, base);
+        let potentials = Potentials::of(path.rbm, to).at(beta, path.base_of(to));
         let width = out.width;
         for row in 0..op.rows as usize {
-            let inputs = inputs(rbm, to, &from.states[row * from.width..][..from.width]);
+            let inputs = inputs(path.rbm, to, &from.states[row * from.width..][..from.width]);
             let inputs: Vec<f64> = inputs.into_iter().map(|x| beta * x).collect();
             let means = &mut out.means[row * width..][..width];
             let states = &mut out.states[row * width..][..width];
-            for (number, (unit, parameters, columns)) in potentials.units().enumerate() {
-                let mut mean = vec![0.0; columns.len()];
-                unit.expectation(&parameters, &inputs[columns.clone()], &mut mean);
-                for (out, mean) in means[columns.clone()].iter_mut().zip(mean) {
-                    *out = mean as f32;
+            let moments = &mut out.moments[row * out.extra..][..out.extra];
+            for (unit, parameters, columns) in potentials.units() {
+                let mut expectation = vec![0.0; parameters.len()];
+                unit.expectation(&parameters, &inputs[columns.clone()], &mut expectation);
+                for (number, expectation) in expectation.chunks(columns.len()).enumerate() {
+                    let out = if number == 0 { &mut *means } else { &mut moments[(number - 1) * width..] };
+                    for (out, &expectation) in out[columns.clone()].iter_mut().zip(expectation) {
+                        *out = expectation as f32;
+                    }
                 }
                 let (mean, state) = (&means[columns.clone()], &mut states[columns.clone()]);
                 match uniforms.are_drawn() {
                     true => {
-                        let uniform = uniforms.at(width, row, number);
+                        let uniform = uniforms.at(width, row, columns.start);
                         unit.draw(&parameters, &inputs[columns], mean, uniform, state);
                     }
                     false => state.copy_from_slice(mean),
@@ -257,6 +259,26 @@ impl HostKernels for Reference {
         for j in 0..hidden {
             gradient.hidden_bias_mut()[j] = (difference(&|phase, row| h(phase, row, j)) - draw(j)) as f32;
         }
+        // The parameters after the biases: of the visible units by their states, of the hidden ones by their moments.
+        let layers = gradient.layers().clone();
+        for Place { kind, column } in layers.visible.places() {
+            for number in 1..kind.parameters() {
+                let statistic = |phase: &Phase<PlainUnits>, row: usize| {
+                    let mut statistics = vec![0.0; kind.parameters()];
+                    let state = f64::from(phase.visible.states[row * visible + column]);
+                    kind.unit().statistics(&[state], &mut statistics);
+                    statistics[number]
+                };
+                gradient.potentials_mut(Side::Visible)[number * visible + column] =
+                    difference(&statistic) as f32;
+            }
+        }
+        let extra = layers.hidden.parameters() - hidden;
+        for at in 0..extra {
+            let moment =
+                |phase: &Phase<PlainUnits>, row: usize| f64::from(phase.hidden.moments[row * extra + at]);
+            gradient.potentials_mut(Side::Hidden)[hidden + at] = difference(&moment) as f32;
+        }
     }
 
     fn clip(&mut self, op: &Clip, gradient: &mut Rbm) {
@@ -275,6 +297,8 @@ impl HostKernels for Reference {
         mut squares: Option<&mut Rbm>,
     ) {
         let decays = [(op.weight_decay, op.l1), (0.0, 0.0), (0.0, 0.0)];
+        let Shape { visible, hidden } = rbm.shape();
+        let columns = [1, visible, hidden];
         let parameters =
             gradient.tensors_mut().into_iter().zip(rbm.tensors_mut()).zip(velocity.tensors_mut());
         for (tensor, (((gradient, theta), velocity), (l2, l1))) in parameters.zip(decays).enumerate() {
@@ -284,7 +308,11 @@ impl HostKernels for Reference {
                 let decay = f64::from(l2) * parameter + f64::from(l1) * sign;
                 let square = squares.as_mut().map(|squares| &mut squares.tensors_mut()[tensor][at]);
                 let taken = step(op, f64::from(gradient[at]), decay, &mut velocity[at], square);
-                gradient[at] = taken as f32;
+                let is_precision = tensor > 0 && PRECISIONS.contains(&(at / columns[tensor]));
+                gradient[at] = match is_precision {
+                    true => taken.clamp(-parameter / 2.0, parameter) as f32,
+                    false => taken as f32,
+                };
                 theta[at] += gradient[at];
             }
         }
@@ -306,7 +334,7 @@ impl HostKernels for Reference {
 
     fn update(&mut self, op: &Update, phases: Phases<PlainUnits>, rbm: &mut Rbm, velocity: Option<&mut Rbm>) {
         let Phases { mu, lambda, .. } = phases;
-        let (mut gradient, mut none) = (Rbm::zeros(rbm.shape()), Rbm::zeros(rbm.shape()));
+        let (mut gradient, mut none) = (Rbm::zeros(rbm.layers()), Rbm::zeros(rbm.layers()));
         self.gradient(&op.contrast(), phases, &mut gradient);
         self.ascend(&op.ascent(), &mut gradient, rbm, velocity.unwrap_or(&mut none), None);
         if op.centred == 1 {
@@ -380,16 +408,17 @@ impl HostKernels for Reference {
     fn energy(
         &mut self,
         op: &Energy,
-        HostPath { rbm, base }: HostPath,
+        path: HostPath,
         visible: &PlainUnits,
         hidden: &PlainUnits,
         values: &mut [f32],
     ) {
         let rows = visible.states.chunks(visible.width).zip(hidden.states.chunks(hidden.width));
         for (value, (visible, hidden)) in values[..op.rows as usize].iter_mut().zip(rows) {
-            // At β = 0 only the base's potential is left.
-            let of_base = Potentials::of(rbm, Side::Visible).at(0.0, base).sum(visible);
-            *value = (energy(rbm, visible, hidden) + of_base) as f32;
+            // At β = 0 only the base's potentials are left.
+            let of_base = |side| Potentials::of(path.rbm, side).at(0.0, path.base_of(side));
+            let of_base = of_base(Side::Visible).sum(visible) + of_base(Side::Hidden).sum(hidden);
+            *value = (energy(path.rbm, visible, hidden) + of_base) as f32;
         }
     }
 

@@ -116,7 +116,7 @@ impl Kind {
     }
 
     /// The parameters of a unit's potential for each of its columns: θ; with two or more the precision γ, that of positive states
-    /// where there are two; then γ₋ and δ. See [`PARAMETERS`].
+    /// where there are two; then γ₋ and δ.
     pub fn parameters(self) -> usize {
         match self {
             Self::Binary | Self::Spin | Self::Potts { .. } => 1,
@@ -150,9 +150,6 @@ impl Kind {
         }
     }
 }
-
-/// The names of a unit's parameters, as [`Kind::parameters`] counts them.
-pub const PARAMETERS: [&str; 4] = ["bias", "precision", "negative_precision", "asymmetry"];
 
 /// The numbers of the parameters that must stay above 0.
 pub const PRECISIONS: std::ops::Range<usize> = 1..3;
@@ -190,6 +187,45 @@ impl Layer {
     /// Length of the layer's potential: its columns × the largest number of parameters of its kinds.
     pub fn parameters(&self) -> usize {
         self.columns() * self.0.iter().map(|block| block.kind.parameters()).max().unwrap_or(1)
+    }
+
+    /// The units' parameters that have these moments without an input, as a model keeps them: the first of all columns, then the
+    /// second, and so on. Rounded to 32 bits.
+    ///
+    /// # Panics
+    /// If there are not as many moments as columns.
+    pub fn fit(&self, Moments { means, variances }: Moments) -> Vec<f32> {
+        let columns = self.columns();
+        assert_eq!([means.len(), variances.len()], [columns; 2], "moments of each column");
+        self.each(|kind, at, parameters| {
+            let at = at..at + kind.columns();
+            kind.unit().fit(Moments { means: &means[at.clone()], variances: &variances[at] }, parameters);
+        })
+    }
+
+    /// The parameters of units without an inclination: 0, and precisions of 1.
+    pub fn neutral(&self) -> Vec<f32> {
+        self.each(|kind, _, parameters| {
+            for number in PRECISIONS.start..kind.parameters().min(PRECISIONS.end) {
+                parameters[number] = 1.0;
+            }
+        })
+    }
+
+    /// Parameters from what `make` writes for each unit of a kind at its first column.
+    fn each(&self, make: impl Fn(Kind, usize, &mut [f64])) -> Vec<f32> {
+        let columns = self.columns();
+        let mut all = vec![0.0; self.parameters()];
+        for Place { kind, column } in self.places() {
+            let mut parameters = vec![0.0; kind.columns() * kind.parameters()];
+            make(kind, column, &mut parameters);
+            for (number, parameters) in parameters.chunks(kind.columns()).enumerate() {
+                for (at, &parameter) in parameters.iter().enumerate() {
+                    all[number * columns + column + at] = parameter as f32;
+                }
+            }
+        }
+        all
     }
 
     /// Iterates over the units, in order.

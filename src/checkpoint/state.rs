@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Opaque, Origin};
 use crate::{
     finding::Finding,
-    rbm::{Layers, Rbm, Shape, TENSORS},
+    rbm::{Layers, Rbm, tensors},
 };
 
 /// A named tensor, row-major.
@@ -118,15 +118,15 @@ impl State {
 
     /// Adds the tensors of a model, under their names with a prefix.
     pub(crate) fn push_rbm(&mut self, prefix: &str, rbm: &Rbm) {
-        let Shape { visible, hidden } = rbm.shape();
-        let shapes = [&[visible, hidden][..], &[visible], &[hidden]];
-        for ((name, values), shape) in TENSORS.into_iter().zip(rbm.tensors()).zip(shapes) {
-            self.push(format!("{prefix}{name}"), shape, values.to_vec());
+        for (name, shape, values) in rbm.named() {
+            self.push(format!("{prefix}{name}"), &shape, values.to_vec());
         }
     }
 
     pub(crate) fn rbm(&self, prefix: &str, layers: &Layers) -> Rbm {
-        Rbm::from_tensors(layers, TENSORS.map(|name| self.tensor(&format!("{prefix}{name}")).to_vec()))
+        let tensors = tensors(layers).into_iter();
+        let parameters = tensors.flat_map(|(name, _)| self.tensor(&format!("{prefix}{name}")));
+        Rbm::from_parameters(layers, parameters.copied().collect())
     }
 
     /// What all states of a run have in common, in words.

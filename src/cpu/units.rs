@@ -7,6 +7,7 @@ use pulp::{Simd, WithSimd};
 use crate::{
     data::RowLayout,
     host::{HostUnits, Uniforms},
+    units::Layer,
 };
 
 /// States per word. Parts of a sum begin at whole words, so threads never share one.
@@ -97,7 +98,8 @@ impl Units {
 }
 
 impl HostUnits for Units {
-    fn new(width: usize, rows: usize) -> Self {
+    fn new(layer: &Layer, rows: usize) -> Self {
+        let width = layer.columns();
         let mut units = Self { width, kinds: vec![Kind::Binary; rows], ..Self::default() };
         units.means = vec![0.0; rows * width];
         units.real = vec![0.0; rows * width];
