@@ -2,48 +2,83 @@
 //! In `f64`; equations (22)–(28).
 
 mod enumeration;
+mod gaussian;
 pub(crate) mod product;
 
 use crate::{
     data::Rows,
     error::{Result, usage},
-    rbm::{Rbm, Shape, Side},
-    reference::{free_energy, hidden_input, sigmoid},
+    rbm::{Layers, Rbm, Shape, Side},
+    reference,
+    units::{Kind, Layer},
 };
 
-/// The most units of the enumerated layer: 2^25 states of 784 units take seconds.
+/// The most bits of the enumerated layer's states: 2^25 states of 784 binary units take seconds.
 pub const LARGEST_LAYER: usize = 25;
 
-/// Whether a layer is small enough for [`log_partition_function`].
-pub fn is_enumerable(shape: Shape) -> bool {
-    shape.visible.min(shape.hidden) <= LARGEST_LAYER
+/// Bits of a layer's states, if they can be counted: one for each binary or spin unit.
+fn bits(layer: &Layer) -> Option<f64> {
+    layer.blocks().iter().map(|block| Some(block.units as f64 * (block.kind.states()? as f64).log2())).sum()
 }
 
-/// log Z = log Σ_v Σ_h e^(−E(v,h)): enumerates the smaller layer and sums the other in closed form, on all cores. The
-/// relative error is about 1e-14.
+/// The side to enumerate: the one with fewer states.
+fn smaller(layers: &Layers) -> Option<Side> {
+    match (bits(&layers.visible), bits(&layers.hidden)) {
+        (Some(visible), Some(hidden)) if visible <= hidden => Some(Side::Visible),
+        (_, Some(_)) => Some(Side::Hidden),
+        (visible, None) => visible.map(|_| Side::Visible),
+    }
+}
+
+fn are_gaussian(layers: &Layers) -> bool {
+    let blocks = || layers.visible.blocks().iter().chain(layers.hidden.blocks());
+    blocks().all(|block| block.kind == Kind::Gaussian)
+}
+
+/// Whether [`log_partition_function`] is within reach: a layer of few states, or Gaussian units alone.
+pub fn is_enumerable(layers: &Layers) -> bool {
+    let of = |side| bits(layers.side(side)).is_some_and(|bits| bits <= LARGEST_LAYER as f64);
+    of(Side::Visible) || of(Side::Hidden) || are_gaussian(layers)
+}
+
+/// log Z = log Σ_v Σ_h e^(−E(v,h)): enumerates the layer with fewer states and sums or integrates the other in closed form, on
+/// all cores. The relative error is about 1e-14. Of Gaussian units on both sides it takes the determinant.
 ///
 /// # Errors
-/// [`crate::Error::Usage`] when both layers have more than [`LARGEST_LAYER`] units, or a parameter is not finite.
+/// [`crate::Error::Usage`] when neither layer has at most 2^[`LARGEST_LAYER`] states, a parameter is not finite, or Gaussian
+/// units have no normalisation.
 pub fn log_partition_function(rbm: &Rbm) -> Result<f64> {
-    let smaller = if rbm.shape().visible <= rbm.shape().hidden { Side::Visible } else { Side::Hidden };
-    log_partition_function_over(rbm, smaller)
+    match smaller(rbm.layers()) {
+        Some(side) => log_partition_function_over(rbm, side),
+        None if are_gaussian(rbm.layers()) => gaussian::log_partition_function(rbm),
+        None => usage!(
+            "exact log Z needs a layer of units whose states can be counted; this model has {}",
+            of(rbm)
+        ),
+    }
+}
+
+fn of(rbm: &Rbm) -> String {
+    format!("{} × {}", rbm.layers().visible, rbm.layers().hidden)
 }
 
 /// [`log_partition_function`] by enumerating a given layer.
 ///
 /// # Errors
-/// [`crate::Error::Usage`] when this layer has more than [`LARGEST_LAYER`] units, or a parameter is not finite.
-pub fn log_partition_function_over(rbm: &Rbm, layer: Side) -> Result<f64> {
-    if rbm.shape().units(layer) > LARGEST_LAYER {
-        let Shape { visible, hidden } = rbm.shape();
-        return usage!(
-            "exact log Z needs a layer of at most {LARGEST_LAYER} units; this model has {visible} × {hidden}"
-        );
-    }
+/// [`crate::Error::Usage`] when this layer has more than 2^[`LARGEST_LAYER`] states, or a parameter is not finite.
+pub fn log_partition_function_over(rbm: &Rbm, side: Side) -> Result<f64> {
+    check(rbm, side, "exact log Z needs")?;
     if let Some((tensor, index, value)) = rbm.non_finite() {
         return usage!("log Z needs finite parameters; {tensor}[{index}] is {value}");
     }
-    Ok(enumeration::log_partition_function(rbm, layer))
+    Ok(enumeration::log_partition_function(rbm, side))
+}
+
+fn check(rbm: &Rbm, side: Side, what: &str) -> Result<()> {
+    match bits(rbm.layers().side(side)) {
+        Some(bits) if bits <= LARGEST_LAYER as f64 => Ok(()),
+        _ => usage!("{what} a layer of at most {LARGEST_LAYER} units; this model has {}", of(rbm)),
+    }
 }
 
 /// The mean of log p(v) over `rows`, in nats: equation (22) divided by the number of cases.
@@ -52,94 +87,139 @@ pub fn log_partition_function_over(rbm: &Rbm, layer: Side) -> Result<f64> {
 /// Those of [`log_partition_function`].
 pub fn log_likelihood(rbm: &Rbm, rows: &Rows) -> Result<f64> {
     let log_z = log_partition_function(rbm)?;
-    let sum: f64 =
-        (0..rows.len()).map(|row| -free_energy(rbm, 1.0, &rows.values(row).collect::<Vec<_>>())).sum();
+    let energy = |row| reference::free_energy(rbm, 1.0, &rows.values(row).collect::<Vec<_>>());
+    let sum: f64 = (0..rows.len()).map(|row| -energy(row)).sum();
     Ok(sum / rows.len() as f64 - log_z)
 }
 
-/// The gradient of [`log_likelihood`], equations (26)–(28), with the model's means by enumeration over v: for tiny models.
-/// Gradients of the weights, visible × hidden, the visible biases and the hidden biases.
+/// The gradient of [`log_likelihood`], equations (26)–(28), with the model's means by enumeration: for tiny models. Gradients of
+/// the weights, visible × hidden, and of the potentials of visible and hidden units.
 ///
 /// # Errors
-/// [`crate::Error::Usage`] when there are more than [`LARGEST_LAYER`] visible units.
+/// [`crate::Error::Usage`] when neither layer has at most 2^[`LARGEST_LAYER`] states.
 pub fn log_likelihood_gradient(rbm: &Rbm, rows: &Rows) -> Result<[Vec<f64>; 3]> {
-    check_visible(rbm)?;
     let log_z = log_partition_function(rbm)?;
-    let mut gradient = Statistics::zeros(rbm.shape());
+    let Some(side) = smaller(rbm.layers()) else {
+        return usage!(
+            "an exact gradient needs a layer of units whose states can be counted; this model has {}",
+            of(rbm)
+        );
+    };
+    let mut gradient = Statistics::zeros(rbm);
     for row in 0..rows.len() {
-        gradient.add(rbm, 1.0 / rows.len() as f64, &rows.values(row).collect::<Vec<_>>());
+        gradient.add(rbm, 1.0 / rows.len() as f64, Side::Visible, &rows.values(row).collect::<Vec<_>>());
     }
-    for_each_state(rbm.shape().visible, |visible| {
-        let probability = (-free_energy(rbm, 1.0, visible) - log_z).exp();
-        gradient.add(rbm, -probability, visible);
+    for_each_state_of(rbm.layers().side(side), |state| {
+        gradient.add(rbm, -(reference::log_marginal(rbm, side, state) - log_z).exp(), side, state);
     });
     Ok([gradient.associations, gradient.visible, gradient.hidden])
 }
 
-/// p(v) for every v, in the order of [`for_each_state`].
+/// p(v) for every v, in the order of [`for_each_state_of`].
 ///
 /// # Errors
-/// [`crate::Error::Usage`] when there are more than [`LARGEST_LAYER`] visible units.
+/// [`crate::Error::Usage`] when the visible layer has more than 2^[`LARGEST_LAYER`] states.
 pub fn visible_distribution(rbm: &Rbm) -> Result<Vec<f64>> {
-    check_visible(rbm)?;
+    check(rbm, Side::Visible, "enumeration of visible states needs")?;
     let log_z = log_partition_function(rbm)?;
     let mut distribution = Vec::new();
-    for_each_state(rbm.shape().visible, |v| distribution.push((-free_energy(rbm, 1.0, v) - log_z).exp()));
+    for_each_state_of(&rbm.layers().visible, |v| {
+        distribution.push((-reference::free_energy(rbm, 1.0, v) - log_z).exp());
+    });
     Ok(distribution)
 }
 
-fn check_visible(rbm: &Rbm) -> Result<()> {
-    if rbm.shape().visible > LARGEST_LAYER {
-        return usage!(
-            "enumeration of visible states needs at most {LARGEST_LAYER} visible units; \
-             this model has {}",
-            rbm.shape().visible
-        );
-    }
-    Ok(())
-}
-
 /// Calls `visit` with each of the 2^`units` binary states; unit i is bit i of the state's index.
-pub fn for_each_state(units: usize, mut visit: impl FnMut(&[f32])) {
-    let mut state = vec![0.0; units];
-    for number in 0u64..1 << units {
-        for (bit, unit) in state.iter_mut().enumerate() {
-            *unit = (number >> bit & 1) as f32;
+pub fn for_each_state(units: usize, visit: impl FnMut(&[f32])) {
+    for_each_state_of(&Layer::of(Kind::Binary, units), visit);
+}
+
+/// Calls `visit` with each state of a layer; the first unit changes fastest.
+///
+/// # Panics
+/// If a unit's states cannot be counted.
+pub fn for_each_state_of(layer: &Layer, mut visit: impl FnMut(&[f32])) {
+    let mut odometer = Odometer::new(layer);
+    loop {
+        visit(&odometer.state);
+        if odometer.advance().is_none() {
+            return;
         }
-        visit(&state);
     }
 }
 
-/// Means over data or model, whose difference is the gradient.
+/// A layer's states, one after the other; the first unit changes fastest.
+struct Odometer {
+    /// Kind and first column of each unit, and the number of its state.
+    units: Vec<(Kind, usize, usize)>,
+    state: Vec<f32>,
+}
+
+impl Odometer {
+    fn new(layer: &Layer) -> Self {
+        let units: Vec<_> = layer.places().map(|place| (place.kind, place.column, 0)).collect();
+        let mut odometer = Self { units, state: vec![0.0; layer.columns()] };
+        odometer.set(0);
+        odometer
+    }
+
+    /// Sets the state with this index.
+    fn set(&mut self, mut index: u64) {
+        for (kind, column, number) in &mut self.units {
+            let states = states(*kind) as u64;
+            *number = (index % states) as usize;
+            index /= states;
+            kind.state(*number, &mut self.state[*column..][..kind.columns()]);
+        }
+    }
+
+    /// Goes to the next state and gives how many units have changed, the first ones; `None` after the last.
+    fn advance(&mut self) -> Option<usize> {
+        for (changed, (kind, column, number)) in self.units.iter_mut().enumerate() {
+            *number = (*number + 1) % states(*kind);
+            kind.state(*number, &mut self.state[*column..][..kind.columns()]);
+            if *number > 0 {
+                return Some(changed + 1);
+            }
+        }
+        None
+    }
+}
+
+fn states(kind: Kind) -> usize {
+    kind.states().unwrap_or_else(|| panic!("states of {kind} units cannot be counted"))
+}
+
+/// Weighted sums of statistics, which become means or a gradient.
 struct Statistics {
-    /// ⟨v p(h|v)⟩, visible × hidden.
+    /// ⟨v h⟩, visible × hidden.
     associations: Vec<f64>,
-    /// ⟨v⟩.
+    /// Of the visible units' potentials.
     visible: Vec<f64>,
-    /// ⟨p(h|v)⟩.
+    /// Of the hidden units' potentials.
     hidden: Vec<f64>,
 }
 
 impl Statistics {
-    fn zeros(Shape { visible, hidden }: Shape) -> Self {
-        Self {
-            associations: vec![0.0; visible * hidden],
-            visible: vec![0.0; visible],
-            hidden: vec![0.0; hidden],
-        }
+    fn zeros(rbm: &Rbm) -> Self {
+        let [associations, visible, hidden] = rbm.tensors().map(|tensor| vec![0.0; tensor.len()]);
+        Self { associations, visible, hidden }
     }
 
-    fn add(&mut self, rbm: &Rbm, weight: f64, visible: &[f32]) {
-        for (sum, &v) in self.visible.iter_mut().zip(visible) {
-            *sum += weight * f64::from(v);
+    /// Adds a state of one side, and the means of the other side given it.
+    fn add(&mut self, rbm: &Rbm, weight: f64, side: Side, state: &[f32]) {
+        let own = reference::statistics(rbm, side, state);
+        let others = match side {
+            Side::Visible => reference::expectation(rbm, Side::Hidden, state),
+            Side::Hidden => reference::expectation(rbm, Side::Visible, state),
+        };
+        let (v, h) = if side == Side::Visible { (own, others) } else { (others, own) };
+        for (sums, values) in [(&mut self.visible, &v), (&mut self.hidden, &h)] {
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += weight * value);
         }
-        let units = self.hidden.len();
-        for j in 0..units {
-            let mean = sigmoid(hidden_input(rbm, visible, j));
-            self.hidden[j] += weight * mean;
-            for (i, &v) in visible.iter().enumerate() {
-                self.associations[i * units + j] += weight * f64::from(v) * mean;
-            }
+        let Shape { visible, hidden } = rbm.shape();
+        for (sums, v) in self.associations.chunks_mut(hidden.max(1)).zip(&v[..visible]) {
+            sums.iter_mut().zip(&h[..hidden]).for_each(|(sum, h)| *sum += weight * v * h);
         }
     }
 }

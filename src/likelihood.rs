@@ -361,7 +361,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         seed: options.seed,
     };
     ais.check()?;
-    if options.log_z == Method::Enumeration && !exact::is_enumerable(shape) {
+    if options.log_z == Method::Enumeration && !exact::is_enumerable(rbm.layers()) {
         return usage!(
             "‹log-z=enumeration›: one layer must have at most {} units, found {} × {}; choose ‹log-z=ais›",
             exact::LARGEST_LAYER,
@@ -385,7 +385,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
 
     let clock = System::new();
     let exact = match options.log_z {
-        Method::Auto => exact::is_enumerable(shape),
+        Method::Auto => exact::is_enumerable(rbm.layers()),
         Method::Enumeration => true,
         Method::Ais => false,
     };

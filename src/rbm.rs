@@ -36,7 +36,15 @@ pub enum Side {
 }
 
 impl Side {
-    /// The number of the side in addresses of random numbers.
+    /// The opposite side.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Visible => Self::Hidden,
+            Self::Hidden => Self::Visible,
+        }
+    }
+
+    /// Its number in the addresses of random numbers.
     pub const fn number(self) -> u32 {
         match self {
             Self::Visible => 0,

@@ -19,14 +19,14 @@ use crate::{
 };
 
 /// The parameters of a layer's units, in `f64`.
-struct Potentials<'a> {
+pub(crate) struct Potentials<'a> {
     layer: &'a Layer,
     /// One number per column, for each parameter of a kind.
     parameters: Vec<f64>,
 }
 
 impl<'a> Potentials<'a> {
-    fn of(rbm: &'a Rbm, side: Side) -> Self {
+    pub(crate) fn of(rbm: &'a Rbm, side: Side) -> Self {
         let parameters = rbm.potentials(side).iter().copied().map(f64::from).collect();
         Self { layer: rbm.layers().side(side), parameters }
     }
@@ -41,7 +41,7 @@ impl<'a> Potentials<'a> {
     }
 
     /// Each unit, its parameters, and its columns.
-    fn units(&self) -> impl Iterator<Item = (&'static dyn Unit, Vec<f64>, Range<usize>)> {
+    pub(crate) fn units(&self) -> impl Iterator<Item = (&'static dyn Unit, Vec<f64>, Range<usize>)> {
         let columns = self.layer.columns();
         self.layer.places().map(move |Place { kind, column }| {
             let numbers = (0..kind.parameters()).flat_map(|number| {
@@ -50,6 +50,19 @@ impl<'a> Potentials<'a> {
             let parameters = numbers.map(|at| self.parameters[at]).collect();
             (kind.unit(), parameters, column..column + kind.columns())
         })
+    }
+
+    /// What `make` writes for each unit, in the order of all parameters.
+    fn gather(&self, make: impl Fn(&dyn Unit, &[f64], Range<usize>, &mut [f64])) -> Vec<f64> {
+        let (count, mut all) = (self.layer.columns(), vec![0.0; self.parameters.len()]);
+        for (unit, parameters, columns) in self.units() {
+            let mut out = vec![0.0; parameters.len()];
+            make(unit, &parameters, columns.clone(), &mut out);
+            for (number, out) in out.chunks(columns.len()).enumerate() {
+                all[number * count..][columns.clone()].copy_from_slice(out);
+            }
+        }
+        all
     }
 
     /// Σ_i a_i(s_i).
@@ -69,6 +82,29 @@ fn inputs(rbm: &Rbm, to: Side, states: &[f32]) -> Vec<f64> {
         Side::Hidden => (0..hidden).map(|j| (0..visible).map(|i| state(i) * weight(i, j)).sum()).collect(),
         Side::Visible => (0..visible).map(|i| (0..hidden).map(|j| weight(i, j) * state(j)).sum()).collect(),
     }
+}
+
+/// log Σ e^(−E) over one side's states, given a state of the other side, `side`: −F(v) for the visible side.
+pub fn log_marginal(rbm: &Rbm, side: Side, states: &[f32]) -> f64 {
+    let other = side.other();
+    let (inputs, potentials) = (inputs(rbm, other, states), Potentials::of(rbm, other));
+    let cumulants =
+        potentials.units().map(|(unit, parameters, columns)| unit.cumulant(&parameters, &inputs[columns]));
+    Potentials::of(rbm, side).sum(states) + cumulants.sum::<f64>()
+}
+
+/// The means of the statistics of the units of `to`, given the states of the other side, in the order of their parameters.
+pub fn expectation(rbm: &Rbm, to: Side, states: &[f32]) -> Vec<f64> {
+    let inputs = inputs(rbm, to, states);
+    Potentials::of(rbm, to).gather(|unit, parameters, columns, out| {
+        unit.expectation(parameters, &inputs[columns], out);
+    })
+}
+
+/// The statistics of a side's state, in the order of its parameters.
+pub fn statistics(rbm: &Rbm, side: Side, states: &[f32]) -> Vec<f64> {
+    let states: Vec<f64> = states.iter().copied().map(f64::from).collect();
+    Potentials::of(rbm, side).gather(|unit, _, columns, out| unit.statistics(&states[columns], out))
 }
 
 /// E(v,h) = −vᵀWh − Σ_i a_i(v_i) − Σ_j c_j(h_j), equation (1).
@@ -202,26 +238,23 @@ impl HostKernels for Reference {
         for row in 0..op.rows as usize {
             let inputs = inputs(path.rbm, to, &from.states[row * from.width..][..from.width]);
             let inputs: Vec<f64> = inputs.into_iter().map(|x| beta * x).collect();
-            let means = &mut out.means[row * width..][..width];
-            let states = &mut out.states[row * width..][..width];
-            let moments = &mut out.moments[row * out.extra..][..out.extra];
+            let expectation = potentials.gather(|unit, parameters, columns, out| {
+                unit.expectation(parameters, &inputs[columns], out);
+            });
+            let (means, moments) = expectation.split_at(width);
+            for (out, found) in [(&mut out.means, means), (&mut out.moments, moments)] {
+                let out = out[row * found.len()..].iter_mut();
+                out.zip(found).for_each(|(out, &found)| *out = found as f32);
+            }
+            let (means, states) = (&out.means[row * width..], &mut out.states[row * width..][..width]);
+            if !uniforms.are_drawn() {
+                states.copy_from_slice(&means[..width]);
+                continue;
+            }
             for (unit, parameters, columns) in potentials.units() {
-                let mut expectation = vec![0.0; parameters.len()];
-                unit.expectation(&parameters, &inputs[columns.clone()], &mut expectation);
-                for (number, expectation) in expectation.chunks(columns.len()).enumerate() {
-                    let out = if number == 0 { &mut *means } else { &mut moments[(number - 1) * width..] };
-                    for (out, &expectation) in out[columns.clone()].iter_mut().zip(expectation) {
-                        *out = expectation as f32;
-                    }
-                }
                 let (mean, state) = (&means[columns.clone()], &mut states[columns.clone()]);
-                match uniforms.are_drawn() {
-                    true => {
-                        let uniform = uniforms.at(width, row, columns.start);
-                        unit.draw(&parameters, &inputs[columns], mean, uniform, state);
-                    }
-                    false => state.copy_from_slice(mean),
-                }
+                let uniform = uniforms.at(width, row, columns.start);
+                unit.draw(&parameters, &inputs[columns], mean, uniform, state);
             }
         }
     }

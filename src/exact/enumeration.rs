@@ -5,20 +5,26 @@
 //! a product of table entries. This needs no exponential and no running sum that drifts. For 32 states at a time it costs
 //! one multiplication per factor, and two for the product.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::{
-    LogSum,
+    LogSum, Odometer,
     product::{LANES, LARGEST_EXPONENT, log_product, run},
+    states,
 };
 use crate::{
     cpu::Level,
-    rbm::{Rbm, Side},
-    reference::softplus,
+    rbm::{Layers, Rbm, Side},
+    reference::Potentials,
+    units::{Kind, Layer, Unit},
 };
 
 /// Units per group; its table has 2^GROUP rows.
 const GROUP: usize = 5;
+/// States after which running sums begin anew, before they drift.
+const FRESH: u64 = 1 << 10;
 /// The most parts of the work. They must not depend on the number of threads, because they determine the order of a sum.
 const PARTS: u64 = 1 << 10;
 
@@ -91,10 +97,12 @@ impl Table {
 
 /// log Z by enumerating the layer `enumerated`.
 pub fn log_partition_function(rbm: &Rbm, enumerated: Side) -> f64 {
+    let Layers { visible, hidden } = rbm.layers();
+    let mut blocks = visible.blocks().iter().chain(hidden.blocks());
     let sides = Sides::new(rbm, enumerated);
     let exponent = sides.largest_input();
-    if exponent > LARGEST_EXPONENT {
-        return by_logarithms(&sides);
+    if exponent > LARGEST_EXPONENT || blocks.any(|block| block.kind != Kind::Binary) {
+        return by_cumulants(rbm, enumerated);
     }
     let run = run(exponent);
     let width = sides.inner.len().next_multiple_of(LANES);
@@ -135,22 +143,69 @@ pub fn log_partition_function(rbm: &Rbm, enumerated: Side) -> f64 {
     })
 }
 
-/// [`log_partition_function`] for inputs whose exponentials overflow `f64`: slow, and only for models that no training
-/// produces.
-fn by_logarithms(sides: &Sides) -> f64 {
-    in_parts(1 << sides.outer.len(), |states| {
+/// log Z for units of any kind, and for inputs whose exponentials `f64` cannot hold.
+fn by_cumulants(rbm: &Rbm, enumerated: Side) -> f64 {
+    let sum = Sum::new(rbm, enumerated);
+    let count = rbm.layers().side(enumerated).places().map(|place| states(place.kind) as u64).product();
+    in_parts(count, |numbers| sum.over(numbers))
+}
+
+/// The summed layer, and how the enumerated one enters its inputs.
+struct Sum<'a> {
+    enumerated: &'a Layer,
+    /// The enumerated units' parameters, one for each of their columns.
+    potentials: Vec<f64>,
+    /// From each column of the enumerated layer to every column of the other.
+    weights: Vec<Vec<f64>>,
+    /// Each summed unit, its parameters and its columns.
+    units: Vec<(&'static dyn Unit, Vec<f64>, Range<usize>)>,
+}
+
+impl<'a> Sum<'a> {
+    fn new(rbm: &'a Rbm, side: Side) -> Self {
+        let Sides { weights, .. } = Sides::new(rbm, side);
+        let potentials = rbm.potentials(side).iter().map(|&parameter| f64::from(parameter)).collect();
+        let units = Potentials::of(rbm, side.other()).units().collect();
+        Self { enumerated: rbm.layers().side(side), potentials, weights, units }
+    }
+
+    /// log Σ over the states with these numbers.
+    fn over(&self, numbers: Range<u64>) -> LogSum {
         let mut sum = LogSum::default();
-        for state in states {
-            let (mut bias, mut inputs) = (0.0, sides.inner.clone());
-            for (unit, weights) in sides.weights.iter().enumerate().filter(|(unit, _)| state >> unit & 1 == 1)
-            {
-                bias += sides.outer[unit];
-                inputs.iter_mut().zip(weights).for_each(|(x, w)| *x += w);
+        let mut odometer = Odometer::new(self.enumerated);
+        let columns = self.weights.first().map_or(0, Vec::len);
+        let mut inputs = vec![0.0; columns];
+        let mut before = vec![0.0; odometer.state.len()];
+        for number in numbers.clone() {
+            let changed = match (number - numbers.start).is_multiple_of(FRESH) {
+                true => {
+                    odometer.set(number);
+                    inputs.fill(0.0);
+                    before.fill(0.0);
+                    odometer.state.len()
+                }
+                false => {
+                    let units = odometer.advance().unwrap_or(0);
+                    odometer.units[..units].last().map_or(0, |&(kind, column, _)| column + kind.columns())
+                }
+            };
+            for (column, before) in before[..changed].iter_mut().enumerate() {
+                let step = f64::from(odometer.state[column] - *before);
+                if step != 0.0 {
+                    inputs.iter_mut().zip(&self.weights[column]).for_each(|(x, w)| *x += step * w);
+                }
+                *before = odometer.state[column];
             }
-            sum.add(bias + inputs.into_iter().map(softplus).sum::<f64>());
+            let potential: f64 =
+                self.potentials.iter().zip(&odometer.state).map(|(a, &s)| a * f64::from(s)).sum();
+            let cumulants = self
+                .units
+                .iter()
+                .map(|(unit, parameters, at)| unit.cumulant(parameters, &inputs[at.clone()]));
+            sum.add(potential + cumulants.sum::<f64>());
         }
         sum
-    })
+    }
 }
 
 /// The sum over `count` blocks on all cores, in an order that doesn't depend on the number of threads.

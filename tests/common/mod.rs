@@ -15,7 +15,7 @@ use rbm_gpu::{
     data::{Dataset, Source},
     gpu::{Context, Gpu, adapter, tile::Tile},
     host::Host,
-    rbm::Shape,
+    rbm::Layers,
     reference::Reference,
 };
 
@@ -67,48 +67,52 @@ pub fn context_of_its_own(test: &str) -> Option<Arc<Context>> {
 pub type Named = (String, Box<dyn Backend>);
 
 /// The adapter, if there is one, with the best tile for each dispatch.
-fn gpu(test: &str, shape: Shape) -> Option<Named> {
-    let gpu = Gpu::new(context(test)?, shape, None).expect("room for a small model");
+fn gpu(test: &str, layers: impl Into<Layers>) -> Option<Named> {
+    let gpu = Gpu::new(context(test)?, layers, None).expect("room for a small model");
     Some(("gpu".into(), Box::new(gpu)))
 }
 
 /// The adapter, if there is one, once with each tile.
-pub fn tiles(test: &str, shape: Shape) -> Vec<Named> {
-    let Some(context) = context(test) else { return vec![] };
+pub fn tiles(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
+    let (Some(context), layers) = (context(test), layers.into()) else { return vec![] };
     let gpu = |tile: Tile| -> Named {
-        let gpu = Gpu::new(context.clone(), shape, Some(tile)).expect("room for a small model");
+        let gpu = Gpu::new(context.clone(), &layers, Some(tile)).expect("room for a small model");
         (format!("gpu {}", tile.name()), Box::new(gpu))
     };
     Tile::all().map(gpu).collect()
 }
 
 /// The oracle.
-pub fn reference(shape: Shape) -> Host<Reference> {
+pub fn reference(layers: impl Into<Layers>) -> Host<Reference> {
     let word = || "reference".to_string();
     let kind = DeviceKind::Reference;
-    Host::new(Reference, DeviceInfo { name: word(), backend: word(), kind, driver: word() }, shape)
+    Host::new(Reference, DeviceInfo { name: word(), backend: word(), kind, driver: word() }, layers)
 }
 
 /// The native path with each instruction set of this processor.
-fn cpus(shape: Shape) -> impl Iterator<Item = Named> {
-    let cpu = move |level| -> Named { (format!("cpu, {level}"), Box::new(Cpu::with(level, shape))) };
+fn cpus(layers: impl Into<Layers>) -> impl Iterator<Item = Named> {
+    let layers = layers.into();
+    let cpu = move |level| -> Named { (format!("cpu, {level}"), Box::new(Cpu::with(level, &layers))) };
     Level::all().into_iter().map(cpu)
 }
 
 /// The backends to test against the oracle: the native path, and the adapter.
-pub fn fast(test: &str, shape: Shape) -> Vec<Named> {
-    gpu(test, shape).into_iter().chain(cpus(shape)).collect()
+pub fn fast(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
+    let layers = layers.into();
+    gpu(test, &layers).into_iter().chain(cpus(&layers)).collect()
 }
 
 /// The backends to test products on: the native path, and the adapter with each tile.
-pub fn fast_products(test: &str, shape: Shape) -> Vec<Named> {
-    tiles(test, shape).into_iter().chain(cpus(shape)).collect()
+pub fn fast_products(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
+    let layers = layers.into();
+    tiles(test, &layers).into_iter().chain(cpus(&layers)).collect()
 }
 
 /// Every backend there is.
-pub fn all(test: &str, shape: Shape) -> Vec<Named> {
-    let mut backends = fast(test, shape);
-    backends.push(("reference".into(), Box::new(reference(shape))));
+pub fn all(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
+    let layers = layers.into();
+    let mut backends = fast(test, &layers);
+    backends.push(("reference".into(), Box::new(reference(layers))));
     backends
 }
 
