@@ -7,7 +7,7 @@ mod centring;
 mod codes;
 mod contrast;
 mod descent;
-mod level;
+mod kinds;
 mod lookup;
 mod math;
 pub(crate) mod matrix;
@@ -20,6 +20,7 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
+pub use crate::level::Level;
 use crate::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy,
@@ -28,14 +29,14 @@ use crate::{
     data::{Packing, RowLayout},
     host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
     rbm::{Layers, Rbm, Shape, Side},
-    reference,
+    reference::{self, Potentials},
+    units::Layer,
 };
 use activation::{Activation, Finish};
 use centring::Shifts;
 use codes::Codes;
 use contrast::{Difference, unit_gradient};
 use descent::{Centring, Descent};
-pub use level::Level;
 use lookup::{Part, Term};
 use math::{long_dot, squared_distance, sum_of_softplus};
 use matrix::{Matrix, product};
@@ -89,6 +90,31 @@ impl Cpu {
         }
     }
 
+    /// An update by its parts: what the fused loops are not for.
+    fn update_apart(
+        &mut self,
+        op: &Update,
+        phases: Phases<Units>,
+        rbm: &mut Rbm,
+        velocity: Option<&mut Rbm>,
+    ) {
+        let (mu, lambda) = (phases.mu, phases.lambda);
+        let mut step = self.step.take().unwrap_or_else(|| Rbm::zeros(rbm.layers()));
+        self.gradient(&op.contrast(), phases, &mut step);
+        let ascent = op.ascent();
+        match velocity {
+            Some(velocity) => self.ascend(&ascent, &mut step, rbm, velocity, None),
+            None => {
+                let mut velocity = Rbm::zeros(rbm.layers());
+                self.ascend(&Ascent { momentum: 0.0, ..ascent }, &mut step, rbm, &mut velocity, None);
+            }
+        }
+        if op.centred == 1 {
+            self.recentre(&step, mu, lambda, rbm);
+        }
+        self.step = Some(step);
+    }
+
     /// vW, rows × hidden units, in the buffer of `self.inputs`; the caller gives it back.
     fn hidden_inputs(&mut self, rows: usize, rbm: &Rbm, visible: &Units) -> Vec<f32> {
         let Shape { visible: m, hidden: n } = rbm.shape();
@@ -122,6 +148,18 @@ impl Cpu {
     }
 }
 
+/// Whether the loops for binary units are those of both layers.
+fn is_binary_model(rbm: &Rbm) -> bool {
+    is_binary(&rbm.layers().visible) && is_binary(&rbm.layers().hidden)
+}
+
+/// Whether units have more parameters than biases.
+fn has_precisions(rbm: &Rbm) -> bool {
+    [&rbm.layers().visible, &rbm.layers().hidden]
+        .into_iter()
+        .any(|layer| layer.parameters() > layer.columns())
+}
+
 /// [`Level::dispatch`] for a closure, which becomes an `FnOnce`.
 fn vectorize<R>(level: Level, work: impl FnOnce() -> R) -> R {
     level.dispatch(work)
@@ -141,20 +179,20 @@ fn factor(to: Side, rbm: &Rbm) -> Matrix<'_> {
     }
 }
 
-/// The bias term of a half step: β c, or β b + (1−β) b0.
-fn biases<'a>(to: Side, HostPath { rbm, base }: HostPath<'a>, beta: f32) -> Cow<'a, [f32]> {
-    let bias = match to {
-        Side::Hidden => rbm.hidden_bias(),
-        Side::Visible => rbm.visible_bias(),
-    };
+/// The parameters of a layer at β: β θ + (1−β) of the base's.
+fn potentials<'a>(to: Side, path: HostPath<'a>, beta: f32) -> Cow<'a, [f32]> {
+    let own = path.rbm.potentials(to);
     if beta == 1.0 {
-        return Cow::Borrowed(bias);
+        return Cow::Borrowed(own);
     }
-    let mut biases: Vec<f32> = bias.iter().map(|bias| beta * bias).collect();
-    if to == Side::Visible {
-        biases.iter_mut().zip(base).for_each(|(bias, base)| *bias += (1.0 - beta) * base);
-    }
-    Cow::Owned(biases)
+    let mut at: Vec<f32> = own.iter().map(|own| beta * own).collect();
+    at.iter_mut().zip(path.base_of(to)).for_each(|(at, base)| *at += (1.0 - beta) * base);
+    Cow::Owned(at)
+}
+
+/// Whether the loops for binary units are those of a layer.
+fn is_binary(layer: &Layer) -> bool {
+    layer.blocks().iter().all(|block| block.kind == crate::units::Kind::Binary)
 }
 
 /// Rows of each part of the work. Parts are equal and even in number, so that a few threads end together; they are large
@@ -213,8 +251,18 @@ impl HostKernels for Cpu {
     /// Finishes each part, from product to draw, while it is in the cache.
     fn sample(&mut self, to: Side, path: HostPath, half: Half<Units>) {
         let Half { op, from, uniforms, to: out } = half;
-        let (rows, level) = (op.rows as usize, self.level);
-        let biases = biases(to, path, op.beta);
+        let (rows, level, layer) = (op.rows as usize, self.level, path.rbm.layers().side(to));
+        let biases = potentials(to, path, op.beta);
+        if !is_binary(layer) {
+            let inputs = Strips::new(&mut out.means, out.width);
+            self.multiply(rows, from, factor(to, path.rbm), |part| {
+                for (row, sums) in part.rows() {
+                    // SAFETY: the parts of a sum don't overlap.
+                    unsafe { inputs.row(row, &part.columns) }.copy_from_slice(sums);
+                }
+            });
+            return kinds::finish(level, op, layer, &biases, uniforms, out);
+        }
         let activation = Activation::new(op, &biases, uniforms, out);
         let finish = |part: Part| level.dispatch(Finish { activation: &activation, part });
         self.multiply(rows, from, factor(to, path.rbm), finish);
@@ -225,14 +273,15 @@ impl HostKernels for Cpu {
         let path = HostPath { rbm, base: &[] };
         let rows = halves.each_ref().map(|half| half.op.rows as usize);
         let mut inputs = halves.iter().map(|half| half.from).zip(rows);
-        if !inputs.all(|(from, rows)| rows >= FEWEST && from.are_binary(rows)) {
+        let are_binary = is_binary(rbm.layers().side(to));
+        if !are_binary || !inputs.all(|(from, rows)| rows >= FEWEST && from.are_binary(rows)) {
             halves.into_iter().for_each(|half| self.sample(to, path, half));
             return;
         }
         let (level, factor) = (self.level, factor(to, rbm));
         let [one, other] = halves;
         self.codes[0].pack(level, &[(one.from, rows[0]), (other.from, rows[1])], factor.columns);
-        let all_biases = [one.op, other.op].map(|op| biases(to, path, op.beta));
+        let all_biases = [one.op, other.op].map(|op| potentials(to, path, op.beta));
         let [first, second] = &all_biases;
         let activations = [(one, first), (other, second)]
             .map(|(Half { op, uniforms, to, .. }, biases)| Activation::new(op, biases, uniforms, to));
@@ -270,6 +319,7 @@ impl HostKernels for Cpu {
         });
         gradient.visible_bias_mut().copy_from_slice(&visible);
         gradient.hidden_bias_mut().copy_from_slice(&hidden);
+        kinds::gradient([phases.positive, phases.negative], gradient);
     }
 
     fn clip(&mut self, op: &Clip, gradient: &mut Rbm) {
@@ -284,7 +334,11 @@ impl HostKernels for Cpu {
         velocity: &mut Rbm,
         squares: Option<&mut Rbm>,
     ) {
+        let before = has_precisions(rbm).then(|| rbm.clone());
         optimizer::ascend(self.level, op, gradient, rbm, velocity, squares);
+        if let Some(before) = before {
+            kinds::limit_precisions(&before, gradient, rbm);
+        }
     }
 
     fn recentre(&mut self, step: &Rbm, mu: &[f32], lambda: &[f32], rbm: &mut Rbm) {
@@ -292,6 +346,9 @@ impl HostKernels for Cpu {
     }
 
     fn update(&mut self, op: &Update, phases: Phases<Units>, rbm: &mut Rbm, velocity: Option<&mut Rbm>) {
+        if has_precisions(rbm) {
+            return self.update_apart(op, phases, rbm, velocity);
+        }
         let (level, shape) = (self.level, rbm.shape());
         let centred = op.centred == 1;
         let offsets = (phases.mu, phases.lambda);
@@ -308,7 +365,9 @@ impl HostKernels for Cpu {
         let descent = Descent::new(op, centred.then_some(centring));
         let mut kept = match velocity {
             Some(velocity) => Some(velocity),
-            None if centred && !is_gradient => Some(self.step.get_or_insert_with(|| Rbm::zeros(shape))),
+            None if centred && !is_gradient => {
+                Some(self.step.get_or_insert_with(|| Rbm::zeros(rbm.layers())))
+            }
             None => None,
         };
         let weights = Strips::new(rbm.weights_mut(), shape.hidden);
@@ -394,7 +453,25 @@ impl HostKernels for Cpu {
     ) {
         let Shape { visible: m, hidden: n } = rbm.shape();
         let (rows, level, beta) = (op.rows as usize, self.level, f64::from(op.beta));
-        let inputs = self.hidden_inputs(rows, rbm, visible);
+        let mut inputs = self.hidden_inputs(rows, rbm, visible);
+        if !is_binary_model(rbm) {
+            inputs.iter_mut().for_each(|x| *x *= op.beta);
+            let path = HostPath { rbm, base };
+            let at = |side| Potentials::new(rbm.layers().side(side), &potentials(side, path, op.beta));
+            let [of_visible, of_hidden] = [at(Side::Visible), at(Side::Hidden)];
+            let rows = values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
+            rows.for_each_init(
+                || vec![0.0; m],
+                |scratch, (row, (value, inputs))| {
+                    let v = visible.row(row, scratch);
+                    let energy = -of_visible.sum(v) - of_hidden.cumulant(inputs);
+                    let before = if op.less == 0.0 { 0.0 } else { f64::from(op.less) * f64::from(*value) };
+                    *value = (energy - before) as f32;
+                },
+            );
+            self.inputs = inputs;
+            return;
+        }
         values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate().for_each_init(
             || vec![0.0; m],
             |scratch, (row, (value, inputs))| {
@@ -427,6 +504,26 @@ impl HostKernels for Cpu {
         let Shape { visible: m, hidden: n } = rbm.shape();
         let level = self.level;
         let inputs = self.hidden_inputs(op.rows as usize, rbm, visible);
+        if !is_binary_model(rbm) {
+            let path = HostPath { rbm, base };
+            // Potentials are sums over parameters, so their difference is that of the parameters.
+            let less_base = |side| {
+                let mut parameters = rbm.potentials(side).to_vec();
+                parameters.iter_mut().zip(path.base_of(side)).for_each(|(own, base)| *own -= base);
+                Potentials::new(rbm.layers().side(side), &parameters)
+            };
+            let [of_visible, of_hidden] = [less_base(Side::Visible), less_base(Side::Hidden)];
+            let rows = values[..op.rows as usize].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
+            rows.for_each_init(
+                || (vec![0.0; m], vec![0.0; n]),
+                |(v, h), (row, (value, inputs))| {
+                    let (v, h) = (visible.row(row, v), hidden.row(row, h));
+                    *value = (-of_visible.sum(v) - of_hidden.sum(h) - long_dot(h, inputs)) as f32;
+                },
+            );
+            self.inputs = inputs;
+            return;
+        }
         let rows = values[..op.rows as usize].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
         rows.for_each_init(
             || (vec![0.0; m], vec![0.0; n]),

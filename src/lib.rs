@@ -81,6 +81,7 @@ pub mod gpu;
 pub mod host;
 pub mod inference;
 pub mod inpaint;
+mod level;
 pub mod likelihood;
 pub mod memory;
 pub mod model;

@@ -27,8 +27,11 @@ pub(crate) struct Potentials<'a> {
 
 impl<'a> Potentials<'a> {
     pub(crate) fn of(rbm: &'a Rbm, side: Side) -> Self {
-        let parameters = rbm.potentials(side).iter().copied().map(f64::from).collect();
-        Self { layer: rbm.layers().side(side), parameters }
+        Self::new(rbm.layers().side(side), rbm.potentials(side))
+    }
+
+    pub(crate) fn new(layer: &'a Layer, parameters: &[f32]) -> Self {
+        Self { layer, parameters: parameters.iter().copied().map(f64::from).collect() }
     }
 
     /// Parameters at β on the path: β θ + (1−β) b0; without a base, β θ.
@@ -65,8 +68,14 @@ impl<'a> Potentials<'a> {
         all
     }
 
+    /// Σ_j K_j(x_j).
+    pub(crate) fn cumulant(&self, inputs: &[f32]) -> f64 {
+        let inputs: Vec<f64> = inputs.iter().copied().map(f64::from).collect();
+        self.units().map(|(unit, parameters, columns)| unit.cumulant(&parameters, &inputs[columns])).sum()
+    }
+
     /// Σ_i a_i(s_i).
-    fn sum(&self, states: &[f32]) -> f64 {
+    pub(crate) fn sum(&self, states: &[f32]) -> f64 {
         let states: Vec<f64> = states.iter().copied().map(f64::from).collect();
         self.units().map(|(unit, parameters, columns)| unit.potential(&parameters, &states[columns])).sum()
     }

@@ -16,6 +16,8 @@ pub use binary::{sigmoid, softplus};
 
 use std::{fmt, str::FromStr};
 
+use crate::level::Level;
+
 /// A kind of unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -81,6 +83,48 @@ pub trait Unit: Sync {
     fn draw(&self, parameters: &[f64], input: &[f64], mean: &[f32], uniform: f32, state: &mut [f32]);
     /// The parameters of a unit that has these moments without an input.
     fn fit(&self, moments: Moments, parameters: &mut [f64]);
+
+    /// Means, moments and states of many units on the processor. This way of doing it is right for every kind; a kind may have a
+    /// faster one for the instructions of a level.
+    fn finish(&self, _: Level, columns: Columns) {
+        let Columns { per_unit, parameters, means, mut moments, states, uniforms } = columns;
+        let numbers = parameters.iter().take_while(|parameters| !parameters.is_empty()).count();
+        let (mut own, mut input) = (vec![0.0; numbers * per_unit], vec![0.0; per_unit]);
+        let mut expectation = own.clone();
+        for first in (0..means.len()).step_by(per_unit) {
+            let at = first..first + per_unit;
+            for (own, parameters) in own.chunks_mut(per_unit).zip(parameters) {
+                own.iter_mut().zip(&parameters[at.clone()]).for_each(|(own, &p)| *own = p.into());
+            }
+            input.iter_mut().zip(&means[at.clone()]).for_each(|(input, &x)| *input = x.into());
+            self.expectation(&own, &input, &mut expectation);
+            let planes = std::iter::once(&mut *means).chain(moments.iter_mut().map(|moments| &mut **moments));
+            for (out, expectation) in planes.zip(expectation.chunks(per_unit)) {
+                out[at.clone()].iter_mut().zip(expectation).for_each(|(out, &mean)| *out = mean as f32);
+            }
+            let (mean, state) = (&means[at.clone()], &mut states[at]);
+            match uniforms {
+                Some(uniforms) => self.draw(&own, &input, mean, uniforms[first], state),
+                None => state.copy_from_slice(mean),
+            }
+        }
+    }
+}
+
+/// Some units of one kind in a row, column by column, in 32 bits.
+pub struct Columns<'a> {
+    /// Columns of each unit.
+    pub per_unit: usize,
+    /// The first parameter of each column, the second, and so on; empty beyond those of the kind.
+    pub parameters: [&'a [f32]; 4],
+    /// Inputs, which become means.
+    pub means: &'a mut [f32],
+    /// What becomes the means of the statistics after the first; they may be more than those of the kind.
+    pub moments: [&'a mut [f32]; 3],
+    /// What becomes the states: drawn, or the means.
+    pub states: &'a mut [f32],
+    /// The uniform numbers, where states are drawn. A unit takes that of its first column.
+    pub uniforms: Option<&'a [f32]>,
 }
 
 /// A uniform number in (0, 1) for one of the 2²⁴ in [0, 1): the middle of what it stands for.

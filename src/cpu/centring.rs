@@ -5,11 +5,11 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    level::Level,
     math::{TOGETHER, dot, total},
     units::{Kind, Units, WORD, states_of},
     vectorize,
 };
+use crate::level::Level;
 use crate::{host::Phase, rbm::Rbm};
 
 /// ΔWλ and μΔW.

@@ -5,10 +5,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    level::Level,
     units::{Units, WORD},
     vectorize,
 };
+use crate::level::Level;
 
 /// Binary inputs of a code.
 pub const GROUP: usize = 4;

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 
 use super::{
     Codes, FEWEST, Units, in_turn,
-    level::Level,
     lookup::{self, Part, Term},
     matrix::{Matrix, product},
     share, vectorize,
@@ -15,6 +14,7 @@ use super::{
 use crate::{
     backend::Contrast,
     host::{Phase, Phases},
+    level::Level,
 };
 
 /// Both phases, with the factor of each phase's sums.

@@ -17,10 +17,10 @@ use rayon::prelude::*;
 
 use super::{
     codes::{Codes, DEPTH, ENTRIES, GROUP},
-    level::Level,
     matrix::Matrix,
     units::WORD,
 };
+use crate::level::Level;
 
 /// The most rows per table: their sums stay in the L2 cache.
 const ROWS: usize = 512;

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::level::multiply_add;
+use crate::level::multiply_add;
 
 /// Inputs of e^x are clamped to ± this.
 const LARGEST: f32 = 87.0;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use gemm::Parallelism;
 
-use super::level::Level;
+use crate::level::Level;
 
 /// A strided matrix: element (i, j) is at `i * stride.0 + j * stride.1`.
 #[derive(Clone, Copy)]

@@ -2,8 +2,8 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::level::multiply_add;
 use crate::backend::operation::MULTIPLY_ADDS;
+use crate::level::multiply_add;
 
 /// Independent vectors, to hide the latency of a multiply-add.
 const CHAINS: usize = 8;

@@ -3,7 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::{level::Level, math::long_dot, vectorize};
+use super::{math::long_dot, vectorize};
+use crate::level::Level;
 use crate::{
     backend::{
         Ascent, Clip, Combine, LimitNorms,

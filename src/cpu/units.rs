@@ -30,12 +30,16 @@ pub enum Kind {
 pub struct Units {
     /// Units in a row.
     pub width: usize,
+    /// Numbers of `moments` per row.
+    pub extra: usize,
     /// p(unit = 1).
     pub means: Vec<f32>,
     /// Rows × an even number of words; [`WORD`] states per word, lowest bit first. Bits past the width are 0.
     pub bits: Vec<u16>,
     /// Rows × width; used by rows of kind [`Kind::Real`].
     pub real: Vec<f32>,
+    /// Means of the statistics after the first, as those of [`crate::host::PlainUnits`].
+    pub moments: Vec<f32>,
     /// One per row.
     pub kinds: Vec<Kind>,
 }
@@ -100,7 +104,9 @@ impl Units {
 impl HostUnits for Units {
     fn new(layer: &Layer, rows: usize) -> Self {
         let width = layer.columns();
-        let mut units = Self { width, kinds: vec![Kind::Binary; rows], ..Self::default() };
+        let extra = layer.parameters() - width;
+        let moments = vec![0.0; rows * extra];
+        let mut units = Self { width, extra, moments, kinds: vec![Kind::Binary; rows], ..Self::default() };
         units.means = vec![0.0; rows * width];
         units.real = vec![0.0; rows * width];
         units.bits = vec![0; rows * units.words()];

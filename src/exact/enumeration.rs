@@ -15,7 +15,7 @@ use super::{
     states,
 };
 use crate::{
-    cpu::Level,
+    level::Level,
     rbm::{Layers, Rbm, Side},
     reference::Potentials,
     units::{Kind, Layer, Unit},

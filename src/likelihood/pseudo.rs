@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use crate::{
-    cpu::Level,
     data::Rows,
     exact::product::{LARGEST_EXPONENT, log_product, run},
+    level::Level,
     rbm::{Rbm, Shape},
     reference::softplus,
 };

@@ -7,7 +7,7 @@ use std::io::Read;
 use crate::common;
 use flate2::read::GzDecoder;
 use rbm_gpu::{
-    backend::{Backend, BackendExt, Draw, Energy, FreeEnergy, HalfStep},
+    backend::{BackendExt, Draw, Energy, FreeEnergy, HalfStep},
     data::Rows,
     exact,
     likelihood::pseudo_log_likelihood,
@@ -225,9 +225,7 @@ fn every_device_has_them() {
         let Golden { rbm, visible, hidden, rows, .. } = &golden;
         let devices = match golden.is_binary() {
             true => common::all("every_device_has_them", rbm.layers()),
-            false => {
-                vec![("reference".into(), Box::new(common::reference(rbm.layers())) as Box<dyn Backend>)]
-            }
+            false => common::hosts(rbm.layers()),
         };
         for (device, mut backend) in devices {
             let backend = &mut *backend;

@@ -103,7 +103,7 @@ fn wider() -> impl Iterator<Item = Level> {
 
 /// a·b + c, rounded once where the instruction set allows. For portable vectors pulp would call a function per number.
 #[inline(always)]
-pub(super) fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
+pub(crate) fn multiply_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
     if TypeId::of::<S>() == TypeId::of::<Scalar128b>() {
         simd.add_f32s(simd.mul_f32s(a, b), c)
     } else {
