@@ -480,7 +480,7 @@ impl HostKernels for Cpu {
                     #[inline(always)]
                     || {
                         let v = visible.row(row, scratch);
-                        let of_base = if base.is_empty() { 0.0 } else { long_dot(v, base) };
+                        let of_base = if base.is_empty() { 0.0 } else { long_dot(v, &base[..m]) };
                         let bias = beta * long_dot(v, rbm.visible_bias()) + (1.0 - beta) * of_base;
                         let energy = -bias - sum_of_softplus(op.beta, inputs, rbm.hidden_bias());
                         let before =
@@ -533,7 +533,7 @@ impl HostKernels for Cpu {
                     #[inline(always)]
                     || {
                         let (v, h) = (visible.row(row, v), hidden.row(row, h));
-                        let of_base = if base.is_empty() { 0.0 } else { long_dot(v, base) };
+                        let of_base = if base.is_empty() { 0.0 } else { long_dot(v, &base[..m]) };
                         let biases = long_dot(v, rbm.visible_bias()) + long_dot(h, rbm.hidden_bias());
                         (of_base - biases - long_dot(h, inputs)) as f32
                     },

@@ -13,7 +13,7 @@ use crate::{
     data::Rows,
     error::Result,
     inference::Inference,
-    rbm::{Rbm, Side},
+    rbm::Side,
     rng::Stream,
 };
 
@@ -45,11 +45,12 @@ pub fn inpaint(
     assert!(unknown.len() == visible && mean.len() == visible, "a value for each visible unit");
     assert!(effort.chains > 0 && effort.steps > 0, "at least one chain and one step");
     let backend = &mut inference.backend;
-    let (mask, base) = (backend.values(visible)?, backend.values(visible)?);
+    let (mask, base) = (backend.values(visible)?, backend.values(backend.layers().base_len())?);
     let known: Vec<f32> = unknown.iter().map(|&unknown| f32::from(!unknown)).collect();
     backend.write_values(mask, &known);
-    backend
-        .write_values(base, &Rbm::base_rates(&mean.iter().map(|&mean| f64::from(mean)).collect::<Vec<_>>()));
+    let shares: Vec<f64> = mean.iter().map(|&mean| f64::from(mean)).collect();
+    let numbers = backend.layers().base_of_shares(&shares);
+    backend.write_values(base, &numbers);
     let (path, seed) = (Path { model: inference.model, base: Some(base) }, inference.seed);
     let warm = effort.steps / 2;
     let mut filled: Vec<f32> = Vec::with_capacity(rows.len() * visible);

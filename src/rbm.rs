@@ -76,6 +76,31 @@ impl Layers {
         }
     }
 
+    /// Whether units have parameters after the biases.
+    pub fn have_precisions(&self) -> bool {
+        self.visible.planes().max(self.hidden.planes()) > 1
+    }
+
+    /// Length of the base of a path ([`crate::backend::Path`]): the potentials of both sides.
+    pub fn base_len(&self) -> usize {
+        self.visible.parameters() + self.hidden.parameters()
+    }
+
+    /// The base of a path from independent units: visible units with these moments, and hidden units without an inclination. The
+    /// potentials of the visible units, then those of the hidden ones.
+    ///
+    /// # Panics
+    /// If there are not as many moments as visible columns.
+    pub fn base(&self, moments: Moments) -> Vec<f32> {
+        [self.visible.fit(moments), self.hidden.neutral()].concat()
+    }
+
+    /// [`Layers::base`] for data of zeros and ones, from the share of ones in each column.
+    pub fn base_of_shares(&self, shares: &[f64]) -> Vec<f32> {
+        let variances: Vec<f64> = shares.iter().map(|p| p * (1.0 - p)).collect();
+        self.base(Moments { means: shares, variances: &variances })
+    }
+
     /// Lengths of the tensors: W, the potentials of the visible units, those of the hidden units.
     fn lengths(&self) -> [usize; 3] {
         let Shape { visible, hidden } = self.shape();
@@ -119,8 +144,7 @@ pub fn tensors(layers: &Layers) -> Vec<(&'static str, Vec<usize>)> {
     let Shape { visible, hidden } = layers.shape();
     let mut tensors = vec![("weights", vec![visible, hidden])];
     for (layer, names) in [&layers.visible, &layers.hidden].into_iter().zip(NAMES) {
-        let count = layer.parameters().checked_div(layer.columns()).unwrap_or(1);
-        tensors.extend(names.into_iter().take(count).map(|name| (name, vec![layer.columns()])));
+        tensors.extend(names.into_iter().take(layer.planes()).map(|name| (name, vec![layer.columns()])));
     }
     tensors
 }

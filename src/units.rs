@@ -139,6 +139,18 @@ impl Kind {
     /// Their names; Potts units have their number of states after a colon.
     pub const NAMES: [&str; 6] = ["binary", "spin", "potts", "gaussian", "relu", "drelu"];
 
+    /// Its number in the kernels: the index of its name.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Binary => 0,
+            Self::Spin => 1,
+            Self::Potts { .. } => 2,
+            Self::Gaussian => 3,
+            Self::Relu => 4,
+            Self::DoubleRelu => 5,
+        }
+    }
+
     /// The mathematics of such a unit.
     pub fn unit(self) -> &'static dyn Unit {
         match self {
@@ -228,9 +240,19 @@ impl Layer {
         self.0.iter().map(|block| block.units * block.kind.columns()).sum()
     }
 
-    /// Length of the layer's potential: its columns × the largest number of parameters of its kinds.
+    /// Parameters that a model keeps for each column: the largest number of its kinds.
+    pub fn planes(&self) -> usize {
+        self.0.iter().map(|block| block.kind.parameters()).max().unwrap_or(1)
+    }
+
+    /// Length of the layer's potential: its columns × [`Layer::planes`].
     pub fn parameters(&self) -> usize {
-        self.columns() * self.0.iter().map(|block| block.kind.parameters()).max().unwrap_or(1)
+        self.columns() * self.planes()
+    }
+
+    /// Whether all units are binary.
+    pub fn is_binary(&self) -> bool {
+        self.0.iter().all(|block| block.kind == Kind::Binary)
     }
 
     /// The units' parameters that have these moments without an input, as a model keeps them: the first of all columns, then the

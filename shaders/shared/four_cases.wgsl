@@ -19,12 +19,13 @@ fn hidden_inputs(cases: vec4<u32>, group: u32) -> mat4x4<f32> {
     return inputs;
 }
 
-// This invocation's part of b0ᵀv. b0 is 0 past the last unit.
+// This invocation's part of b0ᵀv. What follows b0 in the base does not count.
 fn of_base(index: u32, cases: vec4<u32>) -> vec4<f32> {
     var sum = vec4(0.0);
     for (var group = index; group < groups(params.visible); group += 64u) {
+        let b0 = select(vec4(0.0), base[group], is_unit(group, params.visible));
         for (var i = 0u; i < 4u; i++) {
-            sum[i] += dot(visible[cases[i] + group], base[group]);
+            sum[i] += dot(visible[cases[i] + group], b0);
         }
     }
     return sum;

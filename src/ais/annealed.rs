@@ -63,7 +63,7 @@ pub struct Annealed {
     pair: Pair,
     before: Values,
     after: Values,
-    /// b0 of the base at the start or the end.
+    /// The base at the start or the end.
     base: Values,
     chains: usize,
     seed: u64,
@@ -77,7 +77,7 @@ impl Annealed {
             pair: memory.pair(chains)?,
             before: memory.values(chains)?,
             after: memory.values(chains)?,
-            base: memory.values(memory.shape().visible)?,
+            base: memory.values(memory.layers().base_len())?,
             chains,
             seed,
             progress: Progress::default(),
@@ -183,7 +183,7 @@ impl Annealed {
 
     /// Writes the base, and returns its path to the model.
     fn path(&self, backend: &mut dyn Backend, Way { base, model }: Way) -> Path {
-        backend.write_values(self.base, &base.bias);
+        backend.write_values(self.base, &base.potentials);
         Path { model, base: Some(self.base) }
     }
 
@@ -205,9 +205,8 @@ impl Annealed {
 
     /// −log f_0 of the chains' states.
     fn base_energies(&self, backend: &mut dyn Backend, base: &Base) -> Result<Vec<f64>> {
-        let shape = backend.shape();
-        let states = self.states(backend)?;
-        Ok(states.chunks(shape.visible).map(|visible| -base.log_density(shape, visible)).collect())
+        let (visible, states) = (backend.shape().visible, self.states(backend)?);
+        Ok(states.chunks(visible).map(|visible| -base.log_density(visible)).collect())
     }
 
     /// F of the chains' states, computed in `values`.

@@ -76,7 +76,7 @@ impl Tracker {
     pub fn new(memory: &mut dyn Memory, data: &Rows) -> Result<Self> {
         let coldest = memory.pair(CHAINS)?;
         let replicas = Replicas::new(memory, coldest, CHAINS, REPLICAS, 1)?;
-        Ok(Self { replicas, base: Base::new(memory.shape(), &data.density()), last: None })
+        Ok(Self { replicas, base: Base::new(memory.layers(), &data.density()), last: None })
     }
 
     /// Starts the replicas: half of the chains from the base, half from `data`, which are binary.

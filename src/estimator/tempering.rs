@@ -22,7 +22,7 @@ use super::{
 use crate::{
     backend::{Backend, BackendExt, Draw, Energy, HalfStep, Memory, Model, Pair, Path, Values},
     error::Result,
-    rbm::{Rbm, Side},
+    rbm::Side,
     rng::Stream,
 };
 
@@ -54,7 +54,7 @@ pub struct Tempering {
     ladder: Ladder,
     betas: Vec<f32>,
     streams: Streams,
-    /// b0, one number per visible unit.
+    /// The base, [`crate::rbm::Layers::base`].
     base: Values,
 }
 
@@ -89,14 +89,15 @@ impl Tempering {
         streams: Streams,
     ) -> Result<Self> {
         let ladder = Ladder::new(memory, coldest, temperatures, chains)?;
-        let base = memory.values(memory.shape().visible)?;
+        let base = memory.values(memory.layers().base_len())?;
         Ok(Self { ladder, betas: Vec::new(), streams, base })
     }
 
     /// Starts every replica from independent visible units, each on with its probability in `density`, at evenly spaced
     /// inverse temperatures, and resets the counts.
     pub fn restart(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
-        backend.write_values(self.base, &Rbm::base_rates(density));
+        let base = backend.layers().base_of_shares(density);
+        backend.write_values(self.base, &base);
         self.ladder.start(backend, model, seed, density);
         let count = self.ladder.rungs.len();
         let last = (count - 1).max(1) as f32;

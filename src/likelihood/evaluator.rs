@@ -127,7 +127,7 @@ impl Evaluator {
         let cases = cases.clamp(1, held_out.len() as u64) as usize;
         let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
 
-        let base = || Base::new(rbm.shape(), &train.density());
+        let base = || Base::new(rbm.layers(), &train.density());
         let mut log_z = match &mut self.finder {
             Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?, mass),
             Finder::Annealer(annealer) => {
