@@ -1,6 +1,6 @@
 // Parameter update from a gradient, by classical momentum, Nesterov's momentum or Adam. Leaves the step in `slope`. Only
-// weights decay.
-// All four buffers are [W b; c 0], visible+1 × hidden+1, row-major; only Adam uses `squares`.
+// weights decay; precisions may at most halve or double.
+// All four buffers are a model's parameters, as in shared/parameters.wgsl; only Adam uses `squares`.
 @group(0) @binding(0) var<uniform> params: Ascent;
 @group(0) @binding(1) var<storage, read_write> slope: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> parameters: array<vec4<f32>>;
@@ -13,7 +13,8 @@ fn ascend(
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
     let width = groups(params.hidden);
-    for (var at = invocation.x; at < (params.visible + 1u) * width; at += 64u * workgroups.x) {
+    for (var group = invocation.x; group < parameter_groups(); group += 64u * workgroups.x) {
+        let at = place_of(group);
         let is_weight = is_unit(at % width, params.hidden) & vec4(at / width < params.visible);
         let theta = parameters[at];
         let decay = select(vec4(0.0), params.weight_decay * theta + params.l1 * sign(theta), is_weight);
@@ -23,6 +24,9 @@ fn ascend(
         } else {
             step = momentum(at, decay);
         }
+        if is_precision(at) {
+            step = clamp(step, -0.5 * theta, theta);
+        }
         slope[at] = step;
         parameters[at] = theta + step;
     }
@@ -30,7 +34,11 @@ fn ascend(
 
 fn momentum(at: u32, decay: vec4<f32>) -> vec4<f32> {
     let push = params.rate * (slope[at] - decay);
-    let carried = params.momentum * velocity[at] + push;
+    // Without momentum the velocity is not read: it may be scratch.
+    var carried = push;
+    if params.momentum != 0.0 {
+        carried = params.momentum * velocity[at] + push;
+    }
     velocity[at] = carried;
     // Nesterov: parameters are stored at the look-ahead point (Bengio, Boulanger-Lewandowski and Pascanu 2013).
     return select(carried, params.momentum * carried + push, params.rule == NESTEROV);

@@ -12,8 +12,9 @@ pub mod operation;
 pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values};
 pub use info::{DeviceInfo, DeviceKind};
 pub use operation::{
-    Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep,
-    LimitNorms, MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
+    Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FreeEnergy,
+    Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre, SquaredError,
+    Swap, Track, Update,
 };
 
 use std::pin::Pin;
@@ -214,6 +215,14 @@ pub trait BackendExt: Backend {
     fn read_units(&mut self, units: Units, rows: usize) -> Result<(Vec<f32>, Vec<f32>)> {
         let (means, states) = (self.read(Buffer::Means(units), rows), self.read(Buffer::States(units), rows));
         Ok((pollster::block_on(means)?, pollster::block_on(states)?))
+    }
+
+    /// Waits for everything and returns the means of the statistics after the first, of the first rows: see [`Buffer::Moments`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] when the device failed.
+    fn read_moments(&mut self, units: Units, rows: usize) -> Result<Vec<f32>> {
+        pollster::block_on(self.read(Buffer::Moments(units), rows))
     }
 
     /// Waits for everything and returns the first `count` numbers.

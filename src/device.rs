@@ -71,11 +71,16 @@ impl Footprint {
         let mut plan = Plan::new(layers);
         room(&mut plan)?;
         let (parameters, uniforms) = (plan.model_bytes(), plan.uniforms);
-        // A device has scratch for one step. The host holds each model three times: in the state to go back to, in the
-        // state that is being written, and in the bytes of that file.
+        // A device has scratch for one step, and for its gradient where units have precisions. The host holds each model three
+        // times: in the state to go back to, in the state that is being written, and in the bytes of that file.
         let device = Parts {
-            parameters: parameters.saturating_mul(plan.models + 1),
-            layers: plan.units.saturating_add(plan.values).saturating_add(plan.data),
+            parameters: parameters
+                .saturating_mul(plan.models + 1 + u64::from(plan.layers().have_precisions())),
+            layers: plan
+                .units
+                .saturating_add(plan.inputs)
+                .saturating_add(plan.values)
+                .saturating_add(plan.data),
             uniforms,
         };
         let host = Parts {

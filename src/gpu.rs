@@ -22,22 +22,24 @@ use std::{
 
 use crate::{
     backend::{
-        Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data, DeviceInfo,
-        Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path,
-        Reading, Recentre, SquaredError, Swap, Track, Units, Update, Values, operation::Operation,
+        Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Data,
+        DeviceInfo, Draw, Energy, FinishUnits, FreeEnergy, Gather, GradientOfPotentials, HalfStep,
+        LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Potentials, Reading, Recentre,
+        SquaredError, Swap, Track, Units, Update, Values, operation::Operation,
     },
     data::RowLayout,
     error::Result,
     rbm::{Layers, Rbm, Shape, Side},
+    units::Block,
 };
-use kernels::{Kernel, Size};
+use kernels::{Geometry, Kernel, Size};
 use pace::Pace;
 use reading::Mapped;
 use tile::Tile;
 
 /// The most dispatches in a command buffer.
 const SLOTS: usize = 1024;
-/// Bytes of a dispatch's uniform: enough for every operation and the numbers of units.
+/// Bytes of a dispatch's uniform: enough for every operation and the geometry.
 const UNIFORM_BYTES: usize = 80;
 
 /// Storage buffers of a dispatch, by binding; the rest is unused.
@@ -48,6 +50,7 @@ pub struct Gpu {
     context: Arc<Context>,
     layers: Layers,
     shape: Shape,
+    geometry: Geometry,
     /// One tile for all dispatches, instead of the best for each.
     tile: Option<Tile>,
     buffers: Vec<wgpu::Buffer>,
@@ -55,10 +58,18 @@ pub struct Gpu {
     units: Vec<UnitsBuffers>,
     data: Vec<DataBuffers>,
     uniforms: usize,
-    /// Zeros for kernels whose offsets or base are missing: one number per unit of the wider layer.
+    /// Zeros for kernels whose offsets or base are missing.
     zeros: usize,
     /// Scratch for the step of an update without a velocity.
     step: usize,
+    /// Scratch for the gradient of an update, where units have precisions.
+    gradient: Option<Model>,
+    /// Scratch for inputs of hidden units that are not all binary, for as many rows as the most visible units have.
+    inputs: Option<(usize, usize)>,
+    /// What is bound where a kernel writes nothing.
+    unused: usize,
+    /// The blocks of both layers.
+    blocks: [Vec<Part>; 2],
     slots: wgpu::Buffer,
     slot_size: usize,
     slot_bytes: Vec<u8>,
@@ -71,6 +82,42 @@ pub struct Gpu {
 struct UnitsBuffers {
     means: usize,
     states: usize,
+    /// Means of the statistics after the first; not allocated where there is one.
+    moments: usize,
+}
+
+/// A block of units, as the kernels count it.
+#[derive(Clone, std::marker::Copy)]
+struct Part {
+    side: u32,
+    kind: u32,
+    /// First column.
+    first: u32,
+    units: u32,
+    /// Columns of a unit.
+    columns: u32,
+    /// Parameters of the kind.
+    numbers: u32,
+}
+
+impl Part {
+    fn all(layers: &Layers, side: Side) -> Vec<Self> {
+        let mut first = 0;
+        let blocks = layers.side(side).blocks().iter();
+        let part = |&Block { kind, units }: &Block| {
+            let (side, kind, of_kind) = (side.number(), kind.number(), kind);
+            let (columns, numbers) = (of_kind.columns() as u32, of_kind.parameters() as u32);
+            let part = Self { side, kind, first, units: units as u32, columns, numbers };
+            first += part.units * columns;
+            part
+        };
+        blocks.map(part).collect()
+    }
+
+    /// Whether it has parameters after the biases.
+    fn has_precisions(self) -> bool {
+        self.numbers > 1
+    }
 }
 
 #[derive(Clone, std::marker::Copy)]
@@ -104,8 +151,11 @@ impl Gpu {
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
+        let geometry = Geometry::of(&layers);
+        let blocks = [Side::Visible, Side::Hidden].map(|side| Part::all(&layers, side));
         let mut gpu = Self {
             layers,
+            geometry,
             shape,
             tile,
             buffers: Vec::new(),
@@ -115,6 +165,10 @@ impl Gpu {
             uniforms: 0,
             zeros: 0,
             step: 0,
+            gradient: None,
+            inputs: None,
+            unused: 0,
+            blocks,
             slots,
             slot_size,
             slot_bytes: Vec::with_capacity(SLOTS * slot_size),
@@ -123,9 +177,13 @@ impl Gpu {
             pace: Arc::new(Mutex::new(Pace::new())),
             context,
         };
-        gpu.zeros = gpu.buffer("zeros", memory::stride(shape.visible.max(shape.hidden)))?;
-        gpu.step = gpu.buffer("step", memory::parameters_len(shape))?;
+        gpu.zeros = gpu.buffer("zeros", memory::stride(gpu.layers.base_len()))?;
+        gpu.step = gpu.buffer("step", memory::parameters_len(&gpu.layers))?;
         gpu.uniforms = gpu.buffer("uniforms", 4)?;
+        gpu.unused = gpu.buffer("unused", 4)?;
+        if gpu.layers.have_precisions() {
+            gpu.gradient = Some(gpu.model()?);
+        }
         Ok(gpu)
     }
 
@@ -147,11 +205,11 @@ impl Gpu {
 
     /// Records a kernel; `buffers` are its storage bindings in order.
     fn dispatch<O: Operation>(&mut self, kernel: Kernel, op: &O, buffers: &[usize]) {
-        const { assert!(size_of::<O>() + 8 <= UNIFORM_BYTES, "every operation fits a slot") };
+        const { assert!(size_of::<O>() + size_of::<Geometry>() <= UNIFORM_BYTES, "every operation fits a slot") };
         if op.rows() == 0 {
             return;
         }
-        let size = Size::of(op, self.shape);
+        let size = Size::of(op, self.geometry);
         let work = kernel.work(&size);
         let is_full = self.pace().is_full(work);
         if self.recorded.len() == SLOTS || is_full {
@@ -174,9 +232,8 @@ impl Gpu {
             None => (kernel.workgroups(&size), 1),
         };
         let slot = self.slot_bytes.len();
-        let Shape { visible, hidden } = self.shape;
         self.slot_bytes.extend_from_slice(bytemuck::bytes_of(op));
-        self.slot_bytes.extend_from_slice(bytemuck::bytes_of(&[visible as u32, hidden as u32]));
+        self.slot_bytes.extend_from_slice(bytemuck::bytes_of(&self.geometry));
         self.slot_bytes.resize(slot + self.slot_size, 0);
         self.recorded.push(Dispatch {
             pipeline: self.context.pipeline(kernel, tile),
@@ -195,6 +252,65 @@ impl Gpu {
             None => [self.zeros; 2],
         };
         [v0, h0, vk, hk, mu, lambda]
+    }
+
+    /// The blocks of both layers, by their indices.
+    fn places(&self) -> impl Iterator<Item = (Side, usize)> + use<> {
+        let [visible, hidden] = self.blocks.each_ref().map(Vec::len);
+        (0..visible).map(|at| (Side::Visible, at)).chain((0..hidden).map(|at| (Side::Hidden, at)))
+    }
+
+    /// The product of a half step; `buffers` are those of the states it comes from, and of the means and states it goes to.
+    fn product(&mut self, to: Side, op: &HalfStep, path: Path, [input, means, states]: [usize; 3]) {
+        let (model, uniforms, base) = (path.model.0, self.uniforms, self.base(path));
+        match to {
+            Side::Hidden => self.dispatch(Kernel::SampleHidden, op, &[model, input, uniforms, means, states]),
+            Side::Visible => {
+                self.dispatch(Kernel::SampleVisible, op, &[model, input, uniforms, base, means, states]);
+            }
+        }
+    }
+
+    /// values = keep · values − Σ potentials of one side's states, from the parameter `first_number` on; with weights of the model's
+    /// parameters and the base's. Without such parameters, values stay.
+    #[expect(clippy::too_many_arguments, reason = "one call for both energies")]
+    fn potentials(
+        &mut self,
+        rows: u32,
+        layer: Side,
+        (first_number, mut keep): (u32, f32),
+        (own, of_base): (f32, f32),
+        path: Path,
+        states: usize,
+        values: Values,
+    ) {
+        let base = self.base(path);
+        for at in 0..self.blocks[layer.number() as usize].len() {
+            let Part { side, kind, first, units, columns, numbers } =
+                self.blocks[layer.number() as usize][at];
+            if numbers > first_number {
+                let units = units * columns;
+                let op =
+                    Potentials { rows, side, kind, first, units, first_number, numbers, own, of_base, keep };
+                self.dispatch(Kernel::Potentials, &op, &[path.model.0, states, base, values.0]);
+                keep = 1.0;
+            }
+        }
+    }
+
+    /// Allocates scratch for the inputs of hidden units, if there is less.
+    fn make_room_for_inputs(&mut self, rows: usize) -> Result<()> {
+        let words = rows * memory::stride(self.shape.hidden);
+        match self.inputs {
+            None => self.inputs = Some((self.buffer("inputs", words)?, words)),
+            Some((buffer, less)) if less < words => {
+                self.buffers[buffer] = self.context.storage_buffer("inputs", words)?;
+                self.bind_groups.retain(|(_, bindings), _| !bindings.contains(&Some(buffer)));
+                self.inputs = Some((buffer, words));
+            }
+            Some(_) => {}
+        }
+        Ok(())
     }
 
     fn base(&self, path: Path) -> usize {
@@ -264,19 +380,26 @@ impl Memory for Gpu {
     }
 
     fn model(&mut self) -> Result<Model> {
-        self.buffer("parameters", memory::parameters_len(self.shape)).map(Model)
+        self.buffer("parameters", memory::parameters_len(&self.layers)).map(Model)
     }
 
     fn units(&mut self, layer: Side, rows: usize) -> Result<Units> {
         let width = self.shape.units(layer);
         let words = rows * memory::stride(width);
-        let buffers =
-            UnitsBuffers { means: self.buffer("means", words)?, states: self.buffer("states", words)? };
+        let moments = rows * memory::moments_len(self.layers.side(layer));
+        let buffers = UnitsBuffers {
+            means: self.buffer("means", words)?,
+            states: self.buffer("states", words)?,
+            moments: if moments == 0 { self.unused } else { self.buffer("moments", moments)? },
+        };
         // Zeros, except for the bias unit.
         let zeros = memory::pad_rows(&vec![0.0; rows * width], width);
         self.write(buffers.means, &zeros);
         self.write(buffers.states, &zeros);
         self.units.push(buffers);
+        if layer == Side::Visible && !self.layers.hidden.is_binary() {
+            self.make_room_for_inputs(rows)?;
+        }
         Ok(Units { number: self.units.len() - 1, layer })
     }
 
@@ -345,13 +468,20 @@ impl Backend for Gpu {
     }
 
     fn sample(&mut self, op: &HalfStep, path: Path, from: Units, to: Units) {
-        let (input, UnitsBuffers { means, states }) = (self.units[from.number].states, self.units[to.number]);
+        let (input, UnitsBuffers { means, states, moments }) =
+            (self.units[from.number].states, self.units[to.number]);
+        if self.layers.side(to.layer).is_binary() {
+            return self.product(to.layer, op, path, [input, means, states]);
+        }
+        let inputs = HalfStep { draw: Draw { source: Draw::INPUTS, ..Draw::none() }, ..*op };
+        self.product(to.layer, &inputs, path, [input, means, self.unused]);
+        let &HalfStep { draw, rows, beta } = op;
         let (model, uniforms, base) = (path.model.0, self.uniforms, self.base(path));
-        match to.layer {
-            Side::Hidden => self.dispatch(Kernel::SampleHidden, op, &[model, input, uniforms, means, states]),
-            Side::Visible => {
-                self.dispatch(Kernel::SampleVisible, op, &[model, input, uniforms, base, means, states]);
-            }
+        for at in 0..self.blocks[to.layer.number() as usize].len() {
+            let Part { side, kind, first, units, columns, numbers } =
+                self.blocks[to.layer.number() as usize][at];
+            let op = FinishUnits { draw, rows, beta, side, kind, first, units, columns, numbers };
+            self.dispatch(Kernel::FinishUnits, &op, &[model, uniforms, base, means, moments, states]);
         }
     }
 
@@ -365,6 +495,20 @@ impl Backend for Gpu {
     ) {
         let [v0, h0, vk, hk, mu, lambda] = self.phases(positive, negative, offsets);
         self.dispatch(Kernel::Gradient, op, &[v0, h0, vk, hk, mu, lambda, gradient.0]);
+        let &Contrast { rows, chains, .. } = op;
+        for (layer, at) in self.places() {
+            let part @ Part { side, kind, first, numbers, .. } = self.blocks[layer.number() as usize][at];
+            if !part.has_precisions() {
+                continue;
+            }
+            let units = part.units * part.columns;
+            let op = GradientOfPotentials { rows, chains, side, kind, first, units, numbers };
+            let [positive, negative] = [positive, negative].map(|pair| match layer {
+                Side::Visible => self.units[pair.visible.number].states,
+                Side::Hidden => self.units[pair.hidden.number].moments,
+            });
+            self.dispatch(Kernel::GradientOfPotentials, &op, &[positive, negative, gradient.0]);
+        }
     }
 
     fn clip(&mut self, op: &Clip, gradient: Model) {
@@ -379,7 +523,7 @@ impl Backend for Gpu {
         velocity: Model,
         squares: Option<Model>,
     ) {
-        let squares = squares.map_or(self.step, |squares| squares.0);
+        let squares = squares.map_or(self.unused, |squares| squares.0);
         self.dispatch(Kernel::Ascend, op, &[gradient.0, model.0, velocity.0, squares]);
     }
 
@@ -397,12 +541,20 @@ impl Backend for Gpu {
         model: Model,
         velocity: Option<Model>,
     ) {
-        let [v0, h0, vk, hk, mu, lambda] = self.phases(positive, negative, offsets);
         let (step, momentum) = match velocity {
             Some(velocity) => (velocity.0, op.momentum),
             None => (self.step, 0.0),
         };
         let op = &Update { momentum, ..*op };
+        if let Some(gradient) = self.gradient {
+            self.gradient(&op.contrast(), positive, negative, offsets, gradient);
+            self.ascend(&op.ascent(), gradient, model, Model(step), None);
+            if let (1, Some(offsets)) = (op.centred, offsets) {
+                self.recentre(gradient, offsets, model);
+            }
+            return;
+        }
+        let [v0, h0, vk, hk, mu, lambda] = self.phases(positive, negative, offsets);
         self.dispatch(Kernel::Update, op, &[v0, h0, vk, hk, mu, lambda, model.0, step]);
         if let (1, Some(offsets)) = (op.centred, offsets) {
             self.recentre(Model(step), offsets, model);
@@ -427,13 +579,31 @@ impl Backend for Gpu {
     }
 
     fn free_energy(&mut self, op: &FreeEnergy, path: Path, visible: Units, values: Values) {
-        let buffers = [path.model.0, self.units[visible.number].states, self.base(path), values.0];
-        self.dispatch(Kernel::FreeEnergy, op, &buffers);
+        let (states, base) = (self.units[visible.number].states, self.base(path));
+        let &FreeEnergy { rows, beta, less } = op;
+        let factors = (beta, 1.0 - beta);
+        let is_binary = self.layers.hidden.is_binary();
+        if is_binary {
+            self.dispatch(Kernel::FreeEnergy, op, &[path.model.0, states, base, values.0]);
+            return self.potentials(rows, Side::Visible, (1, 1.0), factors, path, states, values);
+        }
+        self.potentials(rows, Side::Visible, (0, -less), factors, path, states, values);
+        let Some((inputs, _)) = self.inputs else { return };
+        let draw = Draw { source: Draw::INPUTS, ..Draw::none() };
+        self.product(Side::Hidden, &HalfStep { draw, rows, beta }, path, [states, inputs, self.unused]);
+        for at in 0..self.blocks[1].len() {
+            let Part { side, kind, first, units, columns, numbers } = self.blocks[1][at];
+            let op = Cumulants { rows, beta, side, kind, first, units, columns, numbers };
+            self.dispatch(Kernel::Cumulants, &op, &[path.model.0, inputs, base, values.0]);
+        }
     }
 
     fn energy(&mut self, op: &Energy, path: Path, pair: Pair, values: Values) {
         let [v, h] = [pair.visible, pair.hidden].map(|units| self.units[units.number].states);
         self.dispatch(Kernel::Energy, op, &[path.model.0, v, h, self.base(path), values.0]);
+        for (side, states) in [(Side::Visible, v), (Side::Hidden, h)] {
+            self.potentials(op.rows, side, (1, 1.0), (1.0, -1.0), path, states, values);
+        }
     }
 
     fn swap(
@@ -471,8 +641,9 @@ impl Backend for Gpu {
         let padded = |units: Units| rows * memory::stride(shape.units(units.layer));
         let (words, layer) = match buffer {
             Buffer::Model(model) => {
-                let words = self.read_words(model.0, memory::parameters_len(shape));
-                return Box::pin(async move { Ok(memory::split(&words.await?, shape)) });
+                let (words, layers) = (memory::parameters_len(&self.layers), self.layers.clone());
+                let words = self.read_words(model.0, words);
+                return Box::pin(async move { Ok(memory::split(&words.await?, &layers)) });
             }
             Buffer::Values(values) => return Box::pin(self.read_words(values.0, rows)),
             Buffer::Means(units) => {
@@ -480,6 +651,13 @@ impl Backend for Gpu {
             }
             Buffer::States(units) => {
                 (self.read_words(self.units[units.number].states, padded(units)), units.layer)
+            }
+            Buffer::Moments(units) => {
+                let words = rows * memory::moments_len(self.layers.side(units.layer));
+                if words == 0 {
+                    return Box::pin(std::future::ready(Ok(Vec::new())));
+                }
+                (self.read_words(self.units[units.number].moments, words), units.layer)
             }
         };
         Box::pin(async move { Ok(memory::unpad_rows(&words.await?, shape.units(layer))) })

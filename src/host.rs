@@ -72,6 +72,8 @@ pub trait HostUnits: Default + Send {
     fn means(&self, rows: usize) -> Vec<f32>;
     /// The states of the first rows.
     fn states(&self, rows: usize) -> Vec<f32>;
+    /// The means of the statistics after the first, of the first rows.
+    fn moments(&self, rows: usize) -> Vec<f32>;
     /// Exchanges the states of a row.
     fn exchange(&mut self, other: &mut Self, row: usize);
 }
@@ -109,6 +111,10 @@ impl HostUnits for PlainUnits {
 
     fn states(&self, rows: usize) -> Vec<f32> {
         self.states[..rows * self.width].to_vec()
+    }
+
+    fn moments(&self, rows: usize) -> Vec<f32> {
+        self.moments[..rows * self.extra].to_vec()
     }
 
     fn exchange(&mut self, other: &mut Self, row: usize) {
@@ -164,7 +170,7 @@ pub struct Half<'a, U> {
 pub struct HostPath<'a> {
     /// The model.
     pub rbm: &'a Rbm,
-    /// b0, one per visible unit.
+    /// The base's parameters: see [`Path::base`].
     pub base: &'a [f32],
 }
 
@@ -584,6 +590,7 @@ impl<K: HostKernels> Backend for Host<K> {
             Buffer::Model(model) => self.models[model.0].parameters().to_vec(),
             Buffer::Means(units) => self.units[units.number].means(rows),
             Buffer::States(units) => self.units[units.number].states(rows),
+            Buffer::Moments(units) => self.units[units.number].moments(rows),
             Buffer::Values(values) => self.values[values.0][..rows].to_vec(),
         };
         Box::pin(std::future::ready(Ok(numbers)))

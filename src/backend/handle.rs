@@ -31,6 +31,9 @@ pub enum Buffer {
     Means(Units),
     /// The states of the first rows.
     States(Units),
+    /// The means of the statistics after the first, of the first rows: in each row all columns' second, then all columns' third,
+    /// and so on. Nothing for units with one parameter each.
+    Moments(Units),
     /// The first numbers.
     Values(Values),
 }
@@ -44,7 +47,8 @@ pub enum Buffer {
 pub struct Path {
     /// The model, where β = 1.
     pub model: Model,
-    /// b0, one number per visible unit; 0 if `None`.
+    /// b0 and the base's other parameters: the potentials of the visible units, then those of the hidden ones
+    /// ([`crate::rbm::Layers::base`]); 0 if `None`.
     pub base: Option<Values>,
 }
 

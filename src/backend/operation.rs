@@ -7,9 +7,10 @@ use crate::{
     rng::{self, Address, Stream},
 };
 
-/// The scalar arguments of a method. A GPU gets the bytes as they are, followed by the numbers of visible and hidden units.
+/// The scalar arguments of a method. A GPU gets the bytes as they are, followed by the numbers of visible and hidden columns,
+/// and the numbers of parameters that a model keeps for each.
 pub trait Operation: bytemuck::Pod + Sync {
-    /// The WGSL struct, with `visible` and `hidden` at its end.
+    /// The WGSL struct, with `visible`, `hidden`, `visible_parameters` and `hidden_parameters` at its end.
     const WGSL: &str;
 
     /// Rows that the kernel works on: cases or chains; 1 if it works on parameters alone.
@@ -19,6 +20,11 @@ pub trait Operation: bytemuck::Pod + Sync {
 
     /// Chains of the negative phase, or 0.
     fn chains(&self) -> u32 {
+        0
+    }
+
+    /// Units of the block that the kernel works on, or 0.
+    fn units(&self) -> u32 {
         0
     }
 }
@@ -44,13 +50,13 @@ macro_rules! uniform {
     };
 }
 
-/// An [`Operation`]: a uniform that ends with the numbers of units.
+/// An [`Operation`]: a uniform that ends with the numbers of columns and of their parameters.
 macro_rules! operation {
     ($(#[$of_struct:meta])* pub struct $name:ident { $($fields:tt)* } $({ $($methods:item)* })?) => {
         uniform! {
             $(#[$of_struct])*
             pub struct $name { $($fields)* }
-            "    visible: u32,\n    hidden: u32,\n"
+            "    visible: u32,\n    hidden: u32,\n    visible_parameters: u32,\n    hidden_parameters: u32,\n"
         }
 
         impl Operation for $name {
@@ -101,6 +107,8 @@ choices! {
     GENERATOR = 1;
     /// u < mean, with numbers from [`super::Backend::write_uniforms`], row by row.
     HOST = 2;
+    /// A product alone: means become inputs, and states stay. For the kernels of a GPU.
+    INPUTS = 3;
 }
 
 impl Draw {
@@ -511,6 +519,115 @@ operation! {
         pub rows: u32,
     } {
         fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Arguments of the kernel that turns the inputs of a block of units into means, moments and states: the second half of
+    /// [`super::Backend::sample`] to a layer that is not all binary.
+    pub struct FinishUnits {
+        /// Whether states are drawn, or equal their means.
+        pub draw: Draw,
+        /// Cases or chains.
+        pub rows: u32,
+        /// The inverse temperature, from 0 to 1: the weight of the model's parameters. The base's have the rest.
+        pub beta: f32,
+        /// The block's side, [`Side::number`].
+        pub side: u32,
+        /// The kind, [`crate::units::Kind::number`].
+        pub kind: u32,
+        /// First column.
+        pub first: u32,
+        /// Units.
+        pub units: u32,
+        /// Columns of a unit.
+        pub columns: u32,
+        /// Parameters of the kind.
+        pub numbers: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+        fn units(&self) -> u32 { self.units }
+    }
+}
+
+operation! {
+    /// Arguments of the kernel that subtracts the cumulants of a block of units from values: a part of
+    /// [`super::Backend::free_energy`].
+    pub struct Cumulants {
+        /// Cases or chains.
+        pub rows: u32,
+        /// The inverse temperature, from 0 to 1.
+        pub beta: f32,
+        /// The block's side, [`Side::number`].
+        pub side: u32,
+        /// The kind, [`crate::units::Kind::number`].
+        pub kind: u32,
+        /// First column.
+        pub first: u32,
+        /// Units.
+        pub units: u32,
+        /// Columns of a unit.
+        pub columns: u32,
+        /// Parameters of the kind.
+        pub numbers: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+        fn units(&self) -> u32 { self.units }
+    }
+}
+
+operation! {
+    /// Arguments of the kernel that subtracts the potentials of a block of units from values: a part of
+    /// [`super::Backend::free_energy`] and [`super::Backend::energy`].
+    pub struct Potentials {
+        /// Cases or chains.
+        pub rows: u32,
+        /// The block's side, [`Side::number`].
+        pub side: u32,
+        /// The kind, [`crate::units::Kind::number`].
+        pub kind: u32,
+        /// First column.
+        pub first: u32,
+        /// Columns of the block.
+        pub units: u32,
+        /// The first parameter that counts: 0, or 1 without the biases.
+        pub first_number: u32,
+        /// Parameters of the kind.
+        pub numbers: u32,
+        /// Factor of the model's parameters.
+        pub own: f32,
+        /// Factor of the base's.
+        pub of_base: f32,
+        /// Factor of the old values; with 0 they are not read.
+        pub keep: f32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+        fn units(&self) -> u32 { self.units }
+    }
+}
+
+operation! {
+    /// Arguments of the kernel that writes the gradient of a block's parameters after the biases: a part of
+    /// [`super::Backend::gradient`].
+    pub struct GradientOfPotentials {
+        /// Cases of the positive phase.
+        pub rows: u32,
+        /// Chains of the negative phase.
+        pub chains: u32,
+        /// The block's side, [`Side::number`].
+        pub side: u32,
+        /// The kind, [`crate::units::Kind::number`].
+        pub kind: u32,
+        /// First column.
+        pub first: u32,
+        /// Columns of the block.
+        pub units: u32,
+        /// Parameters of the kind.
+        pub numbers: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+        fn chains(&self) -> u32 { self.chains }
+        fn units(&self) -> u32 { self.units }
     }
 }
 

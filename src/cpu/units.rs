@@ -136,6 +136,10 @@ impl HostUnits for Units {
         Units::states(self, rows).into_owned()
     }
 
+    fn moments(&self, rows: usize) -> Vec<f32> {
+        self.moments[..rows * self.extra].to_vec()
+    }
+
     fn exchange(&mut self, other: &mut Self, row: usize) {
         let (range, words) = (row * self.width..(row + 1) * self.width, self.words());
         for units in [&mut *self, &mut *other] {

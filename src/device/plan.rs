@@ -15,10 +15,12 @@ pub struct Plan {
     pub(super) models: u64,
     /// Rows of the largest minibatch.
     pub(super) rows: usize,
-    /// Bytes of the largest layer's means or states.
+    /// Bytes of the largest layer's means, states or moments.
     pub(super) largest_layer: u64,
-    /// Bytes of all means and states.
+    /// Bytes of all means, states and moments.
     pub(super) units: u64,
+    /// Bytes of scratch for the inputs of hidden units that are not all binary.
+    pub(super) inputs: u64,
     /// Bytes of uniforms from the host.
     pub(super) uniforms: u64,
     /// Bytes of the largest packed rows.
@@ -43,6 +45,7 @@ impl Plan {
             rows: 0,
             largest_layer: 0,
             units: 0,
+            inputs: 0,
             uniforms: 0,
             largest_data: 0,
             data: 0,
@@ -53,7 +56,9 @@ impl Plan {
     /// Bytes of one model.
     pub(super) fn model_bytes(&self) -> u64 {
         let Shape { visible, hidden } = self.layers.shape();
-        matrix(visible.saturating_add(4), hidden)
+        let Layers { visible: of_visible, hidden: of_hidden } = &self.layers;
+        let planes = [of_visible, of_hidden].map(|layer| matrix(layer.planes() - 1, layer.columns()));
+        planes.iter().fold(matrix(visible.saturating_add(4), hidden), |sum, &bytes| sum.saturating_add(bytes))
     }
 }
 
@@ -68,10 +73,15 @@ impl Memory for Plan {
     }
 
     fn units(&mut self, side: Side, rows: usize) -> Result<Units> {
-        let bytes = matrix(rows, self.shape().units(side));
+        let layer = self.layers.side(side);
+        let bytes = matrix(rows, layer.columns());
+        let moments = bytes.saturating_mul(layer.planes() as u64 - 1);
         self.rows = self.rows.max(rows);
-        self.largest_layer = self.largest_layer.max(bytes);
-        self.units = self.units.saturating_add(bytes.saturating_mul(2));
+        self.largest_layer = self.largest_layer.max(bytes).max(moments);
+        self.units = self.units.saturating_add(bytes.saturating_mul(2)).saturating_add(moments);
+        if side == Side::Visible && !self.layers.hidden.is_binary() {
+            self.inputs = self.inputs.max(matrix(rows, self.layers.hidden.columns()));
+        }
         Ok(Units { number: 0, layer: side })
     }
 

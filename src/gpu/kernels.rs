@@ -7,19 +7,29 @@ use super::{
 };
 use crate::{
     backend::{
-        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, HalfStep,
-        LimitNorms, MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
+        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Energy, FinishUnits, FreeEnergy,
+        Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre, SquaredError,
+        Swap, Track, Update,
         operation::{MULTIPLY_ADDS, Operation},
     },
-    rbm::Shape,
+    rbm::Layers,
 };
 
 const GEOMETRY: &str = include_str!("../../shaders/shared/geometry.wgsl");
 const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
 const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
-/// The only kind of unit so far.
 const UNIT: &str = include_str!("../../shaders/shared/unit_binary.wgsl");
+const SPIN: &str = include_str!("../../shaders/shared/unit_spin.wgsl");
+const POTTS: &str = include_str!("../../shaders/shared/unit_potts.wgsl");
+const GAUSSIAN: &str = include_str!("../../shaders/shared/unit_gaussian.wgsl");
+const RELU: &str = include_str!("../../shaders/shared/unit_relu.wgsl");
+const DRELU: &str = include_str!("../../shaders/shared/unit_drelu.wgsl");
+const TRUNCATED: &str = include_str!("../../shaders/shared/truncated.wgsl");
+const KINDS: &str = include_str!("../../shaders/shared/kinds.wgsl");
+const BLOCK: &str = include_str!("../../shaders/shared/block.wgsl");
+const PATH: &str = include_str!("../../shaders/shared/path.wgsl");
+const PARAMETERS: &str = include_str!("../../shaders/shared/parameters.wgsl");
 const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
 const FOUR_CASES: &str = include_str!("../../shaders/shared/four_cases.wgsl");
 const CONTRAST: &str = include_str!("../../shaders/shared/contrast.wgsl");
@@ -47,6 +57,29 @@ struct Row {
     grid: Grid,
 }
 
+/// What every uniform ends with.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+pub(super) struct Geometry {
+    /// Columns.
+    visible: u32,
+    hidden: u32,
+    /// Parameters that a model keeps for each column.
+    visible_parameters: u32,
+    hidden_parameters: u32,
+}
+
+impl Geometry {
+    pub fn of(Layers { visible, hidden }: &Layers) -> Self {
+        Self {
+            visible: visible.columns() as u32,
+            hidden: hidden.columns() as u32,
+            visible_parameters: visible.planes() as u32,
+            hidden_parameters: hidden.planes() as u32,
+        }
+    }
+}
+
 /// Size of a dispatch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
@@ -54,14 +87,19 @@ pub(super) struct Size {
     rows: u32,
     /// Chains of the negative phase.
     chains: u32,
+    /// Units of the block, for kernels that work on one.
+    units: u32,
     visible: u32,
     hidden: u32,
+    /// Rows of parameters after the biases.
+    planes: [u32; 2],
 }
 
 impl Size {
-    pub fn of(op: &impl Operation, shape: Shape) -> Self {
-        let (visible, hidden) = (shape.visible as u32, shape.hidden as u32);
-        Self { rows: op.rows(), chains: op.chains(), visible, hidden }
+    pub fn of(op: &impl Operation, geometry: Geometry) -> Self {
+        let Geometry { visible, hidden, visible_parameters, hidden_parameters } = geometry;
+        let planes = [visible_parameters - 1, hidden_parameters - 1];
+        Self { rows: op.rows(), chains: op.chains(), units: op.units(), visible, hidden, planes }
     }
 }
 
@@ -111,18 +149,22 @@ kernels! {
     SampleHidden "sample_hidden", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
     SampleVisible "sample_visible", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, R, W, W], Grid::Product(to_visible);
     Gradient "gradient", Contrast, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W], Grid::Product(associations);
-    Clip "clip", Clip, [REDUCE], [W], Workgroups(|_| 1, once);
-    Ascend "ascend", Ascent, [], [W, W, W, W], Invocations(parameters, once);
+    Clip "clip", Clip, [REDUCE, PARAMETERS], [W], Workgroups(|_| 1, once);
+    Ascend "ascend", Ascent, [PARAMETERS], [W, W, W, W], Invocations(parameters, once);
     Recentre "recentre", Recentre, [REDUCE], [R, R, R, W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);
     Update "update", Update, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W, W], Grid::Product(associations);
     LimitNorms "limit_norms", LimitNorms, [REDUCE], [W], Workgroups(|s| groups(s.hidden), once);
     Track "track", Track, [REDUCE], [R, W], Workgroups(|s| groups(s.hidden), once);
-    Combine "combine", Combine, [], [R, W], Invocations(parameters, once);
+    Combine "combine", Combine, [PARAMETERS], [R, W], Invocations(parameters, once);
     SquaredError "squared_error", SquaredError, [REDUCE], [R, R, W], Workgroups(|s| s.rows, once);
     FreeEnergy "free_energy", FreeEnergy, [ACCUMULATE, REDUCE, FOUR_CASES, UNIT], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
     Energy "energy", Energy, [ACCUMULATE, REDUCE, FOUR_CASES], [R, R, R, R, W], Workgroups(row_blocks, weights_for_rows);
     Swap "swap", Swap, [RANDOM], [R, W, W, W, W, W, W], Workgroups(|s| s.rows, once);
     ClampVisible "clamp_visible", ClampVisible, [], [R, R, W], Invocations(units_of_rows, once);
+    FinishUnits "finish_units", FinishUnits, [KINDS, UNIT, SPIN, POTTS, GAUSSIAN, RELU, DRELU, TRUNCATED, BLOCK, PATH, RANDOM], [R, R, R, W, W, W], Invocations(units_of_block, mathematics);
+    Cumulants "cumulants", Cumulants, [KINDS, UNIT, SPIN, POTTS, GAUSSIAN, RELU, DRELU, TRUNCATED, BLOCK, PATH, REDUCE], [R, R, R, W], Workgroups(|s| s.rows, mathematics);
+    Potentials "potentials", Potentials, [KINDS, UNIT, SPIN, GAUSSIAN, RELU, DRELU, TRUNCATED, BLOCK, PATH, REDUCE], [R, R, R, W], Workgroups(|s| s.rows, mathematics);
+    GradientOfPotentials "gradient_of_potentials", GradientOfPotentials, [KINDS, UNIT, SPIN, GAUSSIAN, RELU, DRELU, TRUNCATED, BLOCK, REDUCE], [R, R, W], Workgroups(|s| 3 * groups(s.units + 3), once);
     MultiplyAdd "multiply_add", MultiplyAdd, [], [W], Invocations(|s| row_blocks(s).div_ceil(8).into(), multiply_adds);
     Copy "copy", Copy, [], [R, W], Invocations(|s| row_blocks(s).into(), once);
 }
@@ -138,9 +180,17 @@ fn units_of_rows(size: &Size) -> u64 {
     u64::from(size.rows) * u64::from(groups(size.visible))
 }
 
+/// Units of a block in all rows.
+fn units_of_block(size: &Size) -> u64 {
+    u64::from(size.rows) * u64::from(size.units)
+}
+
 /// Groups of parameters.
 fn parameters(size: &Size) -> u64 {
+    let [of_visible, of_hidden] = size.planes.map(u64::from);
     u64::from(size.visible + 1) * u64::from(groups(size.hidden))
+        + of_visible * u64::from(groups(size.visible))
+        + of_hidden * u64::from(groups(size.hidden))
 }
 
 fn to_hidden(size: &Size) -> Product {
@@ -162,6 +212,11 @@ fn associations(size: &Size) -> Product {
 fn once(size: &Size) -> f64 {
     let [rows, visible, hidden] = [size.rows, size.visible, size.hidden].map(f64::from);
     rows + visible * hidden + visible + hidden
+}
+
+/// Each unit of the wider layer in each row, whose mathematics take a hundred multiply-adds or so.
+fn mathematics(size: &Size) -> f64 {
+    100.0 * f64::from(size.rows) * f64::from(size.visible.max(size.hidden))
 }
 
 /// Each weight once per row.
@@ -207,6 +262,9 @@ impl Kernel {
     pub fn source(self, tile: Option<Tile>) -> String {
         let Row { file, uniform, parts, .. } = self.row();
         let mut source = [file, GEOMETRY].concat() + &parts.concat() + &wgsl::shared() + uniform;
+        if parts.contains(&TRUNCATED) {
+            source += &wgsl::polynomials();
+        }
         if let Some(tile) = tile {
             source += PRODUCT;
             source += if tile.workgroup_memory { TILED } else { STREAMING };

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::{
         backend::Contrast,
-        gpu::kernels::{Kernel, Size},
+        gpu::kernels::{Geometry, Kernel, Size},
         rbm::Shape,
     };
 
@@ -189,7 +189,8 @@ mod tests {
         (rows, visible, hidden): (usize, usize, usize),
     ) -> String {
         // A tile depends only on the numbers of rows, chains and units.
-        let size = Size::of(&Contrast::new(rows, rows), Shape { visible, hidden });
+        let geometry = Geometry::of(&Shape { visible, hidden }.into());
+        let size = Size::of(&Contrast::new(rows, rows), geometry);
         Tiles::for_kind(kind).choose(kernel.product(&size).unwrap()).name()
     }
 

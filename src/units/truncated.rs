@@ -7,6 +7,80 @@ const TERMS: u32 = 100;
 /// From here on, moments are taken from the continued fraction.
 const FAR: f64 = 3.0;
 
+/// Polynomials for 32 bits, constant term first, fitted to [`tail`] with a relative error of about 1e-7. With a = |z| ≥ 0 and
+/// t = (a−4)/(a+4): the Mills ratio is MILLS(t)/(a+3), the excess EXCESS(t)/(a+2.5), the square SQUARE(t)/(a+2.5)².
+pub const MILLS: &[f64] = &[
+    1.65656658,
+    -1.09664665,
+    0.658642241,
+    -0.287807678,
+    0.0739823356,
+    0.00244676557,
+    -0.0098702461,
+    0.00234097591,
+    0.000650396482,
+    -0.000304665338,
+];
+/// See [`MILLS`].
+pub const EXCESS: &[f64] = &[
+    1.4664465,
+    -0.622131278,
+    0.104922335,
+    0.130249285,
+    -0.0996001575,
+    0.0012667955,
+    0.0318428277,
+    -0.0102361904,
+    -0.00719047423,
+    0.00428718565,
+    0.000934731913,
+    -0.000791554648,
+];
+/// See [`MILLS`].
+pub const SQUARE: &[f64] = &[
+    4.12239263,
+    -3.00611015,
+    0.496790395,
+    0.989008146,
+    -0.724672762,
+    -0.06956599,
+    0.303613892,
+    -0.0699913888,
+    -0.0908088094,
+    0.0439900969,
+    0.0202745732,
+    -0.0147369569,
+    -0.00258997218,
+    0.00240628128,
+];
+/// The inverse error function in 32 bits, constant term first (Giles 2010, "Approximating the erfinv function"): with
+/// w = −log(1−x²), x·NEAR(w − 2.5) for w < 5, and x·FAR(√w − 3) beyond.
+pub const ERFINV_NEAR: &[f64] = &[
+    1.50140941,
+    0.246640727,
+    -0.00417768164,
+    -0.00125372503,
+    0.00021858087,
+    -4.39150654e-06,
+    -3.5233877e-06,
+    3.43273939e-07,
+    2.81022636e-08,
+];
+/// See [`ERFINV_NEAR`].
+pub const ERFINV_FAR: &[f64] = &[
+    2.83297682,
+    1.00167406,
+    0.00943887047,
+    -0.0076224613,
+    0.00573950773,
+    -0.00367342844,
+    0.00134934322,
+    0.000100950558,
+    -0.000200214257,
+];
+/// Newton steps that [`quantile_above`] takes in 32 bits.
+pub const NEWTON_STEPS: usize = 6;
+
 /// Moments of a standard normal variable x, given that it is above z.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tail {

@@ -108,14 +108,6 @@ pub fn fast_products(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
     tiles(test, &layers).into_iter().chain(cpus(&layers)).collect()
 }
 
-/// The native path and the oracle.
-pub fn hosts(layers: impl Into<Layers>) -> Vec<Named> {
-    let layers = layers.into();
-    let mut backends: Vec<Named> = cpus(&layers).collect();
-    backends.push(("reference".into(), Box::new(reference(layers))));
-    backends
-}
-
 /// Every backend there is.
 pub fn all(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
     let layers = layers.into();

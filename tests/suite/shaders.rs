@@ -10,8 +10,9 @@ use std::{
 use naga::{AddressSpace, Module, StorageAccess, TypeInner, valid};
 use rbm_gpu::{
     backend::{
-        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather, HalfStep,
-        LimitNorms, MultiplyAdd, Recentre, SquaredError, Swap, Track, Update,
+        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits,
+        FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre,
+        SquaredError, Swap, Track, Update,
     },
     gpu::{kernels::Kernel, tile::Tile},
 };
@@ -71,6 +72,10 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
         Energy: rows;
         Swap: draw, rows, factor, units, counts_at, coldest, hottest;
         ClampVisible: rows;
+        FinishUnits: draw, rows, beta, side, kind, first, units, columns, numbers;
+        Cumulants: rows, beta, side, kind, first, units, columns, numbers;
+        Potentials: rows, side, kind, first, units, first_number, numbers, own, of_base, keep;
+        GradientOfPotentials: rows, chains, side, kind, first, units, numbers;
         MultiplyAdd: rows;
         Copy: rows;
     };
@@ -99,11 +104,13 @@ fn operations_have_the_same_layout_in_rust_and_wgsl() {
             panic!("{kernel:?} has one uniform")
         };
         assert_eq!(variable.binding.unwrap().binding, 0, "{kernel:?}");
-        // The host writes the operation, then the numbers of units.
+        // The host writes the operation, and after it how many columns there are, and how many parameters each has.
         let name = module.types[variable.ty].name.as_deref().unwrap();
         let (name, (fields, size)) = rust.get_key_value(name).expect("an operation");
-        let units = [("visible", *size), ("hidden", size + 4)];
-        assert_eq!(of_type(name), Some(([&fields[..], &units].concat(), size + 8)), "{kernel:?}: {name}");
+        let geometry = ["visible", "hidden", "visible_parameters", "hidden_parameters"];
+        let geometry: Vec<_> = geometry.into_iter().zip((*size..).step_by(4)).collect();
+        let expected = Some(([&fields[..], &geometry].concat(), size + 16));
+        assert_eq!(of_type(name), expected, "{kernel:?}: {name}");
         seen.insert(name);
     }
     assert_eq!(seen, rust.keys().copied().collect(), "every operation has a kernel");
