@@ -10,9 +10,10 @@ use crate::{
     backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Pair, Units, Update},
     error::Result,
     host::Host,
-    rbm::{Rbm, Shape, Side},
+    rbm::{Layers, Rbm, Shape, Side},
     reference::Reference,
     rng::{Address, Philox, Stream, uniform_at},
+    units::{Layer, PRECISIONS, Place},
 };
 
 /// Largest absolute difference from the reference, for means and parameters.
@@ -50,6 +51,12 @@ pub fn random_states(rows: usize, units: usize, seed: u64) -> Vec<f32> {
 
 /// A model with weights from N(0, `deviation`²) and biases from N(0, 1).
 pub fn random_rbm(shape: Shape, deviation: f32, seed: u64) -> Rbm {
+    random_model(&shape.into(), deviation, seed, |x| x)
+}
+
+/// [`random_rbm`] for layers of any kind. Their other parameters are from N(0, 1), too; `precision` gets those that must be above
+/// 0. What a kind has no use for is 0.
+pub fn random_model(layers: &Layers, deviation: f32, seed: u64, precision: fn(f32) -> f32) -> Rbm {
     use rand_distr::{Distribution, StandardNormal};
     let mut generator = Philox::new(seed, Stream::Synthetic, 1);
     let mut draw = |scale: f32, count: usize| -> Vec<f32> {
@@ -60,8 +67,25 @@ pub fn random_rbm(shape: Shape, deviation: f32, seed: u64) -> Rbm {
             })
             .collect()
     };
-    let Shape { visible, hidden } = shape;
-    Rbm::from_tensors(shape, [draw(deviation, visible * hidden), draw(1.0, visible), draw(1.0, hidden)])
+    let Shape { visible, hidden } = layers.shape();
+    let weights = draw(deviation, visible * hidden);
+    let mut potentials = |layer: &Layer| {
+        let mut numbers = draw(1.0, layer.parameters());
+        for Place { kind, column } in layer.places() {
+            for number in 1..layer.planes() {
+                for column in column..column + kind.columns() {
+                    let parameter = &mut numbers[number * layer.columns() + column];
+                    match (number < kind.parameters(), PRECISIONS.contains(&number)) {
+                        (false, _) => *parameter = 0.0,
+                        (true, true) => *parameter = precision(*parameter),
+                        (true, false) => {}
+                    }
+                }
+            }
+        }
+        numbers
+    };
+    Rbm::from_tensors(layers, [weights, potentials(&layers.visible), potentials(&layers.hidden)])
 }
 
 /// The largest absolute difference of two slices of one length; infinity if there is a NaN.

@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, System},
     device::{self, DeviceChoice, Footprint},
     error::{Error, Result},
-    rbm::Shape,
+    rbm::{Layers, Shape},
 };
 
 /// The options of a verification.
@@ -95,8 +95,8 @@ const SIZES: [(usize, usize, usize); 9] = [
     (12, 1, 1),
 ];
 
-/// Opens a backend for a model of this shape and minibatches of up to this number of rows.
-pub type Open<'a> = dyn Fn(Shape, usize) -> Result<Box<dyn Backend>> + 'a;
+/// Opens a backend for a model of these layers and minibatches of up to this number of rows.
+pub type Open<'a> = dyn Fn(Layers, usize) -> Result<Box<dyn Backend>> + 'a;
 
 /// Verifies the best device of the choice. Calls `report` with each check as it completes.
 ///
@@ -111,7 +111,7 @@ pub fn verify(options: &VerifyOptions, report: impl FnMut(&Check)) -> Result<Ver
             (0..4).try_for_each(|_| memory.model().and_then(|_| memory.pair(rows)).map(drop))
         }
     };
-    verify_backend(first.info(), &|shape, rows| first.open(&Footprint::planned(shape, room(rows))?), report)
+    verify_backend(first.info(), &|layers, rows| first.open(&Footprint::planned(layers, room(rows))?), report)
 }
 
 /// Verifies any backend.
@@ -142,7 +142,7 @@ pub fn verify_backend(info: DeviceInfo, open: &Open, mut report: impl FnMut(&Che
 /// One CD-1 step of realistic size.
 fn step(open: &Open) -> Result<Vec<Check>> {
     let (rows, shape) = (32, Shape { visible: 784, hidden: 100 });
-    let mut backend = open(shape, rows)?;
+    let mut backend = open(shape.into(), rows)?;
     let found = check::step(&mut *backend, rows, 1)?;
     let tolerance = f64::from(check::TOLERANCE);
     let at = || format!("{rows} cases of {}×{} units", shape.visible, shape.hidden);

@@ -23,11 +23,10 @@ fn drelu_draw(x: f32, parameters: vec4<f32>, mean: f32, u: f32) -> f32 {
     let sides = drelu_sides(x, parameters);
     let down = mean_of(vec4(sides.y - sides.x)).x;
     if below(u) < down {
-        let share = below(u) / down;
-        return -rectified_draw(parameters.w - x, parameters.z, share, 1.0 - share);
+        return -rectified_draw(parameters.w - x, parameters.z, below(u) / down, (down - below(u)) / down);
     }
-    let share = min(above(u) / mean_of(vec4(sides.x - sides.y)).x, 1.0);
-    return rectified_draw(parameters.w + x, parameters.y, share, 1.0 - share);
+    let up = mean_of(vec4(sides.x - sides.y)).x;
+    return rectified_draw(parameters.w + x, parameters.y, min(above(u) / up, 1.0), (below(u) - down) / up);
 }
 
 fn drelu_cumulant(x: f32, parameters: vec4<f32>) -> f32 {

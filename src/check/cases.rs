@@ -10,13 +10,14 @@ use super::{
 use crate::{
     backend::{
         Ascent, Backend, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather,
-        HalfStep, LimitNorms, MultiplyAdd, Offsets, Pair, Path, SquaredError, Swap, Track, Update,
+        HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, SquaredError, Swap, Track, Update,
         operation::MULTIPLY_ADDS,
     },
     data::Rows,
     error::Result,
-    rbm::{Shape, Side},
+    rbm::{Layers, Shape, Side},
     rng::{Address, Stream, uniform_at},
+    units::{Block, Kind, Layer},
 };
 
 /// The work of a kernel, however it is implemented.
@@ -102,6 +103,58 @@ pub const CASES: &[Case] = &[
     Case { kernel: "multiply_add", way: "", prepare: multiply_add, work: multiply_add_work },
     Case { kernel: "copy", way: "", prepare: copy, work: copy_work },
 ];
+
+/// A way to use a kernel, and the layers that it is used for: of kinds other than binary.
+pub type OfKinds = (fn(Shape) -> Layers, Case);
+
+#[rustfmt::skip]
+/// The cases of layers that are not all binary.
+pub const OF_KINDS: &[OfKinds] = &[
+    (mixed, Case { kernel: "finish_units", way: "to hidden units", prepare: |s| half_step(s, Side::Hidden, true, DRAWN), work: hidden_work }),
+    (mixed, Case { kernel: "finish_units", way: "to hidden units, means", prepare: |s| half_step(s, Side::Hidden, false, MEANS), work: hidden_work }),
+    (mixed, Case { kernel: "finish_units", way: "to hidden units, β = 0.4 from a base", prepare: |s| half_step(s, Side::Hidden, true, WARM), work: hidden_work }),
+    (mixed, Case { kernel: "finish_units", way: "to visible units", prepare: |s| half_step(s, Side::Visible, true, DRAWN), work: visible_work }),
+    (mixed, Case { kernel: "finish_units", way: "to visible units, β = 0.4 from a base", prepare: |s| half_step(s, Side::Visible, false, WARM), work: visible_work }),
+    (mixed, Case { kernel: "gradient_of_potentials", way: "", prepare: |s| gradient(s, true, PLAIN), work: gradient_work }),
+    (mixed, Case { kernel: "gradient_of_potentials", way: "centred, fewer chains", prepare: |s| gradient(s, true, Contrast { centred: 1, ..FEW }), work: gradient_work }),
+    (mixed, Case { kernel: "ascend", way: "units of all kinds, momentum", prepare: |s| ascend(s, Ascent::MOMENTUM), work: ascend_work }),
+    (mixed, Case { kernel: "ascend", way: "units of all kinds, Nesterov", prepare: |s| ascend(s, Ascent::NESTEROV), work: ascend_work }),
+    (mixed, Case { kernel: "ascend", way: "units of all kinds, Adam", prepare: |s| ascend(s, Ascent::ADAM), work: ascend_work }),
+    (mixed, Case { kernel: "update", way: "units of all kinds, centred", prepare: |s| update(s, true, true, 0.05, CENTRED), work: update_work }),
+    (mixed, Case { kernel: "update", way: "units of all kinds, without momentum", prepare: |s| update(s, true, false, 0.0, FEW), work: update_work }),
+    (mixed, Case { kernel: "combine", way: "units of all kinds", prepare: |s| combine(s, Combine::towards(0.3)), work: combine_work }),
+    (mixed, Case { kernel: "cumulants", way: "", prepare: |s| free_energy(s, true, 1.0, false), work: energy_work }),
+    (mixed, Case { kernel: "cumulants", way: "β = 0.4 from a base", prepare: |s| free_energy(s, true, 0.4, false), work: energy_work }),
+    (mixed, Case { kernel: "cumulants", way: "less another", prepare: |s| free_energy(s, true, 1.0, true), work: energy_work }),
+    (mixed, Case { kernel: "potentials", way: "energy", prepare: |s| energy(s, false), work: energy_work }),
+    (mixed, Case { kernel: "potentials", way: "energy from a base", prepare: |s| energy(s, true), work: energy_work }),
+    (mixed_to_binary, Case { kernel: "potentials", way: "free energy", prepare: |s| free_energy(s, true, 1.0, false), work: energy_work }),
+    (mixed_to_binary, Case { kernel: "potentials", way: "free energy, β = 0.4 from a base", prepare: |s| free_energy(s, true, 0.4, false), work: energy_work }),
+    (mixed_to_binary, Case { kernel: "potentials", way: "free energy less another", prepare: |s| free_energy(s, true, 1.0, true), work: energy_work }),
+];
+
+/// All cases, each with the layers that it is used for.
+pub fn all() -> impl Iterator<Item = (fn(Shape) -> Layers, &'static Case)> {
+    let binary = CASES.iter().map(|case| (Layers::from as fn(Shape) -> Layers, case));
+    binary.chain(OF_KINDS.iter().map(|(layers, case)| (*layers, case)))
+}
+
+/// Blocks of each kind, followed by one of `rest`; of that alone where there are few columns.
+fn blocks(columns: usize, rest: Kind) -> Layer {
+    let units = columns / 8;
+    let kinds =
+        [Kind::Spin, Kind::Potts { states: 3 }, Kind::Gaussian, Kind::Relu, Kind::DoubleRelu, Kind::Binary];
+    let of_kinds = kinds.map(|kind| Block { kind, units });
+    Layer::new(of_kinds.into_iter().chain([Block { kind: rest, units: columns % 8 }]))
+}
+
+fn mixed(Shape { visible, hidden }: Shape) -> Layers {
+    Layers { visible: blocks(visible, Kind::Gaussian), hidden: blocks(hidden, Kind::DoubleRelu) }
+}
+
+fn mixed_to_binary(shape: Shape) -> Layers {
+    Layers { hidden: Layer::of(Kind::Binary, shape.hidden), ..mixed(shape) }
+}
 
 // Work. Products are 2 FLOP for each pair of units and case; each input and output is moved once.
 
@@ -244,6 +297,11 @@ fn gather(stage: &mut Stage, rows: fn(Size) -> Rows, drawn: bool) -> Result<Prep
     prepared(move |backend| backend.gather(&op, data, states), [Output::States(states)])
 }
 
+/// Tolerance of moments, which are squares of sums.
+const OF_SQUARES: f32 = 3e-5;
+/// Tolerance of real states: a uniform number has 24 bits, and between two modes of a unit the last of them moves a state by so much.
+const OF_DRAWS: f32 = 1e-3;
+
 /// Whether a half step draws, and its inverse temperature.
 type Way = (bool, f32);
 const DRAWN: Way = (true, 1.0);
@@ -252,18 +310,21 @@ const WARM: Way = (true, 0.4);
 
 fn half_step(stage: &mut Stage, to: Side, of_states: bool, (drawn, beta): Way) -> Result<Prepared> {
     let from = if to == Side::Hidden { Side::Visible } else { Side::Hidden };
-    let values = if of_states { stage.binary(from, 0) } else { stage.grey(from, 0) };
+    let values = if of_states { stage.states(from, 0) } else { stage.grey(from, 0) };
     let (input, output) = (stage.units(from, &values)?, stage.empty(to)?);
     let model = stage.model(0.3, 0)?;
     let base = base(stage)?;
     let path = if beta == 1.0 { model.into() } else { Path { model, base: Some(base) } };
+    let is_binary = stage.backend.layers().side(to).is_binary();
     let draw = Draw::of(stage.seed, Stream::Train, to, 5).sweep(2).chains_from(3);
     let draw = if drawn { draw } else { Draw::none() };
     let op = HalfStep::new(stage.size.rows, draw).at(beta);
-    prepared(
-        move |backend| backend.sample(&op, path, input, output),
-        [Output::Units(output, stage.size.rows, draw, TOLERANCE)],
-    )
+    let rows = stage.size.rows;
+    let outputs = match is_binary {
+        true => vec![Output::Units(output, rows, draw, TOLERANCE)],
+        false => vec![Output::Moments(output, rows, OF_SQUARES), Output::Drawn(output, rows, draw, OF_DRAWS)],
+    };
+    prepared(move |backend| backend.sample(&op, path, input, output), outputs)
 }
 
 /// A third of the rows, for a second minibatch.
@@ -273,8 +334,8 @@ fn fewer(rows: usize) -> usize {
 
 fn twice(stage: &mut Stage, both_states: bool) -> Result<Prepared> {
     let rows = [stage.size.rows, fewer(stage.size.rows)];
-    let states = stage.binary(Side::Visible, 0);
-    let others = if both_states { stage.binary(Side::Visible, 2) } else { stage.grey(Side::Visible, 2) };
+    let states = stage.states(Side::Visible, 0);
+    let others = if both_states { stage.states(Side::Visible, 2) } else { stage.grey(Side::Visible, 2) };
     let inputs = [stage.units(Side::Visible, &states)?, stage.units(Side::Visible, &others)?];
     let outputs = [stage.empty(Side::Hidden)?, stage.empty(Side::Hidden)?];
     let model = stage.model(0.3, 0)?;
@@ -289,9 +350,12 @@ fn twice(stage: &mut Stage, both_states: bool) -> Result<Prepared> {
     )
 }
 
-/// b0, from −3 to 3.
+/// b0, from −3 to 3, and precisions of 1.
 fn base(stage: &mut Stage) -> Result<crate::backend::Values> {
-    let numbers: Vec<f32> = (0..stage.size.shape.visible).map(|i| (i % 13) as f32 * 0.5 - 3.0).collect();
+    let Layers { visible, hidden } = stage.backend.layers();
+    let mut numbers = [visible.neutral(), hidden.neutral()].concat();
+    let biases = numbers.iter_mut().take(stage.size.shape.visible).enumerate();
+    biases.for_each(|(i, bias)| *bias = (i % 13) as f32 * 0.5 - 3.0);
     let values = stage.backend.values(numbers.len())?;
     stage.backend.write_values(values, &numbers);
     Ok(values)
@@ -310,8 +374,8 @@ fn contrast(size: Size, contrast: Contrast) -> Contrast {
 
 /// Both phases and the offsets.
 fn phases(stage: &mut Stage, of_states: bool) -> Result<(Pair, Pair, Option<Offsets>)> {
-    let negative = if of_states { stage.binary(Side::Visible, 3) } else { stage.grey(Side::Visible, 3) };
-    let (v, h) = (stage.binary(Side::Visible, 1), stage.grey(Side::Hidden, 2));
+    let negative = if of_states { stage.states(Side::Visible, 3) } else { stage.grey(Side::Visible, 3) };
+    let (v, h) = (stage.states(Side::Visible, 1), stage.grey(Side::Hidden, 2));
     let positive = stage.pair(&v, &h)?;
     let h = stage.grey(Side::Hidden, 4);
     let negative = stage.pair(&negative, &h)?;
@@ -327,20 +391,45 @@ fn offsets(stage: &mut Stage) -> Result<Offsets> {
     Ok(offsets)
 }
 
+/// A model whose half steps leave moments, where units have precisions.
+fn of_moments(stage: &mut Stage) -> Result<Option<Model>> {
+    match stage.backend.layers().have_precisions() {
+        true => stage.model(0.1, 7).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Gives hidden units the moments of a model: they can't be written.
+fn take_moments(backend: &mut dyn Backend, model: Option<Model>, pairs: [Pair; 2], rows: u32) {
+    for (model, Pair { visible, hidden }) in
+        model.into_iter().flat_map(|model| pairs.map(|pair| (model, pair)))
+    {
+        backend.sample(&HalfStep::new(rows as usize, Draw::none()), model.into(), visible, hidden);
+    }
+}
+
 fn gradient(stage: &mut Stage, of_states: bool, of: Contrast) -> Result<Prepared> {
     let (positive, negative, offsets) = phases(stage, of_states)?;
     let (op, gradient) = (contrast(stage.size, of), stage.model(0.1, 1)?);
+    let of_moments = of_moments(stage)?;
+    let output = match of_moments {
+        None => Output::Model(gradient, TOLERANCE),
+        Some(_) => Output::Near(gradient, OF_SQUARES),
+    };
     prepared(
-        move |backend| backend.gradient(&op, positive, negative, offsets, gradient),
-        [Output::Model(gradient, TOLERANCE)],
+        move |backend| {
+            take_moments(backend, of_moments, [positive, negative], op.rows);
+            backend.gradient(&op, positive, negative, offsets, gradient);
+        },
+        [output],
     )
 }
 
 /// Two steps; the second depends on the first one's moments and step.
 fn ascend(stage: &mut Stage, rule: u32) -> Result<Prepared> {
-    let (gradient, model, squares) = (stage.model(0.1, 1)?, stage.model(0.3, 0)?, stage.backend.model()?);
+    let (gradient, model, squares) = (stage.step(0.1, 1)?, stage.model(0.3, 0)?, stage.backend.model()?);
     // Adam's moments start at 0.
-    let velocity = if rule == Ascent::ADAM { stage.backend.model()? } else { stage.model(0.1, 2)? };
+    let velocity = if rule == Ascent::ADAM { stage.backend.model()? } else { stage.step(0.1, 2)? };
     let op = Ascent { rule, momentum: 0.7, weight_decay: 0.05, l1: 0.1, ..Ascent::new(0.02) };
     let ops = if rule == Ascent::ADAM { [op.adam(0), op.adam(1)] } else { [op; 2] };
     let all = [gradient, model, velocity, squares];
@@ -371,7 +460,8 @@ fn recentre(stage: &mut Stage) -> Result<Prepared> {
 /// Two steps.
 fn update(stage: &mut Stage, of_states: bool, keeps: bool, decay: f32, of: Contrast) -> Result<Prepared> {
     let (positive, negative, offsets) = phases(stage, of_states)?;
-    let (model, velocity) = (stage.model(0.3, 0)?, stage.model(0.1, 1)?);
+    let (model, velocity) = (stage.model(0.3, 0)?, stage.step(0.1, 1)?);
+    let of_moments = of_moments(stage)?;
     let momentum = if keeps { 0.7 } else { 0.0 };
     let ascent = Ascent { momentum, weight_decay: decay, ..Ascent::new(0.3) };
     let op = Update::new(contrast(stage.size, of), ascent);
@@ -379,11 +469,15 @@ fn update(stage: &mut Stage, of_states: bool, keeps: bool, decay: f32, of: Contr
     let tolerance = if of.centred == 1 { of_a_row(stage.size) } else { TOLERANCE };
     prepared(
         move |backend| {
+            take_moments(backend, of_moments, [positive, negative], op.rows);
             for _ in 0..2 {
                 backend.update(&op, positive, negative, offsets, model, kept);
             }
         },
-        [Output::Model(model, tolerance), Output::Model(velocity, tolerance)],
+        [model, velocity].map(|model| match of_moments {
+            None => Output::Model(model, tolerance),
+            Some(_) => Output::Near(model, OF_SQUARES.max(tolerance)),
+        }),
     )
 }
 
@@ -416,7 +510,7 @@ fn combine(stage: &mut Stage, op: Combine) -> Result<Prepared> {
 }
 
 fn squared_error(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
-    let x = if of_states { stage.binary(Side::Visible, 1) } else { stage.grey(Side::Visible, 1) };
+    let x = if of_states { stage.states(Side::Visible, 1) } else { stage.grey(Side::Visible, 1) };
     let p = stage.grey(Side::Visible, 2);
     let (x, p) = (stage.units(Side::Visible, &x)?, stage.units(Side::Visible, &p)?);
     let values = stage.values(&vec![1.5; stage.size.rows])?;
@@ -428,7 +522,7 @@ fn squared_error(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
 }
 
 fn free_energy(stage: &mut Stage, of_states: bool, beta: f32, less: bool) -> Result<Prepared> {
-    let v = if of_states { stage.binary(Side::Visible, 1) } else { stage.grey(Side::Visible, 1) };
+    let v = if of_states { stage.states(Side::Visible, 1) } else { stage.grey(Side::Visible, 1) };
     let (v, model, other) = (stage.units(Side::Visible, &v)?, stage.model(0.3, 0)?, stage.model(0.3, 2)?);
     let base = base(stage)?;
     let path = if beta == 1.0 { model.into() } else { Path { model, base: Some(base) } };
@@ -437,6 +531,8 @@ fn free_energy(stage: &mut Stage, of_states: bool, beta: f32, less: bool) -> Res
     let op = FreeEnergy::new(rows).at(beta);
     // A difference inherits the errors of its operands, which grow with a case's terms.
     let tolerance = if less { 2e-6 * (visible + hidden) as f32 } else { 2e-6 };
+    let tolerance =
+        if stage.backend.layers().have_precisions() { tolerance.max(TOLERANCE) } else { tolerance };
     prepared(
         move |backend| {
             backend.free_energy(&op, path, v, values);
@@ -449,7 +545,7 @@ fn free_energy(stage: &mut Stage, of_states: bool, beta: f32, less: bool) -> Res
 }
 
 fn energy(stage: &mut Stage, from_base: bool) -> Result<Prepared> {
-    let (v, h) = (stage.binary(Side::Visible, 1), stage.binary(Side::Hidden, 3));
+    let (v, h) = (stage.states(Side::Visible, 1), stage.states(Side::Hidden, 3));
     let (pair, model, base) = (stage.pair(&v, &h)?, stage.model(0.3, 0)?, base(stage)?);
     let path = Path { model, base: from_base.then_some(base) };
     let rows = stage.size.rows;
@@ -471,7 +567,7 @@ fn swap(stage: &mut Stage, layer: Side, coldest: u32, hottest: u32) -> Result<Pr
         let energies = (0..rows).map(|row| number(row, seed));
         energies.chain((0..rows).map(|row| f32::from(number(row, seed + 9) > 0.0))).collect()
     };
-    let states = [stage.binary(layer, 1), stage.binary(layer, 2)];
+    let states = [stage.states(layer, 1), stage.states(layer, 2)];
     let [cold, hot] = [stage.units(layer, &states[0])?, stage.units(layer, &states[1])?];
     let [cold_values, hot_values] = [stage.values(&values(1))?, stage.values(&values(4))?];
     let [accepted, trips] = [stage.values(&vec![0.0; rows + 2])?, stage.values(&vec![0.0; rows])?];
@@ -498,8 +594,8 @@ fn swap(stage: &mut Stage, layer: Side, coldest: u32, hottest: u32) -> Result<Pr
 }
 
 fn clamp_visible(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
-    let known = if of_states { stage.binary(Side::Visible, 5) } else { stage.grey(Side::Visible, 5) };
-    let states = stage.binary(Side::Visible, 6);
+    let known = if of_states { stage.states(Side::Visible, 5) } else { stage.grey(Side::Visible, 5) };
+    let states = stage.states(Side::Visible, 6);
     let (known, states) = (stage.units(Side::Visible, &known)?, stage.units(Side::Visible, &states)?);
     let mask: Vec<f32> = (0..stage.size.shape.visible).map(|i| (i * 7 % 3) as f32).collect();
     let mask = stage.values(&mask)?;

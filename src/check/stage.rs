@@ -1,10 +1,12 @@
 //! Test bench of a case: a device, a size, and guard rows past the last that nothing may touch.
 
-use super::{largest_difference, random_rbm, random_states, wrong_states};
+use super::{largest_difference, random_model, random_states, wrong_states};
 use crate::{
     backend::{Backend, BackendExt, Draw, Model, Pair, Units, Values},
     error::Result,
     rbm::{Shape, Side},
+    rng::uniform_at,
+    units::Kind,
 };
 
 /// Guard rows in every buffer.
@@ -53,6 +55,13 @@ pub struct Prepared {
 pub enum Output {
     /// Units: the means of the first rows, within a tolerance; the states must follow from the means and the draw.
     Units(Units, usize, Draw, f32),
+    /// The means and the moments of the first rows of units of any kind; see [`Output::Near`] for the tolerance.
+    Moments(Units, usize, f32),
+    /// The states of the first rows of units of any kind. Those of kinds with numbered states must follow from the means and the draw;
+    /// for the others see [`Output::Near`].
+    Drawn(Units, usize, Draw, f32),
+    /// Parameters. The tolerance is relative to 1 plus the size of each.
+    Near(Model, f32),
     /// States alone, bit for bit.
     States(Units),
     /// Parameters.
@@ -77,9 +86,27 @@ impl Stage<'_> {
         (0..self.size.rows * units).map(|i| states[i] * 0.75 + (i % 97) as f32 / 400.0).collect()
     }
 
-    /// Random binary states, half of them on, rows × units.
-    pub fn binary(&self, layer: Side, seed: u64) -> Vec<f32> {
-        random_states(self.size.rows, self.size.shape.units(layer), self.seed + seed)
+    /// Random states, rows × units: of binary units half are on, real ones are from −2 to 2.
+    pub fn states(&self, layer: Side, seed: u64) -> Vec<f32> {
+        let units = self.size.shape.units(layer);
+        let mut states = random_states(self.size.rows, units, self.seed + seed);
+        let grey = self.grey(layer, seed);
+        for (row, (states, grey)) in states.chunks_mut(units).zip(grey.chunks(units)).enumerate() {
+            for place in self.backend.layers().side(layer).places() {
+                let at = place.column;
+                match place.kind {
+                    Kind::Binary => {}
+                    Kind::Spin => states[at] = 2.0 * states[at] - 1.0,
+                    Kind::Potts { states: count } => {
+                        let number = (row * 7 + at * 5 + seed as usize) % count as usize;
+                        place.kind.state(number, &mut states[at..at + count as usize]);
+                    }
+                    Kind::Relu => states[at] = 2.0 * grey[at],
+                    Kind::Gaussian | Kind::DoubleRelu => states[at] = 4.0 * grey[at] - 2.0,
+                }
+            }
+        }
+        states
     }
 
     /// Units with these means and states in their first rows, followed by guard rows.
@@ -103,7 +130,14 @@ impl Stage<'_> {
 
     /// A model whose weights have this standard deviation.
     pub fn model(&mut self, deviation: f32, seed: u64) -> Result<Model> {
-        self.backend.model_of(&random_rbm(self.size.shape, deviation, self.seed + seed))
+        let rbm = random_model(self.backend.layers(), deviation, self.seed + seed, |x| 0.5 + x.abs());
+        self.backend.model_of(&rbm)
+    }
+
+    /// A step of a model, whose weights' steps have this standard deviation: precisions may fall.
+    pub fn step(&mut self, deviation: f32, seed: u64) -> Result<Model> {
+        let rbm = random_model(self.backend.layers(), deviation, self.seed + seed, |x| x);
+        self.backend.model_of(&rbm)
     }
 
     /// Numbers, followed by guard values.
@@ -124,12 +158,41 @@ impl Stage<'_> {
                 let wrong = wrong_states(&draw, width, &used, &states);
                 Read { numbers: used, wrong: wrong + touched + also_touched }
             }
+            Output::Moments(units, rows, _) => {
+                let (means, _) = self.backend.read_units(units, self.size.rows + GUARD)?;
+                let (means, wrong) = unguarded(means, rows * shape.units(units.layer));
+                Read { numbers: [means, self.backend.read_moments(units, rows)?].concat(), wrong }
+            }
+            Output::Drawn(units, rows, draw, _) => {
+                let width = shape.units(units.layer);
+                let (means, states) = self.backend.read_units(units, self.size.rows + GUARD)?;
+                let (mut states, mut wrong) = unguarded(states, rows * width);
+                for (row, (means, states)) in means.chunks(width).zip(states.chunks_mut(width)).enumerate() {
+                    for place in self.backend.layers().side(units.layer).places() {
+                        if place.kind.states().is_none() {
+                            continue;
+                        }
+                        let at = place.column..place.column + place.kind.columns();
+                        let (mean, state) = (&means[at.clone()], &mut states[at.clone()]);
+                        let mut expected = mean.to_vec();
+                        if draw.is_drawn() {
+                            let chain = draw.chain(row);
+                            let uniform = uniform_at(draw.seed(), draw.address(), chain, at.start as u32);
+                            place.kind.unit().draw(&[], &[], mean, uniform, &mut expected);
+                        }
+                        wrong += usize::from(expected != *state);
+                        // Where rounding moves a mean across the number, the reference's state is another.
+                        state.fill(0.0);
+                    }
+                }
+                Read { numbers: states, wrong }
+            }
             Output::States(units) => {
                 let (_, states) = self.backend.read_units(units, rows + GUARD)?;
                 let (numbers, wrong) = unguarded(states, rows * shape.units(units.layer));
                 Read { numbers, wrong }
             }
-            Output::Model(model, _) => {
+            Output::Model(model, _) | Output::Near(model, _) => {
                 Read { numbers: self.backend.read_model(model)?.tensors().concat(), wrong: 0 }
             }
             Output::Values(values, count, _) => {
@@ -200,10 +263,22 @@ impl Outcome {
 
 impl Output {
     fn deviation(&self, found: &Read, expected: &Read) -> Deviation {
-        let difference = f64::from(largest_difference(&found.numbers, &expected.numbers));
+        let difference = match self {
+            Self::Moments(..) | Self::Drawn(..) | Self::Near(..) => {
+                let scaled = |numbers: &[f32]| -> Vec<f32> {
+                    numbers.iter().zip(&expected.numbers).map(|(x, of)| x / (1.0 + of.abs())).collect()
+                };
+                f64::from(largest_difference(&scaled(&found.numbers), &scaled(&expected.numbers)))
+            }
+            _ => f64::from(largest_difference(&found.numbers, &expected.numbers)),
+        };
         let largest = expected.numbers.iter().fold(1.0_f32, |size, x| size.max(x.abs()));
         let (error, tolerance) = match *self {
-            Self::Units(_, _, _, tolerance) | Self::Model(_, tolerance) => (difference, tolerance),
+            Self::Units(_, _, _, tolerance)
+            | Self::Model(_, tolerance)
+            | Self::Moments(_, _, tolerance)
+            | Self::Drawn(_, _, _, tolerance)
+            | Self::Near(_, tolerance) => (difference, tolerance),
             Self::States(_) => (difference, 0.0),
             Self::Values(_, _, tolerance) => (difference / f64::from(largest), tolerance),
         };

@@ -4,7 +4,7 @@ use super::{Check, Open, SIZES};
 use crate::{
     backend::{BackendExt, Draw, HalfStep, Pair},
     check::{
-        cases::CASES,
+        cases,
         stage::{Size, observe},
         wrong_states,
     },
@@ -18,7 +18,7 @@ use crate::{
 /// The device's uniforms, visible as u < p, for seeds, steps and chains far apart.
 pub fn random_words(open: &Open) -> Result<Vec<Check>> {
     let (shape, rows) = (Shape { visible: 1001, hidden: 1 }, 40);
-    let mut backend = open(shape, rows)?;
+    let mut backend = open(shape.into(), rows)?;
     let mut biased = Rbm::zeros(shape);
     biased.visible_bias_mut().iter_mut().zip(-500..).for_each(|(b, i)| *b = i as f32 * 0.01);
     let model = backend.model_of(&biased)?;
@@ -41,15 +41,18 @@ pub fn random_words(open: &Open) -> Result<Vec<Check>> {
 /// All kernels at all sizes, one check each.
 pub fn kernels(open: &Open) -> Result<Vec<Check>> {
     let mut checks: Vec<Check> = Vec::new();
-    for case in CASES {
-        if checks.last().is_none_or(|last| last.name != case.kernel) {
+    for (layers, case) in cases::all() {
+        let known = checks.iter().position(|check| check.name == case.kernel);
+        let at = known.unwrap_or(checks.len());
+        if known.is_none() {
             checks.push(Check::new(case.kernel, "tolerances", 1.0));
         }
-        let Some(check) = checks.last_mut() else { continue };
+        let check = &mut checks[at];
         for ((rows, visible, hidden), seed) in SIZES.into_iter().zip(7..) {
             let size = Size { rows, shape: Shape { visible, hidden } };
-            let mut device = open(size.shape, rows + 3)?;
-            let mut reference = Host::new(Reference, device.info().clone(), size.shape);
+            let layers = layers(size.shape);
+            let mut device = open(layers.clone(), rows + 3)?;
+            let mut reference = Host::new(Reference, device.info().clone(), layers);
             let found = observe(case.prepare, &mut *device, size, seed)?;
             for deviation in found.deviations(&observe(case.prepare, &mut reference, size, seed)?) {
                 let share = if deviation.wrong > 0 { f64::INFINITY } else { deviation.share };

@@ -34,7 +34,7 @@ pub fn stationarity(open: &Open) -> Result<Vec<Check>> {
         let number = number.unwrap_or(distribution.len() - 1);
         states.extend((0..shape.visible).map(|unit| (number >> unit & 1) as f32));
     }
-    let mut backend = open(shape, CHAINS)?;
+    let mut backend = open(shape.into(), CHAINS)?;
     let Pair { visible, hidden } = backend.pair(CHAINS)?;
     let model = backend.model_of(&rbm)?;
     backend.write_units(visible, &states, &states);
@@ -80,7 +80,7 @@ pub fn log_z(open: &Open) -> Result<Vec<Check>> {
     let expected = exact::log_partition_function(&rbm)?;
     let options =
         AisOptions { chains: 200, replicas: 6, rounds: 200, annealed: 200, temperatures: 300, seed: 1 };
-    let mut backend = open(shape, options.chains)?;
+    let mut backend = open(shape.into(), options.chains)?;
     let model = backend.model_of(&rbm)?;
     let mut annealer = Annealer::new(&mut *backend, options)?;
     let density = vec![0.5; shape.visible];

@@ -78,8 +78,8 @@ struct Faulty {
 }
 
 impl Faulty {
-    fn new(shape: Shape, fault: Fault) -> Self {
-        Self { inner: Box::new(Cpu::open(shape)), fault, started: false, step: 0 }
+    fn new(layers: impl Into<Layers>, fault: Fault) -> Self {
+        Self { inner: Box::new(Cpu::open(layers)), fault, started: false, step: 0 }
     }
 
     /// Takes a step and lets `change` spoil it. `change` gets the model and the velocity before the step and after it.
@@ -610,8 +610,8 @@ fn verify_names_the_kernel_that_is_wrong() {
         (Fault::NotSampled, &["sample_hidden", "step"]),
         (Fault::SameMinibatch, &["gather"]),
     ] {
-        let open = |shape: Shape, _rows: usize| -> Result<Box<dyn Backend>> {
-            Ok(Box::new(Faulty::new(shape, fault)))
+        let open = |layers: Layers, _rows: usize| -> Result<Box<dyn Backend>> {
+            Ok(Box::new(Faulty::new(layers, fault)))
         };
         let report = verify_backend(Cpu::info(), &open, |_| {}).unwrap();
         let failed: Vec<_> =

@@ -1,4 +1,4 @@
-//! Every kernel of every backend against its textbook twin, in every mode ([`CASES`]), at sizes around the edges of
+//! Every kernel of every backend against its textbook twin, in every mode ([`cases::all`]), at sizes around the edges of
 //! every tile, with guard rows at the end that nothing may touch.
 
 use crate::common;
@@ -9,7 +9,7 @@ use rbm_gpu::{
     },
     check::{
         self, TOLERANCE,
-        cases::CASES,
+        cases::{self, CASES},
         largest_difference, largest_rbm_difference, random_rbm, random_states,
         stage::{Size, observe},
         wrong_states,
@@ -50,15 +50,16 @@ fn size((rows, visible, hidden): (usize, usize, usize)) -> Size {
 
 /// Tests a kernel in all modes, on all backends and at all sizes; on the adapter with every tile, if it is a product.
 fn kernel(name: &str, is_product: bool) {
-    let cases: Vec<_> = CASES.iter().filter(|case| case.kernel == name).collect();
+    let cases: Vec<_> = cases::all().filter(|(_, case)| case.kernel == name).collect();
     assert!(!cases.is_empty(), "there is no case of {name}");
     for (seed, sizes) in (7..).zip(SIZES) {
         let size = size(sizes);
-        for case in &cases {
-            let expected = observe(case.prepare, &mut common::reference(size.shape), size, seed).unwrap();
+        for (layers, case) in &cases {
+            let layers = layers(size.shape);
+            let expected = observe(case.prepare, &mut common::reference(&layers), size, seed).unwrap();
             let backends = match is_product && sizes != MANY_ROWS {
-                true => common::fast_products(name, size.shape),
-                false => common::fast(name, size.shape),
+                true => common::fast_products(name, &layers),
+                false => common::fast(name, &layers),
             };
             for (backend, mut tested) in backends {
                 let found = observe(case.prepare, &mut *tested, size, seed).unwrap();
@@ -84,11 +85,11 @@ macro_rules! kernels {
 
         #[test]
         fn every_kernel_has_a_test() {
-            for case in CASES {
+            for (_, case) in cases::all() {
                 assert!([$(stringify!($name)),*].contains(&case.kernel), "{}", case.kernel);
             }
             for kernel in rbm_gpu::gpu::kernels::Kernel::ALL {
-                assert!(CASES.iter().any(|case| case.kernel == kernel.name()), "{}", kernel.name());
+                assert!(cases::all().any(|(_, case)| case.kernel == kernel.name()), "{}", kernel.name());
             }
         }
     };
@@ -111,6 +112,10 @@ kernels! {
     energy false,
     swap false,
     clamp_visible false,
+    finish_units false,
+    cumulants false,
+    potentials false,
+    gradient_of_potentials false,
     multiply_add false,
     copy false,
 }

@@ -1,8 +1,25 @@
 //! Every kind of unit in its hard places: inputs up to 1000, precisions from 0.01 to 100, logits 200 apart. The values of
 //! `../fixtures/golden/tails_units.json` were computed with 50 to 120 digits.
 
-use rbm_gpu::units::Kind;
+use std::collections::BTreeSet;
+
+use crate::common;
+use rbm_gpu::{
+    backend::{BackendExt, Draw, FreeEnergy, HalfStep},
+    rbm::{Layers, Rbm},
+    units::{Kind, Layer},
+};
 use serde_json::Value;
+
+/// The kinds and their names in the file.
+const KINDS: [(Kind, &str); 6] = [
+    (Kind::Binary, "binary"),
+    (Kind::Spin, "spin"),
+    (Kind::Potts { states: 3 }, "potts"),
+    (Kind::Gaussian, "gaussian"),
+    (Kind::Relu, "relu"),
+    (Kind::DoubleRelu, "drelu"),
+];
 
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()
@@ -45,14 +62,7 @@ fn check(kind: Kind, case: &Value, what: &str, found: &[f64], expected: &[f64], 
 #[test]
 fn every_kind_is_right_in_its_tails() {
     let mut count = 0;
-    for (kind, name) in [
-        (Kind::Binary, "binary"),
-        (Kind::Spin, "spin"),
-        (Kind::Potts { states: 3 }, "potts"),
-        (Kind::Gaussian, "gaussian"),
-        (Kind::Relu, "relu"),
-        (Kind::DoubleRelu, "drelu"),
-    ] {
+    for (kind, name) in KINDS {
         for (parameters, case) in cases(kind, name) {
             count += 1;
             let unit = kind.unit();
@@ -82,4 +92,76 @@ fn every_kind_is_right_in_its_tails() {
         }
     }
     assert_eq!(count, 421);
+}
+
+/// On a device, with 32 bits: to a relative error of 1e-5, besides what the rounding of parameters and inputs makes of the result.
+#[test]
+fn every_device_is_right_in_their_tails() {
+    let mut count = 0;
+    for (kind, name) in KINDS {
+        let all = cases(kind, name);
+        count += all.len();
+        let columns: BTreeSet<usize> = all.iter().map(|(_, case)| numbers(&case["I"]).len()).collect();
+        for columns in columns {
+            let kind = match kind {
+                Kind::Potts { .. } => Kind::Potts { states: columns as u32 },
+                kind => kind,
+            };
+            let cases: Vec<_> = all.iter().filter(|(_, case)| numbers(&case["I"]).len() == columns).collect();
+            of_kind(kind, &cases);
+        }
+    }
+    assert_eq!(count, 421);
+}
+
+/// Holds every device to the cases of a kind.
+fn of_kind(kind: Kind, cases: &[&(Vec<f64>, Value)]) {
+    const ROUNDING: f64 = 1.5e-7;
+    let layers = Layers { visible: Layer::of(Kind::Binary, 1), hidden: Layer::of(kind, 1) };
+    for (device, mut backend) in common::fast("every_device_is_right_in_their_tails", &layers) {
+        let backend = &mut *backend;
+        let (model, pair, values) =
+            (backend.model().unwrap(), backend.pair(1).unwrap(), backend.values(1).unwrap());
+        backend.write_units(pair.visible, &[1.0], &[1.0]);
+        for (parameters, case) in cases {
+            let narrow = |numbers: &[f64]| numbers.iter().map(|&x| x as f32).collect::<Vec<_>>();
+            let input = numbers(&case["I"]);
+            let tensors = [narrow(&input), vec![0.0], narrow(parameters)];
+            backend.write_model(model, &Rbm::from_tensors(&layers, tensors));
+            let op = HalfStep::new(1, Draw::none());
+            backend.sample(&op, model.into(), pair.visible, pair.hidden);
+            backend.free_energy(&FreeEnergy::new(1), model.into(), pair.visible, values);
+            let cumulant = -f64::from(backend.read_values(values, 1).unwrap()[0]);
+            let (means, _) = backend.read_units(pair.hidden, 1).unwrap();
+            // θ + x is rounded; so are the terms of a double rectified unit's two sides.
+            let size = input.iter().chain(parameters).fold(0.0_f64, |size, x| size.max(x.abs()));
+            let expected = (numbers(&case["mean"]), number(&case["cgf"]));
+            let largest = expected.0.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
+            let error = (cumulant - expected.1).abs();
+            assert!(
+                error <= 1e-5 * expected.1.abs().max(1.0) + ROUNDING * size * largest,
+                "{kind} on {device}: the cumulant is {cumulant}, expected {}: {case}",
+                expected.1
+            );
+            for (&mean, &expected_mean) in means.iter().zip(&expected.0) {
+                let variance = match case.get("var") {
+                    Some(variance) if !matches!(kind, Kind::Potts { .. }) => numbers(variance)[0],
+                    _ => expected_mean.abs(),
+                };
+                // Of the odds of the two sides.
+                let of_odds = match kind {
+                    Kind::DoubleRelu => 4.0 * ROUNDING * expected.1.abs() * variance.sqrt(),
+                    _ => 0.0,
+                };
+                // The kernels of binary layers are right to so many decimals.
+                let smallest = if kind == Kind::Binary { 1e-6 } else { 2e-38 };
+                let tolerance = 1e-5 * expected_mean.abs() + ROUNDING * size * variance + of_odds + smallest;
+                let error = (f64::from(mean) - expected_mean).abs();
+                assert!(
+                    error <= tolerance,
+                    "{kind} on {device}: the mean is {mean}, expected {expected_mean}: {case}"
+                );
+            }
+        }
+    }
 }
