@@ -1,7 +1,7 @@
 // F(v) = −(β b + (1−β) b0)ᵀv − Σ_j softplus(β (c_j + Σ_i v_i W_ij)), minus `less` times the old value. bᵀv is the product's column
 // for the bias unit; b0 are the biases of the path's base distribution.
-// visible (states) is rows × visible units, row-major; base begins with b0, one number per visible unit; parameters is A = [W b; c 0],
-// visible+1 × hidden+1.
+// visible (states) is rows × visible units, row-major; base begins with b0, one number per visible unit;
+// parameters is A = [W b; c 0], visible+1 × hidden+1.
 @group(0) @binding(0) var<uniform> params: FreeEnergy;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> visible: array<vec4<f32>>;

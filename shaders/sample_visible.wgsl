@@ -1,7 +1,7 @@
 // p(v_i = 1 | h) = σ(β (b_i + Σ_j W_ij h_j) + (1−β) b0_i), equation (8) along the path from independent units with biases b0;
 // v_i = u_i < p.
-// hidden, means and states are rows × units, row-major; base begins with b0, one number per visible unit; parameters is A = [W b; c 0],
-// visible+1 × hidden+1.
+// hidden, means and states are rows × units, row-major; base begins with b0, one number per visible unit;
+// parameters is A = [W b; c 0], visible+1 × hidden+1.
 @group(0) @binding(0) var<uniform> params: HalfStep;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> hidden: array<vec4<f32>>;

@@ -92,7 +92,8 @@ pub trait Backend: Memory + Ceiling + Send {
     /// states = the minibatch's rows, unpacked; if drawn, states = u < value.
     fn gather(&mut self, op: &Gather, data: Data, visible: Units);
     /// Half a Gibbs step, to the other layer: means = p(h=1|v) = σ(β(c + vW)), or p(v=1|h) = σ(β(b + hWᵀ) + (1−β) b0);
-    /// states = u < mean, or the means if nothing is drawn.
+    /// states = u < mean, or the means if nothing is drawn. Units of other kinds have the means, moments and states that
+    /// [`crate::units::Unit`] defines.
     fn sample(&mut self, op: &HalfStep, path: Path, from: Units, to: Units);
     /// Half a Gibbs step of two minibatches in one model, such as the data and the chains. A device may do both in one pass
     /// over W.
@@ -123,7 +124,7 @@ pub trait Backend: Memory + Ceiling + Send {
     /// gradient ·= min(1, largest / ‖gradient‖), the norm being over all parameters (Pascanu, Mikolov and Bengio 2013, "On the
     /// difficulty of training recurrent neural networks", algorithm 1).
     fn clip(&mut self, op: &Clip, gradient: Model);
-    /// A step up a gradient. Leaves the step in `gradient`; only weights decay.
+    /// A step up a gradient. Leaves the step in `gradient`; only weights decay. A precision may at most halve or double.
     ///
     /// [`Ascent::MOMENTUM`]: velocity = momentum·velocity + rate·(gradient − decay·W − l1·sign W), θ += velocity.
     ///

@@ -271,8 +271,8 @@ impl Gpu {
         }
     }
 
-    /// values = keep · values − Σ potentials of one side's states, from the parameter `first_number` on; with weights of the model's
-    /// parameters and the base's. Without such parameters, values stay.
+    /// values = keep · values − Σ potentials of one side's states, from the parameter `first_number` on. `own` and `of_base` are
+    /// factors of the model's parameters and the base's. Without such parameters, values stay.
     #[expect(clippy::too_many_arguments, reason = "one call for both energies")]
     fn potentials(
         &mut self,

@@ -299,7 +299,8 @@ fn gather(stage: &mut Stage, rows: fn(Size) -> Rows, drawn: bool) -> Result<Prep
 
 /// Tolerance of moments, which are squares of sums.
 const OF_SQUARES: f32 = 3e-5;
-/// Tolerance of real states: a uniform number has 24 bits, and between two modes of a unit the last of them moves a state by so much.
+/// Tolerance of real states: a uniform number has 24 bits, and between two modes of a unit the last of them moves a state by so
+/// much.
 const OF_DRAWS: f32 = 1e-3;
 
 /// Whether a half step draws, and its inverse temperature.

@@ -57,8 +57,8 @@ pub enum Output {
     Units(Units, usize, Draw, f32),
     /// The means and the moments of the first rows of units of any kind; see [`Output::Near`] for the tolerance.
     Moments(Units, usize, f32),
-    /// The states of the first rows of units of any kind. Those of kinds with numbered states must follow from the means and the draw;
-    /// for the others see [`Output::Near`].
+    /// The states of the first rows of units of any kind. Numbered states must follow from the means and the draw; for real ones
+    /// see [`Output::Near`].
     Drawn(Units, usize, Draw, f32),
     /// Parameters. The tolerance is relative to 1 plus the size of each.
     Near(Model, f32),

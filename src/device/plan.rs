@@ -80,7 +80,9 @@ impl Memory for Plan {
         self.largest_layer = self.largest_layer.max(bytes).max(moments);
         self.units = self.units.saturating_add(bytes.saturating_mul(2)).saturating_add(moments);
         if side == Side::Visible && !self.layers.hidden.is_binary() {
-            self.inputs = self.inputs.max(matrix(rows, self.layers.hidden.columns()));
+            let inputs = matrix(rows, self.layers.hidden.columns());
+            self.inputs = self.inputs.max(inputs);
+            self.largest_layer = self.largest_layer.max(inputs);
         }
         Ok(Units { number: 0, layer: side })
     }

@@ -1,5 +1,7 @@
 //! The table of kernels: source, bindings, workgroups and work of each. A new kernel is a WGSL file, a row here, a method
-//! of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`].
+//! of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`]. The kernels for units of every kind are parts of
+//! methods: a dispatch for each block of a layer. A new kind is a WGSL file, a case in `shaders/shared/kinds.wgsl`, and its twin
+//! in [`crate::units`].
 
 use super::{
     tile::{MOST_WORKGROUPS, Product, Tile},
@@ -20,13 +22,17 @@ const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
 const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
 const UNIT: &str = include_str!("../../shaders/shared/unit_binary.wgsl");
-const SPIN: &str = include_str!("../../shaders/shared/unit_spin.wgsl");
 const POTTS: &str = include_str!("../../shaders/shared/unit_potts.wgsl");
-const GAUSSIAN: &str = include_str!("../../shaders/shared/unit_gaussian.wgsl");
-const RELU: &str = include_str!("../../shaders/shared/unit_relu.wgsl");
-const DRELU: &str = include_str!("../../shaders/shared/unit_drelu.wgsl");
-const TRUNCATED: &str = include_str!("../../shaders/shared/truncated.wgsl");
-const KINDS: &str = include_str!("../../shaders/shared/kinds.wgsl");
+/// Every kind of unit with one column; needs [`wgsl::polynomials`].
+const KINDS: &str = concat!(
+    include_str!("../../shaders/shared/kinds.wgsl"),
+    include_str!("../../shaders/shared/unit_binary.wgsl"),
+    include_str!("../../shaders/shared/unit_spin.wgsl"),
+    include_str!("../../shaders/shared/unit_gaussian.wgsl"),
+    include_str!("../../shaders/shared/unit_relu.wgsl"),
+    include_str!("../../shaders/shared/unit_drelu.wgsl"),
+    include_str!("../../shaders/shared/truncated.wgsl"),
+);
 const BLOCK: &str = include_str!("../../shaders/shared/block.wgsl");
 const PATH: &str = include_str!("../../shaders/shared/path.wgsl");
 const PARAMETERS: &str = include_str!("../../shaders/shared/parameters.wgsl");
@@ -161,10 +167,10 @@ kernels! {
     Energy "energy", Energy, [ACCUMULATE, REDUCE, FOUR_CASES], [R, R, R, R, W], Workgroups(row_blocks, weights_for_rows);
     Swap "swap", Swap, [RANDOM], [R, W, W, W, W, W, W], Workgroups(|s| s.rows, once);
     ClampVisible "clamp_visible", ClampVisible, [], [R, R, W], Invocations(units_of_rows, once);
-    FinishUnits "finish_units", FinishUnits, [KINDS, UNIT, SPIN, POTTS, GAUSSIAN, RELU, DRELU, TRUNCATED, BLOCK, PATH, RANDOM], [R, R, R, W, W, W], Invocations(units_of_block, mathematics);
-    Cumulants "cumulants", Cumulants, [KINDS, UNIT, SPIN, POTTS, GAUSSIAN, RELU, DRELU, TRUNCATED, BLOCK, PATH, REDUCE], [R, R, R, W], Workgroups(|s| s.rows, mathematics);
-    Potentials "potentials", Potentials, [KINDS, UNIT, SPIN, GAUSSIAN, RELU, DRELU, TRUNCATED, BLOCK, PATH, REDUCE], [R, R, R, W], Workgroups(|s| s.rows, mathematics);
-    GradientOfPotentials "gradient_of_potentials", GradientOfPotentials, [KINDS, UNIT, SPIN, GAUSSIAN, RELU, DRELU, TRUNCATED, BLOCK, REDUCE], [R, R, W], Workgroups(|s| 3 * groups(s.units + 3), once);
+    FinishUnits "finish_units", FinishUnits, [KINDS, POTTS, BLOCK, PATH, RANDOM], [R, R, R, W, W, W], Invocations(units_of_block, mathematics);
+    Cumulants "cumulants", Cumulants, [KINDS, POTTS, BLOCK, PATH, REDUCE], [R, R, R, W], Workgroups(|s| s.rows, mathematics);
+    Potentials "potentials", Potentials, [KINDS, BLOCK, PATH, REDUCE], [R, R, R, W], Workgroups(|s| s.rows, mathematics);
+    GradientOfPotentials "gradient_of_potentials", GradientOfPotentials, [KINDS, BLOCK, REDUCE], [R, R, W], Workgroups(|s| 3 * groups(s.units + 3), once);
     MultiplyAdd "multiply_add", MultiplyAdd, [], [W], Invocations(|s| row_blocks(s).div_ceil(8).into(), multiply_adds);
     Copy "copy", Copy, [], [R, W], Invocations(|s| row_blocks(s).into(), once);
 }
@@ -262,7 +268,7 @@ impl Kernel {
     pub fn source(self, tile: Option<Tile>) -> String {
         let Row { file, uniform, parts, .. } = self.row();
         let mut source = [file, GEOMETRY].concat() + &parts.concat() + &wgsl::shared() + uniform;
-        if parts.contains(&TRUNCATED) {
+        if parts.contains(&KINDS) {
             source += &wgsl::polynomials();
         }
         if let Some(tile) = tile {

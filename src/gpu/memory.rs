@@ -27,7 +27,7 @@ pub fn parameters_len(layers: &Layers) -> usize {
     matrix_len(layers) + moments_len(&layers.visible) + moments_len(&layers.hidden)
 }
 
-/// A = [W b; c 0], padded, followed by the second, third, … parameter of the visible units' columns, and those of the hidden units'.
+/// A = [W b; c 0], padded, followed by the second, third, … parameter of the visible units' columns, and then of the hidden units'.
 pub fn augment(rbm: &Rbm) -> Vec<f32> {
     let layers = rbm.layers();
     let (visible, hidden) = (layers.visible.columns(), layers.hidden.columns());
