@@ -1,6 +1,6 @@
 // U(v,h) = −vᵀWh − (b − b0)ᵀv − cᵀh, which is −vᵀAh, equation (1), plus b0ᵀv. b0 are the biases of the path's base distribution.
-// visible and hidden are rows × units, row-major; base begins with b0, one number per visible unit; parameters is A = [W b; c 0],
-// visible+1 × hidden+1.
+// visible and hidden are rows × units, row-major; base begins with b0, one number per visible unit;
+// parameters is A = [W b; c 0], visible+1 × hidden+1.
 @group(0) @binding(0) var<uniform> params: Energy;
 @group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> visible: array<vec4<f32>>;
