@@ -121,6 +121,14 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
             layers.shape().hidden
         )));
     }
+    let Layers { visible, hidden } = &layers;
+    if !(visible.is_binary() && hidden.is_binary()) {
+        return Err(bad(format!(
+            "expected binary units, the only kind that commands know so far, found {} × {}",
+            excerpt(&visible.to_string()),
+            excerpt(&hidden.to_string())
+        )));
+    }
     let mut parameters = weights;
     for (name, expected) in tensors(&layers).into_iter().skip(1) {
         let (found, values) = tensor(name, 1)?;
@@ -167,4 +175,22 @@ fn find(path: &Path) -> Result<PathBuf> {
         return usage!("{}: {expected}, found nothing there", path.display());
     }
     Ok(path.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_that_commands_do_not_know_are_refused() {
+        let config = TrainConfig::default();
+        for (hidden, known) in [("2 binary, 1 binary", true), ("3 gaussian", false), ("1 potts:3", false)] {
+            let layers = Layers { visible: "4 binary".parse().unwrap(), hidden: hidden.parse().unwrap() };
+            let bytes = to_bytes(Path::new("file"), &Rbm::zeros(layers), &config).unwrap();
+            match parse(Path::new("file"), &bytes) {
+                Ok(_) => assert!(known, "{hidden}"),
+                Err(error) => assert!(!known && error.to_string().contains(hidden), "{hidden}: {error}"),
+            }
+        }
+    }
 }

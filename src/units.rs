@@ -378,6 +378,8 @@ impl FromStr for Layer {
         let mut columns = 0_usize;
         for Block { kind, units } in &blocks {
             let sum = units.checked_mul(kind.columns()).and_then(|more| columns.checked_add(more));
+            // A column has up to four parameters.
+            let sum = sum.filter(|columns| columns.checked_mul(4).is_some());
             columns =
                 sum.ok_or_else(|| format!("expected units that fit a machine's memory, found {text:?}"))?;
         }
@@ -529,6 +531,9 @@ mod tests {
         assert_eq!(mixed.to_string(), "3 binary, 2 potts:21, 1 drelu");
         // Their sum would wrap around to 4.
         let wrapped = format!("{} binary, 5 binary", usize::MAX);
+        assert!(Layer::from_str(&wrapped).unwrap_err().contains("memory"));
+        // Their parameters would.
+        let wrapped = format!("{} drelu", usize::MAX / 2);
         assert!(Layer::from_str(&wrapped).unwrap_err().contains("memory"));
         for wrong in
             ["784 potts", "3 potts:1", "3 potts:99999999", "binary", " ", "-1 binary", "1 binary; 2 binary"]
