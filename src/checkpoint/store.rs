@@ -77,7 +77,7 @@ pub struct Newest {
 }
 
 impl<F: Files> Checkpoints<F> {
-    /// The checkpoints in the folder of a run, of which the newest `keep` are kept.
+    /// The checkpoints in a run's folder. The newest `keep` are kept.
     pub fn new(run: &Path, keep: usize, files: F) -> Self {
         Self { folder: run.join(FOLDER), keep, files, broken: Vec::new() }
     }

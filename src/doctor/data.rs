@@ -109,7 +109,7 @@ pub struct DataFigures {
     pub duplicated_rows: usize,
     /// A column of class numbers, and the reason to think so.
     pub label_column: Option<(usize, String)>,
-    /// Columns of which each row has exactly one on: the first of them, and their number.
+    /// A block of one-hot columns, exactly one on in each row: its first column, and how many it has.
     pub one_hot: Option<(usize, usize)>,
     /// Σ H(mean of the unit): bits in a case if units were independent.
     pub bits: f64,

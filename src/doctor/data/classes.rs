@@ -46,7 +46,7 @@ pub fn label_column(values: &Values, columns: &[Column], labels: Option<&[u8]>) 
     })
 }
 
-/// At least three columns at either end of which each row has exactly one on: the first of them, and their number.
+/// A block of at least three one-hot columns at either end of the table: its first column, and how many it has.
 pub fn one_hot(values: &Values, columns: &[Column]) -> Option<(usize, usize)> {
     let binary = |column: &Column| !column.is_constant() && column.smallest == 0.0 && column.largest == 1.0;
     let units = columns.len();

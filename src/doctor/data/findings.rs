@@ -236,7 +236,7 @@ impl DataFigures {
         None
     }
 
-    /// Columns of which each row has exactly one on.
+    /// A block of one-hot columns.
     fn one_hot(&self) -> Option<Finding> {
         if let Some((first, count)) = self.one_hot {
             return Some(Finding::note(

@@ -29,7 +29,7 @@ const KEYS: [&str; 12] = [
 const GAINS: [&str; 5] = ["pseudo-likelihood", "log-likelihood", "likelihood", "log-pl", "log_pl"];
 
 /// Finds the costs in a text: JSON lines with a key such as `cost`; a table whose first line names its columns; lines such
-/// as `cost = [ 969572.7 ]`; or columns of numbers, of which the last counts. `None` if there are none. A log-likelihood,
+/// as `cost = [ 969572.7 ]`; or columns of numbers, where the last column counts. `None` if there are none. A log-likelihood,
 /// which is at most 0 for binary data, is negated.
 pub fn parse(text: &str, key: Option<&str>) -> Option<Log> {
     let named = |keys: &[&str]| {
