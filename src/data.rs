@@ -8,6 +8,7 @@
 
 mod binarize;
 pub(crate) mod csv;
+mod encoding;
 pub(crate) mod file;
 mod generated;
 pub(crate) mod idx;
@@ -22,21 +23,28 @@ mod source;
 mod summary;
 
 pub use binarize::Binarize;
+pub use encoding::Encoding;
 #[cfg(feature = "report")]
 pub(crate) use rows::end_to_end;
 pub(crate) use rows::spread_out;
+use rows::starts;
 pub use rows::{Packing, RowLayout, Rows};
 pub use selection::{ImageSize, Selection, Switch};
 pub use source::Source;
 pub use summary::Summary;
 
-use crate::rng::{Philox, Stream};
+use crate::{
+    rng::{Philox, Stream},
+    units::Kind,
+};
 
 /// Training cases, with test and validation cases if there are any.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// Height and width of a case as an image; their product is the number of visible units.
     pub image: (usize, usize),
+    /// The visible units, and what their values mean.
+    pub encoding: Encoding,
     /// Training cases.
     pub train: Cases,
     /// Test cases, never learnt from.
@@ -48,10 +56,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// A data set of training cases, without labels or other parts.
-    pub fn new(image: (usize, usize), rows: Rows) -> Self {
-        let train = Cases { rows, labels: None };
-        Self { image, train, test: None, validation: None, classes: Vec::new() }
+    /// A data set of training cases for binary units, without other parts.
+    pub fn new(image: (usize, usize), train: impl Into<Cases>) -> Self {
+        let train = train.into();
+        let encoding = Encoding::of(Kind::Binary, train.rows.layout().units);
+        Self { image, encoding, train, test: None, validation: None, classes: Vec::new() }
     }
 
     /// Cases for monitoring: the validation cases, else the test cases, else the training cases.
@@ -142,13 +151,28 @@ pub struct Cases {
     pub rows: Rows,
     /// One class per case: indices into [`Dataset::classes`].
     pub labels: Option<Vec<u8>>,
+    /// The weight of each case in every mean over cases, at least 0; alike if `None`.
+    pub weights: Option<Vec<f32>>,
+}
+
+impl From<Rows> for Cases {
+    /// Cases without labels, of one weight.
+    fn from(rows: Rows) -> Self {
+        Self { rows, labels: None, weights: None }
+    }
 }
 
 impl Cases {
     /// The cases with these indices, in this order.
     pub fn select(&self, cases: &[usize]) -> Self {
         let labels = self.labels.as_ref().map(|labels| cases.iter().map(|&case| labels[case]).collect());
-        Self { rows: self.rows.select(cases), labels }
+        let weights = self.weights.as_ref().map(|weights| cases.iter().map(|&case| weights[case]).collect());
+        Self { rows: self.rows.select(cases), labels, weights }
+    }
+
+    /// At most `count` cases, spread over all, which may be in some order.
+    pub fn some(&self, count: usize) -> Self {
+        self.select(&starts(self.rows.len(), count))
     }
 
     /// Indices of at most `count` cases to show: equally many of each class, in the order of classes, if those are known;

@@ -50,7 +50,7 @@ pub fn load(folder: &Path) -> Result<Dataset> {
         [Some(&train), test.as_ref()].into_iter().flatten().filter_map(|cases| cases.labels.as_ref());
     let classes =
         labels.flatten().max().map_or(vec![], |&most| (0..=most).map(|class| class.to_string()).collect());
-    Ok(Dataset { image, train, test, validation: None, classes })
+    Ok(Dataset { test, classes, ..Dataset::new(image, train) })
 }
 
 fn cases(folder: &Path, set: &str) -> Result<Option<((usize, usize), Cases)>> {
@@ -71,7 +71,7 @@ fn cases(folder: &Path, set: &str) -> Result<Option<((usize, usize), Cases)>> {
             Some(labels)
         }
     };
-    Ok(Some((image, Cases { rows, labels })))
+    Ok(Some((image, Cases { labels, ..rows.into() })))
 }
 
 /// Height and width of the images in a file, and the images.

@@ -60,15 +60,12 @@ pub fn load(folder: &Path) -> Result<Dataset> {
             |file: &Image| Some(classes.iter().position(|class| Some(class) == file.class.as_ref())? as u8);
         let labels =
             (!classes.is_empty()).then(|| files.iter().map(label).collect::<Option<Vec<u8>>>()).flatten();
-        Ok(Cases { rows: Rows::from_bytes(size.0 * size.1, &pixels, 1.0 / 255.0), labels })
+        let rows = Rows::from_bytes(size.0 * size.1, &pixels, 1.0 / 255.0);
+        Ok(Cases { labels, ..rows.into() })
     };
-    Ok(Dataset {
-        image: size,
-        train: cases(&train)?,
-        test: if test.is_empty() { None } else { Some(cases(&test)?) },
-        validation: None,
-        classes,
-    })
+    let train = cases(&train)?;
+    let test = if test.is_empty() { None } else { Some(cases(&test)?) };
+    Ok(Dataset { test, classes, ..Dataset::new(size, train) })
 }
 
 struct Image {

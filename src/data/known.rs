@@ -127,15 +127,13 @@ impl Known {
                 || self.read(labels, &files[labels], |path, bytes| idx::labels(path, bytes)),
             );
             let (_, rows) = images?;
-            Ok(Cases { rows, labels: Some(labels?) })
+            Ok(Cases { labels: Some(labels?), ..rows.into() })
         };
         let (train, test) = join(|| cases(0), || cases(1));
         Ok(Dataset {
-            image: (28, 28),
-            train: train?,
             test: Some(test?),
-            validation: None,
             classes: self.classes.map(String::from).into(),
+            ..Dataset::new((28, 28), train?)
         })
     }
 

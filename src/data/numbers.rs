@@ -72,6 +72,7 @@ pub fn dataset(
     let divisor = if selection.any_numbers { 1.0 } else { divisor(name, &tables, selection)? };
     let classes = classes(name, &tables)?;
     let cases = |table: &Table| Cases {
+        weights: None,
         rows: match &table.values {
             Values::Bytes(bytes) if divisor == 255.0 => Rows::from_bytes(units, bytes, 1.0 / 255.0),
             values => {
@@ -85,13 +86,9 @@ pub fn dataset(
         }),
     };
     let ImageSize(height, width) = ImageSize::guess(units);
-    Ok(Dataset {
-        image: image.unwrap_or((height, width)),
-        train: cases(&train),
-        test: test.as_ref().map(cases).filter(|test| !test.rows.is_empty()),
-        validation: None,
-        classes,
-    })
+    let test = test.as_ref().map(cases).filter(|test| !test.rows.is_empty());
+    let train = cases(&train);
+    Ok(Dataset { test, classes, ..Dataset::new(image.unwrap_or((height, width)), train) })
 }
 
 /// Divisor that scales the numbers to 0…1, the same for all tables.

@@ -279,7 +279,7 @@ impl Rows {
 }
 
 /// Where each of at most `most` equal parts of `count` things begins.
-fn starts(count: usize, most: usize) -> Vec<usize> {
+pub(super) fn starts(count: usize, most: usize) -> Vec<usize> {
     let parts = count.min(most);
     (0..parts).map(|part| (part as u128 * count as u128 / parts as u128) as usize).collect()
 }

@@ -225,7 +225,7 @@ impl DataFigures {
 
     /// Measures the training cases of a data set.
     pub fn of(dataset: &Dataset) -> Self {
-        let Cases { rows, labels } = &dataset.train;
+        let Cases { rows, labels, .. } = &dataset.train;
         Self::measure(&Values::new(rows), labels.as_deref())
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     backend::{Backend, Memory, Model},
     clock::Clock,
     config::Binarize,
-    data::{Cases, Dataset},
+    data::Dataset,
     error::Result,
     rbm::{Rbm, Shape},
     unknown,
@@ -37,9 +37,11 @@ impl Monitor {
     /// # Errors
     /// Those of [`Evaluator::new`].
     pub fn new(memory: &mut dyn Memory, dataset: &Dataset) -> Result<Self> {
-        let some = |cases: &Cases| Cases { rows: cases.rows.some(QUICK_CASES), labels: None };
-        let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(some);
-        let dataset = Dataset { test, ..Dataset::new(dataset.image, some(&dataset.train).rows) }.threshold();
+        let test = dataset.test.as_ref().or(dataset.validation.as_ref()).map(|cases| cases.some(QUICK_CASES));
+        let train = dataset.train.some(QUICK_CASES);
+        let dataset =
+            Dataset { test, encoding: dataset.encoding.clone(), ..Dataset::new(dataset.image, train) };
+        let dataset = dataset.threshold();
         let Shape { visible, hidden } = memory.shape();
         let states = 1_usize.checked_shl(visible.min(hidden) as u32).unwrap_or(usize::MAX);
         let mut evaluator = match states.saturating_mul(visible.max(hidden)) <= QUICK_ENUMERATION {

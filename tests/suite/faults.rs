@@ -341,7 +341,7 @@ fn changed(dataset: Dataset, scale: f32, change: impl Fn(usize, u8, Vec<u8>) -> 
     let (train, test) = (cases(dataset.train), dataset.test.map(cases));
     let units = train.rows.layout().units;
     let image = if units == dataset.image.0 * dataset.image.1 { dataset.image } else { (1, units) };
-    Dataset { image, train, test, validation: None, classes: dataset.classes }
+    Dataset { test, classes: dataset.classes, ..Dataset::new(image, train) }
 }
 
 /// The data with each number changed, to any other.

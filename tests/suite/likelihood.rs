@@ -105,9 +105,8 @@ fn every_backend_gives_the_same_figures() {
     let shape = Shape { visible: 30, hidden: 15 };
     let rbm = random_rbm(shape, 0.5, 1);
     let velocity = random_rbm(shape, 0.1, 2);
-    let cases = |rows| rbm_gpu::data::Cases { rows, labels: None };
     let dataset = Dataset {
-        test: Some(cases(some_rows(30, 70))),
+        test: Some(some_rows(30, 70).into()),
         ..Dataset::new((5, 6), some_rows(30, 1100)) // more than two parts
     };
     let options =

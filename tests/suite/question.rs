@@ -8,7 +8,7 @@ use rbm_gpu::{
     backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Memory, Pair, Update},
     config::{DeviceChoice, TrainConfig},
     cpu::Cpu,
-    data::{Cases, Dataset, Rows, Source},
+    data::{Dataset, Rows, Source},
     rbm::{Rbm, Shape, Side},
     rng::{Address, Philox, Stream, fill},
     train::Trainer,
@@ -100,9 +100,7 @@ fn the_questions_recipe_gives_its_two_plateaus() {
 #[test]
 fn this_trainers_recipe_learns_from_the_same_images() {
     let config = TrainConfig { device: DeviceChoice::Cpu, epochs: 11, ..TrainConfig::default() };
-    let train = Cases { rows: images(), labels: None };
-    let mut trainer =
-        Trainer::new(&config, Dataset { train, ..Dataset::new((28, 28), Rows::from_bits(1, &[])) }).unwrap();
+    let mut trainer = Trainer::new(&config, Dataset::new((28, 28), images())).unwrap();
     let mut costs = Vec::new();
     for _ in 0..config.epochs {
         costs.push(trainer.epoch(|_| {}).unwrap().reconstruction_error * CASES as f64);
