@@ -1,6 +1,7 @@
 //! Trains on the shifter ensemble, then draws from the model: `cargo run --release --example sample`
 
 use rbm_gpu::{
+    base::Base,
     config::TrainConfig,
     data::Source,
     inference::Inference,
@@ -19,7 +20,7 @@ pub fn main() -> rbm_gpu::Result<()> {
         ..TrainConfig::default()
     };
     let dataset = config.data.load()?;
-    let (image, density) = (dataset.image, dataset.train.rows.density());
+    let (image, marginals) = (dataset.image, dataset.train.marginals());
     let mut trainer = Trainer::new(&config, dataset)?;
     for _ in 0..config.epochs {
         trainer.epoch(|_| {})?;
@@ -27,8 +28,9 @@ pub fn main() -> rbm_gpu::Result<()> {
     let rbm = trainer.rbm()?;
     let chains = 5;
     let inference = Inference::open(&rbm, &config.device, chains, config.seed)?;
-    let starts = random_starts(chains, rbm.shape().visible, config.seed);
-    let mut sampler = Sampler::new(inference, &density, &starts, 10)?;
+    let starts = random_starts(rbm.layers(), chains, config.seed);
+    let base = Base::new(rbm.layers(), marginals);
+    let mut sampler = Sampler::new(inference, &base, &starts, 10)?;
     sampler.advance(500)?;
     let (_, states) = sampler.read()?;
     println!("8 bits, the same shifted, and which way: left, not at all, right\n");

@@ -35,7 +35,6 @@
 //! find mass that replicas may have missed. Mass that neither the data nor any chain leads to stays unknown.
 
 mod annealed;
-mod base;
 mod cells;
 mod doubt;
 mod population;
@@ -45,7 +44,6 @@ mod search;
 mod tempered;
 mod tracker;
 
-pub use base::Base;
 pub use cells::Share;
 pub(crate) use doubt::halves as halves_that_disagree;
 pub use progress::Progress;
@@ -57,6 +55,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     backend::{Backend, Memory, Model},
+    base::Base,
     data::Rows,
     error::{Result, usage},
     estimator::tempering::Swaps,
@@ -315,7 +314,7 @@ impl Annealer {
         let found = search::search(&self.search, backend, way, data, &inverse_temperatures)?;
         let (tempered, samples, visits) = self.measure(backend, way, found.cells())?;
         let temperatures = annealed::temperatures(&tempered.swaps.inverse_temperatures, temperatures);
-        let (annealed, log_base) = (&self.annealed, base.log_z);
+        let (annealed, log_base) = (&self.annealed, base.log_z());
         let forward = annealed.forward(backend, way, &temperatures, Run::FORWARD)?.estimate(log_base, 1.0);
         let reverse = annealed.reverse(backend, way, &temperatures, &samples)?.estimate(log_base, -1.0);
         Ok(Ais::new(tempered, [forward, reverse], found.beside(&visits, chains), self.options))
@@ -340,7 +339,8 @@ impl Annealer {
                 states.push(now);
             }
         })?;
-        let rows: Vec<_> = states.iter().flat_map(|states| states.chunks(way.base.density.len())).collect();
+        let rows: Vec<_> =
+            states.iter().flat_map(|states| states.chunks(way.base.marginals().means.len())).collect();
         let samples =
             (0..annealed).flat_map(|sample| rows[sample * rows.len() / annealed]).copied().collect();
         Ok((tempered, samples, visits))

@@ -13,6 +13,7 @@ use crate::{
     data::{Selection, Source},
     error::{Error, Result, excerpt, usage},
     rng::Address,
+    units::{Kind, Layer},
 };
 
 /// The options of a training run.
@@ -36,6 +37,10 @@ pub struct TrainConfig {
     /// Hidden units
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().hidden))]
     pub hidden: usize,
+    /// Kind of the hidden units: binary, spin, gaussian, relu, drelu, or potts:Q
+    #[cfg_attr(feature = "cli", arg(long, value_name = "KIND", default_value_t = Self::default().hidden_units))]
+    #[serde(skip_serializing_if = "Kind::is_binary")]
+    pub hidden_units: Kind,
     /// Passes over the training cases
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().epochs))]
     pub epochs: usize,
@@ -150,6 +155,7 @@ impl Default for TrainConfig {
             data: Source::Mnist,
             selection: Selection::default(),
             hidden: 500,
+            hidden_units: Kind::Binary,
             epochs: 10,
             batch: 100,
             learning_rate: 0.1,
@@ -219,6 +225,11 @@ impl Preset {
 }
 
 impl TrainConfig {
+    /// The hidden units.
+    pub fn hidden_layer(&self) -> Layer {
+        Layer::of(self.hidden_units, self.hidden)
+    }
+
     /// Sets the options of a preset, except those that were given: `given` is called with a field's name.
     pub fn apply(&mut self, preset: Preset, given: impl Fn(&str) -> bool) {
         let preset = preset.config();
@@ -534,6 +545,7 @@ mod as_text {
     use crate::{
         config::{ByEpoch, DeviceChoice},
         data::{ImageSize, Source},
+        units::Kind,
     };
     use std::result::Result;
     serde_as_text!(DeviceChoice);
@@ -566,6 +578,7 @@ mod as_text {
         }
     }
     serde_as_text!(ImageSize);
+    serde_as_text!(Kind);
 }
 
 #[cfg(test)]

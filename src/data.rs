@@ -35,7 +35,7 @@ pub use summary::Summary;
 
 use crate::{
     rng::{Philox, Stream},
-    units::Kind,
+    units::{Kind, Marginals},
 };
 
 /// Training cases, with test and validation cases if there are any.
@@ -163,6 +163,27 @@ impl From<Rows> for Cases {
 }
 
 impl Cases {
+    /// The mean over the cases, by their weights.
+    ///
+    /// # Panics
+    /// If there is not a number for each case.
+    pub fn mean(&self, numbers: &[f64]) -> f64 {
+        assert_eq!(numbers.len(), self.rows.len(), "a number for each case");
+        match &self.weights {
+            None => numbers.iter().sum::<f64>() / numbers.len() as f64,
+            Some(weights) => {
+                let weights = || weights.iter().map(|&weight| f64::from(weight));
+                let sum: f64 = numbers.iter().zip(weights()).map(|(number, weight)| number * weight).sum();
+                sum / weights().sum::<f64>()
+            }
+        }
+    }
+
+    /// The means and variances of the columns, by the cases' weights.
+    pub fn marginals(&self) -> Marginals {
+        Marginals::of_shares(self.rows.density())
+    }
+
     /// The cases with these indices, in this order.
     pub fn select(&self, cases: &[usize]) -> Self {
         let labels = self.labels.as_ref().map(|labels| cases.iter().map(|&case| labels[case]).collect());

@@ -41,6 +41,20 @@ pub fn is_enumerable(layers: &Layers) -> bool {
     of(Side::Visible) || of(Side::Hidden) || are_gaussian(layers)
 }
 
+/// The work of [`log_partition_function`]: states of the enumerated layer × columns of the other. Infinite if it is out of
+/// reach.
+pub(crate) fn work(layers: &Layers) -> f64 {
+    match smaller(layers) {
+        Some(side) => {
+            let states = bits(layers.side(side)).unwrap_or(f64::INFINITY).exp2();
+            states * layers.shape().units(side.other()) as f64
+        }
+        // A determinant.
+        None if are_gaussian(layers) => (layers.shape().visible + layers.shape().hidden).pow(3) as f64,
+        None => f64::INFINITY,
+    }
+}
+
 /// log Z = log Σ_v Σ_h e^(−E(v,h)): enumerates the layer with fewer states and sums or integrates the other in closed form, on
 /// all cores. The relative error is about 1e-14. Of Gaussian units on both sides it takes the determinant.
 ///

@@ -10,6 +10,7 @@ pub use mask::{Mask, Region};
 
 use crate::{
     backend::{BackendExt, ClampVisible, Draw, HalfStep, Path},
+    base::Base,
     data::Rows,
     error::Result,
     inference::Inference,
@@ -26,31 +27,30 @@ pub struct Effort {
     pub steps: usize,
 }
 
-/// Fills in the units whose `unknown` is true: cases × visible units, row-major. Known units keep their values. `mean` is
-/// the mean of the training cases.
+/// Fills in the units whose `unknown` is true: cases × visible units, row-major. Known units keep their values. Chains
+/// start at the means of independent units, `of`.
 ///
 /// # Errors
 /// [`crate::Error::Device`] if the device failed.
 ///
 /// # Panics
-/// If `unknown` or `mean` doesn't have one value per visible unit, or if there is no chain or no step.
+/// If `unknown` doesn't have one value per visible unit, or if there is no chain or no step.
 pub fn inpaint(
     inference: &mut Inference,
     rows: &Rows,
     unknown: &[bool],
-    mean: &[f32],
+    of: &Base,
     effort: Effort,
 ) -> Result<Vec<f32>> {
     let visible = inference.shape().visible;
-    assert!(unknown.len() == visible && mean.len() == visible, "a value for each visible unit");
+    assert_eq!(unknown.len(), visible, "a value for each visible unit");
+    let mean: Vec<f32> = of.marginals().means.iter().map(|&mean| mean as f32).collect();
     assert!(effort.chains > 0 && effort.steps > 0, "at least one chain and one step");
     let backend = &mut inference.backend;
     let (mask, base) = (backend.values(visible)?, backend.values(backend.layers().base_len())?);
     let known: Vec<f32> = unknown.iter().map(|&unknown| f32::from(!unknown)).collect();
     backend.write_values(mask, &known);
-    let shares: Vec<f64> = mean.iter().map(|&mean| f64::from(mean)).collect();
-    let numbers = backend.layers().base_of_shares(&shares);
-    backend.write_values(base, &numbers);
+    backend.write_values(base, of.potentials());
     let (path, seed) = (Path { model: inference.model, base: Some(base) }, inference.seed);
     let warm = effort.steps / 2;
     let mut filled: Vec<f32> = Vec::with_capacity(rows.len() * visible);

@@ -58,6 +58,7 @@
 
 pub mod ais;
 pub mod backend;
+pub mod base;
 pub mod bench;
 #[cfg(feature = "report")]
 mod chart;

@@ -8,12 +8,12 @@
 //! Σ (x − p(v|h))², h = p(h|x)                the reconstruction error
 //! ```
 //!
-//! Likelihoods are those of binary data. The binarization of grey data changes them by many nats, so the report names it;
-//! never compare likelihoods across it.
+//! The binarization of grey data changes the likelihood of binary units by many nats, so the report names it; never compare
+//! likelihoods across it. Likelihoods of continuous units are densities, in the units of the file.
 
 mod evaluator;
 mod monitor;
-mod pseudo;
+pub mod pseudo;
 
 pub use evaluator::Evaluator;
 pub use monitor::{Look, Monitor};
@@ -371,7 +371,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
     }
     let (source, dataset) = options.data.load(&path, shape.visible, config.as_ref())?;
     let dataset = dataset.judging();
-    if options.binarize == Binarize::None && !dataset.is_binary() {
+    if options.binarize == Binarize::None && dataset.encoding.layer.is_binary() && !dataset.is_binary() {
         return usage!(
             "‹binarize=none›: a likelihood needs binary data, found grey pixels in {source}; \
              choose ‹binarize=threshold› or ‹binarize=sample›"
@@ -389,7 +389,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         Method::Enumeration => true,
         Method::Ais => false,
     };
-    // The pseudo-likelihood stores e^W and e^−W in `f64`.
+    // The pseudo-likelihood of binary units stores e^W and e^−W in `f64`.
     memory::check(
         "e^W and e^−W",
         memory::product(&[shape.visible, shape.hidden, 16]),
@@ -401,13 +401,14 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         memory::check("the states of annealed chains", bytes, "choose a smaller ‹annealed›")?;
     }
     let ais = (!exact).then_some(ais);
+    let layout = dataset.train.rows.layout();
     let footprint = Footprint::planned(rbm.layers(), |memory| {
         memory.model()?;
-        Evaluator::new(memory, ais).map(drop)
+        Evaluator::new(memory, ais, layout).map(drop)
     })?;
     let (_, mut backend) = device::open(&options.device, &footprint.of_model())?;
     let model = backend.model_of(&rbm)?;
-    let mut evaluator = Evaluator::new(&mut *backend, ais)?;
+    let mut evaluator = Evaluator::new(&mut *backend, ais, layout)?;
     evaluator.set_progress(begin(ais.map_or(0, |ais| ais.steps())));
     let likelihood = evaluator.run(&mut *backend, model, &rbm, &dataset)?;
     Ok(EvalReport {

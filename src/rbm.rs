@@ -95,12 +95,6 @@ impl Layers {
         [self.visible.fit(moments), self.hidden.neutral()].concat()
     }
 
-    /// [`Layers::base`] for data of zeros and ones, from the share of ones in each column.
-    pub fn base_of_shares(&self, shares: &[f64]) -> Vec<f32> {
-        let variances: Vec<f64> = shares.iter().map(|p| p * (1.0 - p)).collect();
-        self.base(Moments { means: shares, variances: &variances })
-    }
-
     /// Lengths of the tensors: W, the potentials of the visible units, those of the hidden units.
     fn lengths(&self) -> [usize; 3] {
         let Shape { visible, hidden } = self.shape();
@@ -179,14 +173,21 @@ impl Rbm {
         Self { layers, parameters: tensors.concat() }
     }
 
-    /// Initial parameters for training (Hinton 2010, section 8): weights from N(0, 0.01²), hidden biases 0, and visible
-    /// biases [`Rbm::base_rates`] of `density`, the fraction of cases in which each unit is on.
-    pub fn initial(layers: impl Into<Layers>, density: &[f64], seed: u64) -> Self {
-        let mut rbm = Self::zeros(layers);
+    /// Initial parameters for training (Hinton 2010, section 8): weights from N(0, 0.01²), and the potentials of
+    /// `base`, [`Layers::base`]: visible units with the moments of the data, hidden units without an inclination.
+    pub fn initial(layers: impl Into<Layers>, base: &[f32], seed: u64) -> Self {
+        let mut rbm = Self::independent(layers, base);
         let mut generator = Philox::new(seed, Stream::Weights, 0);
         let mut normal = || -> f32 { StandardNormal.sample(&mut generator) };
         rbm.weights_mut().iter_mut().for_each(|weight| *weight = normal() * Self::INITIAL_DEVIATION);
-        rbm.visible_bias_mut().copy_from_slice(&Self::base_rates(density));
+        rbm
+    }
+
+    /// Independent units with these potentials, [`Layers::base`]: no weights.
+    pub fn independent(layers: impl Into<Layers>, base: &[f32]) -> Self {
+        let mut rbm = Self::zeros(layers);
+        let weights = rbm.parameters.len() - base.len();
+        rbm.parameters[weights..].copy_from_slice(base);
         rbm
     }
 

@@ -6,20 +6,22 @@
 
 use crate::{
     backend::BackendExt,
+    base::Base,
     error::{Result, usage},
     estimator::{
         Draws,
         tempering::{Streams, Swaps, Tempering},
     },
     inference::Inference,
-    rng::{self, Address, Stream},
+    rbm::Layers,
+    rng::{Address, Stream},
 };
 
 /// Start states of chains. Data are spread evenly over the training cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Start {
-    /// Visible units on with probability 1/2.
+    /// Visible units without an inclination: binary ones are on with probability 1/2.
     Random,
     /// Training cases.
     Data,
@@ -27,14 +29,9 @@ pub enum Start {
     Mean,
 }
 
-/// Fair coins, chains × units.
-pub fn random_starts(chains: usize, units: usize, seed: u64) -> Vec<f32> {
-    let mut states = vec![0.0; chains * units];
-    for (chain, states) in states.chunks_mut(units).enumerate() {
-        rng::fill(seed, Address::new(Stream::Chains, 0), chain as u32, 0, states);
-        states.iter_mut().for_each(|state| *state = f32::from(*state < 0.5));
-    }
-    states
+/// Visible states of units without an inclination, chains × columns: for binary units fair coins.
+pub fn random_starts(layers: &Layers, chains: usize, seed: u64) -> Vec<f32> {
+    Base::neutral(layers).draw(seed, Address::new(Stream::Chains, 0), 0, chains)
 }
 
 /// Chains on a device, at one or more temperatures.
@@ -49,16 +46,11 @@ pub struct Sampler {
 
 impl Sampler {
     /// Starts chains at these states (chains × visible units, from 0 to 1). `temperatures` inverse temperatures lead from
-    /// independent units with means `density` to the model; 1 is plain Gibbs sampling.
+    /// the independent units of `base` to the model; 1 is plain Gibbs sampling.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] if there are no chains or no temperature, [`crate::Error::Device`] if there is no room.
-    pub fn new(
-        mut inference: Inference,
-        density: &[f64],
-        starts: &[f32],
-        temperatures: usize,
-    ) -> Result<Self> {
+    pub fn new(mut inference: Inference, base: &Base, starts: &[f32], temperatures: usize) -> Result<Self> {
         let chains = starts.len() / inference.shape().visible;
         if chains == 0 {
             return usage!("sampling needs at least 1 chain, found 0");
@@ -70,7 +62,7 @@ impl Sampler {
         let backend = &mut *inference.backend;
         let coldest = backend.pair(chains)?;
         let mut tempering = Tempering::new(backend, coldest, chains, temperatures, Streams::SAMPLING)?;
-        tempering.restart(backend, model, seed, density);
+        tempering.restart(backend, model, seed, base);
         tempering.start_at(backend, model, seed, starts)?;
         Ok(Self { inference, steps: 0, tempering, swaps: None })
     }

@@ -5,7 +5,7 @@ mod ahead;
 
 pub(crate) use ahead::RING;
 use ahead::ahead;
-use rand::seq::SliceRandom;
+use rand::{RngExt, seq::SliceRandom};
 
 use crate::{
     data::Rows,
@@ -36,6 +36,8 @@ pub struct PreparedDraw {
 pub struct Schedule<'a> {
     /// The training cases.
     pub rows: &'a Rows,
+    /// Their weights: an epoch takes cases in proportion to them ([`order`]).
+    pub weights: Option<&'a [f32]>,
     /// Units of each layer.
     pub shape: Shape,
     /// Cases in a minibatch; the last of an epoch may have fewer.
@@ -117,8 +119,7 @@ impl Schedule<'_> {
         first: usize,
         work: impl FnMut(&Block) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
-        order.shuffle(&mut Philox::new(self.seed, Stream::Order, epoch as u32));
+        let order = order(self.rows.len(), self.weights, self.seed, epoch);
         let left = &order[(first * self.batch).min(order.len())..];
         let size = self.block_minibatches();
         let first_step = epoch * self.steps() + first;
@@ -162,15 +163,58 @@ impl Schedule<'_> {
     }
 }
 
+/// The cases of an epoch: as many as there are, in random order. Without weights each comes once. With weights a case comes in
+/// proportion to its own, rounded up or down at random (systematic resampling; Kitagawa 1996): then a minibatch's plain means
+/// are estimates of weighted means, and chains that start at the data start in proportion, too.
+pub fn order(cases: usize, weights: Option<&[f32]>, seed: u64, epoch: usize) -> Vec<u32> {
+    let mut generator = Philox::new(seed, Stream::Order, epoch as u32);
+    let mut order: Vec<u32> = (0..cases as u32).collect();
+    if let Some(weights) = weights {
+        let sum: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
+        let offset: f64 = generator.random();
+        let (mut passed, mut case) = (0.0, 0);
+        for (drawn, at) in order.iter_mut().zip(0..) {
+            let aim = (f64::from(at) + offset) / cases as f64 * sum;
+            while passed + f64::from(weights[case]) <= aim && case + 1 < cases {
+                passed += f64::from(weights[case]);
+                case += 1;
+            }
+            *drawn = case as u32;
+        }
+    }
+    order.shuffle(&mut generator);
+    order
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_epoch_takes_cases_in_proportion_to_their_weights() {
+        let weights = [0.0, 0.5, 2.0, 1.0, 0.25, 0.0, 0.0];
+        let mut counts = [0; 7];
+        for epoch in 0..4000 {
+            let order = order(7, Some(&weights), 3, epoch);
+            assert_eq!(order.len(), 7);
+            for (case, weight) in weights.iter().enumerate() {
+                let times = order.iter().filter(|&&taken| taken as usize == case).count();
+                let share = f64::from(*weight) / 3.75 * 7.0;
+                assert!(times as f64 >= share.floor() && times as f64 <= share.ceil(), "{case}: {times}");
+                counts[case] += times;
+            }
+        }
+        for (count, weight) in counts.iter().zip(weights) {
+            let mean = *count as f64 / 4000.0;
+            assert!((mean - f64::from(weight) / 3.75 * 7.0).abs() < 0.04, "{mean} of weight {weight}");
+        }
+    }
 
     fn schedule(rows: &Rows, stream_rows: bool) -> Schedule<'_> {
         let shape = Shape { visible: 3, hidden: 2 };
         let draw = |layer| PreparedDraw { stream: Stream::Train, layer, sweep: 0, chains: None };
         let draws = vec![draw(Side::Hidden), draw(Side::Visible)];
-        Schedule { rows, shape, batch: 4, seed: 5, stream_rows, draws }
+        Schedule { rows, weights: None, shape, batch: 4, seed: 5, stream_rows, draws }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use crate::{
     backend::{Backend, BackendExt, Data, DeviceInfo, Model, Values},
+    base::Base,
     checkpoint::State,
     clock::{Clock, System},
     config::{Binarize, TrainConfig},
@@ -37,7 +38,7 @@ use epoch::Sums;
 use evaluation::Evaluation;
 use models::{Models, initial};
 use observer::{Begin, Observe, Observer, Start};
-use room::Room;
+use room::{Room, layers};
 
 /// A run: a model on a device, and the data it learns from.
 pub struct Trainer {
@@ -109,14 +110,14 @@ impl Trainer {
         check::options(config, &dataset)?;
         let dataset = as_learnt(config, dataset);
         let rows = &dataset.train.rows;
-        let density = rows.density();
+        let base = Base::new(layers(config, &dataset), dataset.train.marginals());
         let mut room = Room::allocate(&mut *backend, config, &dataset, stream_rows, observe)?;
-        let initial = initial(config, backend.shape(), &density)?;
-        room.start(&mut *backend, config, &dataset, stream_rows, (initial, &density))?;
+        let initial = initial(config, &base)?;
+        room.start(&mut *backend, config, &dataset, stream_rows, (initial, &base))?;
         let Room { models, phases, replicas, training, costs, evaluation, monitor, observe } = room;
         let begin = |observe: Begin| {
-            let (backend, model, density, clock) = (&mut *backend, models.theta, &density[..], clock.clone());
-            observe(Start { backend, model, config, dataset: &dataset, density, clock })
+            let (backend, model, clock) = (&mut *backend, models.theta, clock.clone());
+            observe(Start { backend, model, config, dataset: &dataset, base: &base, clock })
         };
         let observer = observe.map(begin).transpose()?;
         let (dataset_layout, steps_an_epoch) = (rows.layout(), rows.len().div_ceil(config.batch));

@@ -60,6 +60,27 @@ pub struct Moments<'a> {
     pub variances: &'a [f64],
 }
 
+/// Means and variances of a layer's columns over cases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Marginals {
+    /// The mean of each column.
+    pub means: Vec<f64>,
+    /// The variance of each column.
+    pub variances: Vec<f64>,
+}
+
+impl Marginals {
+    /// Those of columns of zeros and ones, from the share of ones in each.
+    pub fn of_shares(shares: Vec<f64>) -> Self {
+        Self { variances: shares.iter().map(|p| p * (1.0 - p)).collect(), means: shares }
+    }
+
+    /// All of them.
+    pub fn moments(&self) -> Moments<'_> {
+        Moments { means: &self.means, variances: &self.variances }
+    }
+}
+
 impl Moments<'_> {
     /// What a smaller variance is taken for: a column that never changes has no precision.
     pub const SMALLEST_VARIANCE: f64 = 1e-4;
@@ -163,6 +184,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is binary.
+    pub const fn is_binary(&self) -> bool {
+        matches!(self, Self::Binary)
+    }
+
     /// Rows or columns of W per unit.
     pub fn columns(self) -> usize {
         match self {
@@ -181,6 +207,20 @@ impl Kind {
         }
     }
 
+    /// Whether a unit takes values below 0.
+    pub fn is_signed(self) -> bool {
+        matches!(self, Self::Spin | Self::Gaussian | Self::DoubleRelu)
+    }
+
+    /// The largest of a unit's precisions, given its parameters; 0 if it has none.
+    pub fn largest_precision(self, parameters: &[f64]) -> f64 {
+        match self {
+            Self::Binary | Self::Spin | Self::Potts { .. } => 0.0,
+            Self::Gaussian | Self::Relu => parameters[1],
+            Self::DoubleRelu => parameters[1].max(parameters[2]),
+        }
+    }
+
     /// How many states a unit has, if they can be counted.
     pub fn states(self) -> Option<usize> {
         match self {
@@ -188,6 +228,12 @@ impl Kind {
             Self::Potts { states } => Some(states as usize),
             Self::Gaussian | Self::Relu | Self::DoubleRelu => None,
         }
+    }
+
+    /// Writes the parameters of a unit without an inclination: 0, and precisions of 1.
+    fn neutral(self, parameters: &mut [f64]) {
+        parameters.fill(0.0);
+        parameters[PRECISIONS.start.min(self.parameters())..PRECISIONS.end.min(self.parameters())].fill(1.0);
     }
 
     /// Writes the state with this number, from 0 to [`Kind::states`] − 1, into a unit's columns.
@@ -240,6 +286,11 @@ impl Layer {
         self.0.iter().map(|block| block.units * block.kind.columns()).sum()
     }
 
+    /// Number of units.
+    pub fn units(&self) -> usize {
+        self.0.iter().map(|block| block.units).sum()
+    }
+
     /// Parameters that a model keeps for each column: the largest number of its kinds.
     pub fn planes(&self) -> usize {
         self.0.iter().map(|block| block.kind.parameters()).max().unwrap_or(1)
@@ -271,11 +322,29 @@ impl Layer {
 
     /// The parameters of units without an inclination: 0, and precisions of 1.
     pub fn neutral(&self) -> Vec<f32> {
-        self.each(|kind, _, parameters| {
-            for number in PRECISIONS.start..kind.parameters().min(PRECISIONS.end) {
-                parameters[number] = 1.0;
+        self.each(|kind, _, parameters| kind.neutral(parameters))
+    }
+
+    /// The moments of units without an inclination: those of [`Layer::neutral`].
+    pub fn neutral_marginals(&self) -> Marginals {
+        let (mut means, mut variances) = (vec![0.0; self.columns()], vec![0.0; self.columns()]);
+        for Place { kind, column } in self.places() {
+            let at = column..column + kind.columns();
+            let mut parameters = vec![0.0; kind.columns() * kind.parameters()];
+            kind.neutral(&mut parameters);
+            let mut expectation = vec![0.0; parameters.len()];
+            kind.unit().expectation(&parameters, &vec![0.0; kind.columns()], &mut expectation);
+            for (column, &mean) in at.zip(&expectation) {
+                let square = match kind {
+                    Kind::Binary | Kind::Potts { .. } => mean,
+                    Kind::Spin => 1.0,
+                    // Their neutral potential is −s²/2.
+                    Kind::Gaussian | Kind::Relu | Kind::DoubleRelu => 1.0,
+                };
+                (means[column], variances[column]) = (mean, square - mean * mean);
             }
-        })
+        }
+        Marginals { means, variances }
     }
 
     /// Parameters from what `make` writes for each unit of a kind at its first column.

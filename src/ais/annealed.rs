@@ -1,8 +1,9 @@
 //! Annealed importance sampling between the base and a model, in either direction, with resampling.
 
-use super::{Base, Progress, population::Population};
+use super::{Progress, population::Population};
 use crate::{
     backend::{Backend, BackendExt, Draw, FreeEnergy, HalfStep, Memory, Model, Pair, Path, Values},
+    base::Base,
     error::Result,
     rbm::Side,
     rng::{Address, Stream, uniform_at},
@@ -183,7 +184,7 @@ impl Annealed {
 
     /// Writes the base, and returns its path to the model.
     fn path(&self, backend: &mut dyn Backend, Way { base, model }: Way) -> Path {
-        backend.write_values(self.base, &base.potentials);
+        backend.write_values(self.base, base.potentials());
         Path { model, base: Some(self.base) }
     }
 

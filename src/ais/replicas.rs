@@ -1,8 +1,9 @@
 //! Chains with replicas at all temperatures between the base and a model, and the log Z that they measure.
 
-use super::{Base, Progress, Tempered, annealed::Way, tempered::Energies};
+use super::{Progress, Tempered, annealed::Way, tempered::Energies};
 use crate::{
     backend::{Backend, BackendExt, Memory, Model, Pair},
+    base::Base,
     data::Rows,
     error::Result,
     estimator::{
@@ -56,7 +57,7 @@ impl Replicas {
         let from_data = self.chains() - self.chains() / 2;
         let cases = (0..from_data).map(|chain| chain * data.len() / from_data);
         let starts: Vec<f32> = cases.flat_map(|case| data.values(case)).collect();
-        self.tempering.restart(backend, model, self.seed, &base.density);
+        self.tempering.restart(backend, model, self.seed, base);
         self.tempering.start_at(backend, model, self.seed, &starts)
     }
 
@@ -110,9 +111,9 @@ impl Replicas {
             }
         }
         Ok(Tempered {
-            all: energies.log_z(base.log_z, 0..chains),
-            from_base: energies.log_z(base.log_z, 0..chains / 2),
-            from_data: energies.log_z(base.log_z, chains / 2..chains),
+            all: energies.log_z(base.log_z(), 0..chains),
+            from_base: energies.log_z(base.log_z(), 0..chains / 2),
+            from_data: energies.log_z(base.log_z(), chains / 2..chains),
             chains,
             rounds,
             idle_chains: self.tempering.round_trips(backend)?.iter().filter(|&&trips| trips == 0.0).count(),

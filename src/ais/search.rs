@@ -14,7 +14,7 @@
 use serde::Serialize;
 
 use super::{
-    Base, Estimate, Measured,
+    Estimate, Measured,
     annealed::{self, Annealed, Run, Way},
     cells::{Cells, Share, Visits},
 };
@@ -22,8 +22,9 @@ use crate::{
     backend::Backend,
     data::Rows,
     error::Result,
-    rbm::{Shape, Side},
+    rbm::Side,
     rng::{self, Address, Stream, uniform_at},
+    units::{Kind, Layer, Place},
 };
 
 /// Chains from each place.
@@ -74,16 +75,21 @@ pub fn search(
     data: &Rows,
     inverse_temperatures: &[f32],
 ) -> Result<Found> {
-    let shape = backend.shape();
+    let visible = backend.shape().visible;
     let [many, few] = TEMPERATURES.map(|count| annealed::temperatures(inverse_temperatures, count));
-    let even = Base::new(shape, &vec![0.5; shape.visible]);
+    let even = way.base.even();
     let from_even = annealed.forward(backend, Way { base: &even, ..way }, &many, Run::SCATTERED)?;
 
-    let mut cells = Cells::new(shape.visible);
-    let some = data.some((MOST_NUMBERS / shape.visible).max(GROUPS[0]));
+    let mut cells = Cells::new(visible);
+    let some = data.some((MOST_NUMBERS / visible).max(GROUPS[0]));
     let cases: Vec<f32> = (0..some.len()).flat_map(|case| some.values(case)).collect();
     let scattered = annealed.states(backend)?;
-    let settled = annealed.settle(backend, way.model, &hidden_states(shape, annealed.seed()), STEPS)?;
+    let settled = annealed.settle(
+        backend,
+        way.model,
+        &hidden_states(&way.base.layers().hidden, annealed.seed()),
+        STEPS,
+    )?;
     for (states, (number, groups)) in [cases, scattered, settled].iter().zip((0..).zip(GROUPS)) {
         let uniform = |at: usize| {
             uniform_at(annealed.seed(), Address::new(Stream::Cells, at as u32).sweep(number), 0, 0)
@@ -92,22 +98,21 @@ pub fn search(
     }
     let mut masses = Vec::with_capacity(cells.centres().len());
     for (cell, centre) in cells.centres().enumerate() {
-        let density: Vec<f64> = centre.iter().copied().map(f64::from).collect();
-        let base = Base::new(shape, &density);
+        let base = way.base.around(centre.iter().copied().map(f64::from).collect());
         let population = annealed.forward(backend, Way { base: &base, ..way }, &few, Run::of_cell(cell))?;
         let states = annealed.states(backend)?;
-        let stayed: Vec<bool> =
-            states.chunks(shape.visible).map(|state| cells.nearest(state) == cell).collect();
+        let stayed: Vec<bool> = states.chunks(visible).map(|state| cells.nearest(state) == cell).collect();
         let Estimate { log_z, standard_error, .. } =
-            population.estimate_where(base.log_z, 1.0, |chain| stayed[chain]);
+            population.estimate_where(base.log_z(), 1.0, |chain| stayed[chain]);
         masses.push(Measured { log_z, standard_error });
     }
-    Ok(Found { even: from_even.estimate(even.log_z, 1.0), cells, masses })
+    Ok(Found { even: from_even.estimate(even.log_z(), 1.0), cells, masses })
 }
 
-/// Hidden states, one row per chain. Chain j has only hidden unit j on. Chains beyond the last hidden unit have each unit
-/// on with probability 1/2.
-fn hidden_states(Shape { hidden, .. }: Shape, seed: u64) -> Vec<f32> {
+/// Hidden states, one row per chain. Chain j has only hidden unit j on. Chains beyond the last hidden unit have each
+/// column on with probability 1/2.
+fn hidden_states(layer: &Layer, seed: u64) -> Vec<f32> {
+    let hidden = layer.columns();
     let alone = hidden.min(CHAINS);
     let mut states = vec![0.0; CHAINS * hidden];
     for (chain, states) in states.chunks_mut(hidden).enumerate() {
@@ -117,6 +122,17 @@ fn hidden_states(Shape { hidden, .. }: Shape, seed: u64) -> Vec<f32> {
             let address = Address::new(Stream::Cells, 0).layer(Side::Hidden.number());
             rng::fill(seed, address, chain as u32, 0, states);
             states.iter_mut().for_each(|state| *state = f32::from(*state < 0.5));
+        }
+        for Place { kind, column } in layer.places() {
+            let state = &mut states[column..][..kind.columns()];
+            match kind {
+                Kind::Spin => state[0] = 2.0 * state[0] - 1.0,
+                Kind::Potts { .. } => {
+                    let on = state.iter().position(|&on| on == 1.0).unwrap_or(0);
+                    kind.state(on, state);
+                }
+                Kind::Binary | Kind::Gaussian | Kind::Relu | Kind::DoubleRelu => {}
+            }
         }
     }
     states

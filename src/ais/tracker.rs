@@ -11,12 +11,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Base, Tempered, annealed::Way, replicas::Replicas};
+use super::{Tempered, annealed::Way, replicas::Replicas};
 use crate::{
     backend::{Backend, Memory, Model},
+    base::Base,
     data::Rows,
     error::Result,
     estimator::tempering::Tempering,
+    units::Marginals,
     unknown,
 };
 
@@ -69,17 +71,17 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// Allocates beside a model. Call [`Tracker::start`] first.
+    /// Allocates beside a model, for data with these moments. Call [`Tracker::start`] first.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.
-    pub fn new(memory: &mut dyn Memory, data: &Rows) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, marginals: Marginals) -> Result<Self> {
         let coldest = memory.pair(CHAINS)?;
         let replicas = Replicas::new(memory, coldest, CHAINS, REPLICAS, 1)?;
-        Ok(Self { replicas, base: Base::new(memory.layers(), &data.density()), last: None })
+        Ok(Self { replicas, base: Base::new(memory.layers(), marginals), last: None })
     }
 
-    /// Starts the replicas: half of the chains from the base, half from `data`, which are binary.
+    /// Starts the replicas: half of the chains from the base, half from `data`.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.

@@ -2,9 +2,10 @@
 
 use crate::{
     backend::{Ascent, Backend, Contrast, Data, Draw, Gather, HalfStep, Memory, Model, Update},
+    base::Base,
     check::random_states,
     config::VisibleStates,
-    data::{RowLayout, Rows},
+    data::{Cases, RowLayout, Rows},
     error::Result,
     estimator::{Draws, Phases, contrastive_divergence},
     rbm::{Rbm, Shape, Side},
@@ -59,7 +60,8 @@ impl Workload {
         let shape = backend.shape();
         backend.write_data(data, rows.words());
         backend.write_order(data, &(0..rows.len() as u32).collect::<Vec<_>>());
-        backend.write_model(model, &Rbm::initial(backend.layers(), &rows.density(), 1));
+        let base = Base::new(backend.layers(), Cases::from(rows.clone()).marginals());
+        backend.write_model(model, &Rbm::initial(backend.layers(), base.potentials(), 1));
         Ok(Self { rows, data, shape, model, phases, cd, epochs: 0 })
     }
 
@@ -71,7 +73,8 @@ impl Workload {
     /// Takes all steps of an epoch through the scheduler.
     pub fn epoch(&mut self, backend: &mut dyn Backend, batch: usize) -> Result<()> {
         let (rows, shape) = (&self.rows, self.shape);
-        let schedule = Schedule { rows, shape, batch, seed: 1, stream_rows: false, draws: Vec::new() };
+        let schedule =
+            Schedule { rows, weights: None, shape, batch, seed: 1, stream_rows: false, draws: Vec::new() };
         schedule.epoch(self.epochs, 0, |block| {
             backend.write_order(self.data, &block.order);
             for minibatch in block.minibatches.iter().filter(|minibatch| minibatch.rows == batch) {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use rbm_gpu::{
     Error, Result,
+    base::Base,
     data::npy::{Array, Values, write_array},
     inference::ModelOptions,
     inpaint::{Effort, Mask, inpaint, squared_error},
@@ -45,7 +46,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let dataset = dataset.judging();
     let units = found.rbm.shape().visible;
     let unknown = options.mask.units(dataset.image, options.model.seed)?;
-    let mean: Vec<f32> = dataset.train.rows.density().iter().map(|&mean| mean as f32).collect();
+    let base = Base::new(found.rbm.layers(), dataset.train.marginals());
     let name = dataset.held_out_name();
     let held_out = dataset.held_out();
     let count = options.count.min(held_out.rows.len());
@@ -54,7 +55,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let cases = held_out.select(&held_out.pictured(count));
     let mut inference = options.model.inference(&found.rbm, 0)?;
     let effort = Effort { chains: options.chains, steps: options.steps };
-    let filled = inpaint(&mut inference, &cases.rows, &unknown, &mean, effort)?;
+    let filled = inpaint(&mut inference, &cases.rows, &unknown, &base, effort)?;
 
     let count = cases.rows.len();
     let values: Vec<f32> = (0..count).flat_map(|case| cases.rows.values(case)).collect();
@@ -73,6 +74,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         ))?;
     }
     let error = squared_error(&values, &filled, &unknown);
+    let mean: Vec<f32> = base.marginals().means.iter().map(|&mean| mean as f32).collect();
     let of_mean = squared_error(&values, &mean.repeat(count), &unknown);
     print(format!(
         "{}: {} of {units} values unknown, in {count} {name} of {source}, {} chains of {} Gibbs steps each, on {}\n\

@@ -4,8 +4,9 @@ use std::{path::PathBuf, process::ExitCode};
 
 use rbm_gpu::{
     Error, Result,
+    base::Base,
     data::{
-        Rows,
+        Cases,
         npy::{Array, Values, write_array},
     },
     inference::ModelOptions,
@@ -85,19 +86,23 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let device = inference.device().to_string();
     // Chains from a random start, at one temperature, need no data.
     let needs_data = options.start != Start::Random || options.tempered > 1;
-    let data = if needs_data { Some(options.model.load(&found)?.1.train.rows) } else { None };
-    let density = data.as_ref().map_or(vec![0.5; units], Rows::density);
+    let data = if needs_data { Some(options.model.load(&found)?.1.train) } else { None };
+    let base = match &data {
+        Some(cases) => Base::new(found.rbm.layers(), cases.marginals()),
+        None => Base::neutral(found.rbm.layers()),
+    };
     let starts = match (options.start, &data) {
         (Start::Mean, _) => {
-            density.iter().map(|&mean| mean as f32).collect::<Vec<_>>().repeat(options.chains)
+            let means = base.marginals().means.iter().map(|&mean| mean as f32);
+            means.collect::<Vec<_>>().repeat(options.chains)
         }
-        (Start::Data, Some(rows)) => {
+        (Start::Data, Some(Cases { rows, .. })) => {
             let cases = (0..options.chains).map(|chain| chain * rows.len() / options.chains);
             cases.flat_map(|case| rows.values(case)).collect()
         }
-        _ => random_starts(options.chains, units, options.model.seed),
+        _ => random_starts(found.rbm.layers(), options.chains, options.model.seed),
     };
-    let mut sampler = Sampler::new(inference, &density, &starts, options.tempered)?;
+    let mut sampler = Sampler::new(inference, &base, &starts, options.tempered)?;
 
     // The start, then evenly spread steps up to the last.
     let moving = strip.is_some() || targets.iter().any(|target| target.extension() == "gif");

@@ -118,7 +118,7 @@ impl Watch {
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn new(mut look: Look, start: Start) -> Result<Self> {
-        let Start { backend, model, config, dataset, density, clock } = start;
+        let Start { backend, model, config, dataset, base, clock } = start;
         let data = of_some(&dataset.train);
         let began = clock.now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
@@ -149,7 +149,7 @@ impl Watch {
         let rbm = backend.read_model(model)?;
         // A model that was trained before has no initial weights.
         if config.init.is_none() {
-            watch.say(learning::initial(&rbm, density));
+            watch.say(learning::initial(&rbm, base));
         }
         let figures = watch.look.look(backend, model, &rbm)?;
         watch.say(figures.arithmetic().into_iter().collect());

@@ -4,9 +4,10 @@
 use super::Draws;
 use crate::{
     backend::{Backend, BackendExt, Draw, HalfStep, Memory, Model, Pair, Swap, Values},
+    base::Base,
     error::Result,
     rbm::Side,
-    rng::{self, Address, Stream},
+    rng::{Address, Stream},
 };
 
 /// The replicas of one rung, one per chain.
@@ -66,10 +67,10 @@ impl Ladder {
         Ok(Self { rungs: all, chains, accepted, trips, tries: [0; 2] })
     }
 
-    /// Starts every replica from independent visible units, each on with its probability in `density`.
-    pub fn start(&self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
+    /// Starts every replica from independent visible units.
+    pub fn start(&self, backend: &mut dyn Backend, model: Model, seed: u64, base: &Base) {
         for (rung, first_chain) in self.rungs.iter().zip((0..).step_by(self.chains)) {
-            start_chains(backend, model, seed, density, rung.pair, self.chains, first_chain);
+            start_chains(backend, model, seed, base, rung.pair, self.chains, first_chain);
             backend.write_values(rung.values, &vec![0.0; 2 * self.chains]);
         }
     }
@@ -161,23 +162,17 @@ pub(super) fn sum(counts: &[f32]) -> f64 {
     counts.iter().map(|&count| f64::from(count)).sum()
 }
 
-/// Starts chains from independent visible units, each on with its probability in `density`, and hidden units drawn from
-/// them. Random numbers are those of the chains from `first_chain` on.
+/// Starts chains from independent visible units, and hidden units drawn from them. Random numbers are those of the chains from `first_chain` on.
 pub fn start_chains(
     backend: &mut dyn Backend,
     model: Model,
     seed: u64,
-    density: &[f64],
+    base: &Base,
     pair: Pair,
     chains: usize,
     first_chain: usize,
 ) {
-    let units = density.len();
-    let mut states = vec![0.0; chains * units];
-    for (chain, states) in (first_chain..).zip(states.chunks_mut(units)) {
-        rng::fill(seed, Address::new(Stream::Chains, 0), chain as u32, 0, states);
-        states.iter_mut().zip(density).for_each(|(state, &mean)| *state = f32::from(*state < mean as f32));
-    }
+    let states = base.draw(seed, Address::new(Stream::Chains, 0), first_chain, chains);
     backend.write_units(pair.visible, &states, &states);
     let draw = Draw::of(seed, Stream::Chains, Side::Hidden, 0).chains_from(first_chain as u32);
     backend.sample(&HalfStep::new(chains, draw), model.into(), pair.visible, pair.hidden);

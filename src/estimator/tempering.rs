@@ -2,7 +2,7 @@
 //! several temperatures, which take Gibbs steps and are sometimes swapped with their neighbours. Hot replicas move freely
 //! between modes; swaps bring their states down to β = 1. Only the replicas at β = 1 enter the gradient.
 //!
-//! The path is that of annealed importance sampling, from independent visible units with the data's means to the model:
+//! The path is that of annealed importance sampling, from independent units ([`Base`]) to the model; for binary units:
 //!
 //! ```text
 //! f_β(v,h) = e^(−β E(v,h) + (1−β) b0ᵀv)               1 = β_1 > … > β_N ≈ 0, b0_i = logit of unit i's mean in the data
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, BackendExt, Draw, Energy, HalfStep, Memory, Model, Pair, Path, Values},
+    base::Base,
     error::Result,
     rbm::Side,
     rng::Stream,
@@ -93,12 +94,10 @@ impl Tempering {
         Ok(Self { ladder, betas: Vec::new(), streams, base })
     }
 
-    /// Starts every replica from independent visible units, each on with its probability in `density`, at evenly spaced
-    /// inverse temperatures, and resets the counts.
-    pub fn restart(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
-        let base = backend.layers().base_of_shares(density);
-        backend.write_values(self.base, &base);
-        self.ladder.start(backend, model, seed, density);
+    /// Starts every replica from independent visible units, at evenly spaced inverse temperatures, and resets the counts.
+    pub fn restart(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, base: &Base) {
+        backend.write_values(self.base, base.potentials());
+        self.ladder.start(backend, model, seed, base);
         let count = self.ladder.rungs.len();
         let last = (count - 1).max(1) as f32;
         self.betas = (0..count).map(|t| (1.0 - t as f32 / last).max(HOTTEST)).collect();

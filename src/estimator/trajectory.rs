@@ -4,8 +4,8 @@
 //! small steps. Temperatures can lead through a phase transition that no replica crosses; the path of training leads around
 //! it.
 //!
-//! The rungs of the ladder are the model itself, its snapshots, latest first, and independent visible units with the data's
-//! means, which every round draws exactly:
+//! The rungs of the ladder are the model itself, its snapshots, latest first, and independent units ([`Base`]), which every
+//! round draws exactly; for binary units:
 //!
 //! ```text
 //! θ_0 = θ, θ_1, …, θ_(N−1)                             W_(N−1) = 0, c_(N−1) = 0, b_(N−1),i = logit of unit i's mean in the data
@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, BackendExt, Combine, Draw, FreeEnergy, HalfStep, Memory, Model, Pair, Units, Values},
+    base::Base,
     error::{Result, usage},
     rbm::{Rbm, Side},
     rng::Stream,
@@ -80,14 +81,12 @@ impl Trajectory {
         Ok(Self { ladder, moments, order: vec![0, BASE] })
     }
 
-    /// Starts all replicas from independent visible units, each on with its probability in `density`.
-    pub fn start(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, density: &[f64]) {
-        let mut base = Rbm::zeros(backend.layers());
-        base.visible_bias_mut().copy_from_slice(&Rbm::base_rates(density));
+    /// Starts all replicas from independent units.
+    pub fn start(&mut self, backend: &mut dyn Backend, model: Model, seed: u64, base: &Base) {
         if let Some(snapshot) = self.moments[BASE].snapshot {
-            backend.write_model(snapshot, &base);
+            backend.write_model(snapshot, &Rbm::independent(base.layers(), base.potentials()));
         }
-        self.ladder.start(backend, model, seed, density);
+        self.ladder.start(backend, model, seed, base);
     }
 
     /// The number of chains.

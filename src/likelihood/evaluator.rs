@@ -2,17 +2,18 @@
 
 use std::collections::HashSet;
 
-use super::{Likelihood, LogZ, pseudo_log_likelihood};
+use super::{Likelihood, LogZ, pseudo};
 use crate::{
-    ais::{AisOptions, Annealer, Base, Progress, Tracker},
+    ais::{AisOptions, Annealer, Progress, Tracker},
     backend::{
         Backend, BackendExt, Data, Draw, FreeEnergy, Gather, HalfStep, Memory, Model, SquaredError, Units,
         Values,
     },
-    data::{Dataset, Packing, Rows},
+    base::Base,
+    data::{Cases, Dataset, RowLayout, Rows},
     error::{Result, usage},
     exact::{self, LogSum},
-    rbm::{Rbm, Shape, Side},
+    rbm::{Rbm, Side},
 };
 
 /// Cases per upload to the device.
@@ -20,7 +21,7 @@ const PART: usize = 512;
 /// Multiplications for the pseudo-likelihood: seconds on two cores. A large model uses fewer cases.
 const PSEUDO_WORK: u64 = 8_000_000_000;
 
-/// log Σ e^(−F) over cases, counting duplicates once.
+/// log Σ e^(−F) over cases, counting duplicates once: a lower bound of log Z where the visible units are discrete.
 #[derive(Default)]
 struct DistinctCases<'a> {
     seen: HashSet<&'a [u32]>,
@@ -56,29 +57,28 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Allocates beside the model. Without options for annealed importance sampling, log Z is found by enumeration.
+    /// Allocates beside the model, for cases of this layout. Without options for annealed importance sampling, log Z is found by enumeration.
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
-    pub fn new(memory: &mut dyn Memory, ais: Option<AisOptions>) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, ais: Option<AisOptions>, layout: RowLayout) -> Result<Self> {
         let finder = match ais {
             None => Finder::Enumeration,
             Some(options) => Finder::Annealer(Box::new(Annealer::new(memory, options)?)),
         };
-        Self::with(memory, finder)
+        Self::with(memory, finder, layout)
     }
 
     /// Allocates for a model that changes little between evaluations, whose log Z is tracked ([`Tracker`]).
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
-    pub fn tracking(memory: &mut dyn Memory, data: &Rows) -> Result<Self> {
-        let finder = Finder::Tracker(Box::new(Tracker::new(memory, data)?));
-        Self::with(memory, finder)
+    pub fn tracking(memory: &mut dyn Memory, data: &Cases) -> Result<Self> {
+        let finder = Finder::Tracker(Box::new(Tracker::new(memory, data.marginals())?));
+        Self::with(memory, finder, data.rows.layout())
     }
 
-    fn with(memory: &mut dyn Memory, finder: Finder) -> Result<Self> {
-        let layout = Rows::from_bits(memory.shape().visible, &[]).layout();
+    fn with(memory: &mut dyn Memory, finder: Finder, layout: RowLayout) -> Result<Self> {
         Ok(Self {
             data: memory.data(layout, PART)?,
             visible: memory.units(Side::Visible, PART)?,
@@ -98,8 +98,9 @@ impl Evaluator {
         }
     }
 
-    /// All figures of `rbm`, which is the `model` on the device, on binary data with one bit per value
-    /// ([`Dataset::threshold`], [`Dataset::sample`]).
+    /// All figures of `rbm`, which is the `model` on the device, on data that are states of its visible units: binary ones
+    /// have been thresholded or sampled ([`Dataset::threshold`], [`Dataset::sample`]). Likelihoods of continuous units are
+    /// densities of the numbers in the file.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] for other data, or a model that can't be enumerated; [`crate::Error::Device`].
@@ -110,28 +111,26 @@ impl Evaluator {
         rbm: &Rbm,
         dataset: &Dataset,
     ) -> Result<Likelihood> {
-        let (train, test) = (&dataset.train.rows, dataset.test.as_ref().map(|test| &test.rows));
-        let is_packed = |rows: &Rows| rows.layout().packing == Packing::Bits;
-        if !is_packed(train) || !test.is_none_or(is_packed) {
+        let (train, test) = (&dataset.train, dataset.test.as_ref());
+        if dataset.encoding.layer.is_binary() && !dataset.is_binary() {
             return usage!("a likelihood needs binary data; threshold or sample the data first");
         }
         backend.write_order(self.data, &(0..PART as u32).collect::<Vec<_>>());
         let mut cases = DistinctCases::default();
         let train_energy = self.free_energy(backend, model, train, &mut cases)?;
         let test_energy = test.map(|test| self.free_energy(backend, model, test, &mut cases)).transpose()?;
-        let mass = cases.mass.value();
-        let held_out = &dataset.held_out().rows;
+        let is_discrete = rbm.layers().visible.blocks().iter().all(|block| block.kind.states().is_some());
+        let mass = if is_discrete { cases.mass.value() } else { f64::NAN };
+        let held_out = dataset.held_out();
         let reconstruction_error = self.reconstruction_error(backend, model, held_out)?;
-        let Shape { visible, hidden } = rbm.shape();
-        let cases = self.pseudo_work / (visible as u64 * hidden as u64);
-        let cases = cases.clamp(1, held_out.len() as u64) as usize;
-        let pseudo_log_likelihood = pseudo_log_likelihood(rbm, held_out, cases);
+        let cases = pseudo::affordable(rbm, self.pseudo_work).clamp(1, held_out.rows.len() as u64) as usize;
+        let pseudo_log_likelihood = pseudo::pseudo_log_likelihood(rbm, held_out, cases);
 
-        let base = || Base::new(rbm.layers(), &train.density());
+        let base = || Base::new(rbm.layers(), train.marginals());
         let mut log_z = match &mut self.finder {
             Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?, mass),
             Finder::Annealer(annealer) => {
-                LogZ::estimated(annealer.run(backend, model, &base(), train)?, mass)
+                LogZ::estimated(annealer.run(backend, model, &base(), &train.rows)?, mass)
             }
             Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, model, self.look)?, mass),
         };
@@ -140,17 +139,19 @@ impl Evaluator {
             log_z.reliable = false;
             log_z.reason = Some("a free energy is not a finite number: the parameters are too large".into());
         }
-        let of_test = |log_z: f64| test_energy.map(|energy| -energy - log_z);
+        let volume = dataset.encoding.log_volume();
+        let of = |energy: f64, log_z: f64| -energy - log_z - volume;
+        let of_test = |log_z: f64| test_energy.map(|energy| of(energy, log_z));
         Ok(Likelihood {
-            train_log_likelihood: -train_energy - log_z.log_z,
-            train_log_likelihood_low: -train_energy - log_z.log_z_high,
-            train_log_likelihood_high: -train_energy - log_z.log_z_low,
+            train_log_likelihood: of(train_energy, log_z.log_z),
+            train_log_likelihood_low: of(train_energy, log_z.log_z_high),
+            train_log_likelihood_high: of(train_energy, log_z.log_z_low),
             test_log_likelihood: of_test(log_z.log_z),
             test_log_likelihood_low: of_test(log_z.log_z_high),
             test_log_likelihood_high: of_test(log_z.log_z_low),
             free_energy_gap: test_energy.map(|energy| train_energy - energy),
             pseudo_log_likelihood,
-            pseudo_log_likelihood_per_unit: pseudo_log_likelihood / visible as f64,
+            pseudo_log_likelihood_per_unit: pseudo_log_likelihood / rbm.layers().visible.units() as f64,
             pseudo_log_likelihood_cases: cases,
             reconstruction_error,
             log_z,
@@ -179,34 +180,34 @@ impl Evaluator {
         &self,
         backend: &mut dyn Backend,
         model: Model,
-        rows: &'a Rows,
-        cases: &mut DistinctCases<'a>,
+        cases: &'a Cases,
+        distinct: &mut DistinctCases<'a>,
     ) -> Result<f64> {
-        let (mut sum, mut row) = (0.0, 0);
-        self.parts(backend, rows, |backend, count| {
+        let mut energies = Vec::with_capacity(cases.rows.len());
+        self.parts(backend, &cases.rows, |backend, count| {
             backend.free_energy(&FreeEnergy::new(count), model.into(), self.visible, self.values);
             for energy in backend.read_values(self.values, count)?.into_iter().map(f64::from) {
-                sum += energy;
-                cases.add(rows.row(row), energy);
-                row += 1;
+                distinct.add(cases.rows.row(energies.len()), energy);
+                energies.push(energy);
             }
             Ok(())
         })?;
-        Ok(sum / rows.len() as f64)
+        Ok(cases.mean(&energies))
     }
 
-    fn reconstruction_error(&self, backend: &mut dyn Backend, model: Model, rows: &Rows) -> Result<f64> {
-        backend.write_values(self.values, &[0.0; PART]);
-        self.parts(backend, rows, |backend, count| {
+    fn reconstruction_error(&self, backend: &mut dyn Backend, model: Model, cases: &Cases) -> Result<f64> {
+        let mut errors = Vec::with_capacity(cases.rows.len());
+        self.parts(backend, &cases.rows, |backend, count| {
             let means = HalfStep::new(count, Draw::none());
             backend.sample(&means, model.into(), self.visible, self.hidden);
             backend.sample(&means, model.into(), self.hidden, self.reconstruction);
             let op = SquaredError { rows: count as u32 };
+            backend.write_values(self.values, &[0.0; PART]);
             backend.squared_error(&op, self.visible, self.reconstruction, self.values);
-            backend.submit()
+            errors.extend(backend.read_values(self.values, count)?.into_iter().map(f64::from));
+            Ok(())
         })?;
-        let errors = backend.read_values(self.values, PART)?;
-        Ok(errors.into_iter().map(f64::from).sum::<f64>() / rows.len() as f64)
+        Ok(cases.mean(&errors))
     }
 }
 

@@ -13,12 +13,13 @@ use crate::{
     config::Binarize,
     data::Dataset,
     error::Result,
-    rbm::{Rbm, Shape},
+    exact,
+    rbm::Rbm,
     unknown,
 };
 
 /// States of the smaller layer × units of the larger layer that enumerate in a fraction of a second.
-const QUICK_ENUMERATION: usize = 1 << 28;
+const QUICK_ENUMERATION: f64 = (1 << 28) as f64;
 /// The most training and test cases of a look.
 const QUICK_CASES: usize = 5000;
 /// Multiplications for its pseudo-likelihood.
@@ -42,11 +43,9 @@ impl Monitor {
         let dataset =
             Dataset { test, encoding: dataset.encoding.clone(), ..Dataset::new(dataset.image, train) };
         let dataset = dataset.threshold();
-        let Shape { visible, hidden } = memory.shape();
-        let states = 1_usize.checked_shl(visible.min(hidden) as u32).unwrap_or(usize::MAX);
-        let mut evaluator = match states.saturating_mul(visible.max(hidden)) <= QUICK_ENUMERATION {
-            true => Evaluator::new(memory, None)?,
-            false => Evaluator::tracking(memory, &dataset.train.rows)?,
+        let mut evaluator = match exact::work(memory.layers()) <= QUICK_ENUMERATION {
+            true => Evaluator::new(memory, None, dataset.train.rows.layout())?,
+            false => Evaluator::tracking(memory, &dataset.train)?,
         };
         evaluator.pseudo_work = QUICK_PSEUDO_WORK;
         Ok(Self { evaluator, dataset })

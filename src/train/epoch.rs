@@ -7,7 +7,7 @@ use crate::{
     backend::BackendExt,
     clock::Clock,
     config::{Binarize, TrainConfig, Uniforms},
-    data::Rows,
+    data::{Cases, Dataset},
     error::{Error, Result},
     estimator::{Replicas, draws_of_step, tempering::Swaps},
     rbm::Shape,
@@ -162,7 +162,7 @@ impl Trainer {
         // The schedule borrows the rows while the steps change the trainer.
         let dataset = Arc::clone(&self.dataset);
         let k = self.config.k.at(self.epoch);
-        let schedule = schedule(&self.config, &dataset.train.rows, self.backend.shape(), self.stream_rows, k);
+        let schedule = schedule(&self.config, &dataset, self.backend.shape(), self.stream_rows, k);
         schedule.epoch(self.epoch, self.steps, |block| work(self, block))
     }
 
@@ -302,14 +302,21 @@ impl Trainer {
 /// The schedule of an epoch with k Gibbs steps.
 pub(super) fn schedule<'a>(
     config: &TrainConfig,
-    rows: &'a Rows,
+    dataset: &'a Dataset,
     shape: Shape,
     stream_rows: bool,
     k: u32,
 ) -> Schedule<'a> {
     let draws = match config.uniforms {
-        Some(Uniforms::Host) => draws_of_step(config, k, config.binarize == Binarize::Sample),
+        Some(Uniforms::Host) => draws_of_step(config, k, draws_data(config, dataset)),
         Some(Uniforms::Device) | None => Vec::new(),
     };
-    Schedule { rows, shape, batch: config.batch, seed: config.seed, stream_rows, draws }
+    let Cases { rows, weights, .. } = &dataset.train;
+    let (batch, seed, weights) = (config.batch, config.seed, weights.as_deref());
+    Schedule { rows, weights, shape, batch, seed, stream_rows, draws }
+}
+
+/// Whether each minibatch draws its states from the data, as the probabilities of binary units.
+pub(super) fn draws_data(config: &TrainConfig, dataset: &Dataset) -> bool {
+    config.binarize == Binarize::Sample && dataset.encoding.layer.is_binary()
 }

@@ -3,6 +3,7 @@
 use super::observer::Watched;
 use crate::{
     backend::{Ascent, Backend, Clip, Combine, Contrast, Memory, Model, Offsets, Update},
+    base::Base,
     config::{Optimizer, Switch, TrainConfig},
     error::{Result, usage},
     estimator::Phases,
@@ -56,17 +57,17 @@ impl Models {
         Ok(Self { theta, velocity, squares, gradient, average, fast, offsets })
     }
 
-    /// Writes the initial model; the units' means begin as `density` and ½.
-    pub fn start(&self, backend: &mut dyn Backend, initial: &Rbm, density: &[f64]) {
+    /// Writes the initial model; the units' means begin as those of independent units.
+    pub fn start(&self, backend: &mut dyn Backend, initial: &Rbm, base: &Base) {
         backend.write_model(self.theta, initial);
         if let Some([_, sum]) = self.fast {
             backend.combine(&Combine::COPY, self.theta, sum);
         }
         if let Some(offsets) = self.offsets {
-            let means: Vec<f32> = density.iter().map(|&p| p as f32).collect();
-            backend.write_values(offsets.visible, &means);
-            // The initial model's hidden units are on half the time.
-            backend.write_values(offsets.hidden, &vec![0.5; initial.shape().hidden]);
+            let means = |means: &[f64]| means.iter().map(|&mean| mean as f32).collect::<Vec<_>>();
+            backend.write_values(offsets.visible, &means(&base.marginals().means));
+            // With weights near 0, as initial ones are: binary units are on half the time.
+            backend.write_values(offsets.hidden, &means(&base.hidden_means()));
         }
     }
 
@@ -152,17 +153,18 @@ fn keeps_velocity(config: &TrainConfig) -> bool {
 }
 
 /// The model that training starts from.
-pub(super) fn initial(config: &TrainConfig, shape: Shape, density: &[f64]) -> Result<Rbm> {
-    let Some(path) = &config.init else { return Ok(Rbm::initial(shape, density, config.seed)) };
+pub(super) fn initial(config: &TrainConfig, base: &Base) -> Result<Rbm> {
+    let layers = base.layers();
+    let Some(path) = &config.init else { return Ok(Rbm::initial(layers, base.potentials(), config.seed)) };
     let (path, rbm, _) = model::open(path)?;
-    if rbm.shape() != shape {
+    if rbm.layers() != layers {
         return usage!(
             "‹init› {}: expected a model of {} × {} units, to match the data and ‹hidden›, found {} × {}",
             path.display(),
-            shape.visible,
-            shape.hidden,
-            rbm.shape().visible,
-            rbm.shape().hidden
+            layers.visible,
+            layers.hidden,
+            rbm.layers().visible,
+            rbm.layers().hidden
         );
     }
     Ok(rbm)

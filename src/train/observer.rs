@@ -4,6 +4,7 @@ use std::{any::Any, sync::Arc};
 
 use crate::{
     backend::{Ascent, Backend, Contrast, Memory, Model, Offsets},
+    base::Base,
     checkpoint::Opaque,
     clock::Clock,
     config::TrainConfig,
@@ -75,8 +76,8 @@ pub struct Start<'a> {
     pub config: &'a TrainConfig,
     /// The data that the run learns from: thresholded, if the options say so.
     pub dataset: &'a Dataset,
-    /// The means of the visible units in the training cases.
-    pub density: &'a [f64],
+    /// Independent units with the moments of the training cases.
+    pub base: &'a Base,
     /// The clock of the run.
     pub clock: Arc<dyn Clock>,
 }

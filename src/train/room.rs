@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, Data, Memory, Values},
+    base::Base,
     config::{Estimator, TrainConfig},
     data::Dataset,
     device::Footprint,
@@ -19,8 +20,13 @@ use crate::{
         trajectory::Trajectory,
     },
     likelihood::Monitor,
-    rbm::{Rbm, Shape},
+    rbm::{Layers, Rbm},
 };
+
+/// The layers of a run's models.
+pub(super) fn layers(config: &TrainConfig, dataset: &Dataset) -> Layers {
+    Layers { visible: dataset.encoding.layer.clone(), hidden: config.hidden_layer() }
+}
 
 /// The buffers of a run on its device.
 pub(super) struct Room {
@@ -64,7 +70,7 @@ impl Room {
                 Some(Replicas::Trajectory(Trajectory::new(memory, negative, chains, temperatures)?))
             }
         };
-        let schedule = schedule(config, rows, memory.shape(), stream_rows, config.k.most());
+        let schedule = schedule(config, dataset, memory.shape(), stream_rows, config.k.most());
         memory.uniforms(schedule.block_uniforms().max(1))?;
         let training_rows = if stream_rows { schedule.block_rows() } else { rows.len() };
         let observe = observe.map(|observe| observe(memory, config, dataset)).transpose()?;
@@ -90,15 +96,14 @@ impl Room {
         stream_rows: bool,
         observe: Option<Observe>,
     ) -> Result<Footprint> {
-        let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
-        let footprint = Footprint::planned(shape, |memory| {
+        let footprint = Footprint::planned(layers(config, dataset), |memory| {
             Self::allocate(memory, config, dataset, stream_rows, observe).map(drop)
         })?;
         Ok(if config.estimator == Estimator::Tt { footprint.of_snapshots() } else { footprint })
     }
 
-    /// Writes the initial contents: the `initial` model, chains whose units are on as often as `density` says, and the
-    /// training cases unless they are streamed. The observer writes its own cases.
+    /// Writes the initial contents: the `initial` model, chains from independent units, and the training cases unless
+    /// they are streamed. The observer writes its own cases.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
@@ -108,15 +113,15 @@ impl Room {
         config: &TrainConfig,
         dataset: &Dataset,
         stream_rows: bool,
-        (initial, density): (Rbm, &[f64]),
+        (initial, base): (Rbm, &Base),
     ) -> Result<()> {
-        self.models.start(backend, &initial, density);
+        self.models.start(backend, &initial, base);
         drop(initial);
         let (theta, seed, Phases { negative, chains, .. }) = (self.models.theta, config.seed, self.phases);
         match (&mut self.replicas, config.estimator) {
-            (Some(Replicas::Temperatures(tempering)), _) => tempering.restart(backend, theta, seed, density),
-            (Some(Replicas::Trajectory(trajectory)), _) => trajectory.start(backend, theta, seed, density),
-            (None, Estimator::Pcd) => start_chains(backend, theta, seed, density, negative, chains, 0),
+            (Some(Replicas::Temperatures(tempering)), _) => tempering.restart(backend, theta, seed, base),
+            (Some(Replicas::Trajectory(trajectory)), _) => trajectory.start(backend, theta, seed, base),
+            (None, Estimator::Pcd) => start_chains(backend, theta, seed, base, negative, chains, 0),
             (None, _) => {}
         }
         if !stream_rows {
@@ -143,7 +148,7 @@ mod tests {
         data::{RowLayout, Source},
         device::Plan,
         doctor::watch::doctor,
-        rbm::{Layers, Side},
+        rbm::{Layers, Shape, Side},
         train::Trainer,
     };
 

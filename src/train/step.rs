@@ -1,9 +1,9 @@
 //! One step of training: the data, the chains, the update.
 
-use super::{Trainer, observer::StepTaken};
+use super::{Trainer, epoch::draws_data, observer::StepTaken};
 use crate::{
     backend::{Ascent, Combine, Contrast, Gather, LimitNorms, SquaredError, Track},
-    config::{Binarize, Estimator, Optimizer, Switch, TrainConfig, Uniforms},
+    config::{Estimator, Optimizer, Switch, TrainConfig, Uniforms},
     error::Result,
     estimator::{Draws, Phases, Replicas, contrastive_divergence, persistent_contrastive_divergence},
     rbm::Side,
@@ -44,9 +44,9 @@ impl Trainer {
         let models = &self.models;
 
         let gather = Gather::new(self.dataset_layout, rows).from_row(first_row);
-        let gather = match self.config.binarize {
-            Binarize::Sample => gather.drawn(draws.next(Stream::Binarize, Side::Visible, 0, rows)),
-            Binarize::Threshold | Binarize::None => gather,
+        let gather = match draws_data(&self.config, &self.dataset) {
+            true => gather.drawn(draws.next(Stream::Binarize, Side::Visible, 0, rows)),
+            false => gather,
         };
         backend.gather(&gather, self.training, positive.visible);
         let k = self.config.k.at(self.epoch);

@@ -2,8 +2,9 @@
 
 use super::{Check, Open};
 use crate::{
-    ais::{AisOptions, Annealer, Base},
+    ais::{AisOptions, Annealer},
     backend::{BackendExt, Draw, HalfStep, Pair},
+    base::Base,
     check::random_rbm,
     data::Rows,
     error::Result,
@@ -83,9 +84,8 @@ pub fn log_z(open: &Open) -> Result<Vec<Check>> {
     let mut backend = open(shape.into(), options.chains)?;
     let model = backend.model_of(&rbm)?;
     let mut annealer = Annealer::new(&mut *backend, options)?;
-    let density = vec![0.5; shape.visible];
     let starts = Rows::from_bits(shape.visible, &(0..20 * 64).map(|i| i * i % 7 < 3).collect::<Vec<_>>());
-    let found = annealer.run(&mut *backend, model, &Base::new(shape, &density), &starts)?;
+    let found = annealer.run(&mut *backend, model, &Base::neutral(shape), &starts)?;
     let mut check = Check::new("log Z by sampling", "nats from enumeration", 0.1);
     check.see((found.log_z - expected).abs(), || format!("{:.4}, exactly {expected:.4}", found.log_z));
     Ok(vec![check])

@@ -3,6 +3,7 @@
 use crate::common;
 use rbm_gpu::{
     backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Pair, Update},
+    base::Base,
     check::{largest_rbm_difference, random_rbm, random_states},
     config::VisibleStates,
     data::Rows,
@@ -16,6 +17,7 @@ use rbm_gpu::{
     rbm::{Rbm, Shape, Side},
     reference::{self, Reference, sigmoid},
     rng::{Address, Stream, uniform_at},
+    units::Marginals,
 };
 
 const SHAPES: [Shape; 4] = [
@@ -390,10 +392,10 @@ fn moved(
     let mut replicas = vec![negative];
     let mut tempering = None;
     if let Moves::Tempering(temperatures) = moves {
-        let density = vec![0.3; rbm.shape().visible];
+        let base = Base::new(rbm.layers(), Marginals::of_shares(vec![0.3; rbm.shape().visible]));
         let streams = Streams::TRAINING;
         let mut all = Tempering::new(backend, negative, chains, temperatures, streams).unwrap();
-        all.restart(backend, model, SEED, &density);
+        all.restart(backend, model, SEED, &base);
         replicas = all.replicas().collect();
         tempering = Some(all);
     }
@@ -487,7 +489,8 @@ fn replicas_drawn_from_their_snapshots_stay_there() {
         let backend = &mut *backend;
         let (own, model) = (backend.pair(chains).unwrap(), backend.model_of(&rbm).unwrap());
         let mut trajectory = Trajectory::new(backend, own, chains, 4).unwrap();
-        trajectory.start(backend, model, SEED, &[0.3; 6]);
+        let base = Base::new(shape, Marginals::of_shares(vec![0.3; 6]));
+        trajectory.start(backend, model, SEED, &base);
         // Out of order, as rungs are in a run.
         let snapshots = trajectory.snapshots();
         backend.write_model(snapshots[2].1, &models[1]);

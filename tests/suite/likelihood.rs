@@ -10,8 +10,9 @@ use std::{
 
 use crate::common;
 use rbm_gpu::{
-    ais::{Ais, AisOptions, Annealer, Base, Progress},
+    ais::{Ais, AisOptions, Annealer, Progress},
     backend::{Backend, BackendExt},
+    base::Base,
     check::{random_rbm, random_states},
     config::{Binarize, DeviceChoice, Estimator, TrainConfig},
     cpu::Cpu,
@@ -21,6 +22,7 @@ use rbm_gpu::{
     model,
     rbm::{Rbm, Shape},
     train::Trainer,
+    units::Marginals,
 };
 use serde_json::Value;
 
@@ -38,7 +40,7 @@ fn anneal(backend: &mut dyn Backend, rbm: &Rbm, base: &Base, starts: &Rows, opti
 
 /// An estimate on the native path, with the rows' base rates.
 fn estimate(rbm: &Rbm, rows: &Rows, options: AisOptions) -> Ais {
-    let base = Base::new(rbm.shape(), &rows.density());
+    let base = Base::new(rbm.shape(), Marginals::of_shares(rows.density()));
     anneal(&mut Cpu::open(rbm.shape()), rbm, &base, rows, options)
 }
 
@@ -113,7 +115,7 @@ fn every_backend_gives_the_same_figures() {
         AisOptions { chains: 60, replicas: 6, rounds: 60, annealed: 150, temperatures: 200, seed: 1 };
     let run = |backend: &mut dyn Backend, ais| {
         let models = [&rbm, &velocity].map(|rbm| backend.model_of(rbm).unwrap());
-        let mut evaluator = Evaluator::new(backend, ais).unwrap();
+        let mut evaluator = Evaluator::new(backend, ais, dataset.train.rows.layout()).unwrap();
         let likelihood = evaluator.run(backend, models[0], &rbm, &dataset).unwrap();
         // It may be called in the middle of training.
         let after = models.map(|model| backend.read_model(model).unwrap());
@@ -175,7 +177,7 @@ fn progress_adds_up_to_the_steps_that_are_expected() {
         told.fetch_add(steps, Ordering::Relaxed);
     }));
     let rows = some_rows(20, 50);
-    let base = Base::new(rbm.shape(), &rows.density());
+    let base = Base::new(rbm.shape(), Marginals::of_shares(rows.density()));
     annealer.run(&mut backend, model, &base, &rows).unwrap();
     assert_eq!(done.load(Ordering::Relaxed), options.steps());
 }
@@ -190,7 +192,7 @@ fn mass_that_the_forward_chains_miss_is_cause_for_doubt() {
     rbm.hidden_bias_mut().fill(-270.0);
     let exact = exact::log_partition_function(&rbm).unwrap();
     assert!(exact > 25.0, "the mass is not where the hidden unit is off: {exact}");
-    let base = Base::new(shape, &[0.05; 60]);
+    let base = Base::new(shape, Marginals::of_shares(vec![0.05; 60]));
     let all_on = Rows::from_bits(60, &vec![true; 60 * 10]);
     let options = AisOptions { chains: 50, temperatures: 300, ..SHORT };
     let ais = anneal(&mut Cpu::open(shape), &rbm, &base, &all_on, options);

@@ -4,6 +4,7 @@
 use crate::common;
 use rbm_gpu::{
     backend::Backend,
+    base::Base,
     check::{largest_difference, random_rbm},
     data::Rows,
     inference::Inference,
@@ -11,10 +12,16 @@ use rbm_gpu::{
     rbm::{Rbm, Shape},
     reference::{free_energy, hidden_input, sigmoid},
     sample::{Sampler, random_starts},
+    units::Marginals,
 };
 
 fn inference(backend: Box<dyn Backend>, rbm: &Rbm, rows: usize) -> Inference {
     Inference::with_backend(backend, rbm, rows, 5).unwrap()
+}
+
+/// Independent units, each on with this probability.
+fn base(rbm: &Rbm, share: f64) -> Base {
+    Base::new(rbm.layers(), Marginals::of_shares(vec![share; rbm.shape().visible]))
 }
 
 /// p(v) for every v: bit i of the index is unit i.
@@ -48,10 +55,11 @@ fn samples_are_distributed_as_the_model_says() {
     let rbm = random_rbm(shape, 1.0, 3);
     let expected = distribution(&rbm);
     let chains = 4000;
-    let starts = random_starts(chains, shape.visible, 1);
+    let starts = random_starts(&shape.into(), chains, 1);
     assert!(distance(&frequencies(&starts, 4), &expected) > 0.2, "the start is somewhere else");
     for (name, backend) in common::all("samples_are_distributed_as_the_model_says", shape) {
-        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &[0.3; 4], &starts, 1).unwrap();
+        let mut sampler =
+            Sampler::new(inference(backend, &rbm, chains), &base(&rbm, 0.3), &starts, 1).unwrap();
         sampler.advance(30).unwrap();
         let (means, states) = sampler.read().unwrap();
         // 16 shares of 4000 samples: about 0.025 from chance alone.
@@ -72,12 +80,14 @@ fn tempered_chains_cross_between_modes() {
     let chains = 200;
     let starts = vec![1.0; chains * 8];
     for (name, backend) in common::fast("tempered_chains_cross_between_modes", shape) {
-        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &[0.5; 8], &starts, 1).unwrap();
+        let mut sampler =
+            Sampler::new(inference(backend, &rbm, chains), &base(&rbm, 0.5), &starts, 1).unwrap();
         sampler.advance(100).unwrap();
         assert!(frequencies(&sampler.read().unwrap().1, 8)[255] > 0.95, "{name}: plain chains stay");
     }
     for (name, backend) in common::fast("tempered_chains_cross_between_modes", shape) {
-        let mut sampler = Sampler::new(inference(backend, &rbm, chains), &[0.5; 8], &starts, 8).unwrap();
+        let mut sampler =
+            Sampler::new(inference(backend, &rbm, chains), &base(&rbm, 0.5), &starts, 8).unwrap();
         sampler.advance(60).unwrap();
         let off = distance(&frequencies(&sampler.read().unwrap().1, 8), &distribution(&rbm));
         assert!(off < 0.15, "{name}: {off} from the enumerated distribution");
@@ -106,7 +116,7 @@ fn what_is_missing_is_filled_in_with_its_expectation() {
     for (name, backend) in common::fast("what_is_missing_is_filled_in_with_its_expectation", shape) {
         let mut inference = inference(backend, &rbm, 8);
         let effort = Effort { chains: 20, steps: 200 };
-        let filled = inpaint(&mut inference, &rows, &unknown, &[0.5; 5], effort).unwrap();
+        let filled = inpaint(&mut inference, &rows, &unknown, &base(&rbm, 0.5), effort).unwrap();
         let error = largest_difference(&filled, &expected);
         assert!(error < 0.04, "{name}: {error}");
         let kept = filled.iter().zip(&cases).zip(unknown.iter().cycle());

@@ -268,7 +268,7 @@ fn figures_are_those_of_the_saved_model() {
         let dataset = some_mnist(230, 60).threshold();
         let mut host = common::reference(SMALL);
         let model = host.model_of(&rbm).unwrap();
-        let mut evaluator = Evaluator::new(&mut host, None).unwrap();
+        let mut evaluator = Evaluator::new(&mut host, None, dataset.train.rows.layout()).unwrap();
         let exact = evaluator.run(&mut host, model, &rbm, &dataset).unwrap();
         for (what, found, expected) in [
             ("reconstruction error", found.reconstruction_error, exact.reconstruction_error),

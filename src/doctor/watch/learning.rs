@@ -1,7 +1,7 @@
 //! Whether a run can learn: its start, its learning rate, its chains.
 
 use super::step::StepFigures;
-use crate::{doctor::model::Spread, finding::Finding, rbm::Rbm};
+use crate::{base::Base, doctor::model::Spread, finding::Finding, rbm::Rbm};
 
 /// The largest healthy correlation of chains with themselves twenty or more steps before.
 const STUCK_CHAINS: f64 = 0.98;
@@ -11,7 +11,7 @@ const LARGEST_SHIFT: f64 = 2.0;
 const SMALLEST_REACH: f64 = 0.1;
 
 /// Checks the initial model (Hinton 2010, section 8).
-pub fn initial(rbm: &Rbm, density: &[f64]) -> Vec<Finding> {
+pub fn initial(rbm: &Rbm, base: &Base) -> Vec<Finding> {
     let mut found = Vec::new();
     let Spread { deviation, .. } = Spread::of(rbm.weights());
     if deviation > 0.3 {
@@ -23,7 +23,10 @@ pub fn initial(rbm: &Rbm, density: &[f64]) -> Vec<Finding> {
             format!("in your own code: W from N(0, {}²), as rbm-gpu train does", Rbm::INITIAL_DEVIATION),
         ));
     }
-    let base = Rbm::base_rates(density);
+    if !rbm.layers().visible.is_binary() {
+        return found;
+    }
+    let base = base.of_visible();
     let sigmoid = |b: f32| 1.0 / (1.0 + f64::from(-b).exp());
     let apart = base.iter().zip(rbm.visible_bias()).map(|(&base, &b)| (sigmoid(base) - sigmoid(b)).abs());
     let apart = apart.sum::<f64>() / base.len() as f64;
