@@ -181,7 +181,16 @@ impl Cases {
 
     /// The means and variances of the columns, by the cases' weights.
     pub fn marginals(&self) -> Marginals {
-        Marginals::of_shares(self.rows.density())
+        let weights = self.weights.as_deref();
+        let means = match weights {
+            None => self.rows.density(),
+            Some(_) => self.rows.column_means(weights, |_, x| x),
+        };
+        if self.rows.layout().packing == Packing::Bits {
+            return Marginals::of_shares(means);
+        }
+        let variances = self.rows.column_means(weights, |column, x| (x - means[column]).powi(2));
+        Marginals { means, variances }
     }
 
     /// The cases with these indices, in this order.

@@ -189,6 +189,41 @@ impl Rows {
         shares.map(|sum| sum / self.len() as f64).collect()
     }
 
+    /// The mean over the rows of a number for each column and value, by the rows' weights.
+    pub(super) fn column_means(
+        &self,
+        weights: Option<&[f32]>,
+        of: impl Fn(usize, f64) -> f64 + Sync,
+    ) -> Vec<f64> {
+        /// Rows of each part: parts are added in order, whatever the number of threads.
+        const PART: usize = 1024;
+        let units = self.layout.units;
+        let weight = |row: usize| weights.map_or(1.0, |weights| f64::from(weights[row]));
+        let parts: Vec<Vec<f64>> = self
+            .words
+            .par_chunks(PART * self.layout.words())
+            .enumerate()
+            .map(|(part, words)| {
+                let (mut sums, mut values) = (vec![0.0; units], vec![0.0; units]);
+                for (row, packed) in (part * PART..).zip(words.chunks(self.layout.words())) {
+                    let weight = weight(row);
+                    self.layout.unpack(packed, &mut values);
+                    for (column, (sum, &x)) in sums.iter_mut().zip(&values).enumerate() {
+                        *sum += weight * of(column, x.into());
+                    }
+                }
+                sums
+            })
+            .collect();
+        let total: f64 = (0..self.len()).map(weight).sum();
+        let mut means = vec![0.0; units];
+        for part in parts {
+            means.iter_mut().zip(part).for_each(|(mean, sum)| *mean += sum);
+        }
+        means.iter_mut().for_each(|mean| *mean /= total);
+        means
+    }
+
     /// These rows, in this order.
     pub fn select(&self, rows: &[usize]) -> Self {
         Self { layout: self.layout, words: rows.iter().flat_map(|&row| self.row(row)).copied().collect() }
@@ -306,6 +341,21 @@ pub fn end_to_end(count: usize, most: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Cases;
+
+    #[test]
+    fn moments_are_those_of_cases_that_come_as_often_as_their_weights() {
+        let values = [0.5, -2.0, 1.5, 4.0, 0.25, 8.0];
+        let weighted = Cases { weights: Some(vec![2.0, 0.0, 1.0]), ..Rows::from_values(2, &values).into() };
+        let repeated = [&values[..2], &values[..2], &values[4..]].concat();
+        let expected = Cases::from(Rows::from_values(2, &repeated)).marginals();
+        let found = weighted.marginals();
+        let off = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off(&found.means, &expected.means) + off(&found.variances, &expected.variances) < 1e-12);
+        let mean = (0.5 + 0.5 + 0.25) / 3.0;
+        let variance = (2.0 * 0.25 + 0.0625) / 3.0 - mean * mean;
+        assert!((found.variances[0] - variance).abs() < 1e-12, "{found:?}");
+    }
 
     #[test]
     fn what_is_spread_out_keeps_its_order_and_no_rhythm() {

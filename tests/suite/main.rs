@@ -23,6 +23,7 @@ mod resume;
 mod rng;
 mod sampling;
 mod shaders;
+mod stationary;
 mod terminal;
 mod training;
 mod units;
