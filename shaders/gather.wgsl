@@ -1,4 +1,4 @@
-// v = the rows of a minibatch, unpacked from bits, bytes or floats; if drawn, v_i = u_i < value.
+// v = the rows of a minibatch, unpacked from bits, spins, bytes or floats; if drawn, v_i = u_i < value.
 // data holds packed rows; order holds row indices in the epoch's order; states is rows × visible units, row-major.
 @group(0) @binding(0) var<uniform> params: Gather;
 @group(0) @binding(1) var<storage, read> data: array<u32>;
@@ -26,9 +26,10 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
 
 // Four values of a case.
 fn unpack(case_index: u32, group: u32) -> vec4<f32> {
-    if params.packing == BITS {
+    if params.packing == BITS || params.packing == SPINS {
         let word = data[case_index * ((params.visible + 31u) / 32u) + group / 8u];
-        return vec4<f32>((vec4(word) >> (vec4(0u, 1u, 2u, 3u) + vec4(4u * (group % 8u)))) & vec4(1u));
+        let bits = vec4<f32>((vec4(word) >> (vec4(0u, 1u, 2u, 3u) + vec4(4u * (group % 8u)))) & vec4(1u));
+        return select(bits, 2.0 * bits - 1.0, params.packing == SPINS);
     }
     if params.packing == FLOATS {
         // The last group may reach past the data; `is_unit` discards those lanes.

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The metadata's key of the position.
-const POSITION: &str = "rbm_gpu_position";
+pub(crate) const POSITION: &str = "rbm_gpu_position";
 /// The metadata's key of the checksum.
 const SUM: &str = "sha256";
 /// The text before the sum in the file. A position cannot contain it: quotation marks are escaped there.

@@ -10,10 +10,10 @@ pub use crate::{
     device::DeviceChoice,
 };
 use crate::{
-    data::{Selection, Source},
+    data::{Selection, Source, as_shown},
     error::{Error, Result, excerpt, usage},
     rng::Address,
-    units::{Kind, Layer},
+    units::{Kind, Kinds, Layer},
 };
 
 /// The options of a training run.
@@ -37,10 +37,11 @@ pub struct TrainConfig {
     /// Hidden units
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().hidden))]
     pub hidden: usize,
-    /// Kind of the hidden units: binary, spin, gaussian, relu, drelu, or potts:Q
-    #[cfg_attr(feature = "cli", arg(long, value_name = "KIND", default_value_t = Self::default().hidden_units))]
-    #[serde(skip_serializing_if = "Kind::is_binary")]
-    pub hidden_units: Kind,
+    /// Kinds of the hidden units: binary, spin, gaussian, relu, drelu or potts:Q; or a list, as in "20 binary, 10 drelu", which
+    /// sets --hidden
+    #[cfg_attr(feature = "cli", arg(long, value_name = "KINDS", default_value_t = Self::default().hidden_units))]
+    #[serde(skip_serializing_if = "Kinds::are_binary")]
+    pub hidden_units: Kinds,
     /// Passes over the training cases
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().epochs))]
     pub epochs: usize,
@@ -140,14 +141,6 @@ pub struct TrainConfig {
     pub out: Option<PathBuf>,
 }
 
-/// Writes a path for display only: one that is not UTF-8 cannot be read back.
-fn as_shown<S: serde::Serializer>(
-    path: &Option<PathBuf>,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
-}
-
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
@@ -155,7 +148,7 @@ impl Default for TrainConfig {
             data: Source::Mnist,
             selection: Selection::default(),
             hidden: 500,
-            hidden_units: Kind::Binary,
+            hidden_units: Kind::Binary.into(),
             epochs: 10,
             batch: 100,
             learning_rate: 0.1,
@@ -227,7 +220,7 @@ impl Preset {
 impl TrainConfig {
     /// The hidden units.
     pub fn hidden_layer(&self) -> Layer {
-        Layer::of(self.hidden_units, self.hidden)
+        self.hidden_units.layer(self.hidden)
     }
 
     /// Sets the options of a preset, except those that were given: `given` is called with a field's name.
@@ -256,11 +249,12 @@ impl TrainConfig {
         Self { out: None, uniforms: None, eval_every: None, ..self.clone() }
     }
 
-    /// The options with short forms written out.
+    /// The options with short forms written out, and the number of hidden units of a list of kinds.
     pub fn settled(&self) -> Self {
+        let hidden = self.hidden_units.units().unwrap_or(self.hidden);
         match self.cd {
-            Some(k) => Self { estimator: Estimator::Cd, k: k.into(), cd: None, ..self.clone() },
-            None => self.clone(),
+            Some(k) => Self { estimator: Estimator::Cd, k: k.into(), cd: None, hidden, ..self.clone() },
+            None => Self { hidden, ..self.clone() },
         }
     }
 
@@ -545,7 +539,7 @@ mod as_text {
     use crate::{
         config::{ByEpoch, DeviceChoice},
         data::{ImageSize, Source},
-        units::Kind,
+        units::Kinds,
     };
     use std::result::Result;
     serde_as_text!(DeviceChoice);
@@ -578,7 +572,7 @@ mod as_text {
         }
     }
     serde_as_text!(ImageSize);
-    serde_as_text!(Kind);
+    serde_as_text!(Kinds);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 mod binarize;
 pub(crate) mod csv;
 mod encoding;
+pub mod fasta;
 pub(crate) mod file;
 mod generated;
 pub(crate) mod idx;
@@ -21,6 +22,7 @@ mod rows;
 mod selection;
 mod source;
 mod summary;
+mod weights;
 
 pub use binarize::Binarize;
 pub use encoding::Encoding;
@@ -29,6 +31,7 @@ pub(crate) use rows::end_to_end;
 pub(crate) use rows::spread_out;
 use rows::starts;
 pub use rows::{Packing, RowLayout, Rows};
+pub(crate) use selection::as_shown;
 pub use selection::{ImageSize, Selection, Switch};
 pub use source::Source;
 pub use summary::Summary;
@@ -53,6 +56,8 @@ pub struct Dataset {
     pub validation: Option<Cases>,
     /// Names of the classes; a label is an index into them.
     pub classes: Vec<String>,
+    /// How the file was read, where that is not plain: for people.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -60,7 +65,7 @@ impl Dataset {
     pub fn new(image: (usize, usize), train: impl Into<Cases>) -> Self {
         let train = train.into();
         let encoding = Encoding::of(Kind::Binary, train.rows.layout().units);
-        Self { image, encoding, train, test: None, validation: None, classes: Vec::new() }
+        Self { image, encoding, train, test: None, validation: None, classes: Vec::new(), notes: Vec::new() }
     }
 
     /// Cases for monitoring: the validation cases, else the test cases, else the training cases.
@@ -89,6 +94,24 @@ impl Dataset {
         self.parts().all(|cases| cases.rows.is_binary())
     }
 
+    /// Turns the rows of all parts, which are the file's, into rows of an encoding's units.
+    ///
+    /// # Errors
+    /// Those of [`Encoding::encode`].
+    pub(crate) fn encoded(self, encoding: Encoding, source: &Source) -> crate::error::Result<Self> {
+        let encode = |cases: Cases, part: &str| {
+            let place = |row: usize, column: usize| format!("{source}: {part} case {row}, column {column}");
+            Ok::<_, crate::Error>(Cases { rows: encoding.encode(cases.rows, place)?, ..cases })
+        };
+        Ok(Self {
+            train: encode(self.train, "training")?,
+            validation: self.validation.map(|cases| encode(cases, "validation")).transpose()?,
+            test: self.test.map(|cases| encode(cases, "test")).transpose()?,
+            encoding,
+            ..self
+        })
+    }
+
     /// All parts.
     pub fn parts(&self) -> impl Iterator<Item = &Cases> {
         [Some(&self.train), self.validation.as_ref(), self.test.as_ref()].into_iter().flatten()
@@ -105,18 +128,25 @@ impl Dataset {
         }
     }
 
-    /// Draws every value once, as the probability of a 1. Deterministic for a seed.
+    /// Draws every value once, as the probability of a 1. Deterministic for a seed. Data for units that are not all binary
+    /// stay as they are.
     pub fn sample(self, seed: u64) -> Self {
+        if !self.encoding.layer.is_binary() {
+            return self;
+        }
         self.map(|rows, part| rows.sample(seed, part))
     }
 
-    /// Replaces every value x by 1 − x.
+    /// Replaces every value x of binary units by 1 − x.
     pub fn invert(self) -> Self {
         self.map(|rows, _| rows.invert())
     }
 
-    /// Replaces values above 0.5 by 1, others by 0.
+    /// Replaces values above 0.5 by 1, others by 0. Data for units that are not all binary stay as they are.
     pub fn threshold(self) -> Self {
+        if !self.encoding.layer.is_binary() {
+            return self;
+        }
         self.map(|rows, _| rows.threshold())
     }
 

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use crate::{
     backend::{Backend, BackendExt, DeviceInfo, DeviceKind, Draw, Gather, HalfStep, Memory, Model, Units},
-    config::{Binarize, DeviceChoice, TrainConfig},
-    data::{Dataset, ImageSize, Rows, Source},
+    config::{Binarize, DeviceChoice},
+    data::{Dataset, Rows, Source},
     device::{self, Footprint},
     error::Result,
-    model::{self, DataOptions},
+    model::{self, DataOptions, Stored},
     rbm::{Rbm, Shape, Side},
 };
 
@@ -41,46 +41,22 @@ pub struct ModelOptions {
     pub seed: u64,
 }
 
-/// A model as read.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The file.
-    pub path: PathBuf,
-    /// The parameters.
-    pub rbm: Rbm,
-    /// The training options, if the file has them.
-    pub config: Option<TrainConfig>,
-}
-
-impl Found {
-    /// Height and width of its cases as images: those of training, or else a guess.
-    pub fn image(&self) -> (usize, usize) {
-        let units = self.rbm.shape().visible;
-        let known = self.config.as_ref().and_then(|config| config.selection.image);
-        let ImageSize(height, width) =
-            known.filter(|size| size.0 * size.1 == units).unwrap_or(ImageSize::guess(units));
-        (height, width)
-    }
-}
-
 impl ModelOptions {
     /// Finds, reads and checks the model.
     ///
     /// # Errors
     /// Those of [`model::open`].
-    pub fn open(&self) -> Result<Found> {
-        let (path, rbm, config) = model::open(&self.model)?;
-        Ok(Found { path, rbm, config })
+    pub fn open(&self) -> Result<Stored> {
+        model::open(&self.model)
     }
 
     /// The data, binarized as in training.
     ///
     /// # Errors
     /// Those of [`DataOptions::load`].
-    pub fn load(&self, found: &Found) -> Result<(Source, Dataset)> {
-        let Found { path, rbm, config } = found;
-        let (source, dataset) = self.data.load(path, rbm.shape().visible, config.as_ref())?;
-        let trained = config.as_ref().map(|config| config.binarize);
+    pub fn load(&self, found: &Stored) -> Result<(Source, Dataset)> {
+        let (source, dataset) = self.data.load(found)?;
+        let trained = found.config.as_ref().map(|config| config.binarize);
         let how = self.binarize.unwrap_or(match trained {
             Some(Binarize::Threshold) => Binarize::Threshold,
             _ => Binarize::None,

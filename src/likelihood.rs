@@ -350,7 +350,8 @@ impl EvalReport {
 /// [`crate::Error::Usage`], [`crate::Error::Data`], [`crate::Error::Read`] and [`crate::Error::Model`] for input that cannot
 /// be used; [`crate::Error::Device`].
 pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> Result<EvalReport> {
-    let (path, rbm, config) = model::open(&options.model)?;
+    let stored = model::open(&options.model)?;
+    let rbm = &stored.rbm;
     let shape = rbm.shape();
     let ais = AisOptions {
         chains: options.chains,
@@ -369,7 +370,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
             shape.hidden
         );
     }
-    let (source, dataset) = options.data.load(&path, shape.visible, config.as_ref())?;
+    let (source, dataset) = options.data.load(&stored)?;
     let dataset = dataset.judging();
     if options.binarize == Binarize::None && dataset.encoding.layer.is_binary() && !dataset.is_binary() {
         return usage!(
@@ -407,15 +408,15 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         Evaluator::new(memory, ais, layout).map(drop)
     })?;
     let (_, mut backend) = device::open(&options.device, &footprint.of_model())?;
-    let model = backend.model_of(&rbm)?;
+    let model = backend.model_of(rbm)?;
     let mut evaluator = Evaluator::new(&mut *backend, ais, layout)?;
     evaluator.set_progress(begin(ais.map_or(0, |ais| ais.steps())));
-    let likelihood = evaluator.run(&mut *backend, model, &rbm, &dataset)?;
+    let likelihood = evaluator.run(&mut *backend, model, rbm, &dataset)?;
     Ok(EvalReport {
         version: env!("CARGO_PKG_VERSION"),
-        model: path,
+        model: stored.path.clone(),
         data: source.to_string(),
-        inverted: options.data.selection(config.as_ref()).is_inverted(),
+        inverted: options.data.selection(stored.config.as_ref()).is_inverted(),
         binarize: options.binarize,
         device: backend.info().clone(),
         visible: shape.visible,

@@ -1,5 +1,6 @@
-//! Model files: safetensors with `weights` [visible, hidden], `visible_bias` and `hidden_bias`, all F32. The metadata hold
-//! the layers and the training options.
+//! Model files: safetensors with `weights` [visible, hidden], `visible_bias`, `hidden_bias` and what other parameters the kinds
+//! of units have ([`crate::rbm::tensors`]), all F32. If the data were standardised, `visible_mean` and `visible_deviation`
+//! say how. The metadata hold the layers and the training options.
 
 mod data;
 
@@ -14,12 +15,13 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::{
+    checkpoint::POSITION,
     config::TrainConfig,
-    data::file,
+    data::{Encoding, ImageSize, file},
     error::{Error, Result, excerpt, list, usage},
     output,
-    rbm::{Layers, Rbm, Shape, tensors},
-    units::Layer,
+    rbm::{Layers, Rbm, Shape, Side, tensors},
+    units::{Layer, PRECISIONS, Place},
 };
 
 /// The only key of the metadata. The order of keys in the file is not fixed, and equal runs must give equal bytes.
@@ -35,50 +37,90 @@ struct Metadata<Config> {
     config: Config,
 }
 
-/// Layers in the display form of [`Layer`].
-#[derive(Serialize, Deserialize)]
-struct Names {
+/// Layers in the display form of [`Layer`], and what the states of Potts units are called.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Names {
     visible: String,
     hidden: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    letters: Option<String>,
+}
+
+impl Names {
+    /// Of a model's layers, for data of this encoding.
+    pub fn of(layers: &Layers, encoding: &Encoding) -> Self {
+        let [visible, hidden] = [&layers.visible, &layers.hidden].map(|layer| layer.to_string());
+        Self { visible, hidden, letters: encoding.letters.clone() }
+    }
+}
+
+/// The names of an encoding's tensors: the visible units' means and deviations.
+pub(crate) const STANDARDS: [&str; 2] = ["visible_mean", "visible_deviation"];
+
+/// A model as it is in a file.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The file.
+    pub path: PathBuf,
+    /// The parameters.
+    pub rbm: Rbm,
+    /// The training options, if the file has them.
+    pub config: Option<TrainConfig>,
+    /// What the visible units are in the files of data.
+    pub encoding: Encoding,
+}
+
+impl Stored {
+    /// Height and width of its cases as images: those of training, or else a guess.
+    pub fn image(&self) -> (usize, usize) {
+        let units = self.encoding.file_columns();
+        let known = self.config.as_ref().and_then(|config| config.selection.image);
+        let ImageSize(height, width) =
+            known.filter(|size| size.0 * size.1 == units).unwrap_or(ImageSize::guess(units));
+        (height, width)
+    }
 }
 
 /// Writes the model to a temporary file and renames it, so that `path` is never half a file.
 ///
 /// # Errors
 /// [`Error::Write`].
-pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
-    let bytes = to_bytes(path, rbm, config)?;
+pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig, encoding: &Encoding) -> Result<()> {
+    let bytes = to_bytes(path, rbm, config, encoding)?;
     output::write_synced(path, |file| file.write_all(&bytes)).map_err(Error::write(path))
 }
 
 /// The bytes of a model file that will be at `path`.
-pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig) -> Result<Vec<u8>> {
+pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig, encoding: &Encoding) -> Result<Vec<u8>> {
     let model_error = |reason: String| Error::Model { path: path.into(), reason };
+    let standards = STANDARDS.into_iter().zip([&encoding.means, &encoding.deviations]);
+    let standards = standards.map(|(name, values)| (name, vec![values.len()], &values[..]));
     let views = rbm
         .named()
         .into_iter()
+        .chain(standards.filter(|(_, _, values)| !values.is_empty()))
         .map(|(name, shape, values)| {
             TensorView::new(Dtype::F32, shape, bytemuck::cast_slice(values)).map(|view| (name, view))
         })
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(|error| model_error(error.to_string()))?;
-    let [visible, hidden] = [&rbm.layers().visible, &rbm.layers().hidden].map(|layer| layer.to_string());
-    let metadata = Metadata { layers: Some(Names { visible, hidden }), config: config.model_options() };
+    let names = Names::of(rbm.layers(), encoding);
+    let metadata = Metadata { layers: Some(names), config: config.model_options() };
     let config = serde_json::to_string(&metadata).map_err(|error| model_error(error.to_string()))?;
     safetensors::serialize(views, Some(HashMap::from([(CONFIG.to_string(), config)])))
         .map_err(|error| model_error(error.to_string()))
 }
 
-/// Reads a model, and its training options if it was trained here.
+/// Reads a model.
 ///
 /// # Errors
 /// [`Error::Read`]; [`Error::Model`] if the file is invalid.
-pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>)> {
+pub fn load(path: &Path) -> Result<Stored> {
     parse(path, &file::read_whole(path)?)
 }
 
 /// Parses a model file.
-pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>)> {
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Stored> {
     let bad = |reason: String| Error::Model { path: path.into(), reason };
     let broken =
         |error: safetensors::SafeTensorError| bad(format!("not a complete safetensors file: {error}"));
@@ -99,13 +141,17 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
     let (shape, weights) = tensor("weights", 2)?;
     let shape = Shape { visible: shape[0], hidden: shape[1] };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-    let metadata = header.metadata().as_ref().and_then(|metadata| metadata.get(CONFIG));
+    let entry = |key: &str| header.metadata().as_ref().and_then(|metadata| metadata.get(key));
+    let metadata = entry(CONFIG);
     let in_metadata = |reason: String| bad(format!("its metadata: {reason}"));
     let config = metadata.map(|text| TrainConfig::parse(text)).transpose();
     let config = config.map_err(|error| in_metadata(error.marked()))?;
-    let names = metadata.map(|text| serde_json::from_str::<Metadata<IgnoredAny>>(text)).transpose();
+    // A checkpoint has the layers with its position.
+    let names = metadata.or(entry(POSITION));
+    let names = names.map(|text| serde_json::from_str::<Metadata<IgnoredAny>>(text)).transpose();
     let names = names.map_err(|error| in_metadata(excerpt(&error.to_string())))?;
-    let layers = match names.and_then(|metadata| metadata.layers) {
+    let names = names.and_then(|metadata| metadata.layers);
+    let layers = match &names {
         None => Layers::from(shape),
         Some(names) => {
             let layer = |text: &str| text.parse::<Layer>().map_err(|error| in_metadata(excerpt(&error)));
@@ -121,14 +167,6 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
             layers.shape().hidden
         )));
     }
-    let Layers { visible, hidden } = &layers;
-    if !(visible.is_binary() && hidden.is_binary()) {
-        return Err(bad(format!(
-            "expected binary units, the only kind that commands know so far, found {} × {}",
-            excerpt(&visible.to_string()),
-            excerpt(&hidden.to_string())
-        )));
-    }
     let mut parameters = weights;
     for (name, expected) in tensors(&layers).into_iter().skip(1) {
         let (found, values) = tensor(name, 1)?;
@@ -137,17 +175,64 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfi
         }
         parameters.extend(values);
     }
-    Ok((Rbm::from_parameters(layers, parameters), config))
+    let mut encoding =
+        Encoding { letters: names.and_then(|names| names.letters), ..Encoding::new(layers.visible.clone()) };
+    if file.tensor(STANDARDS[0]).is_ok() {
+        let [means, deviations] = STANDARDS.map(|name| tensor(name, 1));
+        let ((_, means), (_, deviations)) = (means?, deviations?);
+        for (name, values) in STANDARDS.into_iter().zip([&means, &deviations]) {
+            if values.len() != shape.visible {
+                let (found, expected) = (values.len(), shape.visible);
+                return Err(bad(format!("{name} has {found} units, the weights have {expected}")));
+            }
+        }
+        if let Some(bad_one) =
+            deviations.iter().find(|deviation| !(deviation.is_finite() && **deviation > 0.0))
+        {
+            return Err(bad(format!("expected deviations above 0, found {bad_one}")));
+        }
+        (encoding.means, encoding.deviations) = (means, deviations);
+    }
+    if let Some(letters) = &encoding.letters {
+        let states = letters.chars().count();
+        if encoding.layer.blocks().iter().any(|block| block.kind.columns() != states) {
+            return Err(in_metadata(format!("{states} letters, but visible units of {}", encoding.layer)));
+        }
+    }
+    let rbm = Rbm::from_parameters(layers, parameters);
+    check_precisions(&rbm).map_err(bad)?;
+    Ok(Stored { path: path.into(), rbm, config, encoding })
 }
 
-/// Finds, reads and checks a model: its file, its parameters and, if it has them, its training options.
+/// Checks that the precisions of the units that have some are above 0.
+fn check_precisions(rbm: &Rbm) -> std::result::Result<(), String> {
+    for side in [Side::Visible, Side::Hidden] {
+        let layer = rbm.layers().side(side);
+        for Place { kind, column } in layer.places() {
+            for number in PRECISIONS.start..kind.parameters().min(PRECISIONS.end) {
+                let precision = rbm.potentials(side)[number * layer.columns() + column];
+                // One that is not a number is found with the other parameters.
+                if precision <= 0.0 {
+                    return Err(format!(
+                        "expected precisions above 0, found {precision} of {kind} unit in column {column} of the {} units",
+                        if side == Side::Visible { "visible" } else { "hidden" }
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Finds, reads and checks a model.
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no model at `path`; [`Error::Read`]; [`Error::Model`] if the file is invalid, has no units,
 /// or has parameters that are not finite.
-pub fn open(path: &Path) -> Result<(PathBuf, Rbm, Option<TrainConfig>)> {
+pub fn open(path: &Path) -> Result<Stored> {
     let path = find(path)?;
-    let (rbm, config) = load(&path)?;
+    let stored = load(&path)?;
+    let rbm = &stored.rbm;
     let bad = |reason: String| Error::Model { path: path.clone(), reason };
     if rbm.shape().visible == 0 || rbm.shape().hidden == 0 {
         let Shape { visible, hidden } = rbm.shape();
@@ -159,7 +244,7 @@ pub fn open(path: &Path) -> Result<(PathBuf, Rbm, Option<TrainConfig>)> {
              train again, with a lower ‹lr› if training diverged"
         )));
     }
-    Ok((path, rbm, config))
+    Ok(stored)
 }
 
 fn find(path: &Path) -> Result<PathBuf> {
@@ -180,17 +265,34 @@ fn find(path: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::random_model;
 
     #[test]
-    fn kinds_that_commands_do_not_know_are_refused() {
+    fn models_of_every_kind_come_back() {
         let config = TrainConfig::default();
-        for (hidden, known) in [("2 binary, 1 binary", true), ("3 gaussian", false), ("1 potts:3", false)] {
-            let layers = Layers { visible: "4 binary".parse().unwrap(), hidden: hidden.parse().unwrap() };
-            let bytes = to_bytes(Path::new("file"), &Rbm::zeros(layers), &config).unwrap();
-            match parse(Path::new("file"), &bytes) {
-                Ok(_) => assert!(known, "{hidden}"),
-                Err(error) => assert!(!known && error.to_string().contains(hidden), "{hidden}: {error}"),
-            }
-        }
+        let layers = Layers {
+            visible: "4 binary, 2 potts:3, 1 gaussian".parse().unwrap(),
+            hidden: "2 drelu, 1 spin".parse().unwrap(),
+        };
+        let rbm = random_model(&layers, 1.0, 3, |x| 0.5 + x.abs());
+        let mut encoding = Encoding::new(layers.visible.clone());
+        (encoding.means, encoding.deviations) = (vec![0.5; 11], vec![2.0; 11]);
+        let path = Path::new("file");
+        let back = parse(path, &to_bytes(path, &rbm, &config, &encoding).unwrap()).unwrap();
+        assert_eq!((&back.rbm, &back.encoding), (&rbm, &encoding));
+        let plain = Encoding { letters: Some("ABC".into()), ..Encoding::new(layers.visible.clone()) };
+        let refused = |rbm: &Rbm, encoding: &Encoding| {
+            parse(path, &to_bytes(path, rbm, &config, encoding).unwrap()).unwrap_err().to_string()
+        };
+        let message = refused(&rbm, &plain);
+        assert!(message.contains("3 letters, but visible units of 4 binary"), "{message}");
+        encoding.deviations[3] = 0.0;
+        let message = refused(&rbm, &encoding);
+        assert!(message.contains("deviations above 0"), "{message}");
+        let mut broken = rbm;
+        // The precision of the Gaussian unit.
+        broken.potentials_mut(Side::Visible)[11 + 10] = -1.0;
+        let message = refused(&broken, &Encoding::new(layers.visible));
+        assert!(message.contains("found -1 of gaussian unit in column 10 of the visible units"), "{message}");
     }
 }

@@ -76,6 +76,11 @@ impl Layers {
         }
     }
 
+    /// Whether all units are binary.
+    pub fn are_binary(&self) -> bool {
+        self.visible.is_binary() && self.hidden.is_binary()
+    }
+
     /// Whether units have parameters after the biases.
     pub fn have_precisions(&self) -> bool {
         self.visible.planes().max(self.hidden.planes()) > 1

@@ -14,6 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     config::TrainConfig,
+    data::Encoding,
     data::file,
     error::{Error, Result, excerpt, usage},
     model,
@@ -238,9 +239,9 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn save_model(&mut self, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
+    pub fn save_model(&mut self, rbm: &Rbm, config: &TrainConfig, encoding: &Encoding) -> Result<()> {
         let path = self.model();
-        let bytes = model::to_bytes(&path, rbm, config)?;
+        let bytes = model::to_bytes(&path, rbm, config, encoding)?;
         // Syncing takes longer than many epochs: see [`RunFolder::sync`].
         self.is_model_synced = false;
         output::write_whole(&path, |file| file.write_all(&bytes)).map_err(Error::write(&path))
@@ -250,8 +251,8 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn save_initial(&self, rbm: &Rbm, config: &TrainConfig) -> Result<()> {
-        model::save(&self.initial(), rbm, config)
+    pub fn save_initial(&self, rbm: &Rbm, config: &TrainConfig, encoding: &Encoding) -> Result<()> {
+        model::save(&self.initial(), rbm, config, encoding)
     }
 
     /// Writes `KIND/epoch-0001.png`.

@@ -7,12 +7,14 @@
 mod binary;
 mod double_relu;
 mod gaussian;
+mod kinds;
 mod potts;
 mod relu;
 mod spin;
 pub(crate) mod truncated;
 
 pub use binary::{sigmoid, softplus};
+pub use kinds::Kinds;
 
 use std::{fmt, str::FromStr};
 

@@ -130,7 +130,7 @@ fn model_file(bytes: &[u8]) -> Result<()> {
             let _ = ModelFigures::measure(&rbm).findings();
         }
     });
-    model::parse(name(), bytes).map(|(rbm, _)| is_whole(&rbm)).or(read)
+    model::parse(name(), bytes).map(|stored| is_whole(&stored.rbm)).or(read)
 }
 
 fn arrays(bytes: &[u8]) -> Result<()> {

@@ -176,7 +176,7 @@ operation! {
         pub rows: u32,
         /// Index of the minibatch's first case in the order.
         pub first_row: u32,
-        /// [`Gather::BITS`], [`Gather::BYTES`] or [`Gather::FLOATS`].
+        /// [`Gather::BITS`], [`Gather::SPINS`], [`Gather::BYTES`] or [`Gather::FLOATS`].
         pub packing: u32,
         /// Factor of a byte.
         pub scale: f32,
@@ -193,6 +193,8 @@ choices! {
     BYTES = 1;
     /// One `f32` per unit.
     FLOATS = 2;
+    /// One bit per unit: −1 or +1.
+    SPINS = 3;
 }
 
 impl Gather {
@@ -200,6 +202,7 @@ impl Gather {
     pub fn new(layout: RowLayout, rows: usize) -> Self {
         let packing = match layout.packing {
             Packing::Bits => Self::BITS,
+            Packing::Spins => Self::SPINS,
             Packing::Bytes => Self::BYTES,
             Packing::Floats => Self::FLOATS,
         };

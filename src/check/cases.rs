@@ -45,6 +45,7 @@ pub struct Case {
 /// All cases.
 pub const CASES: &[Case] = &[
     Case { kernel: "gather", way: "bits", prepare: |s| gather(s, bits, false), work: gather_work },
+    Case { kernel: "gather", way: "spins", prepare: |s| gather(s, spins, false), work: gather_work },
     Case { kernel: "gather", way: "bytes", prepare: |s| gather(s, bytes, false), work: gather_work },
     Case { kernel: "gather", way: "floats", prepare: |s| gather(s, floats, false), work: gather_work },
     Case { kernel: "gather", way: "drawn from bits", prepare: |s| gather(s, bits, true), work: gather_work },
@@ -271,6 +272,11 @@ fn all_bytes(size: Size) -> Vec<u8> {
 
 fn bits(size: Size) -> Rows {
     Rows::from_bits(size.shape.visible, &all_bytes(size).iter().map(|byte| byte % 3 == 0).collect::<Vec<_>>())
+}
+
+fn spins(size: Size) -> Rows {
+    let spins: Vec<f32> = all_bytes(size).iter().map(|byte| if byte % 3 == 0 { 1.0 } else { -1.0 }).collect();
+    Rows::from_values(size.shape.visible, &spins)
 }
 
 fn bytes(size: Size) -> Rows {

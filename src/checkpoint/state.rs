@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Opaque, Origin};
 use crate::{
     finding::Finding,
+    model::Names,
     rbm::{Layers, Rbm, tensors},
 };
 
@@ -53,6 +54,9 @@ pub struct Position {
     /// Findings that are in no line of `metrics.jsonl` yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// The layers of the model; binary units if they are not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) layers: Option<Names>,
     /// The run, if the state is in a run's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

@@ -4,12 +4,12 @@ use std::{path::PathBuf, process::ExitCode};
 
 use rbm_gpu::{
     Result,
-    data::{Dataset, Selection, Source, Summary},
+    data::{Dataset, Encoding, Selection, Source, Summary},
     output::Target,
     picture,
 };
 
-use super::{print, print_json};
+use super::{outputs, print, print_json};
 
 /// Cases in a picture.
 const PICTURED: usize = 100;
@@ -40,7 +40,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let dataset = options.selection.load(&options.data)?;
     let summary = Summary::of(&dataset);
     if let Some(target) = &target {
-        let cases = values(&dataset, PICTURED);
+        let cases = outputs::greys(&dataset.encoding, &values(&dataset, PICTURED), target)?;
         target.write_png(&picture::cases(&cases, dataset.image, 10))?;
     }
     if options.json {
@@ -52,10 +52,26 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Some(target) => print(format!("  picture        {}\n", target.path().display())),
         None => {
             let shown = SHOWN.min(LINE / (dataset.image.1 + 1)).max(1);
-            print(format!("\n{}", picture::blocks(&values(&dataset, shown), dataset.image)));
+            let (values, encoding) = (values(&dataset, shown), &dataset.encoding);
+            print(match encoding.greys(&values) {
+                Some(greys) => format!("\n{}", picture::blocks(&greys, dataset.image)),
+                None => format!("\n{}", lines(encoding, &encoding.decode(&values))),
+            });
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Cases as letters or numbers, a line each.
+fn lines(encoding: &Encoding, values: &[f32]) -> String {
+    let cut = |line: String| line.chars().take(LINE).collect::<String>() + "\n";
+    match encoding.spelled(values) {
+        Some(sequences) => sequences.into_iter().map(cut).collect(),
+        None => {
+            let line = |row: &[f32]| row.iter().map(f32::to_string).collect::<Vec<_>>().join(" ");
+            values.chunks(encoding.file_columns()).map(|row| cut(line(row))).collect()
+        }
+    }
 }
 
 /// The values of some training cases.
@@ -69,13 +85,19 @@ fn text(source: &Source, summary: &Summary) -> String {
     let packing = match summary.packing {
         "bits" => "0 or 1, a bit each",
         "bytes" => "grey levels, a byte each",
+        "spins" => "-1 or 1, a bit each",
         _ => "between grey levels, 32-bit floats",
     };
-    let mut text =
-        format!("{source}: {} values a case, as {height}×{width} pixels; {packing}\n", summary.units);
+    let is_binary = summary.visible == format!("{} binary", summary.units);
+    let mut text = match is_binary {
+        true => format!("{source}: {} values a case, as {height}×{width} pixels; {packing}\n", summary.units),
+        false => {
+            format!("{source}: {} values a case, for visible units: {}\n", summary.units, summary.visible)
+        }
+    };
     for part in &summary.parts {
         text += &format!(
-            "  {:15}{} cases; values {} to {}, mean {:.4}, {:.1} % above 0.5\n",
+            "  {:15}{} cases; values {} to {}, mean {:.4}{}\n",
             match part.name {
                 "train" => "training",
                 name => name,
@@ -84,12 +106,18 @@ fn text(source: &Source, summary: &Summary) -> String {
             part.least,
             part.greatest,
             part.density,
-            part.above_half * 1e2
+            if is_binary { format!(", {:.1} % above 0.5", part.above_half * 1e2) } else { String::new() }
         );
+        if let Some((sum, effective)) = part.weights {
+            text += &format!("  {:15}sum {sum:.2}, worth {effective:.1} cases of one weight\n", "  weights");
+        }
         if !part.classes.is_empty() {
             let counts: Vec<_> = part.classes.iter().map(|(name, count)| format!("{name} {count}")).collect();
             text += &format!("  {:15}{}\n", "  classes", counts.join(", "));
         }
+    }
+    for note in &summary.notes {
+        text += &format!("  {:15}{note}\n", "note");
     }
     if summary.constant_units > 0 {
         text += &format!("  {:15}{} values never change in training\n", "constant", summary.constant_units);

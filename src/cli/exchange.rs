@@ -50,7 +50,7 @@ pub fn export(options: &ExportOptions) -> Result<ExitCode> {
             "--out {path}: ends as another kind of file than is to be written; give --to {found}, or another name"
         )));
     }
-    let (path, rbm, _) = model::open(&options.model)?;
+    let model::Stored { path, rbm, .. } = model::open(&options.model)?;
     exchange::export(&rbm, &target, options.to, options.names)?;
     print(format!("{}: {}\n  {}\n", path.display(), units(rbm.shape()), target.path().display()));
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use rbm_gpu::{Error, Result, data::ImageSize, inference::Found, model, picture};
+use rbm_gpu::{Error, Result, data::ImageSize, model, picture};
 
 use super::{outputs::Output, print};
 
@@ -19,8 +19,7 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<ExitCode> {
     let target = options.output.target("filters.png", &["png"])?;
-    let (path, rbm, config) = model::open(&options.model)?;
-    let found = Found { path, rbm, config };
+    let found = model::open(&options.model)?;
     let image = options.image.map_or_else(|| found.image(), |ImageSize(height, width)| (height, width));
     let units = found.rbm.shape().visible;
     if image.0 * image.1 != units {

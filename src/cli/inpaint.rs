@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use rbm_gpu::{
     Error, Result,
     base::Base,
-    data::npy::{Array, Values, write_array},
     inference::ModelOptions,
     inpaint::{Effort, Mask, inpaint, squared_error},
     memory, picture,
 };
 
-use super::{outputs::Output, print};
+use super::{
+    outputs::{self, Output},
+    print,
+};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -45,7 +47,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
     let units = found.rbm.shape().visible;
-    let unknown = options.mask.units(dataset.image, options.model.seed)?;
+    let encoding = &found.encoding;
+    if target.extension() == "png" {
+        // Before any work.
+        outputs::greys(encoding, &[], &target)?;
+    }
+    let unknown = encoding.by_column(&options.mask.units(dataset.image, options.model.seed)?);
     let base = Base::new(found.rbm.layers(), dataset.train.marginals());
     let name = dataset.held_out_name();
     let held_out = dataset.held_out();
@@ -60,18 +67,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let count = cases.rows.len();
     let values: Vec<f32> = (0..count).flat_map(|case| cases.rows.values(case)).collect();
     if target.extension() == "npy" {
-        let array = Array { shape: vec![count, units], values: Values::Floats(filled.clone()) };
-        target.write(|out| write_array(out, &array))?;
+        outputs::write_numbers(&target, encoding.file_columns(), encoding.decode(&filled), false)?;
     } else {
         // Unknown values are dark grey.
-        let shown: Vec<f32> =
-            values.iter().zip(unknown.iter().cycle()).map(|(&x, &u)| if u { 0.3 } else { x }).collect();
         let pictured = 40.min(count) * units;
-        target.write_png(&picture::reconstructions(
-            &shown[..pictured],
-            &filled[..pictured],
-            dataset.image,
-        ))?;
+        let [shown, filled] =
+            [&values, &filled].map(|all| outputs::greys(encoding, &all[..pictured], &target));
+        let shown: Vec<f32> =
+            shown?.iter().zip(unknown.iter().cycle()).map(|(&x, &u)| if u { 0.3 } else { x }).collect();
+        target.write_png(&picture::reconstructions(&shown, &filled?, dataset.image))?;
     }
     let error = squared_error(&values, &filled, &unknown);
     let mean: Vec<f32> = base.marginals().means.iter().map(|&mean| mean as f32).collect();

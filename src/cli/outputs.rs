@@ -2,7 +2,14 @@
 
 use std::path::PathBuf;
 
-use rbm_gpu::{Error, Result, output::Target};
+use rbm_gpu::{
+    Error, Result,
+    data::{
+        Encoding, fasta,
+        npy::{Array, Values, write_array},
+    },
+    output::Target,
+};
 
 /// A file to write.
 #[derive(clap::Args)]
@@ -20,6 +27,41 @@ impl Output {
     pub fn target(&self, default: &str, kinds: &[&str]) -> Result<Target> {
         target(self.out.clone().unwrap_or(default.into()), self.force, kinds)
     }
+}
+
+/// The values of some cases as grey levels, for a picture.
+pub fn greys(encoding: &Encoding, values: &[f32], target: &Target) -> Result<Vec<f32>> {
+    encoding.greys(values).ok_or_else(|| {
+        Error::Usage(format!(
+            "--out {}: a picture has a grey level for each unit, and these are {} units; choose a name that ends in {}",
+            target.path().display(),
+            encoding.layer,
+            if encoding.letters.is_some() { ".fasta or .npy" } else { ".npy" }
+        ))
+    })
+}
+
+/// Writes rows of numbers as an array, in bytes where these are whole numbers that fit and no means.
+pub fn write_numbers(target: &Target, columns: usize, values: Vec<f32>, are_states: bool) -> Result<()> {
+    let shape = vec![values.len() / columns, columns];
+    let are_bytes = are_states && values.iter().all(|x| (0.0..256.0).contains(x) && x.fract() == 0.0);
+    let values = match are_bytes {
+        true => Values::Bytes(values.iter().map(|&x| x as u8).collect()),
+        false => Values::Floats(values),
+    };
+    target.write(|out| write_array(out, &Array { shape, values }))
+}
+
+/// Writes rows of letters' numbers as sequences.
+pub fn write_letters(target: &Target, encoding: &Encoding, values: &[f32]) -> Result<()> {
+    let Some(sequences) = encoding.spelled(values) else {
+        return Err(Error::Usage(format!(
+            "--out {}: the model was not trained on letters, but on {} units; choose a name that ends in .npy",
+            target.path().display(),
+            encoding.layer
+        )));
+    };
+    target.write(|out| fasta::write(out, &sequences))
 }
 
 /// A file to write, with one of these extensions.

@@ -2,15 +2,12 @@
 
 use std::process::ExitCode;
 
-use rbm_gpu::{
-    Result,
-    data::npy::{Array, Values, write_array},
-    inference::ModelOptions,
-    inpaint::squared_error,
-    memory, picture,
-};
+use rbm_gpu::{Result, inference::ModelOptions, inpaint::squared_error, memory, picture};
 
-use super::{outputs::Output, print};
+use super::{
+    outputs::{self, Output},
+    print,
+};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -26,6 +23,10 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let target = options.output.target("reconstructions.png", &["png", "npy"])?;
     let found = options.model.open()?;
+    if target.extension() == "png" {
+        // Before any work.
+        outputs::greys(&found.encoding, &[], &target)?;
+    }
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
     let cases = dataset.held_out();
@@ -36,14 +37,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let means = inference.reconstruct(&cases.rows)?;
     let values: Vec<f32> = (0..cases.rows.len()).flat_map(|case| cases.rows.values(case)).collect();
     if target.extension() == "npy" {
-        let array = Array { shape: vec![cases.rows.len(), units], values: Values::Floats(means.clone()) };
-        target.write(|out| write_array(out, &array))?;
+        let encoding = &found.encoding;
+        outputs::write_numbers(&target, encoding.file_columns(), encoding.decode(&means), false)?;
     } else {
         let pictured = cases.pictured(options.count.max(1));
         let of = |all: &[f32]| -> Vec<f32> {
             pictured.iter().flat_map(|case| &all[case * units..(case + 1) * units]).copied().collect()
         };
-        target.write_png(&picture::reconstructions(&of(&values), &of(&means), dataset.image))?;
+        let greys = |all: &[f32]| outputs::greys(&found.encoding, &of(all), &target);
+        target.write_png(&picture::reconstructions(&greys(&values)?, &greys(&means)?, dataset.image))?;
     }
     print(format!(
         "{}: reconstruction error {:.3}, of {} {} of {source}, on {}\n  {}\n",

@@ -5,10 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use rbm_gpu::{
     Error, Result,
     base::Base,
-    data::{
-        Cases,
-        npy::{Array, Values, write_array},
-    },
+    data::{Cases, Encoding},
     inference::ModelOptions,
     memory,
     output::Target,
@@ -40,8 +37,8 @@ pub struct Options {
     /// What to write: mean (p(v|h) of the last step) or state (drawn from it)
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Show::Mean, hide_possible_values = true)]
     show: Show,
-    /// Files to write: .png (the last step as a grid), .gif (the chains over the steps), .npy (chains × visible units)
-    /// [default: samples.png]
+    /// Files to write: .png (the last step as a grid), .gif (the chains over the steps), .npy (chains × columns of the data),
+    /// .fasta (states of a model of letters) [default: samples.png, or samples.npy of Potts units]
     #[arg(short, long, value_name = "FILE")]
     out: Vec<PathBuf>,
     /// Also write the chains over the steps as a PNG strip, a row for each of the first chains
@@ -66,10 +63,22 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if options.steps == 0 || options.steps >= 1 << 32 {
         return Err(Error::Usage(format!("--steps must be from 1 to 2^32 − 1, found {}", options.steps)));
     }
-    let targets = targets(options)?;
     let strip =
         options.strip.clone().map(|path| outputs::target(path, options.force, &["png"])).transpose()?;
     let found = options.model.open()?;
+    let encoding = &found.encoding;
+    let targets = targets(options, encoding)?;
+    for target in targets.iter().filter(|target| ["png", "gif"].contains(&&*target.extension())).chain(&strip)
+    {
+        // Before any work.
+        outputs::greys(encoding, &[], target)?;
+    }
+    if let (Show::Mean, Some(target)) =
+        (options.show, targets.iter().find(|target| ["fasta", "fa"].contains(&&*target.extension())))
+    {
+        let path = target.path().display();
+        return Err(Error::Usage(format!("--out {path}: letters are states; add --show state")));
+    }
     let (image, units) = (found.image(), found.rbm.shape().visible);
     // The states shown; a replica has means and states of both layers.
     let layers = found
@@ -119,19 +128,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     for target in &targets {
         match target.extension().as_str() {
             "npy" => {
-                let values = match options.show {
-                    Show::Mean => Values::Floats(last.clone()),
-                    Show::State => Values::Bytes(last.iter().map(|&x| x as u8).collect()),
-                };
-                let array = Array { shape: vec![options.chains, units], values };
-                target.write(|out| write_array(out, &array))?;
+                let values = encoding.decode(last);
+                outputs::write_numbers(target, encoding.file_columns(), values, options.show == Show::State)?;
             }
+            "fasta" | "fa" => outputs::write_letters(target, encoding, &encoding.decode(last))?,
             "gif" => {
-                let pictures: Vec<_> =
-                    states.iter().map(|cases| grid(cases, image, options.chains)).collect();
+                let pictures = states
+                    .iter()
+                    .map(|cases| Ok(grid(&outputs::greys(encoding, cases, target)?, image, options.chains)));
+                let pictures = pictures.collect::<Result<Vec<_>>>()?;
                 target.write(|out| picture::write_gif(out, &pictures))?;
             }
-            _ => target.write_png(&grid(last, image, options.chains))?,
+            _ => target.write_png(&grid(&outputs::greys(encoding, last, target)?, image, options.chains))?,
         }
     }
     if let Some(strip) = &strip {
@@ -141,7 +149,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             .flat_map(|chain| states.iter().flat_map(move |cases| &cases[chain * units..(chain + 1) * units]))
             .copied()
             .collect();
-        strip.write_png(&picture::cases(&cases, image, frames))?;
+        strip.write_png(&picture::cases(&outputs::greys(encoding, &cases, strip)?, image, frames))?;
     }
 
     print(format!(
@@ -166,11 +174,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn targets(options: &Options) -> Result<Vec<Target>> {
+fn targets(options: &Options, encoding: &Encoding) -> Result<Vec<Target>> {
+    let default = if encoding.greys(&[]).is_some() { "samples.png" } else { "samples.npy" };
     let default =
-        if options.out.is_empty() && options.strip.is_none() { vec!["samples.png".into()] } else { vec![] };
+        if options.out.is_empty() && options.strip.is_none() { vec![default.into()] } else { vec![] };
     let paths = options.out.iter().cloned().chain(default);
-    paths.map(|path| outputs::target(path, options.force, &["png", "gif", "npy"])).collect()
+    paths.map(|path| outputs::target(path, options.force, &["png", "gif", "npy", "fasta", "fa"])).collect()
 }
 
 fn grid(cases: &[f32], image: (usize, usize), chains: usize) -> image::GrayImage {

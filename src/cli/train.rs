@@ -50,7 +50,14 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
         Some(run) => Session::resume(&run, &options, &display)?,
         None => {
             if let Some(init) = options.config.init.as_ref().filter(|_| !options.is_given("hidden")) {
-                options.config.hidden = model::open(init)?.1.shape().hidden;
+                let hidden = model::open(init)?.rbm.layers().hidden.clone();
+                options.config.hidden = hidden.units();
+                if !options.is_given("hidden_units") {
+                    options.config.hidden_units = match hidden.blocks() {
+                        [block] => block.kind.into(),
+                        _ => (&hidden).into(),
+                    };
+                }
             }
             let (session, trainer) = Session::begin(options)?;
             (session, Some(trainer))
@@ -210,7 +217,7 @@ fn keep(
     let image = trainer.dataset().image;
     let (epoch, epochs) = (trainer.epochs_done(), session.config.epochs);
     let rbm = trainer.rbm()?;
-    folder.save_model(&rbm, &session.config)?;
+    folder.save_model(&rbm, &session.config, &trainer.dataset().encoding)?;
     display.weights(&rbm, image);
     if !is_pictured(epoch, epochs) {
         return Ok(());

@@ -134,7 +134,7 @@ pub fn load(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Da
         format!("{name}: line {}, column {column}", numbers[case])
     };
     let labels = columns.label.map(|_| labels);
-    let table = Table { values: Values::Floats(values), labels, place: Box::new(place) };
+    let table = Table { values: Values::Floats(values), labels, weights: None, place: Box::new(place) };
     numbers::dataset(&name, (units, None), table, None, selection)
 }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Cases, Dataset, ImageSize, Selection, Source, csv, file, generated, idx, images, known, npy, spread_out,
+    Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, csv, fasta, file, generated, idx, images,
+    known, npy, spread_out, weights,
 };
 use crate::error::{Error, Result, bad_data, usage};
 
@@ -14,9 +15,73 @@ impl Selection {
     /// [`Error::Data`] and [`Error::Read`] say which file, what was expected and what was found; [`Error::Usage`] if
     /// nothing would be left.
     pub fn load(&self, source: &Source) -> Result<Dataset> {
+        self.clone().encoded(source, None)
+    }
+
+    /// [`Selection::load`] for units that are known: of a model, encoded as its training data were. `misfit` makes the error for
+    /// data with another number of columns.
+    ///
+    /// # Errors
+    /// Those of [`Selection::load`] and `misfit`.
+    pub fn load_for(
+        &self,
+        source: &Source,
+        known: &Encoding,
+        misfit: impl Fn(usize) -> Result<()>,
+    ) -> Result<Dataset> {
+        self.clone().of_encoding(known).encoded(source, Some((known, &misfit)))
+    }
+
+    /// Loads data and encodes them.
+    fn encoded(
+        self,
+        source: &Source,
+        known: Option<(&Encoding, &dyn Fn(usize) -> Result<()>)>,
+    ) -> Result<Dataset> {
+        let dataset = self.part(source)?;
+        if let Some((known, misfit)) = known {
+            let columns = dataset.encoding.file_columns();
+            if columns != known.file_columns() {
+                misfit(columns)?;
+            }
+        }
+        let encoding = match (known, &self.visible) {
+            (Some((encoding, _)), _) => encoding.clone(),
+            (None, Some(kinds)) => {
+                let columns = dataset.encoding.file_columns();
+                if let Some(units) = kinds.units().filter(|&units| units != columns) {
+                    return usage!(
+                        "‹visible› {kinds}: these are {units} units, but {source} has {columns} columns"
+                    );
+                }
+                Encoding { layer: kinds.layer(columns), ..dataset.encoding.clone() }
+            }
+            (None, None) => dataset.encoding.clone(),
+        };
+        if encoding.layer.is_binary() && !dataset.encoding.layer.is_binary() {
+            return usage!(
+                "{source}: expected numbers from 0 to 1 for binary units, found data of {}",
+                dataset.encoding.layer
+            );
+        }
+        let encoding = match known.is_none() && self.standardize != Some(Switch::Off) {
+            true => encoding.standardised(&dataset.train),
+            false => encoding,
+        };
+        dataset.encoded(encoding, source)
+    }
+
+    /// The part of a data set that is selected, as it is in the file.
+    fn part(&self, source: &Source) -> Result<Dataset> {
         self.check()?;
         let mut dataset = source.read(self)?;
+        if let Some(path) = &self.weights {
+            dataset.train.weights = Some(weights::read(path, dataset.train.rows.len())?);
+        }
         if self.is_inverted() {
+            if self.is_raw() || !dataset.encoding.layer.is_binary() {
+                return usage!("‹invert› is for binary units, found data of {}", dataset.encoding.layer);
+            }
             dataset = dataset.invert();
         }
         if let Some(ImageSize(height, width)) = self.image {
@@ -91,8 +156,9 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
             npy::load_npz(&path.display().to_string(), file, selection)
         }
         "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),
+        "fasta" | "fa" | "faa" | "fna" | "afa" => fasta::load(path, file::open(path)?, selection),
         _ => bad_data!(
-            "{}: expected a folder of IDX files or PNGs, or a file that ends in .npy, .npz or .csv; \
+            "{}: expected a folder of IDX files or PNGs, or a file that ends in .npy, .npz, .csv or .fasta; \
              found another kind of file",
             path.display()
         ),

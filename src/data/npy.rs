@@ -13,6 +13,7 @@ pub use super::numbers::Values;
 use super::{
     Dataset, Selection, file,
     numbers::{self, Table},
+    weights,
 };
 use crate::{
     error::{Error, Result, bad_data, excerpt, list},
@@ -306,7 +307,7 @@ fn broken_archive(name: &str) -> impl Fn(zip::result::ZipError) -> Error {
 
 /// A data set from one array: the first index is the case.
 pub fn load(name: &str, file: impl Read, selection: &Selection) -> Result<Dataset> {
-    dataset(name, (name.into(), read_array(name, file)?), None, None, None, selection)
+    dataset(name, (name.into(), read_array(name, file)?), [None, None, None, None, None], selection)
 }
 
 /// Common names of arrays in an `.npz` file, in lower case: those of Keras, of scikit-learn, and others.
@@ -314,6 +315,8 @@ const TRAIN: [&str; 7] = ["x_train", "train_x", "train_images", "train", "x", "d
 const TEST: [&str; 4] = ["x_test", "test_x", "test_images", "test"];
 const TRAIN_LABELS: [&str; 7] = ["y_train", "train_y", "train_labels", "y", "labels", "label", "target"];
 const TEST_LABELS: [&str; 3] = ["y_test", "test_y", "test_labels"];
+const WEIGHTS: [&str; 4] = ["weights", "w_train", "sample_weight", "weights_train"];
+const TEST_WEIGHTS: [&str; 2] = ["weights_test", "w_test"];
 
 /// A data set from several arrays.
 pub fn load_npz(name: &str, file: impl Read + Seek, selection: &Selection) -> Result<Dataset> {
@@ -337,11 +340,11 @@ pub fn load_npz(name: &str, file: impl Read + Seek, selection: &Selection) -> Re
             list(names)
         );
     };
-    let (labels, test, test_labels) = match names.len() {
-        1 => (None, None, None),
-        _ => (take(&TRAIN_LABELS)?, take(&TEST)?, take(&TEST_LABELS)?),
+    let others = match names.len() {
+        1 => [None, None, None, None, None],
+        _ => [take(&TRAIN_LABELS)?, take(&TEST)?, take(&TEST_LABELS)?, take(&WEIGHTS)?, take(&TEST_WEIGHTS)?],
     };
-    dataset(name, train, labels, test, test_labels, selection)
+    dataset(name, train, others, selection)
 }
 
 type Named = (String, Array);
@@ -349,9 +352,7 @@ type Named = (String, Array);
 fn dataset(
     name: &str,
     train: Named,
-    labels: Option<Named>,
-    test: Option<Named>,
-    test_labels: Option<Named>,
+    [labels, test, test_labels, weights, test_weights]: [Option<Named>; 5],
     selection: &Selection,
 ) -> Result<Dataset> {
     let (cases, image) = cases_of(&train)?;
@@ -374,12 +375,17 @@ fn dataset(
     let labels = labels.map(|labels| labels_of(labels, cases)).transpose()?;
     let test_labels =
         test_labels.zip(test_cases).map(|(labels, cases)| labels_of(labels, cases)).transpose()?;
-    let table = |(name, array): Named, labels| {
-        let place = move |at: usize| format!("{name}: case {}, value {}", at / units, at % units);
-        Table { values: array.values, labels, place: Box::new(place) }
+    let weights_of = |named: Option<Named>, cases: usize| {
+        named.map(|(name, array)| weights::checked(&name, array.values.floats(), cases)).transpose()
     };
-    let test = test.map(|test| table(test, test_labels));
-    numbers::dataset(name, (units, image), table(train, labels), test, selection)
+    let weights = weights_of(weights, cases)?;
+    let test_weights = test_cases.map_or(Ok(None), |cases| weights_of(test_weights, cases))?;
+    let table = |(name, array): Named, labels, weights| {
+        let place = move |at: usize| format!("{name}: case {}, value {}", at / units, at % units);
+        Table { values: array.values, labels, weights, place: Box::new(place) }
+    };
+    let test = test.map(|test| table(test, test_labels, test_weights));
+    numbers::dataset(name, (units, image), table(train, labels, weights), test, selection)
 }
 
 /// The number of cases and the shape of one: a vector, or an image without a trailing dimension of 1.

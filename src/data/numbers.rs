@@ -1,7 +1,10 @@
 //! Converts the numbers of a file to rows: determines their range, and rejects NaN and negative numbers.
 
-use super::{Cases, Dataset, ImageSize, Rows, Selection};
-use crate::error::{Result, bad_data, excerpt};
+use super::{Cases, Dataset, Encoding, ImageSize, Rows, Selection};
+use crate::{
+    error::{Result, bad_data, excerpt},
+    units::Kind,
+};
 
 /// The most bytes in the name of a class.
 const LONGEST_CLASS: usize = 200;
@@ -52,6 +55,8 @@ pub struct Table<'a> {
     pub values: Values,
     /// The class of each case, as named in the file.
     pub labels: Option<Vec<String>>,
+    /// The weight of each case.
+    pub weights: Option<Vec<f32>>,
     /// Place of a value, for messages: the file, and a line and column or an index.
     pub place: Box<dyn Fn(usize) -> String + 'a>,
 }
@@ -69,10 +74,14 @@ pub fn dataset(
         let cases = train.values.len().checked_div(units).unwrap_or(0);
         return bad_data!("{name}: {cases} cases of {units} values: nothing to learn from");
     }
-    let divisor = if selection.any_numbers { 1.0 } else { divisor(name, &tables, selection)? };
+    let are_spins = !selection.is_raw() && are_spins(&tables);
+    let divisor = match selection.is_raw() || are_spins {
+        true => selection.divide_by.unwrap_or(1.0),
+        false => divisor(name, &tables, selection)?,
+    };
     let classes = classes(name, &tables)?;
     let cases = |table: &Table| Cases {
-        weights: None,
+        weights: table.weights.clone(),
         rows: match &table.values {
             Values::Bytes(bytes) if divisor == 255.0 => Rows::from_bytes(units, bytes, 1.0 / 255.0),
             values => {
@@ -88,7 +97,21 @@ pub fn dataset(
     let ImageSize(height, width) = ImageSize::guess(units);
     let test = test.as_ref().map(cases).filter(|test| !test.rows.is_empty());
     let train = cases(&train);
-    Ok(Dataset { test, classes, ..Dataset::new(image.unwrap_or((height, width)), train) })
+    let kind = if are_spins { Kind::Spin } else { Kind::Binary };
+    let dataset = Dataset::new(image.unwrap_or((height, width)), train);
+    Ok(Dataset { test, classes, encoding: Encoding::of(kind, units), ..dataset })
+}
+
+/// Whether all numbers are −1 or +1, and both occur.
+fn are_spins(tables: &[&Table]) -> bool {
+    let of = |table: &&Table| match &table.values {
+        Values::Bytes(_) => None,
+        Values::Floats(values) => {
+            values.iter().all(|x| x.abs() == 1.0).then(|| values.iter().any(|&x| x == -1.0))
+        }
+    };
+    let signs: Option<Vec<bool>> = tables.iter().map(of).collect();
+    signs.is_some_and(|signs| signs.contains(&true))
 }
 
 /// Divisor that scales the numbers to 0…1, the same for all tables.
@@ -102,7 +125,12 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
                 for (at, &x) in values.iter().enumerate() {
                     if !(x.is_finite() && x >= 0.0) {
                         let least = if x.is_finite() { "a number that is not negative" } else { "a number" };
-                        return bad_data!("{}: expected {least}, found {x}", (table.place)(at));
+                        let cure = if x.is_finite() {
+                            "; for units of real numbers choose ‹visible› gaussian"
+                        } else {
+                            ""
+                        };
+                        return bad_data!("{}: expected {least}, found {x}{cure}", (table.place)(at));
                     }
                     high = high.max(x);
                     whole &= x.fract() == 0.0;
@@ -117,7 +145,9 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
         None if whole => {
             return bad_data!(
                 "{name}: whole numbers up to {high}: expected 0 and 1, or grey levels up to 255; \
-                 set the scale with ‹divide-by› {high} or ‹divide-by› 255"
+                 set the scale with ‹divide-by› {high} or ‹divide-by› 255, or, if they are categories, choose \
+                 ‹visible› potts:{}",
+                high as u64 + 1
             );
         }
         None => f32::INFINITY,
@@ -127,7 +157,7 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
         if let Some(at) = (0..table.values.len()).find(|&at| table.values.get(at) > most) {
             return bad_data!(
                 "{}: expected numbers from 0 to {most}, found {}; set the scale with ‹divide-by›, \
-                 or scale the data first",
+                 scale the data first, or choose ‹visible› gaussian",
                 (table.place)(at),
                 table.values.get(at)
             );

@@ -9,6 +9,8 @@ use crate::rng::{self, Address, Stream};
 pub enum Packing {
     /// One bit: 0 or 1.
     Bits,
+    /// One bit: −1 or +1.
+    Spins,
     /// One byte, times a scale.
     Bytes,
     /// An `f32`: values between the levels of a byte.
@@ -19,7 +21,7 @@ impl Packing {
     /// Values in a 32-bit word.
     fn values_a_word(self) -> usize {
         match self {
-            Self::Bits => 32,
+            Self::Bits | Self::Spins => 32,
             Self::Bytes => 4,
             Self::Floats => 1,
         }
@@ -48,6 +50,7 @@ impl RowLayout {
     pub fn value(&self, row: &[u32], unit: usize) -> f32 {
         match self.packing {
             Packing::Bits => (row[unit / 32] >> (unit % 32) & 1) as f32,
+            Packing::Spins => (row[unit / 32] >> (unit % 32) & 1) as f32 * 2.0 - 1.0,
             Packing::Bytes => (row[unit / 4] >> (unit % 4 * 8) & 0xff) as f32 * self.scale,
             Packing::Floats => f32::from_bits(row[unit]),
         }
@@ -68,6 +71,7 @@ impl RowLayout {
         }
         match self.packing {
             Packing::Bits => each::<32>(row, values, |word, bit| (word >> bit & 1) as f32),
+            Packing::Spins => each::<32>(row, values, |word, bit| (word >> bit & 1) as f32 * 2.0 - 1.0),
             Packing::Bytes => {
                 each::<4>(row, values, |word, byte| (word >> (8 * byte) & 0xff) as f32 * self.scale);
             }
@@ -113,7 +117,7 @@ impl Rows {
         Self { layout, words: values.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect() }
     }
 
-    /// Rows of values in the tightest lossless packing: as bits if all are 0 or 1, as bytes if all are multiples of
+    /// Rows of values in the tightest lossless packing: as bits if all are 0 or 1, or all −1 or +1, as bytes if all are multiples of
     /// 1/255 up to 1 (to within two roundings), else as floats.
     ///
     /// # Panics
@@ -126,6 +130,11 @@ impl Rows {
         );
         if values.iter().all(|&x| x == 0.0 || x == 1.0) {
             return Self::from_bits(units, &values.iter().map(|&x| x == 1.0).collect::<Vec<_>>());
+        }
+        if values.iter().all(|&x| x.abs() == 1.0) {
+            let Self { layout, words } =
+                Self::from_bits(units, &values.iter().map(|&x| x == 1.0).collect::<Vec<_>>());
+            return Self { layout: RowLayout { packing: Packing::Spins, ..layout }, words };
         }
         let byte = |x: f32| (x * 255.0).round();
         let is_byte = |x: f32| (x * 255.0 - byte(x)).abs() <= 2.0 * f32::EPSILON * byte(x);
@@ -298,6 +307,8 @@ impl Rows {
                 });
                 Self::from_bytes(layout.units, &bytes.collect::<Vec<_>>(), layout.scale)
             }
+            // Only binary data are inverted.
+            Packing::Spins => Self { layout, words },
             Packing::Floats => {
                 let words = words.iter().map(|word| (1.0 - f32::from_bits(*word)).to_bits()).collect();
                 Self { layout, words }
@@ -404,6 +415,7 @@ mod tests {
         for (values, packing) in [
             ((0..140).map(|i| f32::from(i * i % 7 < 3)).collect(), Packing::Bits),
             ((0..=255).map(|byte| byte as f32 / 255.0).collect(), Packing::Bytes),
+            ((0..140).map(|i| if i * i % 7 < 3 { 1.0 } else { -1.0 }).collect(), Packing::Spins),
             (vec![0.0, 0.5, 1.0, 0.25], Packing::Floats),
             (vec![0.0, 1.0, 1e-6, 1.0], Packing::Floats),
         ] {

@@ -1,10 +1,14 @@
 //! The part of a data set to use, and the meaning of its numbers: options of every command that takes data.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, usage};
+use super::Encoding;
+use crate::{
+    error::{Error, Result, usage},
+    units::Kinds,
+};
 
 /// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +65,27 @@ pub struct Selection {
     #[cfg_attr(feature = "cli", arg(long, value_name = "HxW", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageSize>,
+    /// Kinds of the visible units: binary, spin, gaussian or potts:Q (whole numbers from 0 to Q − 1); or a list by column, as
+    /// in "4 binary, potts:3, 2 gaussian" [default: what the data are]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "KINDS", help_heading = "Data"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visible: Option<Kinds>,
+    /// Standardise the columns of gaussian units, by mean and deviation of the training cases: on or off [default: on]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "SWITCH", value_enum, hide_possible_values = true, help_heading = "Data")
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standardize: Option<Switch>,
+    /// Weights of the training cases in every mean: an .npy or .csv file with a number for each [default: arrays named weights
+    /// and weights_test in an .npz file, or all alike]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", help_heading = "Data"))]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_shown")]
+    pub weights: Option<PathBuf>,
+    /// Letters of a FASTA file, the states of its units in order [default: ACDEFGHIKLMNPQRSTVWY-, ACGU- or ACGT-]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "LETTERS", help_heading = "Data"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alphabet: Option<String>,
     /// Accept any numbers, even NaN: for the doctor, which says what is wrong with them
     #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip)]
@@ -85,6 +110,16 @@ impl Selection {
         Ok(())
     }
 
+    /// Whether the numbers of the file are taken as they are, because units of other kinds than binary are wanted.
+    pub fn is_raw(&self) -> bool {
+        self.any_numbers || self.visible.as_ref().is_some_and(|kinds| !kinds.are_binary())
+    }
+
+    /// The selection that reads data for units of this encoding.
+    pub fn of_encoding(self, encoding: &Encoding) -> Self {
+        Self { visible: Some(Kinds::from(&encoding.layer)), alphabet: encoding.letters.clone(), ..self }
+    }
+
     /// Whether the data are inverted.
     pub fn is_inverted(&self) -> bool {
         self.invert == Some(Switch::On)
@@ -101,9 +136,21 @@ impl Selection {
             divide_by: this.divide_by.or(other.divide_by),
             invert: this.invert.or(other.invert),
             image: this.image.or(other.image),
+            visible: this.visible.or(other.visible),
+            standardize: this.standardize.or(other.standardize),
+            weights: this.weights.or(other.weights),
+            alphabet: this.alphabet.or(other.alphabet),
             any_numbers: this.any_numbers,
         }
     }
+}
+
+/// Writes a path for display only: one that is not UTF-8 cannot be read back.
+pub(crate) fn as_shown<S: serde::Serializer>(
+    path: &Option<PathBuf>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 /// Height and width of an image.

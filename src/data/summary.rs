@@ -2,17 +2,23 @@
 
 use serde::Serialize;
 
-use super::{Cases, Dataset, Packing};
+use super::{Cases, Dataset, Encoding, Packing};
+use crate::units::Kind;
 
 /// Summary of a data set, for people and for reports.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Values of a case.
+    /// Values of a case in the file, one for each visible unit.
     pub units: usize,
+    /// The visible units that the values are for.
+    pub visible: String,
     /// Height and width of a case as an image.
     pub image: (usize, usize),
-    /// Packing of the values: `bits`, `bytes` or `floats`.
+    /// Packing of the values: `bits`, `spins`, `bytes` or `floats`.
     pub packing: &'static str,
+    /// How the file was read, where that is not plain, and how its columns were standardised.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The parts: `train`, and `validation` and `test` if there are any.
     pub parts: Vec<Part>,
     /// Units with the same value in all training cases.
@@ -26,6 +32,9 @@ pub struct Part {
     pub name: &'static str,
     /// The number of cases.
     pub cases: usize,
+    /// Sum of the cases' weights and effective number of cases, (Σw)² / Σw² (Kish 1965), if they have weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<(f64, f64)>,
     /// The smallest value.
     pub least: f32,
     /// The largest value.
@@ -48,37 +57,61 @@ impl Summary {
             ("test", dataset.test.as_ref()),
         ];
         let mut row = vec![0.0; layout.units];
-        let (mut low, mut high) = (vec![f32::INFINITY; layout.units], vec![f32::NEG_INFINITY; layout.units]);
+        let units = dataset.encoding.file_columns();
+        let (mut low, mut high) = (vec![f32::INFINITY; units], vec![f32::NEG_INFINITY; units]);
         for case in 0..dataset.train.rows.len() {
             layout.unpack(dataset.train.rows.row(case), &mut row);
+            let row = dataset.encoding.decode(&row);
             low.iter_mut().zip(&row).for_each(|(low, x)| *low = low.min(*x));
             high.iter_mut().zip(&row).for_each(|(high, x)| *high = high.max(*x));
         }
         Self {
-            units: layout.units,
+            units,
+            visible: dataset.encoding.layer.to_string(),
+            notes: [dataset.notes.clone(), standards(&dataset.encoding)].concat(),
             image: dataset.image,
             packing: match layout.packing {
                 Packing::Bits => "bits",
+                Packing::Spins => "spins",
                 Packing::Bytes => "bytes",
                 Packing::Floats => "floats",
             },
-            parts: parts
-                .into_iter()
-                .filter_map(|(name, cases)| Some(part(name, cases?, &dataset.classes)))
-                .collect(),
+            parts: parts.into_iter().filter_map(|(name, cases)| Some(part(name, cases?, dataset))).collect(),
             constant_units: low.iter().zip(&high).filter(|(low, high)| low == high).count(),
         }
     }
 }
 
-fn part(name: &'static str, cases: &Cases, classes: &[String]) -> Part {
+/// How the columns were standardised.
+fn standards(encoding: &Encoding) -> Vec<String> {
+    let range = |numbers: &[f32]| {
+        let least = numbers.iter().copied().fold(f32::INFINITY, f32::min);
+        let greatest = numbers.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        format!("{least:.4} to {greatest:.4}")
+    };
+    let gaussian = encoding.layer.places().filter(|place| place.kind == Kind::Gaussian);
+    let columns: Vec<usize> = gaussian.map(|place| place.column).collect();
+    if columns.is_empty() || encoding.means.is_empty() {
+        return Vec::new();
+    }
+    let of = |numbers: &[f32]| columns.iter().map(|&column| numbers[column]).collect::<Vec<_>>();
+    vec![format!(
+        "{} standardised: less the mean ({}), divided by the standard deviation, or a tenth of the largest distance from \
+         the mean if that is more ({})",
+        if columns.len() == 1 { "1 column is".into() } else { format!("{} columns are", columns.len()) },
+        range(&of(&encoding.means)),
+        range(&of(&encoding.deviations))
+    )]
+}
+
+fn part(name: &'static str, cases: &Cases, Dataset { encoding, classes, .. }: &Dataset) -> Part {
     let rows = &cases.rows;
-    let values = (rows.len() * rows.layout().units) as f64;
+    let values = (rows.len() * encoding.file_columns()) as f64;
     let mut row = vec![0.0; rows.layout().units];
     let (mut least, mut greatest, mut sum, mut above) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0);
     for case in 0..rows.len() {
         rows.layout().unpack(rows.row(case), &mut row);
-        for &x in &row {
+        for x in encoding.decode(&row) {
             (least, greatest) = (least.min(x), greatest.max(x));
             sum += f64::from(x);
             above += usize::from(x > 0.5);
@@ -90,6 +123,10 @@ fn part(name: &'static str, cases: &Cases, classes: &[String]) -> Part {
     Part {
         name,
         cases: rows.len(),
+        weights: cases.weights.as_ref().map(|weights| {
+            let sum = |power| weights.iter().map(|&weight| f64::from(weight).powi(power)).sum::<f64>();
+            (sum(1), sum(1).powi(2) / sum(2))
+        }),
         least,
         greatest,
         density: sum / values,

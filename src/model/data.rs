@@ -1,7 +1,6 @@
 //! The data of a command that uses a model: the model's training data, or others.
 
-use std::path::Path;
-
+use super::Stored;
 use crate::{
     config::TrainConfig,
     data::{Dataset, Selection, Source},
@@ -33,16 +32,12 @@ impl DataOptions {
         }
     }
 
-    /// Loads the named data, or those in the metadata of the model at `path`, which has `visible` visible units.
+    /// Loads the named data, or those in the model's metadata, for its visible units: standardised as its training data were.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] if there are neither, or if they don't fit the model; those of [`Selection::load`].
-    pub fn load(
-        &self,
-        path: &Path,
-        visible: usize,
-        config: Option<&TrainConfig>,
-    ) -> Result<(Source, Dataset)> {
+    pub fn load(&self, Stored { path, config, encoding, .. }: &Stored) -> Result<(Source, Dataset)> {
+        let config = config.as_ref();
         let Some(source) = self.data.clone().or_else(|| config.map(|config| config.data.clone())) else {
             return usage!(
                 "{}: expected the name of its data in the model's metadata, found none; \
@@ -50,15 +45,14 @@ impl DataOptions {
                 path.display()
             );
         };
-        let dataset = self.selection(config).load(&source)?;
-        let units = dataset.train.rows.layout().units;
-        if units != visible {
-            return usage!(
-                "{}: expected data of {visible} units, the model's visible units, found {units} in {source}; \
+        let dataset = self.selection(config).load_for(&source, encoding, |units| {
+            usage!(
+                "{}: expected data of {} units, the model's visible units, found {units} in {source}; \
                  name the model's own data with ‹data›",
-                path.display()
-            );
-        }
+                path.display(),
+                encoding.file_columns()
+            )
+        })?;
         Ok((source, dataset))
     }
 }

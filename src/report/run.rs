@@ -90,7 +90,7 @@ pub fn parameters(record: &Record, remarks: &mut Vec<String>) -> Option<Rbm> {
     model::load(&path)
         .map_err(|error| remarks.push(format!("no parameters: {error}")))
         .ok()
-        .map(|found| found.0)
+        .map(|found| found.rbm)
 }
 
 /// The title of a series of pictures.

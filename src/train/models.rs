@@ -7,7 +7,7 @@ use crate::{
     config::{Optimizer, Switch, TrainConfig},
     error::{Result, usage},
     estimator::Phases,
-    model,
+    model::{self, Stored},
     rbm::{Rbm, Shape},
 };
 
@@ -156,7 +156,7 @@ fn keeps_velocity(config: &TrainConfig) -> bool {
 pub(super) fn initial(config: &TrainConfig, base: &Base) -> Result<Rbm> {
     let layers = base.layers();
     let Some(path) = &config.init else { return Ok(Rbm::initial(layers, base.potentials(), config.seed)) };
-    let (path, rbm, _) = model::open(path)?;
+    let Stored { path, rbm, .. } = model::open(path)?;
     if rbm.layers() != layers {
         return usage!(
             "‹init› {}: expected a model of {} × {} units, to match the data and ‹hidden›, found {} × {}",

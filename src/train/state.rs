@@ -5,9 +5,11 @@ use crate::{
     backend::{Backend, BackendExt, Model, Pair, Units},
     checkpoint::{Position, State},
     config::Estimator,
+    data::Encoding,
     error::{Error, Result},
     estimator::{Replicas, tempering::Tempering, trajectory::Trajectory},
     likelihood::Monitor,
+    model::{Names, STANDARDS},
     rbm::Shape,
     rng,
 };
@@ -111,7 +113,7 @@ impl Trainer {
 
     /// The state without the observer's memory, with numbers that may be NaN or infinite.
     pub(super) fn read_state(&mut self) -> Result<State> {
-        let sums = &self.sums;
+        let (sums, layers) = (&self.sums, self.backend.layers());
         let (ladder, tries) = match &self.replicas {
             Some(Replicas::Temperatures(tempering)) => (None, Some(tempering.tries())),
             Some(Replicas::Trajectory(trajectory)) => {
@@ -133,6 +135,7 @@ impl Trainer {
             log_z: None,
             observer: None,
             findings: Vec::new(),
+            layers: (!layers.are_binary()).then(|| Names::of(layers, &self.dataset.encoding)),
             origin: None,
         };
         let mut state = State { position, tensors: Vec::new() };
@@ -148,6 +151,13 @@ impl Trainer {
             let Shape { visible, hidden } = self.backend.shape();
             state.push("visible_offsets", &[visible], self.backend.read_values(offsets.visible, visible)?);
             state.push("hidden_offsets", &[hidden], self.backend.read_values(offsets.hidden, hidden)?);
+        }
+        let Encoding { means, deviations, .. } = &self.dataset.encoding;
+        for (name, values) in
+            STANDARDS.into_iter().zip([means, deviations]).filter(|(_, values)| !values.is_empty())
+        {
+            // So that a checkpoint is a whole model.
+            state.push(name, &[values.len()], values.clone());
         }
         let backend = &mut *self.backend;
         let chains = self.config.chains(self.config.batch);

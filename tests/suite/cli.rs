@@ -69,7 +69,7 @@ fn a_run_leaves_everything_it_promised() {
     let config: Value = serde_json::from_slice(&fs::read(out.join("config.json")).unwrap()).unwrap();
     assert_eq!((&config["seed"], &config["data"]), (&Value::from(12), &Value::from("bars-and-stripes:3")));
 
-    let (rbm, options) = model::load(&out.join("model.safetensors")).unwrap();
+    let model::Stored { rbm, config: options, .. } = model::load(&out.join("model.safetensors")).unwrap();
     assert_eq!((rbm.shape().visible, rbm.shape().hidden), (9, 5));
     let options: TrainConfig = options.expect("the options are in the metadata");
     assert_eq!((options.seed, options.learning_rate), (12, 0.07));
@@ -134,7 +134,7 @@ fn runs_that_start_at_once_get_folders_of_their_own() {
     let seed = 1 + winners.iter().position(|&success| success).unwrap();
     let config: Value =
         serde_json::from_slice(&fs::read(folder.path().join("run/config.json")).unwrap()).unwrap();
-    let (_, options) = model::load(&folder.path().join("run/model.safetensors")).unwrap();
+    let options = model::load(&folder.path().join("run/model.safetensors")).unwrap().config;
     assert_eq!((&config["seed"], options.unwrap().seed), (&Value::from(seed), seed as u64));
 }
 

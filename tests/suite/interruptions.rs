@@ -370,14 +370,14 @@ fn a_longer_run_is_the_run_that_was_longer_from_the_start() {
 fn another_model_may_be_the_beginning() {
     let folder = tempfile::tempdir().unwrap();
     succeed(folder.path(), &run("cpu", "first", &[]));
-    let first: Rbm = model::open(&folder.path().join("first")).unwrap().1;
+    let first: Rbm = model::open(&folder.path().join("first")).unwrap().rbm;
     let more = |out: &'static str, init: &'static str| {
         let options =
             ["train", "--data", "bars-and-stripes:4", "--batch", "4", "--epochs", "2", "--lr", "1e-9"];
         [&options[..], &["--momentum", "0", "--device", "cpu", "--out", out, "--init", init]].concat()
     };
     succeed(folder.path(), &more("second", "first"));
-    let second = model::open(&folder.path().join("second")).unwrap().1;
+    let second = model::open(&folder.path().join("second")).unwrap().rbm;
     let largest =
         |a: &Rbm| first.weights().iter().zip(a.weights()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(largest(&second) < 1e-6, "so small a learning rate leaves the model where it began");
@@ -439,7 +439,7 @@ fn what_diverged_is_in_no_checkpoint() {
     assert!(message.contains("diverged") && message.contains("at step"), "{message}");
     let last = files(&folder.path().join("run/checkpoints")).pop();
     if let Some(last) = last {
-        let (rbm, _) = model::load(&last).unwrap();
+        let rbm = model::load(&last).unwrap().rbm;
         assert!(rbm.non_finite().is_none());
         assert!(message.contains(&last.file_name().unwrap().to_string_lossy()[..]), "{message}");
     }

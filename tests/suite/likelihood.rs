@@ -16,14 +16,14 @@ use rbm_gpu::{
     check::{random_model, random_rbm, random_states},
     config::{Binarize, DeviceChoice, Estimator, TrainConfig},
     cpu::Cpu,
-    data::{Cases, Dataset, Rows, Source},
+    data::{Cases, Dataset, Encoding, Rows, Source},
     exact,
     likelihood::Evaluator,
     model,
     rbm::{Layers, Rbm, Shape},
     rng::{Address, Stream},
     train::Trainer,
-    units::Marginals,
+    units::{Kind, Marginals},
 };
 use serde_json::Value;
 
@@ -328,7 +328,8 @@ fn workplace() -> (tempfile::TempDir, Rbm) {
 
 fn save(path: &Path, rbm: &Rbm, data: Source) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    model::save(path, rbm, &TrainConfig { data, ..TrainConfig::default() }).unwrap();
+    let encoding = Encoding::of(Kind::Binary, rbm.shape().visible);
+    model::save(path, rbm, &TrainConfig { data, ..TrainConfig::default() }, &encoding).unwrap();
 }
 
 #[test]

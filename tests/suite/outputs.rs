@@ -91,7 +91,7 @@ fn every_kind_of_data_is_shown_and_learnt_from() {
         let options = ["--validation", "0.25", "--binarize", "none", "--data"];
         succeed(folder, &[&train[..], &options, data].concat());
         // The run records its data, and splits them as before.
-        let (_, config) = model::load(&folder.join(out).join("model.safetensors")).unwrap();
+        let config = model::load(&folder.join(out).join("model.safetensors")).unwrap().config;
         let config = config.unwrap();
         assert_eq!(
             (config.selection.validation, config.selection.image.unwrap().to_string()),
@@ -132,7 +132,7 @@ fn every_command_that_uses_a_model_writes_what_it_says() {
     let train =
         ["train", "--data", "all.npz", "--hidden", "6", "--epochs", "60", "--batch", "8", "--lr", "0.5"];
     succeed(folder, &[&train[..], &["--device", "cpu", "--out", "run"]].concat());
-    let (rbm, _) = model::load(&folder.join("run/model.safetensors")).unwrap();
+    let rbm = model::load(&folder.join("run/model.safetensors")).unwrap().rbm;
     let command = |arguments: &[&str]| {
         let device: &[&str] =
             if ["filters", "export", "import"].contains(&arguments[0]) { &[] } else { &["--device", "cpu"] };
@@ -185,7 +185,7 @@ fn every_command_that_uses_a_model_writes_what_it_says() {
         command(&["export", "run", "--to", to, "-o", to]);
         let back = format!("back-{to}.safetensors");
         command(&["import", to, "-o", &back]);
-        assert_eq!(model::load(&folder.join(&back)).unwrap().0, rbm, "{to}");
+        assert_eq!(model::load(&folder.join(&back)).unwrap().rbm, rbm, "{to}");
     }
 
     // Nothing is replaced without --force.
@@ -231,7 +231,7 @@ fn features_of_mnist_are_those_of_64_bits() {
     succeed(folder, &[&["transform", "run", "--set", "test", "-o", "f.npy"][..], &device].concat());
     let features = read_npy(&folder.join("f.npy"));
     assert_eq!(features.shape, [10_000, 100]);
-    let (rbm, _) = model::load(&folder.join("run/model.safetensors")).unwrap();
+    let rbm = model::load(&folder.join("run/model.safetensors")).unwrap().rbm;
     let digits = Source::Mnist.load().unwrap().test.unwrap().rows;
     let mut largest: f64 = 0.0;
     for (digit, features) in features.values.floats().chunks(100).enumerate() {

@@ -123,7 +123,7 @@ impl Session {
         config.out = Some(folder.path().into());
         if config.init.is_some() {
             // A resumed run must begin with the same model, even if the original is gone.
-            folder.save_initial(&trainer.rbm()?, &config)?;
+            folder.save_initial(&trainer.rbm()?, &config, &trainer.dataset().encoding)?;
         }
         let session = Self::new(folder, config, policy, data_sum(&trainer))?;
         if let Some(fault) = session.fault.filter(|fault| fault.step == 0) {

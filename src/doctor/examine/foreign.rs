@@ -25,7 +25,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>, Opt
         return Ok((exchange::parse(path, bytes)?, None, None));
     }
     let ours = match model::parse(path, bytes) {
-        Ok((rbm, config)) => return Ok((rbm, config, None)),
+        Ok(model::Stored { rbm, config, .. }) => return Ok((rbm, config, None)),
         Err(error) => error,
     };
     let Ok(file) = SafeTensors::deserialize(bytes) else { return Err(ours) };
