@@ -29,7 +29,7 @@ use crate::{
     data::{Packing, RowLayout},
     host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
     rbm::{Layers, Rbm, Shape, Side},
-    reference::{self, Potentials},
+    reference,
     units::Layer,
 };
 use activation::{Activation, Finish};
@@ -457,14 +457,16 @@ impl HostKernels for Cpu {
         if !is_binary_model(rbm) {
             inputs.iter_mut().for_each(|x| *x *= op.beta);
             let path = HostPath { rbm, base };
-            let at = |side| Potentials::new(rbm.layers().side(side), &potentials(side, path, op.beta));
-            let [of_visible, of_hidden] = [at(Side::Visible), at(Side::Hidden)];
+            let [of_visible, of_hidden] =
+                [Side::Visible, Side::Hidden].map(|side| potentials(side, path, op.beta));
+            let layers = rbm.layers();
             let rows = values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
             rows.for_each_init(
                 || vec![0.0; m],
                 |scratch, (row, (value, inputs))| {
                     let v = visible.row(row, scratch);
-                    let energy = -of_visible.sum(v) - of_hidden.cumulant(inputs);
+                    let energy = -kinds::sum_of_potentials(level, &layers.visible, &of_visible, v)
+                        - kinds::sum_of_cumulants(level, &layers.hidden, &of_hidden, inputs);
                     let before = if op.less == 0.0 { 0.0 } else { f64::from(op.less) * f64::from(*value) };
                     *value = (energy - before) as f32;
                 },
@@ -510,15 +512,19 @@ impl HostKernels for Cpu {
             let less_base = |side| {
                 let mut parameters = rbm.potentials(side).to_vec();
                 parameters.iter_mut().zip(path.base_of(side)).for_each(|(own, base)| *own -= base);
-                Potentials::new(rbm.layers().side(side), &parameters)
+                parameters
             };
             let [of_visible, of_hidden] = [less_base(Side::Visible), less_base(Side::Hidden)];
+            let sum = |side: Side, parameters: &[f32], states: &[f32]| {
+                kinds::sum_of_potentials(level, rbm.layers().side(side), parameters, states)
+            };
             let rows = values[..op.rows as usize].par_iter_mut().zip(inputs.par_chunks(n)).enumerate();
             rows.for_each_init(
                 || (vec![0.0; m], vec![0.0; n]),
                 |(v, h), (row, (value, inputs))| {
                     let (v, h) = (visible.row(row, v), hidden.row(row, h));
-                    *value = (-of_visible.sum(v) - of_hidden.sum(h) - long_dot(h, inputs)) as f32;
+                    let potentials = sum(Side::Visible, &of_visible, v) + sum(Side::Hidden, &of_hidden, h);
+                    *value = (-potentials - long_dot(h, inputs)) as f32;
                 },
             );
             self.inputs = inputs;

@@ -10,6 +10,7 @@ mod gaussian;
 mod kinds;
 mod potts;
 mod relu;
+pub(crate) mod single;
 mod spin;
 pub(crate) mod truncated;
 
@@ -107,6 +108,39 @@ pub trait Unit: Sync {
     /// The parameters of a unit that has these moments without an input.
     fn fit(&self, moments: Moments, parameters: &mut [f64]);
 
+    /// Σ of the potentials of many units' states, `per_unit` columns each.
+    fn sum_of_potentials(&self, _: Level, per_unit: usize, parameters: Planes, states: &[f32]) -> f64 {
+        let numbers = parameters.iter().take_while(|parameters| !parameters.is_empty()).count();
+        let (mut state, mut statistics) = (vec![0.0; per_unit], vec![0.0; numbers * per_unit]);
+        let mut sum = 0.0;
+        for first in (0..states.len()).step_by(per_unit) {
+            let at = first..first + per_unit;
+            state.iter_mut().zip(&states[at.clone()]).for_each(|(state, &s)| *state = s.into());
+            self.statistics(&state, &mut statistics);
+            for (statistics, parameters) in statistics.chunks(per_unit).zip(parameters) {
+                let terms = statistics.iter().zip(&parameters[at.clone()]);
+                sum += terms.map(|(statistic, &parameter)| statistic * f64::from(parameter)).sum::<f64>();
+            }
+        }
+        sum
+    }
+
+    /// Σ of the cumulants of many units, `per_unit` columns each.
+    fn sum_of_cumulants(&self, _: Level, per_unit: usize, parameters: Planes, inputs: &[f32]) -> f64 {
+        let numbers = parameters.iter().take_while(|parameters| !parameters.is_empty()).count();
+        let (mut own, mut input) = (vec![0.0; numbers * per_unit], vec![0.0; per_unit]);
+        let mut sum = 0.0;
+        for first in (0..inputs.len()).step_by(per_unit) {
+            let at = first..first + per_unit;
+            for (own, parameters) in own.chunks_mut(per_unit).zip(parameters) {
+                own.iter_mut().zip(&parameters[at.clone()]).for_each(|(own, &p)| *own = p.into());
+            }
+            input.iter_mut().zip(&inputs[at]).for_each(|(input, &x)| *input = x.into());
+            sum += self.cumulant(&own, &input);
+        }
+        sum
+    }
+
     /// Means, moments and states of many units on the processor. This way of doing it is right for every kind; a kind may have a
     /// faster one for the instructions of a level.
     fn finish(&self, _: Level, columns: Columns) {
@@ -134,12 +168,16 @@ pub trait Unit: Sync {
     }
 }
 
+/// Parameters of some units in a row, in 32 bits: the first of each column, the second, and so on; empty beyond those of the
+/// kind.
+pub type Planes<'a> = [&'a [f32]; 4];
+
 /// Some units of one kind in a row, column by column, in 32 bits.
 pub struct Columns<'a> {
     /// Columns of each unit.
     pub per_unit: usize,
-    /// The first parameter of each column, the second, and so on; empty beyond those of the kind.
-    pub parameters: [&'a [f32]; 4],
+    /// Their parameters.
+    pub parameters: Planes<'a>,
     /// Inputs, which become means.
     pub means: &'a mut [f32],
     /// What becomes the means of the statistics after the first; they may be more than those of the kind.

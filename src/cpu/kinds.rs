@@ -8,7 +8,7 @@ use crate::{
     host::{Phase, Uniforms},
     level::Level,
     rbm::{Rbm, Side},
-    units::{Columns, Kind, Layer, PRECISIONS, Place},
+    units::{Columns, Kind, Layer, PRECISIONS, Place, Planes},
 };
 
 /// Turns inputs, which are in the means, into means, moments and states. `parameters` are those of the layer at β, and the inputs
@@ -41,10 +41,7 @@ pub fn finish(
             if uniforms.are_drawn() {
                 uniforms.fill(width, row, 0, numbers);
             }
-            let mut first = 0;
-            for block in layer.blocks() {
-                let columns = first..first + block.units * block.kind.columns();
-                first = columns.end;
+            for (kind, planes, columns) in blocks(layer, parameters) {
                 let mut rest = &mut *moments;
                 let moments = std::array::from_fn(|_| {
                     let end = width.min(rest.len());
@@ -52,15 +49,11 @@ pub fn finish(
                     rest = after;
                     plane.get_mut(columns.clone()).unwrap_or_default()
                 });
-                let plane = |number: usize| &parameters[number * width..][columns.clone()];
-                let of_kind = block.kind.parameters();
-                block.kind.unit().finish(
+                kind.unit().finish(
                     level,
                     Columns {
-                        per_unit: block.kind.columns(),
-                        parameters: std::array::from_fn(
-                            |number| if number < of_kind { plane(number) } else { &[] },
-                        ),
+                        per_unit: kind.columns(),
+                        parameters: planes,
                         means: &mut means[columns.clone()],
                         moments,
                         states: &mut states[columns.clone()],
@@ -76,6 +69,42 @@ pub fn finish(
             }
         },
     );
+}
+
+/// What `of` makes of each block: its kind, its parameters and its columns.
+fn blocks<'a>(
+    layer: &'a Layer,
+    parameters: &'a [f32],
+) -> impl Iterator<Item = (Kind, Planes<'a>, std::ops::Range<usize>)> {
+    let (width, mut first) = (layer.columns(), 0);
+    layer.blocks().iter().map(move |block| {
+        let columns = first..first + block.units * block.kind.columns();
+        first = columns.end;
+        let of_kind = block.kind.parameters();
+        let planes = std::array::from_fn(|number| match number < of_kind {
+            true => &parameters[number * width..][columns.clone()],
+            false => &[][..],
+        });
+        (block.kind, planes, columns)
+    })
+}
+
+/// Σ of the potentials of a layer's states.
+pub fn sum_of_potentials(level: Level, layer: &Layer, parameters: &[f32], states: &[f32]) -> f64 {
+    let blocks = blocks(layer, parameters);
+    let of_block = |(kind, planes, columns): (Kind, Planes, std::ops::Range<usize>)| {
+        kind.unit().sum_of_potentials(level, kind.columns(), planes, &states[columns])
+    };
+    blocks.map(of_block).sum()
+}
+
+/// Σ of the cumulants of a layer's units.
+pub fn sum_of_cumulants(level: Level, layer: &Layer, parameters: &[f32], inputs: &[f32]) -> f64 {
+    let blocks = blocks(layer, parameters);
+    let of_block = |(kind, planes, columns): (Kind, Planes, std::ops::Range<usize>)| {
+        kind.unit().sum_of_cumulants(level, kind.columns(), planes, &inputs[columns])
+    };
+    blocks.map(of_block).sum()
 }
 
 /// The gradient of the parameters after the biases: of the visible units by their states, of the hidden ones by their moments.

@@ -2,32 +2,10 @@
 
 use pulp::Simd;
 
-use crate::level::multiply_add;
-
-/// Inputs of e^x are clamped to ± this.
-const LARGEST: f32 = 87.0;
-/// 1.5 · 2^23: adding it rounds to an integer in the low bits.
-const ROUND: f32 = 12_582_912.0;
-/// ln 2 in two parts; the first has few bits, so its multiples are exact.
-const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-/// (e^r − 1 − r) / r², highest power first.
-const POLYNOMIAL: [f32; 6] = [1.987_569_2e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
-/// Exponent bias of an f32.
-const BIAS: u32 = 127;
-
-/// e^x with a relative error of about 2e-7, for |x| ≤ 87: 2^n · e^r with |r| ≤ ln 2 / 2, and a polynomial for e^r (Cephes'
-/// `expf`, Moshier 1989).
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    let x = x.clamp(-LARGEST, LARGEST);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = (x - n * LN_2[0]) - n * LN_2[1];
-    let y = POLYNOMIAL.into_iter().fold(0.0, |y, coefficient| y * r + coefficient);
-    let y = y * r * r + r + 1.0;
-    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(BIAS << 23));
-    y * power
-}
+use crate::{
+    level::multiply_add,
+    units::single::{BIAS, LARGEST, LN_2, POLYNOMIAL, ROUND, exp},
+};
 
 /// Replaces each x by 1 / (1 + e^−x), with a relative error of about 2e-7. Several vectors go through each stage together,
 /// because stages depend on each other and one vector would leave most of the processor idle. Plain loops, because closures

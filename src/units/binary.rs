@@ -1,6 +1,10 @@
 //! Units that are 0 or 1: the potential θs, so p(1) = σ(θ + x).
 
-use super::{Moments, Unit};
+use super::{
+    Columns, Moments, Planes, Unit,
+    single::{self, Single},
+};
+use crate::level::Level;
 
 /// A unit that is 0 or 1.
 pub struct Binary;
@@ -30,6 +34,31 @@ impl Unit for Binary {
     fn fit(&self, moments: Moments, parameters: &mut [f64]) {
         let p = moments.means[0].clamp(0.001, 0.999);
         parameters[0] = (p / (1.0 - p)).ln();
+    }
+
+    fn finish(&self, level: Level, columns: Columns) {
+        single::finish::<Self>(level, columns);
+    }
+
+    fn sum_of_cumulants(&self, level: Level, _: usize, parameters: Planes, inputs: &[f32]) -> f64 {
+        single::sum_of_cumulants::<Self>(level, parameters, inputs)
+    }
+}
+
+impl Single for Binary {
+    #[inline(always)]
+    fn expectation([theta, ..]: [f32; 4], x: f32) -> [f32; 4] {
+        [single::sigmoid(theta + x), 0.0, 0.0, 0.0]
+    }
+
+    #[inline(always)]
+    fn draw(_: [f32; 4], _: f32, mean: f32, uniform: f32) -> f32 {
+        if uniform < mean { 1.0 } else { 0.0 }
+    }
+
+    #[inline(always)]
+    fn cumulant([theta, ..]: [f32; 4], x: f32) -> f32 {
+        single::softplus(theta + x)
     }
 }
 

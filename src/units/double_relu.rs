@@ -5,9 +5,11 @@
 
 use super::binary::{sigmoid, softplus};
 use super::{
-    Moments, Unit,
+    Columns, Moments, Planes, Unit,
+    single::{self, Single},
     truncated::{self, Tail},
 };
+use crate::level::Level;
 
 /// A double rectified unit, whose parameters are θ, γ₊, γ₋ and δ.
 pub struct DoubleRelu;
@@ -87,5 +89,63 @@ impl Unit for DoubleRelu {
     fn fit(&self, moments: Moments, parameters: &mut [f64]) {
         let precision = 1.0 / moments.variances[0].max(Moments::SMALLEST_VARIANCE);
         parameters.copy_from_slice(&[moments.means[0] * precision, precision, precision, 0.0]);
+    }
+
+    fn finish(&self, level: Level, columns: Columns) {
+        single::finish::<Self>(level, columns);
+    }
+
+    fn sum_of_cumulants(&self, level: Level, _: usize, parameters: Planes, inputs: &[f32]) -> f64 {
+        single::sum_of_cumulants::<Self>(level, parameters, inputs)
+    }
+}
+
+/// One side in 32 bits: its deviation 1/√γ, its cumulant, and the mean and the mean square of what is there.
+#[inline(always)]
+fn side(t: f32, gamma: f32) -> [f32; 4] {
+    let deviation = 1.0 / gamma.sqrt();
+    let [log_mills, excess, square] = single::tail(-t * deviation);
+    [deviation, log_mills - 0.5 * single::ln(gamma), excess * deviation, square / gamma]
+}
+
+impl Single for DoubleRelu {
+    #[inline(always)]
+    fn expectation([theta, above, below, delta]: [f32; 4], x: f32) -> [f32; 4] {
+        let x = theta + x;
+        let [_, positive, mean_above, square_above] = side(delta + x, above);
+        let [_, negative, mean_below, square_below] = side(delta - x, below);
+        let (up, down) = (single::sigmoid(positive - negative), single::sigmoid(negative - positive));
+        let (mean_above, mean_below) = (up * mean_above, down * mean_below);
+        [
+            mean_above - mean_below,
+            -0.5 * up * square_above,
+            -0.5 * down * square_below,
+            mean_above + mean_below,
+        ]
+    }
+
+    /// The lowest of the uniform numbers are the negative side's.
+    #[inline(always)]
+    fn draw([theta, above, below, delta]: [f32; 4], x: f32, _: f32, uniform: f32) -> f32 {
+        let x = theta + x;
+        let [deviation_above, positive, ..] = side(delta + x, above);
+        let [deviation_below, negative, ..] = side(delta - x, below);
+        let (up, down) = (single::sigmoid(positive - negative), single::sigmoid(negative - positive));
+        let [under, over] = single::below_and_above(uniform);
+        let is_negative = under < down;
+        // The share of the side that is farther from 0, and nearer.
+        let share = if is_negative { under / down } else { (over / up).min(1.0) };
+        let rest = if is_negative { (down - under) / down } else { ((under - down) / up).max(0.0) };
+        let t = if is_negative { delta - x } else { delta + x };
+        let deviation = if is_negative { deviation_below } else { deviation_above };
+        let drawn = single::rectified_draw(t, deviation, share, rest);
+        if is_negative { -drawn } else { drawn }
+    }
+
+    #[inline(always)]
+    fn cumulant([theta, above, below, delta]: [f32; 4], x: f32) -> f32 {
+        let x = theta + x;
+        let [[_, positive, ..], [_, negative, ..]] = [side(delta + x, above), side(delta - x, below)];
+        positive.max(negative) + single::ln(1.0 + single::exp(-(positive - negative).abs()))
     }
 }

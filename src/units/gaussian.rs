@@ -2,7 +2,12 @@
 
 use std::f64::consts::PI;
 
-use super::{Moments, Unit, truncated};
+use super::{
+    Columns, Moments, Planes, Unit,
+    single::{self, Single},
+    truncated,
+};
+use crate::level::Level;
 
 /// A unit with a normal distribution, whose parameters are θ and the precision γ.
 pub struct Gaussian;
@@ -35,5 +40,33 @@ impl Unit for Gaussian {
     fn fit(&self, moments: Moments, parameters: &mut [f64]) {
         let precision = 1.0 / moments.variances[0].max(Moments::SMALLEST_VARIANCE);
         parameters.copy_from_slice(&[moments.means[0] * precision, precision]);
+    }
+
+    fn finish(&self, level: Level, columns: Columns) {
+        single::finish::<Self>(level, columns);
+    }
+
+    fn sum_of_cumulants(&self, level: Level, _: usize, parameters: Planes, inputs: &[f32]) -> f64 {
+        single::sum_of_cumulants::<Self>(level, parameters, inputs)
+    }
+}
+
+impl Single for Gaussian {
+    #[inline(always)]
+    fn expectation([theta, gamma, ..]: [f32; 4], x: f32) -> [f32; 4] {
+        let mean = (theta + x) / gamma;
+        [mean, -0.5 * (mean * mean + 1.0 / gamma), 0.0, 0.0]
+    }
+
+    #[inline(always)]
+    fn draw([_, gamma, ..]: [f32; 4], _: f32, mean: f32, uniform: f32) -> f32 {
+        let [below, above] = single::below_and_above(uniform);
+        mean + single::quantile(below, above) / gamma.sqrt()
+    }
+
+    #[inline(always)]
+    fn cumulant([theta, gamma, ..]: [f32; 4], x: f32) -> f32 {
+        let x = theta + x;
+        0.5 * x * x / gamma - 0.5 * single::ln(gamma) + single::HALF_LOG_TWO_PI
     }
 }

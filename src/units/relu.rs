@@ -1,6 +1,11 @@
 //! Units that are at least 0: the potential θs − γs²/2, γ > 0, a normal distribution of which only that side is left.
 
-use super::{Moments, Unit, truncated};
+use super::{
+    Columns, Moments, Planes, Unit,
+    single::{self, Single},
+    truncated,
+};
+use crate::level::Level;
 
 /// A rectified unit, whose parameters are θ and the precision γ.
 pub struct Relu;
@@ -39,5 +44,33 @@ impl Unit for Relu {
     fn fit(&self, moments: Moments, parameters: &mut [f64]) {
         let square = moments.variances[0] + moments.means[0] * moments.means[0];
         parameters.copy_from_slice(&[0.0, 1.0 / square.max(Moments::SMALLEST_VARIANCE)]);
+    }
+
+    fn finish(&self, level: Level, columns: Columns) {
+        single::finish::<Self>(level, columns);
+    }
+
+    fn sum_of_cumulants(&self, level: Level, _: usize, parameters: Planes, inputs: &[f32]) -> f64 {
+        single::sum_of_cumulants::<Self>(level, parameters, inputs)
+    }
+}
+
+impl Single for Relu {
+    #[inline(always)]
+    fn expectation([theta, gamma, ..]: [f32; 4], x: f32) -> [f32; 4] {
+        let deviation = 1.0 / gamma.sqrt();
+        let [_, excess, square] = single::tail(-(theta + x) * deviation);
+        [excess * deviation, -0.5 * square / gamma, 0.0, 0.0]
+    }
+
+    #[inline(always)]
+    fn draw([theta, gamma, ..]: [f32; 4], x: f32, _: f32, uniform: f32) -> f32 {
+        let [below, above] = single::below_and_above(uniform);
+        single::rectified_draw(theta + x, 1.0 / gamma.sqrt(), above, below)
+    }
+
+    #[inline(always)]
+    fn cumulant([theta, gamma, ..]: [f32; 4], x: f32) -> f32 {
+        single::tail(-(theta + x) / gamma.sqrt())[0] - 0.5 * single::ln(gamma)
     }
 }

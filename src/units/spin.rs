@@ -1,7 +1,11 @@
 //! Units that are −1 or +1: the potential θs, so p(+1) = σ(2(θ + x)).
 
 use super::binary::softplus;
-use super::{Moments, Unit};
+use super::{
+    Columns, Moments, Planes, Unit,
+    single::{self, Single},
+};
+use crate::level::Level;
 
 /// A unit that is −1 or +1.
 pub struct Spin;
@@ -32,5 +36,30 @@ impl Unit for Spin {
     /// atanh of the mean, which is clipped to ±0.998, as a binary unit's is to 0.001…0.999.
     fn fit(&self, moments: Moments, parameters: &mut [f64]) {
         parameters[0] = moments.means[0].clamp(-0.998, 0.998).atanh();
+    }
+
+    fn finish(&self, level: Level, columns: Columns) {
+        single::finish::<Self>(level, columns);
+    }
+
+    fn sum_of_cumulants(&self, level: Level, _: usize, parameters: Planes, inputs: &[f32]) -> f64 {
+        single::sum_of_cumulants::<Self>(level, parameters, inputs)
+    }
+}
+
+impl Single for Spin {
+    #[inline(always)]
+    fn expectation([theta, ..]: [f32; 4], x: f32) -> [f32; 4] {
+        [single::tanh(theta + x), 0.0, 0.0, 0.0]
+    }
+
+    #[inline(always)]
+    fn draw(_: [f32; 4], _: f32, mean: f32, uniform: f32) -> f32 {
+        if 2.0 * uniform - 1.0 < mean { 1.0 } else { -1.0 }
+    }
+
+    #[inline(always)]
+    fn cumulant([theta, ..]: [f32; 4], x: f32) -> f32 {
+        single::log_two_cosh(theta + x)
     }
 }

@@ -102,6 +102,12 @@ pub fn fast(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
     gpu(test, &layers).into_iter().chain(cpus(&layers)).collect()
 }
 
+/// The native path with its widest instruction set, and the adapter: for tests whose work does not depend on the loops.
+pub fn one_of_each(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
+    let layers = layers.into();
+    gpu(test, &layers).into_iter().chain(cpus(&layers).last()).collect()
+}
+
 /// The backends to test products on: the native path, and the adapter with each tile.
 pub fn fast_products(test: &str, layers: impl Into<Layers>) -> Vec<Named> {
     let layers = layers.into();

@@ -180,7 +180,7 @@ fn chains_of_every_kind_stay_where_they_were_drawn() {
         let off = apart(width, &start, &expected);
         assert!(off < BY_CHANCE, "{pair:?}: two exact samples are {off} standard errors apart");
         for (name, mut backend) in
-            common::fast("chains_of_every_kind_stay_where_they_were_drawn", rbm.layers())
+            common::one_of_each("chains_of_every_kind_stay_where_they_were_drawn", rbm.layers())
         {
             let backend = &mut *backend;
             for how in ["cd", "pcd"] {
@@ -201,7 +201,7 @@ fn replicas_of_every_kind_stay_at_their_temperatures() {
         let models = betas.map(|beta| tempered(&rbm, &base, beta));
         let samples: Vec<_> = models.iter().map(|model| exact_sample(model, 4 * CHAINS, 2)).collect();
         for (name, mut backend) in
-            common::fast("replicas_of_every_kind_stay_at_their_temperatures", rbm.layers())
+            common::one_of_each("replicas_of_every_kind_stay_at_their_temperatures", rbm.layers())
         {
             let backend = &mut *backend;
             let (own, model) = (backend.pair(CHAINS).unwrap(), backend.model_of(&rbm).unwrap());
@@ -246,8 +246,9 @@ fn replicas_of_every_kind_stay_in_their_snapshots() {
         let rbm = model(pair, seed);
         let (width, base) = (rbm.shape().visible, base(&rbm));
         let models = [rbm.clone(), tempered(&rbm, &base, 0.6), tempered(&rbm, &base, 0.0)];
+        let samples: Vec<_> = models.iter().map(|model| exact_sample(model, 4 * CHAINS, 2)).collect();
         for (name, mut backend) in
-            common::fast("replicas_of_every_kind_stay_in_their_snapshots", rbm.layers())
+            common::one_of_each("replicas_of_every_kind_stay_in_their_snapshots", rbm.layers())
         {
             let backend = &mut *backend;
             let (own, model) = (backend.pair(CHAINS).unwrap(), backend.model_of(&rbm).unwrap());
@@ -264,7 +265,6 @@ fn replicas_of_every_kind_stay_in_their_snapshots() {
                 trajectory.advance(backend, model, &mut Draws::new(rbm.shape(), SEED, step), 1);
             }
             let found: Vec<_> = replicas.iter().map(|&visible| states(backend, visible)).collect();
-            let samples: Vec<_> = models.iter().map(|model| exact_sample(model, 4 * CHAINS, 2)).collect();
             for ((found, expected), rung) in found.iter().zip(&samples).zip(0..) {
                 let off = apart(width, found, expected);
                 assert!(
