@@ -60,6 +60,12 @@ impl Level {
         }
     }
 
+    /// [`Level::dispatch`] for a closure, which becomes an `FnOnce` here.
+    #[inline(always)]
+    pub(crate) fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        self.dispatch(work)
+    }
+
     /// Whether its vectors are the baseline's.
     pub(crate) fn is_baseline(self) -> bool {
         self.arch.is_none()

@@ -84,7 +84,7 @@ impl Unit for Potts {
     /// Softmax and draw in 32 bits, in stages that the compiler vectorises.
     fn finish(&self, level: Level, columns: Columns) {
         let Columns { per_unit, parameters: [theta, ..], means, states, uniforms, .. } = columns;
-        level.dispatch(
+        level.run(
             #[inline(always)]
             || {
                 for (x, theta) in means.iter_mut().zip(theta) {
@@ -130,7 +130,7 @@ impl Unit for Potts {
     }
 
     fn sum_of_cumulants(&self, level: Level, per_unit: usize, [theta, ..]: Planes, inputs: &[f32]) -> f64 {
-        level.dispatch(
+        level.run(
             #[inline(always)]
             || {
                 let mut all = 0.0;

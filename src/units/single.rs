@@ -136,13 +136,6 @@ pub fn tail(z: f32) -> [f32; 3] {
     ]
 }
 
-/// [`tail`] of z ≥ 0, without the square.
-#[inline(always)]
-fn log_and_excess(z: f32) -> [f32; 2] {
-    let [log, excess, _] = tail(z);
-    [log, excess]
-}
-
 /// The middle of what a uniform number stands for, and what is left to 1.
 #[inline(always)]
 pub fn below_and_above(uniform: f32) -> [f32; 2] {
@@ -158,19 +151,25 @@ pub fn quantile(p: f32, rest: f32) -> f32 {
     std::f32::consts::SQRT_2 * (p - rest) * if w < 5.0 { near } else { far }
 }
 
+/// A step of Newton's method for [`quantile_above`]; `start` is log(Q/φ) at z, and log Q shall fall by `fall` from there.
+#[inline(always)]
+fn newton(z: f32, start: f32, fall: f32, y: f32) -> f32 {
+    let [log, excess, _] = tail(z + y);
+    let gone = log - start - y * (z + 0.5 * y);
+    (y + (gone + fall) / (excess + z + y)).max(0.0)
+}
+
 /// y ≥ 0 with Q(z + y) = share·Q(z), for z ≥ −1: Newton's method from a bound above.
 #[inline(always)]
 fn quantile_above(z: f32, share: f32) -> f32 {
-    let [start, _] = log_and_excess(z);
+    let [start, ..] = tail(z);
     let fall = -ln(share.min(1.0));
     let root = (z * z + 2.0 * fall).sqrt();
-    let mut y = if z >= 0.0 { 2.0 * fall / (z + root).max(f32::MIN_POSITIVE) } else { root - z };
-    for _ in 0..NEWTON_STEPS {
-        let [log, excess] = log_and_excess(z + y);
-        let gone = log - start - y * (z + 0.5 * y);
-        y = (y + (gone + fall) / (excess + z + y)).max(0.0);
-    }
-    y
+    let y = if z >= 0.0 { 2.0 * fall / (z + root).max(f32::MIN_POSITIVE) } else { root - z };
+    // A loop would keep the compiler from vectorising the one over the units.
+    const { assert!(NEWTON_STEPS == 6) };
+    let y = newton(z, start, fall, newton(z, start, fall, newton(z, start, fall, y)));
+    newton(z, start, fall, newton(z, start, fall, newton(z, start, fall, y)))
 }
 
 /// A draw of s ≥ 0 from the density ∝ e^(xs − γs²/2), γ = 1/deviation²: `share` of it lies above s, `rest` = 1 − share below.
@@ -211,35 +210,39 @@ fn lanes(numbers: &[f32], rest: f32) -> [f32; LANES] {
 
 /// The parameters of up to [`LANES`] units from a place on.
 #[inline(always)]
-fn parameters_from(planes: Planes, first: usize, count: usize) -> [[f32; LANES]; 4] {
-    planes.map(
-        #[inline(always)]
-        |plane| lanes(plane.get(first..first + count).unwrap_or_default(), 1.0),
-    )
+fn parameters_from(planes: &Planes, first: usize, count: usize) -> [[f32; LANES]; 4] {
+    let mut own = [[1.0; LANES]; 4];
+    for (own, plane) in own.iter_mut().zip(planes) {
+        if !plane.is_empty() {
+            *own = lanes(&plane[first..first + count], 1.0);
+        }
+    }
+    own
+}
+
+/// The parameters of one of them.
+#[inline(always)]
+fn of_lane(own: &[[f32; LANES]; 4], lane: usize) -> [f32; 4] {
+    [own[0][lane], own[1][lane], own[2][lane], own[3][lane]]
 }
 
 /// [`super::Unit::finish`] of such a kind.
 pub fn finish<K: Single>(level: Level, columns: Columns) {
     let Columns { parameters, means, mut moments, states, uniforms, .. } = columns;
-    level.dispatch(
+    level.run(
         #[inline(always)]
         || {
             for first in (0..means.len()).step_by(LANES) {
                 let count = LANES.min(means.len() - first);
-                let own = parameters_from(parameters, first, count);
+                let own = parameters_from(&parameters, first, count);
                 let inputs = lanes(&means[first..][..count], 0.0);
                 let mut expectations = [[0.0; LANES]; 4];
                 for lane in 0..LANES {
-                    let found = K::expectation(
-                        own.map(
-                            #[inline(always)]
-                            |plane| plane[lane],
-                        ),
-                        inputs[lane],
-                    );
-                    for (plane, found) in expectations.iter_mut().zip(found) {
-                        plane[lane] = found;
-                    }
+                    let [mean, second, third, fourth] = K::expectation(of_lane(&own, lane), inputs[lane]);
+                    expectations[0][lane] = mean;
+                    expectations[1][lane] = second;
+                    expectations[2][lane] = third;
+                    expectations[3][lane] = fourth;
                 }
                 means[first..][..count].copy_from_slice(&expectations[0][..count]);
                 for (out, plane) in moments.iter_mut().zip(&expectations[1..]) {
@@ -251,11 +254,8 @@ pub fn finish<K: Single>(level: Level, columns: Columns) {
                 if let Some(uniforms) = uniforms {
                     let uniforms = lanes(&uniforms[first..][..count], 0.5);
                     for lane in 0..LANES {
-                        let own = own.map(
-                            #[inline(always)]
-                            |plane| plane[lane],
-                        );
-                        drawn[lane] = K::draw(own, inputs[lane], expectations[0][lane], uniforms[lane]);
+                        drawn[lane] =
+                            K::draw(of_lane(&own, lane), inputs[lane], expectations[0][lane], uniforms[lane]);
                     }
                 }
                 states[first..][..count].copy_from_slice(&drawn[..count]);
@@ -266,23 +266,17 @@ pub fn finish<K: Single>(level: Level, columns: Columns) {
 
 /// [`super::Unit::sum_of_cumulants`] of such a kind.
 pub fn sum_of_cumulants<K: Single>(level: Level, parameters: Planes, inputs: &[f32]) -> f64 {
-    level.dispatch(
+    level.run(
         #[inline(always)]
         || {
             let mut sums = [0.0_f64; LANES];
             for first in (0..inputs.len()).step_by(LANES) {
                 let count = LANES.min(inputs.len() - first);
-                let own = parameters_from(parameters, first, count);
+                let own = parameters_from(&parameters, first, count);
                 let inputs = lanes(&inputs[first..][..count], 0.0);
                 let mut found = [0.0; LANES];
                 for lane in 0..LANES {
-                    found[lane] = K::cumulant(
-                        own.map(
-                            #[inline(always)]
-                            |plane| plane[lane],
-                        ),
-                        inputs[lane],
-                    );
+                    found[lane] = K::cumulant(of_lane(&own, lane), inputs[lane]);
                 }
                 for (sum, found) in sums.iter_mut().zip(found).take(count) {
                     *sum += f64::from(found);
