@@ -12,9 +12,9 @@ pub mod operation;
 pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values};
 pub use info::{DeviceInfo, DeviceKind};
 pub use operation::{
-    Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FreeEnergy,
-    Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre, SquaredError,
-    Swap, Track, Update,
+    Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
+    FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre,
+    SquaredError, Swap, Track, Update,
 };
 
 use std::pin::Pin;
@@ -155,6 +155,12 @@ pub trait Backend: Memory + Ceiling + Send {
     /// W_·j ·= min(1, largest / ‖W_·j‖): limits the norm of each hidden unit's weights (Hinton et al. 2012, "Improving
     /// neural networks by preventing co-adaptation of feature detectors").
     fn limit_norms(&mut self, op: &LimitNorms, model: Model);
+    /// The zero-sum gauge of Potts units (Tubiana, Cocco and Monasson 2019, "Learning protein constitutive motifs from sequence
+    /// data", methods). For each unit and each column j of the other side, the mean over the unit's states a of W_aj goes from
+    /// W_aj to the first parameter of column j. The energies stay, because one of the states is 1 and the others are 0. The mean
+    /// of the unit's own biases is subtracted from them: it is added to every energy and taken from log Z, so the distribution
+    /// stays. Visible units come first, then hidden ones. Without Potts units, a no-op.
+    fn fix_gauge(&mut self, model: Model);
     /// means += rate·(⟨p(h|v)⟩ − means), one per hidden unit, with ⟨·⟩ the mean over the rows.
     fn track(&mut self, op: &Track, hidden: Units, means: Values);
     /// model = keep·model + add·other: averages, copies, fast weights. With keep = 0 the model is not read.

@@ -411,6 +411,10 @@ impl HostKernels for Cpu {
         optimizer::limit_norms(self.level, op, rbm);
     }
 
+    fn fix_gauge(&mut self, rbm: &mut Rbm) {
+        optimizer::fix_gauge(self.level, rbm);
+    }
+
     fn track(&mut self, op: &Track, hidden: &Units, means: &mut [f32]) {
         let (rows, units) = (op.rows as usize, hidden.width);
         let seen = unit_gradient(self.level, [(&hidden.means[..rows * units], 1.0 / rows as f32)], units);

@@ -23,14 +23,14 @@ use std::{
 use crate::{
     backend::{
         Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Data,
-        DeviceInfo, Draw, Energy, FinishUnits, FreeEnergy, Gather, GradientOfPotentials, HalfStep,
+        DeviceInfo, Draw, Energy, FinishUnits, FixGauge, FreeEnergy, Gather, GradientOfPotentials, HalfStep,
         LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Potentials, Reading, Recentre,
         SquaredError, Swap, Track, Units, Update, Values, operation::Operation,
     },
     data::RowLayout,
     error::Result,
     rbm::{Layers, Rbm, Shape, Side},
-    units::Block,
+    units::{Block, Kind},
 };
 use kernels::{Geometry, Kernel, Size};
 use pace::Pace;
@@ -85,6 +85,9 @@ struct UnitsBuffers {
     /// Means of the statistics after the first; not allocated where there is one.
     moments: usize,
 }
+
+/// The number of the Potts units' kind, whatever their states.
+const POTTS: u32 = Kind::Potts { states: 2 }.number();
 
 /// A block of units, as the kernels count it.
 #[derive(Clone, std::marker::Copy)]
@@ -563,6 +566,16 @@ impl Backend for Gpu {
 
     fn limit_norms(&mut self, op: &LimitNorms, model: Model) {
         self.dispatch(Kernel::LimitNorms, op, &[model.0]);
+    }
+
+    fn fix_gauge(&mut self, model: Model) {
+        for (layer, at) in self.places() {
+            let Part { side, kind, first, units, columns, .. } = self.blocks[layer.number() as usize][at];
+            if kind == POTTS {
+                let op = FixGauge { side, first, units, columns };
+                self.dispatch(Kernel::FixGauge, &op, &[model.0]);
+            }
+        }
     }
 
     fn track(&mut self, op: &Track, hidden: Units, means: Values) {

@@ -217,6 +217,7 @@ pub trait HostKernels: Send {
     fn recentre(&mut self, step: &Rbm, mu: &[f32], lambda: &[f32], rbm: &mut Rbm);
     fn update(&mut self, op: &Update, phases: Phases<Self::Units>, rbm: &mut Rbm, velocity: Option<&mut Rbm>);
     fn limit_norms(&mut self, op: &LimitNorms, rbm: &mut Rbm);
+    fn fix_gauge(&mut self, rbm: &mut Rbm);
     fn track(&mut self, op: &Track, hidden: &Self::Units, means: &mut [f32]);
     fn combine(&mut self, op: &Combine, other: &Rbm, rbm: &mut Rbm);
     fn squared_error(
@@ -523,6 +524,10 @@ impl<K: HostKernels> Backend for Host<K> {
 
     fn limit_norms(&mut self, op: &LimitNorms, model: Model) {
         self.kernels.limit_norms(op, &mut self.models[model.0]);
+    }
+
+    fn fix_gauge(&mut self, model: Model) {
+        self.kernels.fix_gauge(&mut self.models[model.0]);
     }
 
     fn track(&mut self, op: &Track, hidden: Units, means: Values) {

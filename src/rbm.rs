@@ -86,6 +86,11 @@ impl Layers {
         self.visible.planes().max(self.hidden.planes()) > 1
     }
 
+    /// Whether there are Potts units, whose parameters have a gauge: see [`crate::backend::Backend::fix_gauge`].
+    pub fn have_gauge(&self) -> bool {
+        [&self.visible, &self.hidden].into_iter().any(|layer| layer.potts().next().is_some())
+    }
+
     /// Length of the base of a path ([`crate::backend::Path`]): the potentials of both sides.
     pub fn base_len(&self) -> usize {
         self.visible.parameters() + self.hidden.parameters()

@@ -399,6 +399,35 @@ impl HostKernels for Reference {
         }
     }
 
+    fn fix_gauge(&mut self, rbm: &mut Rbm) {
+        let Shape { hidden, .. } = rbm.shape();
+        let layers = rbm.layers().clone();
+        let subtract = |parameter: &mut f32, mean: f64| *parameter = (f64::from(*parameter) - mean) as f32;
+        for side in [Side::Visible, Side::Hidden] {
+            let (columns, others) = (layers.side(side).columns(), layers.side(side.other()).columns());
+            let place = |own: usize, other: usize| match side {
+                Side::Visible => own * hidden + other,
+                Side::Hidden => other * hidden + own,
+            };
+            let mut shifts = vec![0.0; others];
+            for Place { column, kind } in layers.side(side).potts() {
+                let states = || column..column + kind.columns();
+                let of_states = kind.columns() as f64;
+                for (other, shift) in shifts.iter_mut().enumerate() {
+                    let weights = rbm.weights_mut();
+                    let sum: f64 = states().map(|own| f64::from(weights[place(own, other)])).sum();
+                    states().for_each(|own| subtract(&mut weights[place(own, other)], sum / of_states));
+                    *shift += sum / of_states;
+                }
+                let biases = &mut rbm.potentials_mut(side)[..columns];
+                let sum: f64 = biases[states()].iter().map(|&bias| f64::from(bias)).sum();
+                biases[states()].iter_mut().for_each(|bias| subtract(bias, sum / of_states));
+            }
+            let biases = rbm.potentials_mut(side.other())[..others].iter_mut();
+            biases.zip(shifts).for_each(|(bias, shift)| subtract(bias, -shift));
+        }
+    }
+
     fn track(&mut self, op: &Track, hidden: &PlainUnits, means: &mut [f32]) {
         let (rows, units) = (op.rows as usize, hidden.width);
         for (j, tracked) in means[..units].iter_mut().enumerate() {

@@ -403,6 +403,11 @@ impl Layer {
         all
     }
 
+    /// Iterates over the Potts units, in order.
+    pub fn potts(&self) -> impl Iterator<Item = Place> {
+        self.places().filter(|place| matches!(place.kind, Kind::Potts { .. }))
+    }
+
     /// Iterates over the units, in order.
     pub fn places(&self) -> impl Iterator<Item = Place> {
         let starts = self.0.iter().scan(0, |start, block| {

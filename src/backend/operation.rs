@@ -408,6 +408,20 @@ operation! {
 }
 
 operation! {
+    /// Arguments of the kernel that fixes the gauge of a block of Potts units: a part of [`super::Backend::fix_gauge`].
+    pub struct FixGauge {
+        /// The block's side, [`Side::number`].
+        pub side: u32,
+        /// First column.
+        pub first: u32,
+        /// Units.
+        pub units: u32,
+        /// Columns of a unit: its states.
+        pub columns: u32,
+    }
+}
+
+operation! {
     /// Arguments of [`super::Backend::combine`].
     pub struct Combine {
         /// Factor of the model.

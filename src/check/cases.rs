@@ -123,6 +123,8 @@ pub const OF_KINDS: &[OfKinds] = &[
     (mixed, Case { kernel: "ascend", way: "units of all kinds, Adam", prepare: |s| ascend(s, Ascent::ADAM), work: ascend_work }),
     (mixed, Case { kernel: "update", way: "units of all kinds, centred", prepare: |s| update(s, true, true, 0.05, CENTRED), work: update_work }),
     (mixed, Case { kernel: "update", way: "units of all kinds, without momentum", prepare: |s| update(s, true, false, 0.0, FEW), work: update_work }),
+    (mixed, Case { kernel: "fix_gauge", way: "of both sides", prepare: fix_gauge, work: limit_norms_work }),
+    (potts_to_real, Case { kernel: "fix_gauge", way: "of many states", prepare: fix_gauge, work: limit_norms_work }),
     (mixed, Case { kernel: "combine", way: "units of all kinds", prepare: |s| combine(s, Combine::towards(0.3)), work: combine_work }),
     (mixed, Case { kernel: "cumulants", way: "", prepare: |s| free_energy(s, true, 1.0, false), work: energy_work }),
     (mixed, Case { kernel: "cumulants", way: "β = 0.4 from a base", prepare: |s| free_energy(s, true, 0.4, false), work: energy_work }),
@@ -155,6 +157,13 @@ fn mixed(Shape { visible, hidden }: Shape) -> Layers {
 
 fn mixed_to_binary(shape: Shape) -> Layers {
     Layers { hidden: Layer::of(Kind::Binary, shape.hidden), ..mixed(shape) }
+}
+
+/// Potts units of 21 states, of which few columns have none, and real hidden units.
+fn potts_to_real(Shape { visible, hidden }: Shape) -> Layers {
+    let sites = Block { kind: Kind::Potts { states: 21 }, units: visible / 21 };
+    let rest = Block { kind: Kind::Relu, units: visible % 21 };
+    Layers { visible: Layer::new([rest, sites]), hidden: Layer::of(Kind::DoubleRelu, hidden) }
 }
 
 // Work. Products are 2 FLOP for each pair of units and case; each input and output is moved once.
@@ -498,6 +507,11 @@ fn limit_norms(stage: &mut Stage) -> Result<Prepared> {
     let model = stage.model(0.3, 0)?;
     let op = LimitNorms { largest: 0.3 * (stage.size.shape.visible as f32).sqrt() };
     prepared(move |backend| backend.limit_norms(&op, model), [Output::Model(model, TOLERANCE)])
+}
+
+fn fix_gauge(stage: &mut Stage) -> Result<Prepared> {
+    let model = stage.model(0.3, 0)?;
+    prepared(move |backend| backend.fix_gauge(model), [Output::Model(model, of_a_row(stage.size))])
 }
 
 fn track(stage: &mut Stage) -> Result<Prepared> {

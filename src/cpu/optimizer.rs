@@ -10,7 +10,8 @@ use crate::{
         Ascent, Clip, Combine, LimitNorms,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND},
     },
-    rbm::Rbm,
+    rbm::{Rbm, Shape},
+    units::Place,
 };
 
 /// Parameters per task of a thread.
@@ -144,4 +145,55 @@ pub fn limit_norms(level: Level, op: &LimitNorms, rbm: &mut Rbm) {
     rbm.weights_mut().par_chunks_mut(units).with_min_len(64).for_each(|row| {
         row.iter_mut().zip(&factors).for_each(|(weight, &factor)| *weight *= factor as f32);
     });
+}
+
+/// Subtracts the mean over the states of each Potts unit from its weights and its biases; the other side's biases get those of the
+/// weights.
+pub fn fix_gauge(level: Level, rbm: &mut Rbm) {
+    let Shape { hidden, .. } = rbm.shape();
+    let layers = rbm.layers().clone();
+    let mut means = vec![0.0; hidden];
+    for Place { column, kind } in layers.visible.potts() {
+        let states = column..column + kind.columns();
+        let rows = &mut rbm.weights_mut()[states.start * hidden..states.end * hidden];
+        vectorize(
+            level,
+            #[inline(always)]
+            || centre_rows(rows, &mut means),
+        );
+        rbm.hidden_bias_mut().iter_mut().zip(&means).for_each(|(bias, mean)| *bias += mean);
+        centre(&mut rbm.visible_bias_mut()[states]);
+    }
+    let units: Vec<Place> = layers.hidden.potts().collect();
+    if units.is_empty() {
+        return;
+    }
+    let centre_units = |row: &mut [f32]| -> f32 {
+        units.iter().map(|&Place { column, kind }| centre(&mut row[column..column + kind.columns()])).sum()
+    };
+    let rows = rbm.weights_mut().par_chunks_mut(hidden).with_min_len(64);
+    let shifts: Vec<f32> = rows.map(centre_units).collect();
+    rbm.visible_bias_mut().iter_mut().zip(shifts).for_each(|(bias, shift)| *bias += shift);
+    centre_units(rbm.hidden_bias_mut());
+}
+
+/// Subtracts the mean of some rows from each of them, and writes it.
+#[inline(always)]
+fn centre_rows(rows: &mut [f32], means: &mut [f32]) {
+    let count = rows.len() / means.len();
+    means.fill(0.0);
+    for row in rows.chunks(means.len()) {
+        means.iter_mut().zip(row).for_each(|(mean, x)| *mean += x);
+    }
+    means.iter_mut().for_each(|mean| *mean /= count as f32);
+    for row in rows.chunks_mut(means.len()) {
+        row.iter_mut().zip(&*means).for_each(|(x, mean)| *x -= mean);
+    }
+}
+
+/// Subtracts the mean of some numbers from each of them, and returns it.
+fn centre(numbers: &mut [f32]) -> f32 {
+    let mean = numbers.iter().sum::<f32>() / numbers.len() as f32;
+    numbers.iter_mut().for_each(|x| *x -= mean);
+    mean
 }

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     backend::{
-        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Energy, FinishUnits, FreeEnergy,
-        Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre, SquaredError,
-        Swap, Track, Update,
+        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Energy, FinishUnits, FixGauge,
+        FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre,
+        SquaredError, Swap, Track, Update,
         operation::{MULTIPLY_ADDS, Operation},
     },
     rbm::Layers,
@@ -160,6 +160,7 @@ kernels! {
     Recentre "recentre", Recentre, [REDUCE], [R, R, R, W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);
     Update "update", Update, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W, W], Grid::Product(associations);
     LimitNorms "limit_norms", LimitNorms, [REDUCE], [W], Workgroups(|s| groups(s.hidden), once);
+    FixGauge "fix_gauge", FixGauge, [REDUCE], [W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);
     Track "track", Track, [REDUCE], [R, W], Workgroups(|s| groups(s.hidden), once);
     Combine "combine", Combine, [PARAMETERS], [R, W], Invocations(parameters, once);
     SquaredError "squared_error", SquaredError, [REDUCE], [R, R, W], Workgroups(|s| s.rows, once);

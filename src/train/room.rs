@@ -222,6 +222,7 @@ mod tests {
                 velocity: Option<Model>
             );
             limit_norms(op: &LimitNorms, model: Model);
+            fix_gauge(model: Model);
             track(op: &Track, hidden: Units, means: Values);
             combine(op: &Combine, other: Model, model: Model);
             squared_error(op: &SquaredError, visible: Units, reconstruction: Units, values: Values);

@@ -303,6 +303,7 @@ impl Backend for Faulty {
         ascend(op: &Ascent, gradient: Model, model: Model, velocity: Model, squares: Option<Model>);
         recentre(step: Model, offsets: Offsets, model: Model);
         limit_norms(op: &LimitNorms, model: Model);
+        fix_gauge(model: Model);
         track(op: &Track, hidden: Units, means: Values);
         combine(op: &Combine, other: Model, model: Model);
         squared_error(op: &SquaredError, visible: Units, reconstruction: Units, values: Values);

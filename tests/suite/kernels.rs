@@ -105,6 +105,7 @@ kernels! {
     recentre false,
     update true,
     limit_norms false,
+    fix_gauge false,
     track false,
     combine false,
     squared_error false,

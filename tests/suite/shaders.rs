@@ -10,7 +10,7 @@ use std::{
 use naga::{AddressSpace, Module, StorageAccess, TypeInner, valid};
 use rbm_gpu::{
     backend::{
-        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits,
+        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
         FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre,
         SquaredError, Swap, Track, Update,
     },
@@ -65,6 +65,7 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
         Clip: largest;
         Recentre: ;
         LimitNorms: largest;
+        FixGauge: side, first, units, columns;
         Combine: keep, add;
         Track: rows, rate;
         SquaredError: rows;
