@@ -30,16 +30,18 @@ pub(super) struct Models {
     fast: Option<[Model; 2]>,
     /// Means of the units.
     pub offsets: Option<Offsets>,
+    /// Whether there are Potts units.
+    pub has_gauge: bool,
 }
 
 impl Models {
     /// Allocates the models.
     pub fn allocate(memory: &mut dyn Memory, config: &TrainConfig) -> Result<Self> {
         let adam = config.optimizer == Optimizer::Adam;
-        let fused = is_fused(config);
+        let (fused, has_gauge) = (is_fused(config), memory.layers().have_gauge());
         let mut optional = |is_kept: bool| is_kept.then(|| memory.model()).transpose();
         let [velocity, squares, gradient, average] = [
-            optional(keeps_velocity(config))?,
+            optional(keeps_velocity(config, has_gauge))?,
             optional(adam)?,
             optional(!fused)?,
             optional(config.average > 0.0)?,
@@ -54,12 +56,13 @@ impl Models {
             true => Some(Offsets { visible: memory.values(visible)?, hidden: memory.values(hidden)? }),
             false => None,
         };
-        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets })
+        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets, has_gauge })
     }
 
     /// Writes the initial model; the units' means begin as those of independent units.
     pub fn start(&self, backend: &mut dyn Backend, initial: &Rbm, base: &Base) {
         backend.write_model(self.theta, initial);
+        self.fix_gauge(backend);
         if let Some([_, sum]) = self.fast {
             backend.combine(&Combine::COPY, self.theta, sum);
         }
@@ -129,6 +132,13 @@ impl Models {
         }
     }
 
+    /// Puts the parameters into the zero-sum gauge, if they have one. So are averages and snapshots of them.
+    pub fn fix_gauge(&self, backend: &mut dyn Backend) {
+        if self.has_gauge {
+            backend.fix_gauge(self.theta);
+        }
+    }
+
     /// Lets fast weights follow the last step, at `rate` times its size, and adds them to the parameters.
     pub fn follow(&self, backend: &mut dyn Backend, rate: f32) {
         if let (Some([fast, sum]), Some(step)) = (self.fast, self.velocity) {
@@ -145,8 +155,9 @@ fn is_fused(config: &TrainConfig) -> bool {
 }
 
 /// Whether a step is kept: for momentum, for fast weights, or for the doctor where the parameters do not show it.
-fn keeps_velocity(config: &TrainConfig) -> bool {
-    !is_fused(config)
+fn keeps_velocity(config: &TrainConfig, has_gauge: bool) -> bool {
+    has_gauge
+        || !is_fused(config)
         || config.momentum.values().any(|momentum| momentum != 0.0)
         || config.fast_weights.is_some()
         || config.max_norm.is_some()

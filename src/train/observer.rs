@@ -108,8 +108,8 @@ pub struct StepTaken {
     pub is_clipped: bool,
     /// What the update was given.
     pub ascent: Ascent,
-    /// The largest norm of a hidden unit's weights, if it is limited.
-    pub largest_norm: Option<f32>,
+    /// Whether the parameters moved once more after the update: to the largest norm, or into the gauge.
+    pub is_moved_later: bool,
     /// The units of both phases.
     pub phases: Phases,
     /// The models.

@@ -77,6 +77,7 @@ impl Trainer {
         if let Some(largest) = self.config.max_norm {
             backend.limit_norms(&LimitNorms { largest }, models.theta);
         }
+        models.fix_gauge(backend);
         if let Some(fast) = self.config.fast_weights {
             models.follow(backend, fast / ascent.rate);
         }
@@ -89,8 +90,8 @@ impl Trainer {
             self.backend.squared_error(&op, positive.visible, negative.visible, self.costs);
         }
         let (models, is_clipped) = (self.models.watched(), self.config.clip.is_some());
-        let largest_norm = self.config.max_norm;
-        Ok(StepTaken { shape, seed, step, contrast, is_clipped, ascent, largest_norm, phases, models })
+        let is_moved_later = self.config.max_norm.is_some() || self.models.has_gauge;
+        Ok(StepTaken { shape, seed, step, contrast, is_clipped, ascent, is_moved_later, phases, models })
     }
 
     fn contrast(&self, rows: usize, chains: usize) -> Contrast {

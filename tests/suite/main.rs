@@ -10,6 +10,7 @@ mod earlier;
 mod exact;
 mod examples;
 mod faults;
+mod gauge;
 mod golden;
 mod interruptions;
 mod kernels;

@@ -198,8 +198,9 @@ impl StepReading<'_> {
     }
 
     fn groups(&self) -> [Move; 3] {
-        let &StepTaken { shape, contrast, ascent, largest_norm, phases: Phases { rows, chains, .. }, .. } =
-            self.taken;
+        let &StepTaken {
+            shape, contrast, ascent, is_moved_later, phases: Phases { rows, chains, .. }, ..
+        } = self.taken;
         let Shape { visible, hidden } = shape;
         let centred = contrast.centred == 1;
         let phases = [(&self.positive, rows), (&self.negative, chains)];
@@ -238,7 +239,7 @@ impl StepReading<'_> {
         let data_mean =
             |i: usize| (0..phases[0].1).map(|row| v(phases[0].0, row, i)).sum::<f64>() / phases[0].1 as f64;
         // Where more than the velocity is added, or less is kept, only the velocity shows the gradient.
-        let by_velocity = adam || ascent.rule == Ascent::NESTEROV || largest_norm.is_some();
+        let by_velocity = adam || ascent.rule == Ascent::NESTEROV || is_moved_later;
         let change = |pick: Pick, at: usize| f64::from(pick(&after.0)[at]) - f64::from(pick(before)[at]);
         let shifts = if centred { self.shifts() } else { Default::default() };
         let moved = |pick: Pick, tensor: usize, at: usize| match &after.1 {
