@@ -13,8 +13,8 @@ pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values};
 pub use info::{DeviceInfo, DeviceKind};
 pub use operation::{
     Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
-    FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre,
-    SquaredError, Swap, Track, Update,
+    FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
+    Recentre, SquaredError, Swap, Track, Update,
 };
 
 use std::pin::Pin;
@@ -121,6 +121,11 @@ pub trait Backend: Memory + Ceiling + Send {
         offsets: Option<Offsets>,
         gradient: Model,
     );
+    /// gradient −= that of a penalty on the weights, strength/2 · Σ_j S_j², with S_j = Σ_i s_i |W_ij|: strength · S_j s_i sign W_ij.
+    /// `scales` are s, one for each visible column: 1/√q for a unit of q states (Tubiana, Cocco and Monasson 2019, "Learning protein
+    /// constitutive motifs from sequence data", equation 8). It makes the weights of a hidden unit sparse, and more so where they
+    /// are large, so that no unit gives up all of them.
+    fn penalise(&mut self, op: &Penalise, scales: Values, model: Model, gradient: Model);
     /// gradient ·= min(1, largest / ‖gradient‖), the norm being over all parameters (Pascanu, Mikolov and Bengio 2013, "On the
     /// difficulty of training recurrent neural networks", algorithm 1).
     fn clip(&mut self, op: &Clip, gradient: Model);

@@ -24,7 +24,7 @@ pub use crate::level::Level;
 use crate::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy,
-        Gather, LimitNorms, MultiplyAdd, SquaredError, Swap, Track, Update,
+        Gather, LimitNorms, MultiplyAdd, Penalise, SquaredError, Swap, Track, Update,
     },
     data::{Packing, RowLayout},
     host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
@@ -320,6 +320,10 @@ impl HostKernels for Cpu {
         gradient.visible_bias_mut().copy_from_slice(&visible);
         gradient.hidden_bias_mut().copy_from_slice(&hidden);
         kinds::gradient([phases.positive, phases.negative], gradient);
+    }
+
+    fn penalise(&mut self, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient: &mut Rbm) {
+        optimizer::penalise(self.level, op, scales, rbm, gradient);
     }
 
     fn clip(&mut self, op: &Clip, gradient: &mut Rbm) {

@@ -24,7 +24,7 @@ use crate::{
     backend::{
         Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Data,
         DeviceInfo, Draw, Energy, FinishUnits, FixGauge, FreeEnergy, Gather, GradientOfPotentials, HalfStep,
-        LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Potentials, Reading, Recentre,
+        LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, Potentials, Reading, Recentre,
         SquaredError, Swap, Track, Units, Update, Values, operation::Operation,
     },
     data::RowLayout,
@@ -512,6 +512,10 @@ impl Backend for Gpu {
             });
             self.dispatch(Kernel::GradientOfPotentials, &op, &[positive, negative, gradient.0]);
         }
+    }
+
+    fn penalise(&mut self, op: &Penalise, scales: Values, model: Model, gradient: Model) {
+        self.dispatch(Kernel::Penalise, op, &[scales.0, model.0, gradient.0]);
     }
 
     fn clip(&mut self, op: &Clip, gradient: Model) {

@@ -5,7 +5,7 @@ use crate::{
     backend::{
         Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data, DeviceInfo,
         Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair,
-        Path, Reading, SquaredError, Swap, Track, Units, Update, Values,
+        Path, Penalise, Reading, SquaredError, Swap, Track, Units, Update, Values,
     },
     data::RowLayout,
     error::Result,
@@ -205,6 +205,7 @@ pub trait HostKernels: Send {
         }
     }
     fn gradient(&mut self, op: &Contrast, phases: Phases<Self::Units>, gradient: &mut Rbm);
+    fn penalise(&mut self, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient: &mut Rbm);
     fn clip(&mut self, op: &Clip, gradient: &mut Rbm);
     fn ascend(
         &mut self,
@@ -471,6 +472,12 @@ impl<K: HostKernels> Backend for Host<K> {
         self.with_model(gradient, |host, gradient| {
             let (kernels, buffers) = host.parts();
             kernels.gradient(op, buffers.phases(op, positive, negative, offsets), gradient);
+        });
+    }
+
+    fn penalise(&mut self, op: &Penalise, scales: Values, model: Model, gradient: Model) {
+        self.with_model(gradient, |host, gradient| {
+            host.kernels.penalise(op, &host.values[scales.0], &host.models[model.0], gradient);
         });
     }
 

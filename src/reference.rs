@@ -8,7 +8,7 @@ pub use crate::units::{sigmoid, softplus};
 use crate::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms,
-        MultiplyAdd, SquaredError, Swap, Track, Update,
+        MultiplyAdd, Penalise, SquaredError, Swap, Track, Update,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS},
     },
     data::RowLayout,
@@ -320,6 +320,20 @@ impl HostKernels for Reference {
             let moment =
                 |phase: &Phase<PlainUnits>, row: usize| f64::from(phase.hidden.moments[row * extra + at]);
             gradient.potentials_mut(Side::Hidden)[hidden + at] = difference(&moment) as f32;
+        }
+    }
+
+    fn penalise(&mut self, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient: &mut Rbm) {
+        let Shape { visible, hidden } = rbm.shape();
+        let weight = |i: usize, j: usize| f64::from(rbm.weights()[i * hidden + j]);
+        let scale = |i: usize| f64::from(scales[i]);
+        for j in 0..hidden {
+            let sum: f64 = (0..visible).map(|i| scale(i) * weight(i, j).abs()).sum();
+            for i in (0..visible).filter(|&i| weight(i, j) != 0.0) {
+                let slope = &mut gradient.weights_mut()[i * hidden + j];
+                let pull = f64::from(op.strength) * sum * scale(i) * weight(i, j).signum();
+                *slope = (f64::from(*slope) - pull) as f32;
+            }
         }
     }
 

@@ -387,6 +387,14 @@ impl Update {
 }
 
 operation! {
+    /// Arguments of [`super::Backend::penalise`].
+    pub struct Penalise {
+        /// Factor of the penalty, λ.
+        pub strength: f32,
+    }
+}
+
+operation! {
     /// Arguments of [`super::Backend::clip`].
     pub struct Clip {
         /// The largest norm of a gradient.

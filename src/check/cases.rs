@@ -10,8 +10,8 @@ use super::{
 use crate::{
     backend::{
         Ascent, Backend, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather,
-        HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, SquaredError, Swap, Track, Update,
-        operation::MULTIPLY_ADDS,
+        HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, SquaredError, Swap, Track,
+        Update, operation::MULTIPLY_ADDS,
     },
     data::Rows,
     error::Result,
@@ -68,6 +68,7 @@ pub const CASES: &[Case] = &[
     Case { kernel: "gradient", way: "centred", prepare: |s| gradient(s, true, CENTRED), work: gradient_work },
     Case { kernel: "gradient", way: "sparse", prepare: |s| gradient(s, false, SPARSE), work: gradient_work },
     Case { kernel: "gradient", way: "centred and sparse", prepare: |s| gradient(s, true, Contrast { centred: 1, ..SPARSE }), work: gradient_work },
+    Case { kernel: "penalise", way: "", prepare: penalise, work: penalise_work },
     Case { kernel: "clip", way: "", prepare: |s| clip(s, 0.01), work: clip_work },
     Case { kernel: "clip", way: "no longer", prepare: |s| clip(s, 1e6), work: clip_work },
     Case { kernel: "ascend", way: "momentum, L1 and L2", prepare: |s| ascend(s, Ascent::MOMENTUM), work: ascend_work },
@@ -217,6 +218,11 @@ fn ascend_work(size: Size) -> Work {
 fn recentre_work(size: Size) -> Work {
     let [_, m, n] = sizes(size);
     work(4.0 * m * n, m * n)
+}
+
+fn penalise_work(size: Size) -> Work {
+    let [_, m, n] = sizes(size);
+    work(4.0 * m * n, 4.0 * m * n)
 }
 
 fn clip_work(size: Size) -> Work {
@@ -494,6 +500,19 @@ fn update(stage: &mut Stage, of_states: bool, keeps: bool, decay: f32, of: Contr
             None => Output::Model(model, tolerance),
             Some(_) => Output::Near(model, OF_SQUARES.max(tolerance)),
         }),
+    )
+}
+
+fn penalise(stage: &mut Stage) -> Result<Prepared> {
+    let (model, gradient) = (stage.model(0.3, 0)?, stage.model(0.1, 1)?);
+    let visible = stage.size.shape.visible;
+    let scales: Vec<f32> = (0..visible).map(|i| 1.0 / ((1 + i % 21) as f32).sqrt()).collect();
+    let scales = stage.values(&scales)?;
+    // Sums over the visible units stay near 1, so that one tolerance is for all sizes.
+    let op = Penalise { strength: 0.5 / visible as f32 };
+    prepared(
+        move |backend| backend.penalise(&op, scales, model, gradient),
+        [Output::Model(gradient, TOLERANCE), Output::Model(model, 0.0)],
     )
 }
 

@@ -7,7 +7,7 @@ use super::{math::long_dot, vectorize};
 use crate::level::Level;
 use crate::{
     backend::{
-        Ascent, Clip, Combine, LimitNorms,
+        Ascent, Clip, Combine, LimitNorms, Penalise,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND},
     },
     rbm::{Rbm, Shape},
@@ -102,6 +102,31 @@ pub fn combine(level: Level, op: &Combine, other: &Rbm, rbm: &mut Rbm) {
             );
         });
     }
+}
+
+/// Subtracts the gradient of the penalty on each hidden unit's sum of weights.
+pub fn penalise(level: Level, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient: &mut Rbm) {
+    let units = rbm.shape().hidden;
+    let mut sums = vec![0.0_f64; units];
+    vectorize(
+        level,
+        #[inline(always)]
+        || {
+            for (row, &scale) in rbm.weights().chunks(units).zip(scales) {
+                for (sum, &weight) in sums.iter_mut().zip(row) {
+                    *sum += f64::from(scale * weight.abs());
+                }
+            }
+        },
+    );
+    let pulls: Vec<f32> = sums.iter().map(|&sum| (f64::from(op.strength) * sum) as f32).collect();
+    let rows = gradient.weights_mut().par_chunks_mut(units).zip(rbm.weights().par_chunks(units));
+    rows.zip(scales).with_min_len(64).for_each(|((slopes, row), scale)| {
+        for ((slope, &weight), pull) in slopes.iter_mut().zip(row).zip(&pulls) {
+            let sign = f32::from(weight > 0.0) - f32::from(weight < 0.0);
+            *slope -= pull * scale * sign;
+        }
+    });
 }
 
 /// Shortens a gradient that is longer than the largest norm.

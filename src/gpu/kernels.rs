@@ -10,8 +10,8 @@ use super::{
 use crate::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Energy, FinishUnits, FixGauge,
-        FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre,
-        SquaredError, Swap, Track, Update,
+        FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
+        Recentre, SquaredError, Swap, Track, Update,
         operation::{MULTIPLY_ADDS, Operation},
     },
     rbm::Layers,
@@ -155,6 +155,7 @@ kernels! {
     SampleHidden "sample_hidden", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
     SampleVisible "sample_visible", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, R, W, W], Grid::Product(to_visible);
     Gradient "gradient", Contrast, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W], Grid::Product(associations);
+    Penalise "penalise", Penalise, [REDUCE], [R, R, W], Workgroups(|s| groups(s.hidden), once);
     Clip "clip", Clip, [REDUCE, PARAMETERS], [W], Workgroups(|_| 1, once);
     Ascend "ascend", Ascent, [PARAMETERS], [W, W, W, W], Invocations(parameters, once);
     Recentre "recentre", Recentre, [REDUCE], [R, R, R, W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);

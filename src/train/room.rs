@@ -140,8 +140,8 @@ mod tests {
     use crate::{
         backend::{
             Ascent, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, Energy,
-            FreeEnergy, Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Reading,
-            SquaredError, Swap, Track, Units, Update,
+            FreeEnergy, Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise,
+            Reading, SquaredError, Swap, Track, Units, Update,
         },
         config::{ByEpoch, Optimizer, Uniforms},
         cpu::Cpu,
@@ -210,6 +210,7 @@ mod tests {
             gather(op: &Gather, data: Data, visible: Units);
             sample(op: &HalfStep, path: Path, from: Units, to: Units);
             gradient(op: &Contrast, positive: Pair, negative: Pair, offsets: Option<Offsets>, gradient: Model);
+            penalise(op: &Penalise, scales: Values, model: Model, gradient: Model);
             clip(op: &Clip, gradient: Model);
             ascend(op: &Ascent, gradient: Model, model: Model, velocity: Model, squares: Option<Model>);
             recentre(step: Model, offsets: Offsets, model: Model);

@@ -11,7 +11,7 @@ use rbm_gpu::{
     backend::{
         Ascent, Backend, BackendExt, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data,
         DeviceInfo, Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd,
-        Offsets, Pair, Path, Reading, SquaredError, Swap, Track, Units, Update, Values,
+        Offsets, Pair, Path, Penalise, Reading, SquaredError, Swap, Track, Units, Update, Values,
     },
     config::{Binarize, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig},
     cpu::Cpu,
@@ -299,6 +299,7 @@ impl Backend for Faulty {
         write_units(units: Units, means: &[f32], states: &[f32]);
         write_values(values: Values, numbers: &[f32]);
         gradient(op: &Contrast, positive: Pair, negative: Pair, offsets: Option<Offsets>, gradient: Model);
+        penalise(op: &Penalise, scales: Values, model: Model, gradient: Model);
         clip(op: &Clip, gradient: Model);
         ascend(op: &Ascent, gradient: Model, model: Model, velocity: Model, squares: Option<Model>);
         recentre(step: Model, offsets: Offsets, model: Model);

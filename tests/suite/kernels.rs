@@ -5,17 +5,17 @@ use crate::common;
 use rbm_gpu::{
     backend::{
         Ascent, Backend, BackendExt, Contrast, Draw, FreeEnergy, Gather, HalfStep, LimitNorms, Memory,
-        Offsets, Pair, SquaredError, Update,
+        Offsets, Pair, Penalise, SquaredError, Update,
     },
     check::{
         self, TOLERANCE,
         cases::{self, CASES},
-        largest_difference, largest_rbm_difference, random_rbm, random_states,
+        largest_difference, largest_rbm_difference, random_model, random_rbm, random_states,
         stage::{Size, observe},
         wrong_states,
     },
     data::Rows,
-    rbm::{Rbm, Shape, Side},
+    rbm::{Layers, Rbm, Shape, Side},
     rng::{Address, Stream, uniform_at},
 };
 
@@ -100,6 +100,7 @@ kernels! {
     sample_hidden true,
     sample_visible true,
     gradient true,
+    penalise false,
     clip false,
     ascend false,
     recentre false,
@@ -356,4 +357,33 @@ fn a_wrong_kernel_is_found() {
     let [one, other] =
         [1, 2].map(|seed| observe(update.prepare, &mut common::reference(shape), size, seed).unwrap());
     assert!(one.deviations(&other).any(|deviation| !deviation.passes()));
+}
+
+/// The penalty that is subtracted is the gradient of λ/2q · Σ_j (Σ_ia |W_(ia,j)|)², by central differences.
+#[test]
+fn a_penalty_is_followed_down() {
+    let (states, strength, step) = (4, 0.3, 1e-3);
+    let layers = Layers { visible: "3 potts:4".parse().unwrap(), hidden: "2 relu".parse().unwrap() };
+    let rbm = random_model(&layers, 0.3, 5, |x| 1.0 + x.abs());
+    let penalty = |rbm: &Rbm| -> f64 {
+        let sum = |j: usize| rbm.weights()[j..].iter().step_by(2).map(|w| f64::from(w.abs())).sum::<f64>();
+        f64::from(strength) / (2.0 * f64::from(states)) * (sum(0).powi(2) + sum(1).powi(2))
+    };
+    for (name, mut backend) in common::all("a_penalty_is_followed_down", &layers) {
+        let (model, gradient) = (backend.model_of(&rbm).unwrap(), backend.model().unwrap());
+        let scales = backend.values(12).unwrap();
+        backend.write_values(scales, &[0.5; 12]);
+        backend.penalise(&Penalise { strength }, scales, model, gradient);
+        let found = backend.read_model(gradient).unwrap();
+        for at in 0..rbm.parameters().len() {
+            let moved = |by: f32| {
+                let mut rbm = rbm.clone();
+                rbm.parameters_mut()[at] += by;
+                penalty(&rbm)
+            };
+            let slope = (moved(step) - moved(-step)) / (2.0 * f64::from(step));
+            let error = (f64::from(found.parameters()[at]) + slope).abs();
+            assert!(error < 2e-4, "{name}: parameter {at}: {error}");
+        }
+    }
 }

@@ -11,8 +11,8 @@ use naga::{AddressSpace, Module, StorageAccess, TypeInner, valid};
 use rbm_gpu::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
-        FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Potentials, Recentre,
-        SquaredError, Swap, Track, Update,
+        FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
+        Recentre, SquaredError, Swap, Track, Update,
     },
     gpu::{kernels::Kernel, tile::Tile},
 };
@@ -62,6 +62,7 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
         Contrast: rows, chains, centred, sparsity_target, sparsity_cost;
         Ascent: rule, rate, momentum, weight_decay, l1, first_correction, second_correction;
         Update: rows, chains, centred, sparsity_target, sparsity_cost, rate, momentum, weight_decay;
+        Penalise: strength;
         Clip: largest;
         Recentre: ;
         LimitNorms: largest;
