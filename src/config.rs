@@ -66,6 +66,11 @@ pub struct TrainConfig {
     /// L1 weight decay, on weights only, multiplied by the learning rate
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().l1))]
     pub l1: f32,
+    /// Strength of a penalty on the square of each hidden unit's sum of |W|, which makes weights sparse (L1b): an L1 decay that is
+    /// stronger for units with larger weights
+    #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l1b: Option<f32>,
     /// Largest norm of a hidden unit's weights; longer weights are scaled down to it
     #[cfg_attr(feature = "cli", arg(long, value_name = "X"))]
     pub max_norm: Option<f32>,
@@ -157,6 +162,7 @@ impl Default for TrainConfig {
             optimizer: Optimizer::Sgd,
             weight_decay: 0.0001,
             l1: 0.0,
+            l1b: None,
             max_norm: None,
             clip: None,
             sparsity: None,
@@ -345,6 +351,7 @@ impl TrainConfig {
                 .then(|| "‹nesterov› is for ‹optimizer=sgd›: adam has a momentum of its own".into()),
             found("‹weight-decay› must be at least 0 and finite", Some(self.weight_decay).filter(is_below_0)),
             found("‹l1› must be at least 0 and finite", Some(self.l1).filter(is_below_0)),
+            found("‹l1b› must be at least 0 and finite", self.l1b.filter(is_below_0)),
             found("‹sparsity-cost› must be at least 0 and finite", Some(self.sparsity_cost).filter(is_below_0)),
             found("‹max-norm› must be above 0 and finite", self.max_norm.filter(not_positive)),
             found("‹clip› must be above 0 and finite", self.clip.filter(not_positive)),

@@ -36,6 +36,7 @@ use crate::{
 use averaging::Averaging;
 use epoch::Sums;
 use evaluation::Evaluation;
+pub(crate) use models::scales_of;
 use models::{Models, initial};
 use observer::{Begin, Observe, Observer, Start};
 use room::{Room, layers};

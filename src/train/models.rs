@@ -2,13 +2,14 @@
 
 use super::observer::Watched;
 use crate::{
-    backend::{Ascent, Backend, Clip, Combine, Contrast, Memory, Model, Offsets, Update},
+    backend::{Ascent, Backend, Clip, Combine, Contrast, Memory, Model, Offsets, Penalise, Update, Values},
     base::Base,
     config::{Optimizer, Switch, TrainConfig},
     error::{Result, usage},
     estimator::Phases,
     model::{self, Stored},
     rbm::{Rbm, Shape},
+    units::{Layer, Place},
 };
 
 /// The share of the fast weights that is kept at each step (Tieleman and Hinton 2009).
@@ -30,6 +31,8 @@ pub(super) struct Models {
     fast: Option<[Model; 2]>,
     /// Means of the units.
     pub offsets: Option<Offsets>,
+    /// Factors of the visible columns in the penalty on the weights: 1/√q for a unit of q states.
+    scales: Option<Values>,
     /// Whether there are Potts units.
     pub has_gauge: bool,
 }
@@ -56,7 +59,8 @@ impl Models {
             true => Some(Offsets { visible: memory.values(visible)?, hidden: memory.values(hidden)? }),
             false => None,
         };
-        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets, has_gauge })
+        let scales = config.l1b.map(|_| memory.values(visible)).transpose()?;
+        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets, scales, has_gauge })
     }
 
     /// Writes the initial model; the units' means begin as those of independent units.
@@ -65,6 +69,9 @@ impl Models {
         self.fix_gauge(backend);
         if let Some([_, sum]) = self.fast {
             backend.combine(&Combine::COPY, self.theta, sum);
+        }
+        if let Some(scales) = self.scales {
+            backend.write_values(scales, &scales_of(&base.layers().visible));
         }
         if let Some(offsets) = self.offsets {
             let means = |means: &[f64]| means.iter().map(|&mean| mean as f32).collect::<Vec<_>>();
@@ -101,16 +108,16 @@ impl Models {
         .collect()
     }
 
-    /// Takes a step up the gradient, which is no longer than `clip`: fused with it where nothing comes between.
+    /// Takes a step up the gradient, less that of the penalty `l1b`, and no longer than `clip`: fused where nothing comes between.
     pub fn learn(
         &self,
         backend: &mut dyn Backend,
         contrast: &Contrast,
-        clip: Option<f32>,
+        &TrainConfig { l1b, clip, .. }: &TrainConfig,
         ascent: &Ascent,
         phases: Phases,
     ) {
-        let &Self { theta, velocity, squares, gradient, offsets, .. } = self;
+        let &Self { theta, velocity, squares, gradient, offsets, scales, .. } = self;
         let Phases { positive, negative, .. } = phases;
         let (Some(gradient), Some(kept)) = (gradient, velocity) else {
             return backend.update(
@@ -123,6 +130,9 @@ impl Models {
             );
         };
         backend.gradient(contrast, positive, negative, offsets, gradient);
+        if let (Some(strength), Some(scales)) = (l1b, scales) {
+            backend.penalise(&Penalise { strength }, scales, theta, gradient);
+        }
         if let Some(largest) = clip {
             backend.clip(&Clip { largest }, gradient);
         }
@@ -149,9 +159,22 @@ impl Models {
     }
 }
 
+/// Factors of the visible columns in the penalty on the weights.
+pub(crate) fn scales_of(visible: &Layer) -> Vec<f32> {
+    let of_unit = |place: Place| {
+        let columns = place.kind.columns();
+        std::iter::repeat_n(1.0 / (columns as f32).sqrt(), columns)
+    };
+    visible.places().flat_map(of_unit).collect()
+}
+
 /// Whether a step is no more than momentum and L2 decay.
 fn is_fused(config: &TrainConfig) -> bool {
-    config.optimizer == Optimizer::Sgd && !config.nesterov && config.l1 == 0.0 && config.clip.is_none()
+    config.optimizer == Optimizer::Sgd
+        && !config.nesterov
+        && config.l1 == 0.0
+        && config.l1b.is_none()
+        && config.clip.is_none()
 }
 
 /// Whether a step is kept: for momentum, for fast weights, or for the doctor where the parameters do not show it.
@@ -184,4 +207,16 @@ pub(super) fn initial(config: &TrainConfig, base: &Base) -> Result<Rbm> {
 /// Whether the update subtracts offsets from the units, or follows their means.
 fn uses_offsets(config: &TrainConfig) -> bool {
     config.centred == Switch::On || config.sparsity.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_of_q_states_counts_as_one() {
+        let visible: Layer = "1 gaussian, 2 potts:4, 1 binary".parse().unwrap();
+        let half = [0.5; 8];
+        assert_eq!(scales_of(&visible), [&[1.0][..], &half, &[1.0]].concat());
+    }
 }

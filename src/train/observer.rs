@@ -104,6 +104,8 @@ pub struct StepTaken {
     pub step: u32,
     /// What the gradient was given.
     pub contrast: Contrast,
+    /// The penalty on the square of each hidden unit's sum of weights: [`crate::backend::Penalise::strength`].
+    pub l1b: f32,
     /// Whether the gradient may have been clipped.
     pub is_clipped: bool,
     /// What the update was given.

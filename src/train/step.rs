@@ -73,7 +73,7 @@ impl Trainer {
         let ascent = self.ascent(step);
         let models = &self.models;
         let backend = &mut *self.backend;
-        models.learn(backend, &contrast, self.config.clip, &ascent, phases);
+        models.learn(backend, &contrast, &self.config, &ascent, phases);
         if let Some(largest) = self.config.max_norm {
             backend.limit_norms(&LimitNorms { largest }, models.theta);
         }
@@ -90,8 +90,9 @@ impl Trainer {
             self.backend.squared_error(&op, positive.visible, negative.visible, self.costs);
         }
         let (models, is_clipped) = (self.models.watched(), self.config.clip.is_some());
+        let l1b = self.config.l1b.unwrap_or(0.0);
         let is_moved_later = self.config.max_norm.is_some() || self.models.has_gauge;
-        Ok(StepTaken { shape, seed, step, contrast, is_clipped, ascent, is_moved_later, phases, models })
+        Ok(StepTaken { shape, seed, step, contrast, l1b, is_clipped, ascent, is_moved_later, phases, models })
     }
 
     fn contrast(&self, rows: usize, chains: usize) -> Contrast {

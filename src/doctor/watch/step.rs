@@ -16,7 +16,10 @@ use crate::{
     finding::Finding,
     rbm::{Rbm, Shape, Side},
     rng::{Address, Stream},
-    train::observer::{StepTaken, Watched},
+    train::{
+        observer::{StepTaken, Watched},
+        scales_of,
+    },
 };
 
 /// The most products that the host computes for a step.
@@ -199,7 +202,13 @@ impl StepReading<'_> {
 
     fn groups(&self) -> [Move; 3] {
         let &StepTaken {
-            shape, contrast, ascent, is_moved_later, phases: Phases { rows, chains, .. }, ..
+            shape,
+            contrast,
+            l1b,
+            ascent,
+            is_moved_later,
+            phases: Phases { rows, chains, .. },
+            ..
         } = self.taken;
         let Shape { visible, hidden } = shape;
         let centred = contrast.centred == 1;
@@ -231,6 +240,18 @@ impl StepReading<'_> {
             let sign = if w == 0.0 { 0.0 } else { f64::from(w.signum()) };
             let decay = f64::from(ascent.weight_decay) * f64::from(w) + f64::from(ascent.l1) * sign;
             if adam { 0.0 } else { decay }
+        };
+        let scales = scales_of(&before.layers().visible);
+        let mut sums = vec![0.0; hidden];
+        if l1b > 0.0 {
+            for (row, &scale) in before_weights.chunks(hidden).zip(&scales) {
+                row.iter().zip(&mut sums).for_each(|(w, sum)| *sum += f64::from(scale * w.abs()));
+            }
+        }
+        let penalty = |i: usize, j: usize| {
+            let w = before_weights[i * hidden + j];
+            let sign = if w == 0.0 { 0.0 } else { f64::from(w.signum()) };
+            f64::from(l1b) * sums[j] * f64::from(scales[i]) * sign
         };
         let sparse = |j: usize| {
             let excess = || offset(|offsets| &offsets.1, j) - f64::from(contrast.sparsity_target);
@@ -266,6 +287,7 @@ impl StepReading<'_> {
                 let (i, j) = (at / hidden, at % hidden);
                 difference(&|phase, row| v(phase, row, i) * h(phase, row, j))
                     - sparse(j) * data_mean(i)
+                    - penalty(i, j)
                     - decay(before_weights[at])
             }),
             group((0..visible).collect(), |rbm| rbm.visible_bias(), 1, &|i| {
