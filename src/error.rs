@@ -54,6 +54,13 @@ pub enum Error {
         /// The parameter.
         value: f32,
     },
+    /// Unbounded units of a model in training have no normalisation any more.
+    Unnormalised {
+        /// The epoch, from 1; 0 before training.
+        epoch: usize,
+        /// The unit and the figures: [`crate::exact::Normalisation::problem`].
+        problem: String,
+    },
     /// A run ended early, or without its report, and can be resumed.
     Stopped {
         /// Why the run ended.
@@ -95,6 +102,12 @@ impl Error {
                     "training diverged in epoch {epoch}{step}: {tensor}[{index}] is {value}; lower ‹lr›, or ‹momentum›"
                 )
             }
+            Self::Unnormalised { epoch: 0, problem } => format!(
+                "at the start of training {problem}; begin with smaller weights, or scale the data to a variance of 1"
+            ),
+            Self::Unnormalised { epoch, problem } => format!(
+                "in epoch {epoch} {problem}; lower ‹lr›, or limit the weights: a ‹max-norm›, or more ‹weight-decay›"
+            ),
             Self::Stopped { cause, advice } => format!("{}\n{advice}", cause.marked()),
             Self::Device { device, reason } => format!(
                 "the device {device} failed: {reason}; try another ‹device› (`rbm-gpu devices` lists them)"
@@ -107,7 +120,10 @@ impl Error {
         match self {
             Error::Usage(_) | Error::Data(_) | Error::Read { .. } | Error::Model { .. } => 2,
             Error::Stopped { cause, .. } => cause.exit_code(),
-            Error::Write { .. } | Error::Device { .. } | Error::Diverged { .. } => 1,
+            Error::Write { .. }
+            | Error::Device { .. }
+            | Error::Diverged { .. }
+            | Error::Unnormalised { .. } => 1,
         }
     }
 

@@ -3,7 +3,10 @@
 
 mod enumeration;
 mod gaussian;
+mod normalisation;
 pub(crate) mod product;
+
+pub use normalisation::{Normalisation, check_normalisation, normalisation};
 
 use crate::{
     data::Rows,

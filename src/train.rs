@@ -98,7 +98,8 @@ impl Trainer {
     /// rather than kept on the device. `clock` tells the times, on which the model does not depend.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for options that don't suit the data, or if the device has no room; those of `observe`.
+    /// [`crate::Error::Usage`] for options that don't suit the data, or if the device has no room;
+    /// [`crate::Error::Unnormalised`] if unbounded units of the initial model have no normalisation; those of `observe`.
     pub fn build(
         config: &TrainConfig,
         dataset: Dataset,
@@ -114,6 +115,7 @@ impl Trainer {
         let base = Base::new(layers(config, &dataset), dataset.train.marginals());
         let mut room = Room::allocate(&mut *backend, config, &dataset, stream_rows, observe)?;
         let initial = initial(config, &base)?;
+        check::normalisation(&initial, 0)?;
         room.start(&mut *backend, config, &dataset, stream_rows, (initial, &base))?;
         let Room { models, phases, replicas, training, costs, evaluation, monitor, observe } = room;
         let begin = |observe: Begin| {

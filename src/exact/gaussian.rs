@@ -3,6 +3,7 @@
 
 use std::f64::consts::PI;
 
+use super::{Normalisation, normalisation, normalisation::SMALLER};
 use crate::{
     error::{Result, usage},
     rbm::{Rbm, Shape, Side},
@@ -11,7 +12,7 @@ use crate::{
 /// log Z, by the Cholesky decomposition of Λ.
 ///
 /// # Errors
-/// [`crate::Error::Usage`] where Λ is not positive definite, so that there is no normalisation, with the unit and the pivot.
+/// [`crate::Error::Usage`] where Λ is not positive definite, so that there is no normalisation, with the unit and the ratio.
 pub fn log_partition_function(rbm: &Rbm) -> Result<f64> {
     let Shape { visible, hidden } = rbm.shape();
     let parameters = [Side::Visible, Side::Hidden].map(|side| {
@@ -41,12 +42,10 @@ pub fn log_partition_function(rbm: &Rbm) -> Result<f64> {
             } else if sum > 0.0 {
                 factor[row * count + row] = sum.sqrt();
             } else {
-                let (side, unit) = if row < visible { ("visible", row) } else { ("hidden", row - visible) };
-                return usage!(
-                    "these Gaussian units have no normalisation: the precision that the weights leave to {side} unit {unit} is \
-                     {sum:.3}, expected above 0; smaller weights or a larger precision ({:.3}) would have one",
-                    precision[row]
-                );
+                // At 1 to rounding the search may see a ratio just below.
+                let problem = normalisation(rbm)
+                    .and_then(|found| Normalisation { ratio: found.ratio.max(1.0), ..found }.problem());
+                return usage!("{}; {SMALLER}", problem.unwrap_or_default());
             }
         }
         let before: f64 = factor[row * count..][..row].iter().zip(&y).map(|(a, b)| a * b).sum();

@@ -103,7 +103,8 @@ impl Evaluator {
     /// densities of the numbers in the file.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] for other data, or a model that can't be enumerated; [`crate::Error::Device`].
+    /// [`crate::Error::Usage`] for other data, or a model that can't be enumerated or has no normalisation;
+    /// [`crate::Error::Device`].
     pub fn run(
         &mut self,
         backend: &mut dyn Backend,
@@ -115,6 +116,7 @@ impl Evaluator {
         if dataset.encoding.layer.is_binary() && !dataset.is_binary() {
             return usage!("a likelihood needs binary data; threshold or sample the data first");
         }
+        exact::check_normalisation(rbm)?;
         backend.write_order(self.data, &(0..PART as u32).collect::<Vec<_>>());
         let mut cases = DistinctCases::default();
         let train_energy = self.free_energy(backend, model, train, &mut cases)?;

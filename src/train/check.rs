@@ -1,10 +1,20 @@
-//! Checks before a run begins: its options against the data.
+//! Checks of a run: its options against the data, and its model.
 
 use crate::{
     config::TrainConfig,
     data::Dataset,
-    error::{Result, usage},
+    error::{Error, Result, usage},
+    exact,
+    rbm::Rbm,
 };
+
+/// Checks that unbounded units have a normalisation in an epoch, from 1; 0 before training.
+pub(super) fn normalisation(rbm: &Rbm, epoch: usize) -> Result<()> {
+    match exact::normalisation(rbm).and_then(|found| found.problem()) {
+        Some(problem) => Err(Error::Unnormalised { epoch, problem }),
+        None => Ok(()),
+    }
+}
 
 /// Checks the options by themselves and against the data.
 pub(super) fn options(config: &TrainConfig, dataset: &Dataset) -> Result<()> {

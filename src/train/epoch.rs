@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{EpochMetrics, Event, Progress, Trainer};
+use super::{EpochMetrics, Event, Progress, Trainer, check};
 use crate::{
     backend::BackendExt,
     clock::Clock,
@@ -16,7 +16,7 @@ use crate::{
 
 /// Target time between two reports within an epoch.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
-/// Checks for NaN and infinity take at most one part in this many of the time.
+/// Checks for NaN, for infinity and for a normalisation take at most one part in this many of the time.
 const CHECK_SHARE: u32 = 100;
 /// Target time of a submission on the device.
 const SUBMISSION: Duration = Duration::from_millis(60);
@@ -59,7 +59,7 @@ struct Pace {
     before: f64,
     start: Duration,
     last_report: Duration,
-    /// When to check for NaN and infinity next.
+    /// When to check next.
     next_check: Duration,
 }
 
@@ -78,7 +78,8 @@ impl Trainer {
     /// including the epoch's own.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] if the device failed, [`crate::Error::Diverged`] if a parameter is NaN or infinite.
+    /// [`crate::Error::Device`] if the device failed, [`crate::Error::Diverged`] if a parameter is NaN or infinite,
+    /// [`crate::Error::Unnormalised`] if the model has no normalisation any more.
     pub fn epoch(&mut self, mut emit: impl FnMut(Event)) -> Result<EpochMetrics> {
         loop {
             let mut over = None;
@@ -185,7 +186,7 @@ impl Trainer {
                 pace.last_report = self.clock.now();
             }
             if pace.next_check <= self.clock.now() {
-                self.look_for_non_finite(pace)?;
+                self.check_model(pace)?;
             }
             // At the end of an epoch, its event comes before a pause.
             if self.steps < self.steps_an_epoch && pause(self.steps_done()) {
@@ -245,11 +246,13 @@ impl Trainer {
         })
     }
 
-    fn look_for_non_finite(&mut self, pace: &mut Pace) -> std::result::Result<(), Halt> {
+    fn check_model(&mut self, pace: &mut Pace) -> std::result::Result<(), Halt> {
         let start = self.clock.now();
-        if let Some(found) = self.backend.read_model(self.models.theta)?.non_finite() {
+        let rbm = self.backend.read_model(self.models.theta)?;
+        if let Some(found) = rbm.non_finite() {
             return Err(Halt::NonFinite(found));
         }
+        check::normalisation(&rbm, self.epoch + 1)?;
         pace.next_check = start + (self.clock.since(start) * CHECK_SHARE).max(REPORT_EVERY);
         Ok(())
     }
@@ -265,6 +268,7 @@ impl Trainer {
         if let Some(found) = parameters.non_finite() {
             return Err(self.diverged(found));
         }
+        check::normalisation(&parameters, self.epoch + 1)?;
         (self.steps, self.sums) = (0, Sums::default());
         self.last = Some(parameters);
         let swaps = self.adapt()?;

@@ -9,19 +9,25 @@ use std::{
 };
 
 use crate::common::{self, some_mnist};
+use rand_distr::{Distribution, StandardNormal};
 use rbm_gpu::{
+    Error,
+    ais::AisOptions,
     backend::{Backend, BackendExt},
     clock::Clock,
     config::{
         Binarize, ByEpoch, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig, Uniforms,
         VisibleStates,
     },
-    data::{Dataset, Source},
+    cpu::Cpu,
+    data::{Dataset, Encoding, Rows, Source},
     exact,
     likelihood::Evaluator,
-    rbm::{Rbm, Shape},
+    rbm::{Layers, Rbm, Shape},
     reference::{hidden_input, sigmoid},
+    rng::{Philox, Stream},
     train::{EpochMetrics, Trainer},
+    units::Kind,
 };
 
 /// The model after all epochs, and the metrics of each.
@@ -388,4 +394,63 @@ fn a_run_that_diverges_says_so() {
     let mut trainer = Trainer::with_backend(&config, some_mnist(230, 60), backend, false).unwrap();
     let error = (0..5).find_map(|_| trainer.epoch(|_| {}).err()).expect("1e38 is no learning rate");
     assert!(error.to_string().contains("lower lr"), "{error}");
+}
+
+/// A learning rate that is too high takes the weights beyond the precisions, where ∫ e^(−E) has no end. The run stops there, with the
+/// unit, long before a parameter is NaN; and no likelihood is estimated.
+#[test]
+fn a_model_without_a_normalisation_stops_the_run() {
+    let rows = 200;
+    let mut generator = Philox::new(3, Stream::Synthetic, 5);
+    let mut normal = || -> f32 { StandardNormal.sample(&mut generator) };
+    let case = |_| {
+        let common = normal();
+        [0; 4].map(|_| common + 0.3 * normal())
+    };
+    let values: Vec<f32> = (0..rows).flat_map(case).collect();
+    let mut dataset = Dataset::new((1, 4), Rows::from_values(4, &values));
+    dataset.encoding = Encoding::of(Kind::Gaussian, 4);
+    for kind in [Kind::Gaussian, Kind::Relu, Kind::DoubleRelu] {
+        let config = TrainConfig {
+            hidden: 2,
+            hidden_units: kind,
+            batch: 20,
+            epochs: 200,
+            learning_rate: 0.5,
+            binarize: Binarize::None,
+            no_doctor: true,
+            ..TrainConfig::default()
+        };
+        let layers = Layers { visible: dataset.encoding.layer.clone(), hidden: config.hidden_layer() };
+        let open = |config: &TrainConfig| {
+            Trainer::with_backend(config, dataset.clone(), Box::new(Cpu::open(&layers)), false).unwrap()
+        };
+        let mut trainer = open(&config);
+        let error = (0..config.epochs).find_map(|_| trainer.epoch(|_| {}).err()).expect("it diverges");
+        let Error::Unnormalised { epoch, problem } = &error else { panic!("{kind}: {error}") };
+        assert!(*epoch > 0 && problem.contains("expected below 1"), "{kind}: {error}");
+        assert!(error.to_string().contains("lower lr"), "{kind}: {error}");
+        assert_eq!(error.exit_code(), 1);
+
+        let rbm = trainer.rbm().unwrap();
+        assert!(rbm.non_finite().is_none(), "{kind}");
+        let found = exact::normalisation(&rbm).unwrap();
+        assert!(found.is_missing(), "{kind}: {found:?}");
+        let mut backend = Cpu::open(&layers);
+        let model = backend.model_of(&rbm).unwrap();
+        let layout = dataset.train.rows.layout();
+        let mut evaluator = Evaluator::new(&mut backend, Some(AisOptions::default()), layout).unwrap();
+        let refused = evaluator.run(&mut backend, model, &rbm, &dataset).unwrap_err().to_string();
+        assert!(refused.contains(&found.problem().unwrap()), "{kind}: {refused}");
+
+        // Data a thousand times as wide have precisions too small for the initial weights.
+        let wide: Vec<f32> = values.iter().map(|value| 1000.0 * value).collect();
+        let wide = Dataset { train: Rows::from_values(4, &wide).into(), ..dataset.clone() };
+        let backend = Box::new(Cpu::open(&layers));
+        let refused = Trainer::with_backend(&config, wide, backend, false).err().unwrap();
+        assert!(matches!(refused, Error::Unnormalised { epoch: 0, .. }), "{kind}: {refused}");
+        // With a lower rate it learns.
+        let mut trainer = open(&TrainConfig { learning_rate: 0.002, epochs: 5, ..config });
+        (0..5).for_each(|_| drop(trainer.epoch(|_| {}).unwrap()));
+    }
 }

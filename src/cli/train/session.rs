@@ -416,7 +416,7 @@ impl Session {
     /// Adds to an error what is left of the run and how to resume it. `findings` are those since the last epoch.
     pub fn stopped(&mut self, cause: Error, findings: &[Finding]) -> Error {
         // If this line cannot be written, the error still says the same.
-        if let Error::Diverged { epoch, .. } = cause {
+        if let Error::Diverged { epoch, .. } | Error::Unnormalised { epoch, .. } = cause {
             let failure = Failure { epoch, error: Some(words(&cause)), findings: findings.to_vec() };
             let _ = self.folder.add(&Event::Failed(failure).spelled(command::flag));
         }
@@ -424,11 +424,11 @@ impl Session {
         let run = self.folder.path().display();
         let last = self.checkpoints.last();
         let advice = match (&cause, last) {
-            (Error::Diverged { .. }, Some(last)) => format!(
+            (Error::Diverged { .. } | Error::Unnormalised { .. }, Some(last)) => format!(
                 "the last good state is {0}; a new run can begin there, with other options: --init {0}",
                 last.display()
             ),
-            (Error::Diverged { .. }, None) => return cause,
+            (Error::Diverged { .. } | Error::Unnormalised { .. }, None) => return cause,
             (_, Some(last)) => format!(
                 "the last good state is {}; resume from there with `rbm-gpu train --resume {run}`",
                 last.display()
