@@ -364,7 +364,9 @@ impl HostKernels for Reference {
                 let decay = f64::from(l2) * parameter + f64::from(l1) * sign;
                 let square = squares.as_mut().map(|squares| &mut squares.tensors_mut()[tensor][at]);
                 let taken = step(op, f64::from(gradient[at]), decay, &mut velocity[at], square);
-                let is_precision = tensor > 0 && PRECISIONS.contains(&(at / columns[tensor]));
+                // NaN has no bounds; it stays, and is found.
+                let is_precision =
+                    tensor > 0 && PRECISIONS.contains(&(at / columns[tensor])) && !parameter.is_nan();
                 gradient[at] = match is_precision {
                     true => taken.clamp(-parameter / 2.0, parameter) as f32,
                     false => taken as f32,

@@ -154,7 +154,9 @@ pub fn limit_precisions(before: &Rbm, step: &mut Rbm, rbm: &mut Rbm) {
         let end = precisions.end.min(before.potentials(side).len());
         for at in precisions.start..end.max(precisions.start) {
             let precision = before.potentials(side)[at];
-            let taken = step.potentials(side)[at].clamp(-precision / 2.0, precision);
+            let taken = step.potentials(side)[at];
+            // NaN has no bounds; it stays, and is found.
+            let taken = if precision.is_nan() { taken } else { taken.clamp(-precision / 2.0, precision) };
             step.potentials_mut(side)[at] = taken;
             rbm.potentials_mut(side)[at] = precision + taken;
         }
