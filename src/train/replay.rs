@@ -1,8 +1,8 @@
-//! Finds the first step that gave NaN or infinity. The run goes back to the last state it kept, at the start of the epoch or
+//! Finds the first step that gave NaN or infinity, or a model without a normalisation, which comes before. The run goes back to the last state it kept, at the start of the epoch or
 //! at a pause, and repeats the steps with a check after each. Runs are deterministic, so the same step fails.
 
 use super::Trainer;
-use crate::{backend::BackendExt, checkpoint::State, error::Error};
+use crate::{backend::BackendExt, checkpoint::State, error::Error, train::check};
 
 /// Why a replay stopped.
 enum Stop {
@@ -16,6 +16,7 @@ impl Trainer {
         let before = self.before.take();
         let (step, (tensor, index, value)) = match before.and_then(|before| self.replay(&before)) {
             Some(Stop::Found(step, first)) => (Some(step), first),
+            // Where there is no normalisation, NaN follows.
             Some(Stop::Failed(error)) => return error,
             None => (None, found),
         };
@@ -38,6 +39,7 @@ impl Trainer {
                 if let Some(first) = rbm.non_finite() {
                     return Err(Stop::Found(minibatch.step, first));
                 }
+                check::normalisation(&rbm, trainer.epoch + 1).map_err(Stop::Failed)?;
             }
             Ok(())
         });

@@ -416,7 +416,7 @@ fn a_model_without_a_normalisation_stops_the_run() {
             hidden_units: kind,
             batch: 20,
             epochs: 200,
-            learning_rate: 0.5,
+            learning_rate: 0.05,
             binarize: Binarize::None,
             no_doctor: true,
             ..TrainConfig::default()
@@ -442,6 +442,12 @@ fn a_model_without_a_normalisation_stops_the_run() {
         let mut evaluator = Evaluator::new(&mut backend, Some(AisOptions::default()), layout).unwrap();
         let refused = evaluator.run(&mut backend, model, &rbm, &dataset).unwrap_err().to_string();
         assert!(refused.contains(&found.problem().unwrap()), "{kind}: {refused}");
+
+        // So it is where all happens between two checks, if the steps can be repeated.
+        let fast = TrainConfig { learning_rate: 0.5, no_doctor: false, ..config.clone() };
+        let mut trainer = open(&fast);
+        let error = (0..fast.epochs).find_map(|_| trainer.epoch(|_| {}).err()).expect("it diverges");
+        assert!(matches!(error, Error::Unnormalised { epoch: 1.., .. }), "{kind}: {error}");
 
         // Data a thousand times as wide have precisions too small for the initial weights.
         let wide: Vec<f32> = values.iter().map(|value| 1000.0 * value).collect();
