@@ -9,12 +9,12 @@ mod handle;
 mod info;
 pub mod operation;
 
-pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values};
+pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values, Variances};
 pub use info::{DeviceInfo, DeviceKind};
 pub use operation::{
     Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
     FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
-    Recentre, SquaredError, Swap, Track, Update,
+    Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
 };
 
 use std::pin::Pin;
@@ -121,6 +121,15 @@ pub trait Backend: Memory + Ceiling + Send {
         offsets: Option<Offsets>,
         gradient: Model,
     );
+    /// The step up a centred gradient in standardised coordinates, (v−μ)/σ and (h−λ)/τ, as one of the plain parameters:
+    /// gradient_ij /= σ_i² τ_j². In E = −xᵀŴy − b̂ᵀx − ĉᵀy with x = (v−μ)/σ and y = (h−λ)/τ, W_ij is Ŵ_ij/σ_iτ_j, so ∂/∂Ŵ_ij is
+    /// 1/σ_iτ_j of the centred gradient, and a step along it moves W_ij by 1/σ_iτ_j of itself. A bias has only its own unit's
+    /// factor, 1/σ_i² or 1/τ_j²; so has δ, which belongs to |s|, while γ, which belongs to s², has 1/σ_i⁴ or 1/τ_j⁴. Call
+    /// [`Backend::recentre`] after the step. `variances` are σ² and τ², to which [`Standardise::ridge`] is added.
+    ///
+    /// Offsets: Montavon and Müller 2012, "Deep Boltzmann machines and the centering trick". Scales: `StandardizedRBM` of
+    /// RestrictedBoltzmannMachines.jl (Fernandez-de-Cossio-Diaz, Cocco and Monasson 2023), which scales weights alone.
+    fn standardise(&mut self, op: &Standardise, variances: Variances, gradient: Model);
     /// gradient −= that of a penalty on the weights, strength/2 · Σ_j S_j², with S_j = Σ_i s_i |W_ij|: strength · S_j s_i sign W_ij.
     /// `scales` are s, one for each visible column: 1/√q for a unit of q states (Tubiana, Cocco and Monasson 2019, "Learning protein
     /// constitutive motifs from sequence data", equation 8). It makes the weights of a hidden unit sparse, and more so where they
@@ -168,6 +177,9 @@ pub trait Backend: Memory + Ceiling + Send {
     fn fix_gauge(&mut self, model: Model);
     /// means += rate·(⟨p(h|v)⟩ − means), one per hidden unit, with ⟨·⟩ the mean over the rows.
     fn track(&mut self, op: &Track, hidden: Units, means: Values);
+    /// variances += rate·(⟨(h − λ)²⟩ − variances), one per hidden column, with ⟨·⟩ the mean over the rows and over p(h|v), and λ the
+    /// running means of [`Backend::track`].
+    fn track_variances(&mut self, op: &Track, hidden: Units, means: Values, variances: Values);
     /// model = keep·model + add·other: averages, copies, fast weights. With keep = 0 the model is not read.
     fn combine(&mut self, op: &Combine, other: Model, model: Model);
 

@@ -24,7 +24,7 @@ pub use crate::level::Level;
 use crate::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy,
-        Gather, LimitNorms, MultiplyAdd, Penalise, SquaredError, Swap, Track, Update,
+        Gather, LimitNorms, MultiplyAdd, Penalise, SquaredError, Standardise, Swap, Track, Update,
     },
     data::{Packing, RowLayout},
     host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
@@ -322,6 +322,10 @@ impl HostKernels for Cpu {
         kinds::gradient([phases.positive, phases.negative], gradient);
     }
 
+    fn standardise(&mut self, op: &Standardise, variances: [&[f32]; 2], gradient: &mut Rbm) {
+        optimizer::standardise(op, variances, gradient);
+    }
+
     fn penalise(&mut self, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient: &mut Rbm) {
         optimizer::penalise(self.level, op, scales, rbm, gradient);
     }
@@ -425,6 +429,17 @@ impl HostKernels for Cpu {
         for (mean, seen) in means.iter_mut().zip(seen) {
             *mean += op.rate * (seen - *mean);
         }
+    }
+
+    fn track_variances(
+        &mut self,
+        op: &Track,
+        layer: &Layer,
+        hidden: &Units,
+        means: &[f32],
+        variances: &mut [f32],
+    ) {
+        kinds::track_variances(op, layer, hidden, means, variances);
     }
 
     fn combine(&mut self, op: &Combine, other: &Rbm, rbm: &mut Rbm) {

@@ -25,7 +25,8 @@ use crate::{
         Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Data,
         DeviceInfo, Draw, Energy, FinishUnits, FixGauge, FreeEnergy, Gather, GradientOfPotentials, HalfStep,
         LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, Potentials, Reading, Recentre,
-        SquaredError, Swap, Track, Units, Update, Values, operation::Operation,
+        SquaredError, Standardise, Swap, Track, TrackVariances, Units, Update, Values, Variances,
+        operation::Operation,
     },
     data::RowLayout,
     error::Result,
@@ -514,6 +515,10 @@ impl Backend for Gpu {
         }
     }
 
+    fn standardise(&mut self, op: &Standardise, variances: Variances, gradient: Model) {
+        self.dispatch(Kernel::Standardise, op, &[variances.visible.0, variances.hidden.0, gradient.0]);
+    }
+
     fn penalise(&mut self, op: &Penalise, scales: Values, model: Model, gradient: Model) {
         self.dispatch(Kernel::Penalise, op, &[scales.0, model.0, gradient.0]);
     }
@@ -584,6 +589,16 @@ impl Backend for Gpu {
 
     fn track(&mut self, op: &Track, hidden: Units, means: Values) {
         self.dispatch(Kernel::Track, op, &[self.units[hidden.number].means, means.0]);
+    }
+
+    fn track_variances(&mut self, op: &Track, hidden: Units, means: Values, variances: Values) {
+        let UnitsBuffers { means: of_units, moments, .. } = self.units[hidden.number];
+        let &Track { rows, rate } = op;
+        for at in 0..self.blocks[1].len() {
+            let Part { kind, first, units, columns, .. } = self.blocks[1][at];
+            let op = TrackVariances { rows, rate, kind, first, units: units * columns };
+            self.dispatch(Kernel::TrackVariances, &op, &[of_units, moments, means.0, variances.0]);
+        }
     }
 
     fn combine(&mut self, op: &Combine, other: Model, model: Model) {

@@ -5,7 +5,7 @@ use crate::{
     backend::{
         Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data, DeviceInfo,
         Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair,
-        Path, Penalise, Reading, SquaredError, Swap, Track, Units, Update, Values,
+        Path, Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update, Values, Variances,
     },
     data::RowLayout,
     error::Result,
@@ -205,6 +205,7 @@ pub trait HostKernels: Send {
         }
     }
     fn gradient(&mut self, op: &Contrast, phases: Phases<Self::Units>, gradient: &mut Rbm);
+    fn standardise(&mut self, op: &Standardise, variances: [&[f32]; 2], gradient: &mut Rbm);
     fn penalise(&mut self, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient: &mut Rbm);
     fn clip(&mut self, op: &Clip, gradient: &mut Rbm);
     fn ascend(
@@ -220,6 +221,14 @@ pub trait HostKernels: Send {
     fn limit_norms(&mut self, op: &LimitNorms, rbm: &mut Rbm);
     fn fix_gauge(&mut self, rbm: &mut Rbm);
     fn track(&mut self, op: &Track, hidden: &Self::Units, means: &mut [f32]);
+    fn track_variances(
+        &mut self,
+        op: &Track,
+        layer: &Layer,
+        hidden: &Self::Units,
+        means: &[f32],
+        variances: &mut [f32],
+    );
     fn combine(&mut self, op: &Combine, other: &Rbm, rbm: &mut Rbm);
     fn squared_error(
         &mut self,
@@ -475,6 +484,11 @@ impl<K: HostKernels> Backend for Host<K> {
         });
     }
 
+    fn standardise(&mut self, op: &Standardise, variances: Variances, gradient: Model) {
+        let variances = [variances.visible, variances.hidden].map(|values| &self.values[values.0][..]);
+        self.kernels.standardise(op, variances, &mut self.models[gradient.0]);
+    }
+
     fn penalise(&mut self, op: &Penalise, scales: Values, model: Model, gradient: Model) {
         self.with_model(gradient, |host, gradient| {
             host.kernels.penalise(op, &host.values[scales.0], &host.models[model.0], gradient);
@@ -539,6 +553,13 @@ impl<K: HostKernels> Backend for Host<K> {
 
     fn track(&mut self, op: &Track, hidden: Units, means: Values) {
         self.kernels.track(op, &self.units[hidden.number], &mut self.values[means.0]);
+    }
+
+    fn track_variances(&mut self, op: &Track, hidden: Units, means: Values, variances: Values) {
+        self.with_values(variances, |host, variances| {
+            let (units, means) = (&host.units[hidden.number], &host.values[means.0]);
+            host.kernels.track_variances(op, &host.layers.hidden, units, means, variances);
+        });
     }
 
     fn combine(&mut self, op: &Combine, other: Model, model: Model) {

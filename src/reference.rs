@@ -8,7 +8,7 @@ pub use crate::units::{sigmoid, softplus};
 use crate::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms,
-        MultiplyAdd, Penalise, SquaredError, Swap, Track, Update,
+        MultiplyAdd, Penalise, SquaredError, Standardise, Swap, Track, Update,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS},
     },
     data::RowLayout,
@@ -323,6 +323,26 @@ impl HostKernels for Reference {
         }
     }
 
+    fn standardise(&mut self, op: &Standardise, variances: [&[f32]; 2], gradient: &mut Rbm) {
+        let Shape { visible, hidden } = gradient.shape();
+        let variance =
+            |side: Side, at: usize| f64::from(variances[side.number() as usize][at]) + f64::from(op.ridge);
+        let divide = |slope: &mut f32, by: f64| *slope = (f64::from(*slope) / by) as f32;
+        for i in 0..visible {
+            for j in 0..hidden {
+                let by = variance(Side::Visible, i) * variance(Side::Hidden, j);
+                divide(&mut gradient.weights_mut()[i * hidden + j], by);
+            }
+        }
+        for side in [Side::Visible, Side::Hidden] {
+            let columns = gradient.shape().units(side);
+            for (at, slope) in gradient.potentials_mut(side).iter_mut().enumerate() {
+                let own = variance(side, at % columns);
+                divide(slope, if PRECISIONS.contains(&(at / columns)) { own * own } else { own });
+            }
+        }
+    }
+
     fn penalise(&mut self, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient: &mut Rbm) {
         let Shape { visible, hidden } = rbm.shape();
         let weight = |i: usize, j: usize| f64::from(rbm.weights()[i * hidden + j]);
@@ -450,6 +470,33 @@ impl HostKernels for Reference {
             let mean =
                 (0..rows).map(|row| f64::from(hidden.means[row * units + j])).sum::<f64>() / rows as f64;
             *tracked += (f64::from(op.rate) * (mean - f64::from(*tracked))) as f32;
+        }
+    }
+
+    fn track_variances(
+        &mut self,
+        op: &Track,
+        layer: &Layer,
+        hidden: &PlainUnits,
+        means: &[f32],
+        variances: &mut [f32],
+    ) {
+        let (rows, width) = (op.rows as usize, hidden.width);
+        let extra = layer.parameters() - width;
+        for Place { kind, column: first } in layer.places() {
+            for column in first..first + kind.columns() {
+                let offset = f64::from(means[column]);
+                let square = |row: usize| {
+                    let mean = f64::from(hidden.means[row * width + column]);
+                    let moment = |number: usize| {
+                        f64::from(hidden.moments[row * extra + (number - 1) * width + column])
+                    };
+                    kind.mean_square(mean, moment) - 2.0 * mean * offset + offset * offset
+                };
+                let seen = ((0..rows).map(square).sum::<f64>() / rows as f64).max(0.0);
+                let variance = &mut variances[column];
+                *variance += (f64::from(op.rate) * (seen - f64::from(*variance))) as f32;
+            }
         }
     }
 

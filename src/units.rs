@@ -261,6 +261,16 @@ impl Kind {
         }
     }
 
+    /// ⟨s²⟩ of a column, given the mean of its state and those of its other statistics, by their number.
+    pub fn mean_square(self, mean: f64, statistic: impl Fn(usize) -> f64) -> f64 {
+        match self {
+            Self::Binary | Self::Potts { .. } => mean,
+            Self::Spin => 1.0,
+            Self::Gaussian | Self::Relu => -2.0 * statistic(1),
+            Self::DoubleRelu => -2.0 * (statistic(1) + statistic(2)),
+        }
+    }
+
     /// How many states a unit has, if they can be counted.
     pub fn states(self) -> Option<usize> {
         match self {

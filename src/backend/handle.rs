@@ -67,6 +67,15 @@ pub struct Offsets {
     pub hidden: Values,
 }
 
+/// Variances of the columns of both layers, for a standardised gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variances {
+    /// σ², one per visible column.
+    pub visible: Values,
+    /// τ², one per hidden column.
+    pub hidden: Values,
+}
+
 /// The units of both layers, for the cases or chains of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pair {

@@ -387,6 +387,20 @@ impl Update {
 }
 
 operation! {
+    /// Arguments of [`super::Backend::standardise`].
+    pub struct Standardise {
+        /// What is added to each variance.
+        pub ridge: f32,
+    }
+}
+
+impl Standardise {
+    /// Units that hardly change have large steps, but none more than 20 times as large; units on half the time have a variance of
+    /// 0.25.
+    pub const USUAL: Self = Self { ridge: 0.05 };
+}
+
+operation! {
     /// Arguments of [`super::Backend::penalise`].
     pub struct Penalise {
         /// Factor of the penalty, λ.
@@ -460,6 +474,25 @@ operation! {
         pub rate: f32,
     } {
         fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Arguments of the kernel that tracks the variances of a block of hidden units: a part of [`super::Backend::track_variances`].
+    pub struct TrackVariances {
+        /// Cases.
+        pub rows: u32,
+        /// Weight of the new variances: from 0, no change, to 1, no memory.
+        pub rate: f32,
+        /// The kind, [`crate::units::Kind::number`].
+        pub kind: u32,
+        /// First column.
+        pub first: u32,
+        /// Columns of the block.
+        pub units: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+        fn units(&self) -> u32 { self.units }
     }
 }
 

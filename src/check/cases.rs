@@ -10,8 +10,8 @@ use super::{
 use crate::{
     backend::{
         Ascent, Backend, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather,
-        HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, SquaredError, Swap, Track,
-        Update, operation::MULTIPLY_ADDS,
+        HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, SquaredError, Standardise,
+        Swap, Track, Update, Variances, operation::MULTIPLY_ADDS,
     },
     data::Rows,
     error::Result,
@@ -68,6 +68,7 @@ pub const CASES: &[Case] = &[
     Case { kernel: "gradient", way: "centred", prepare: |s| gradient(s, true, CENTRED), work: gradient_work },
     Case { kernel: "gradient", way: "sparse", prepare: |s| gradient(s, false, SPARSE), work: gradient_work },
     Case { kernel: "gradient", way: "centred and sparse", prepare: |s| gradient(s, true, Contrast { centred: 1, ..SPARSE }), work: gradient_work },
+    Case { kernel: "standardise", way: "", prepare: standardise, work: combine_work },
     Case { kernel: "penalise", way: "", prepare: penalise, work: penalise_work },
     Case { kernel: "clip", way: "", prepare: |s| clip(s, 0.01), work: clip_work },
     Case { kernel: "clip", way: "no longer", prepare: |s| clip(s, 1e6), work: clip_work },
@@ -87,6 +88,7 @@ pub const CASES: &[Case] = &[
     Case { kernel: "update", way: "centred, of means, without momentum", prepare: |s| update(s, false, false, 0.0, CENTRED), work: update_work },
     Case { kernel: "limit_norms", way: "", prepare: limit_norms, work: limit_norms_work },
     Case { kernel: "track", way: "", prepare: track, work: track_work },
+    Case { kernel: "track_variances", way: "", prepare: track_variances, work: track_work },
     Case { kernel: "combine", way: "copy", prepare: |s| combine(s, Combine::COPY), work: combine_work },
     Case { kernel: "combine", way: "sum", prepare: |s| combine(s, Combine::SUM), work: combine_work },
     Case { kernel: "combine", way: "average", prepare: |s| combine(s, Combine::towards(0.3)), work: combine_work },
@@ -126,6 +128,8 @@ pub const OF_KINDS: &[OfKinds] = &[
     (mixed, Case { kernel: "update", way: "units of all kinds, without momentum", prepare: |s| update(s, true, false, 0.0, FEW), work: update_work }),
     (mixed, Case { kernel: "fix_gauge", way: "of both sides", prepare: fix_gauge, work: limit_norms_work }),
     (potts_to_real, Case { kernel: "fix_gauge", way: "of many states", prepare: fix_gauge, work: limit_norms_work }),
+    (mixed, Case { kernel: "standardise", way: "units of all kinds", prepare: standardise, work: combine_work }),
+    (mixed, Case { kernel: "track_variances", way: "units of all kinds", prepare: track_variances, work: track_work }),
     (mixed, Case { kernel: "combine", way: "units of all kinds", prepare: |s| combine(s, Combine::towards(0.3)), work: combine_work }),
     (mixed, Case { kernel: "cumulants", way: "", prepare: |s| free_energy(s, true, 1.0, false), work: energy_work }),
     (mixed, Case { kernel: "cumulants", way: "β = 0.4 from a base", prepare: |s| free_energy(s, true, 0.4, false), work: energy_work }),
@@ -500,6 +504,35 @@ fn update(stage: &mut Stage, of_states: bool, keeps: bool, decay: f32, of: Contr
             None => Output::Model(model, tolerance),
             Some(_) => Output::Near(model, OF_SQUARES.max(tolerance)),
         }),
+    )
+}
+
+fn standardise(stage: &mut Stage) -> Result<Prepared> {
+    let gradient = stage.model(0.3, 0)?;
+    let Offsets { visible, hidden } = offsets(stage)?;
+    let op = Standardise { ridge: 0.3 };
+    prepared(
+        move |backend| backend.standardise(&op, Variances { visible, hidden }, gradient),
+        [Output::Near(gradient, TOLERANCE)],
+    )
+}
+
+/// Two steps, the second about other means.
+fn track_variances(stage: &mut Stage) -> Result<Prepared> {
+    let (_, Pair { visible, hidden }, _) = phases(stage, true)?;
+    let of_moments = of_moments(stage)?;
+    let count = stage.size.shape.hidden;
+    let (means, variances) = (stage.grey(Side::Hidden, 2), stage.grey(Side::Hidden, 3));
+    let (means, variances) = (stage.values(&means[..count])?, stage.values(&variances[..count])?);
+    let op = Track { rows: stage.size.rows as u32, rate: 0.25 };
+    prepared(
+        move |backend| {
+            take_moments(backend, of_moments, [Pair { visible, hidden }; 2], op.rows);
+            backend.track_variances(&op, hidden, means, variances);
+            backend.track(&op, hidden, means);
+            backend.track_variances(&op, hidden, means, variances);
+        },
+        [Output::Values(variances, count, OF_SQUARES)],
     )
 }
 

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::units::{Kind as Kept, Units, WORD};
 use crate::{
-    backend::HalfStep,
+    backend::{HalfStep, Track},
     host::{Phase, Uniforms},
     level::Level,
     rbm::{Rbm, Side},
@@ -142,6 +142,25 @@ pub fn gradient(phases: [Phase<Units>; 2], gradient: &mut Rbm) {
         }
         let out = &mut gradient.potentials_mut(Side::Hidden)[hidden..];
         out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum as f32);
+    }
+}
+
+/// Running variances of hidden units, about their running means.
+pub fn track_variances(op: &Track, layer: &Layer, hidden: &Units, means: &[f32], variances: &mut [f32]) {
+    let (rows, width, extra) = (op.rows as usize, hidden.width, hidden.extra);
+    for Place { kind, column: first } in layer.places() {
+        for column in first..first + kind.columns() {
+            let offset = f64::from(means[column]);
+            let mut sum = 0.0;
+            for row in 0..rows {
+                let mean = f64::from(hidden.means[row * width + column]);
+                let moment =
+                    |number: usize| f64::from(hidden.moments[row * extra + (number - 1) * width + column]);
+                sum += kind.mean_square(mean, moment) - (2.0 * mean - offset) * offset;
+            }
+            let seen = (sum / rows as f64).max(0.0) as f32;
+            variances[column] += op.rate * (seen - variances[column]);
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use super::{math::long_dot, vectorize};
 use crate::level::Level;
 use crate::{
     backend::{
-        Ascent, Clip, Combine, LimitNorms, Penalise,
+        Ascent, Clip, Combine, LimitNorms, Penalise, Standardise,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND},
     },
-    rbm::{Rbm, Shape},
-    units::Place,
+    rbm::{Rbm, Shape, Side},
+    units::{PRECISIONS, Place},
 };
 
 /// Parameters per task of a thread.
@@ -101,6 +101,25 @@ pub fn combine(level: Level, op: &Combine, other: &Rbm, rbm: &mut Rbm) {
                 },
             );
         });
+    }
+}
+
+/// Divides a gradient by the variances of the units.
+pub fn standardise(op: &Standardise, variances: [&[f32]; 2], gradient: &mut Rbm) {
+    let Shape { visible, hidden } = gradient.shape();
+    let [of_visible, of_hidden] = [(variances[0], visible), (variances[1], hidden)]
+        .map(|(all, count)| all[..count].iter().map(|x| 1.0 / (x + op.ridge)).collect::<Vec<f32>>());
+    let rows = gradient.weights_mut().par_chunks_mut(hidden).zip(&of_visible);
+    rows.with_min_len(64).for_each(|(row, of_row)| {
+        row.iter_mut().zip(&of_hidden).for_each(|(slope, of_column)| *slope *= of_row * of_column);
+    });
+    for (side, factors) in [(Side::Visible, &of_visible), (Side::Hidden, &of_hidden)] {
+        for (number, plane) in gradient.potentials_mut(side).chunks_mut(factors.len()).enumerate() {
+            let is_square = PRECISIONS.contains(&number);
+            for (slope, factor) in plane.iter_mut().zip(factors) {
+                *slope *= if is_square { factor * factor } else { *factor };
+            }
+        }
     }
 }
 

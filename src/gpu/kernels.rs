@@ -11,7 +11,7 @@ use crate::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Energy, FinishUnits, FixGauge,
         FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
-        Recentre, SquaredError, Swap, Track, Update,
+        Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
         operation::{MULTIPLY_ADDS, Operation},
     },
     rbm::Layers,
@@ -155,6 +155,7 @@ kernels! {
     SampleHidden "sample_hidden", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, W, W], Grid::Product(to_hidden);
     SampleVisible "sample_visible", HalfStep, [ACCUMULATE, SAMPLE, UNIT, RANDOM], [R, R, R, R, W, W], Grid::Product(to_visible);
     Gradient "gradient", Contrast, [ACCUMULATE, CONTRAST], [R, R, R, R, R, R, W], Grid::Product(associations);
+    Standardise "standardise", Standardise, [PARAMETERS], [R, R, W], Invocations(parameters, once);
     Penalise "penalise", Penalise, [REDUCE], [R, R, W], Workgroups(|s| groups(s.hidden), once);
     Clip "clip", Clip, [REDUCE, PARAMETERS], [W], Workgroups(|_| 1, once);
     Ascend "ascend", Ascent, [PARAMETERS], [W, W, W, W], Invocations(parameters, once);
@@ -163,6 +164,7 @@ kernels! {
     LimitNorms "limit_norms", LimitNorms, [REDUCE], [W], Workgroups(|s| groups(s.hidden), once);
     FixGauge "fix_gauge", FixGauge, [REDUCE], [W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);
     Track "track", Track, [REDUCE], [R, W], Workgroups(|s| groups(s.hidden), once);
+    TrackVariances "track_variances", TrackVariances, [REDUCE], [R, R, R, W], Workgroups(|s| groups(s.units + 3), once);
     Combine "combine", Combine, [PARAMETERS], [R, W], Invocations(parameters, once);
     SquaredError "squared_error", SquaredError, [REDUCE], [R, R, W], Workgroups(|s| s.rows, once);
     FreeEnergy "free_energy", FreeEnergy, [ACCUMULATE, REDUCE, FOUR_CASES, UNIT], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);

@@ -141,7 +141,7 @@ mod tests {
         backend::{
             Ascent, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, Energy,
             FreeEnergy, Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise,
-            Reading, SquaredError, Swap, Track, Units, Update,
+            Reading, SquaredError, Standardise, Swap, Track, Units, Update, Variances,
         },
         config::{ByEpoch, Optimizer, Uniforms},
         cpu::Cpu,
@@ -210,6 +210,7 @@ mod tests {
             gather(op: &Gather, data: Data, visible: Units);
             sample(op: &HalfStep, path: Path, from: Units, to: Units);
             gradient(op: &Contrast, positive: Pair, negative: Pair, offsets: Option<Offsets>, gradient: Model);
+            standardise(op: &Standardise, variances: Variances, gradient: Model);
             penalise(op: &Penalise, scales: Values, model: Model, gradient: Model);
             clip(op: &Clip, gradient: Model);
             ascend(op: &Ascent, gradient: Model, model: Model, velocity: Model, squares: Option<Model>);
@@ -225,6 +226,7 @@ mod tests {
             limit_norms(op: &LimitNorms, model: Model);
             fix_gauge(model: Model);
             track(op: &Track, hidden: Units, means: Values);
+            track_variances(op: &Track, hidden: Units, means: Values, variances: Values);
             combine(op: &Combine, other: Model, model: Model);
             squared_error(op: &SquaredError, visible: Units, reconstruction: Units, values: Values);
             free_energy(op: &FreeEnergy, path: Path, visible: Units, values: Values);

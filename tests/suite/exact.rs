@@ -2,9 +2,11 @@
 
 use crate::common;
 use rbm_gpu::{
-    backend::{Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Pair, Update},
+    backend::{
+        Ascent, Backend, BackendExt, Contrast, Draw, HalfStep, Offsets, Pair, Standardise, Update, Variances,
+    },
     base::Base,
-    check::{largest_rbm_difference, random_rbm, random_states},
+    check::{largest_rbm_difference, random_model, random_rbm, random_states},
     config::VisibleStates,
     data::Rows,
     estimator::{
@@ -14,10 +16,10 @@ use rbm_gpu::{
     },
     exact,
     host::{self, HostKernels, Phase, PlainUnits},
-    rbm::{Rbm, Shape, Side},
+    rbm::{Layers, Rbm, Shape, Side},
     reference::{self, Reference, sigmoid},
     rng::{Address, Stream, uniform_at},
-    units::Marginals,
+    units::{Marginals, PRECISIONS},
 };
 
 const SHAPES: [Shape; 4] = [
@@ -614,5 +616,86 @@ fn a_model_with_a_parameter_that_is_no_number_has_no_log_z() {
         rbm.weights_mut()[4] = value;
         let message = exact::log_partition_function(&rbm).unwrap_err().to_string();
         assert!(message.contains("weights[4] is"), "{message}");
+    }
+}
+
+/// A step up the log-likelihood in standardised coordinates, whose slopes are central differences, is the standardised step of the
+/// plain parameters: E = −xᵀŴy − b̂ᵀx − ĉᵀy …, x = (v−μ)/σ, y = (h−λ)/τ, and the statistics s² and |s| divided by σ² and σ.
+#[test]
+fn a_standardised_step_is_one_in_standardised_coordinates() {
+    for (visible, hidden) in [
+        ("2 binary, 1 potts:3", "1 gaussian, 1 relu, 1 drelu, 1 spin"),
+        ("1 gaussian, 1 drelu, 1 relu, 1 binary", "2 binary, 1 spin, 1 potts:3"),
+    ] {
+        let layers = Layers { visible: visible.parse().unwrap(), hidden: hidden.parse().unwrap() };
+        let Shape { visible: m, hidden: n } = layers.shape();
+        let rbm = random_model(&layers, 0.3, 5, |x| 1.0 + x.abs());
+        let states = Base::neutral(&layers).draw(3, Address::new(Stream::Synthetic, 0), 0, 5);
+        let rows = Rows::from_values(m, &states);
+        let numbers = |count: usize, low: f32, first: usize| -> Vec<f32> {
+            (first..first + count).map(|at| low + (at as f32).sin().abs()).collect()
+        };
+        let (mu, lambda) = (numbers(m, -0.2, 0), numbers(n, -0.3, 20));
+        let ridge = 0.25;
+        let squares = [numbers(m, 0.1, 40), numbers(n, 0.1, 60)];
+        let deviation = |side: Side, at: usize| (squares[side.number() as usize][at] + ridge).sqrt();
+
+        // How the plain parameters move with each standardised one.
+        let [weights, of_visible, _] = rbm.tensors().map(<[f32]>::len);
+        let (b, c) = (weights, weights + of_visible);
+        let direction = |number: usize| -> Vec<(usize, f32)> {
+            if number < weights {
+                let (i, j) = (number / n, number % n);
+                let by = 1.0 / (deviation(Side::Visible, i) * deviation(Side::Hidden, j));
+                return vec![(number, by), (b + i, -by * lambda[j]), (c + j, -by * mu[i])];
+            }
+            let (side, columns, at) =
+                if number < c { (Side::Visible, m, number - b) } else { (Side::Hidden, n, number - c) };
+            let own = deviation(side, at % columns);
+            let is_square = PRECISIONS.contains(&(at / columns));
+            vec![(number, 1.0 / if is_square { own * own } else { own })]
+        };
+        let likelihood = |direction: &[(usize, f32)], by: f32| {
+            let mut rbm = rbm.clone();
+            direction.iter().for_each(|&(at, of)| rbm.parameters_mut()[at] += by * of);
+            exact::log_likelihood(&rbm, &rows).unwrap()
+        };
+        let mut expected = vec![0.0; rbm.parameters().len()];
+        let by = 3e-3;
+        for number in 0..expected.len() {
+            let direction = direction(number);
+            let slope = (likelihood(&direction, by) - likelihood(&direction, -by)) / (2.0 * f64::from(by));
+            direction.iter().for_each(|&(at, of)| expected[at] += slope * f64::from(of));
+        }
+
+        let plain = exact::log_likelihood_gradient(&rbm, &rows).unwrap();
+        let mut gradient =
+            Rbm::from_tensors(&layers, plain.map(|all| all.iter().map(|&x| x as f32).collect()));
+        let (of_b, of_c) = (gradient.visible_bias().to_vec(), gradient.hidden_bias().to_vec());
+        for (at, slope) in gradient.weights_mut().iter_mut().enumerate() {
+            *slope -= mu[at / n] * of_c[at % n] + lambda[at % n] * of_b[at / n];
+        }
+        let test = "a_standardised_step_is_one_in_standardised_coordinates";
+        for (name, mut backend) in common::all(test, &layers) {
+            let [step, model] = [&gradient, &Rbm::zeros(&layers)].map(|rbm| backend.model_of(rbm).unwrap());
+            let mut values = |numbers: &[f32]| {
+                let values = backend.values(numbers.len()).unwrap();
+                backend.write_values(values, numbers);
+                values
+            };
+            let offsets = Offsets { visible: values(&mu), hidden: values(&lambda) };
+            let variances = Variances { visible: values(&squares[0]), hidden: values(&squares[1]) };
+            backend.standardise(&Standardise { ridge }, variances, step);
+            backend.recentre(step, offsets, model);
+            let [step, shift] = [step, model].map(|model| backend.read_model(model).unwrap());
+            let found = step.parameters().iter().zip(shift.parameters()).map(|(step, shift)| step + shift);
+            for (at, (found, expected)) in found.zip(&expected).enumerate() {
+                let error = (f64::from(found) - expected).abs();
+                assert!(
+                    error < 1e-3 * (1.0 + expected.abs()),
+                    "{name}: {visible} × {hidden}, parameter {at}: {found}, {expected}"
+                );
+            }
+        }
     }
 }

@@ -11,7 +11,8 @@ use rbm_gpu::{
     backend::{
         Ascent, Backend, BackendExt, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data,
         DeviceInfo, Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd,
-        Offsets, Pair, Path, Penalise, Reading, SquaredError, Swap, Track, Units, Update, Values,
+        Offsets, Pair, Path, Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update,
+        Values, Variances,
     },
     config::{Binarize, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig},
     cpu::Cpu,
@@ -299,6 +300,7 @@ impl Backend for Faulty {
         write_units(units: Units, means: &[f32], states: &[f32]);
         write_values(values: Values, numbers: &[f32]);
         gradient(op: &Contrast, positive: Pair, negative: Pair, offsets: Option<Offsets>, gradient: Model);
+        standardise(op: &Standardise, variances: Variances, gradient: Model);
         penalise(op: &Penalise, scales: Values, model: Model, gradient: Model);
         clip(op: &Clip, gradient: Model);
         ascend(op: &Ascent, gradient: Model, model: Model, velocity: Model, squares: Option<Model>);
@@ -306,6 +308,7 @@ impl Backend for Faulty {
         limit_norms(op: &LimitNorms, model: Model);
         fix_gauge(model: Model);
         track(op: &Track, hidden: Units, means: Values);
+        track_variances(op: &Track, hidden: Units, means: Values, variances: Values);
         combine(op: &Combine, other: Model, model: Model);
         squared_error(op: &SquaredError, visible: Units, reconstruction: Units, values: Values);
         free_energy(op: &FreeEnergy, path: Path, visible: Units, values: Values);

@@ -12,7 +12,7 @@ use rbm_gpu::{
     backend::{
         Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
         FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
-        Recentre, SquaredError, Swap, Track, Update,
+        Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
     },
     gpu::{kernels::Kernel, tile::Tile},
 };
@@ -62,6 +62,7 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
         Contrast: rows, chains, centred, sparsity_target, sparsity_cost;
         Ascent: rule, rate, momentum, weight_decay, l1, first_correction, second_correction;
         Update: rows, chains, centred, sparsity_target, sparsity_cost, rate, momentum, weight_decay;
+        Standardise: ridge;
         Penalise: strength;
         Clip: largest;
         Recentre: ;
@@ -69,6 +70,7 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
         FixGauge: side, first, units, columns;
         Combine: keep, add;
         Track: rows, rate;
+        TrackVariances: rows, rate, kind, first, units;
         SquaredError: rows;
         FreeEnergy: rows, beta, less;
         Energy: rows;
