@@ -111,6 +111,11 @@ pub struct TrainConfig {
     /// Subtract the units' means in the gradient: on or off
     #[cfg_attr(feature = "cli", arg(long, value_name = "SWITCH", value_enum, default_value_t = Self::default().centred))]
     pub centred: Switch,
+    /// Divide the gradient by the units' variances, too, so that units of any scale learn alike: on or off; implies --centred on, and
+    /// needs a lower --lr
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SWITCH", value_enum, default_value_t = Self::default().standardised))]
+    #[serde(skip_serializing_if = "Switch::is_off")]
+    pub standardised: Switch,
     /// Share of the run, at its end, over which the model's parameters are averaged, from 0 to 1
     #[cfg_attr(feature = "cli", arg(long, value_name = "X", default_value_t = Self::default().average))]
     pub average: f64,
@@ -175,6 +180,7 @@ impl Default for TrainConfig {
             temperatures: 10,
             lr_schedule: LearningRate::Constant,
             centred: Switch::Off,
+            standardised: Switch::Off,
             average: 0.0,
             binarize: Binarize::Sample,
             visible_states: VisibleStates::Sample,
@@ -224,6 +230,11 @@ impl Preset {
 }
 
 impl TrainConfig {
+    /// Whether the units' means are subtracted in the gradient.
+    pub fn is_centred(&self) -> bool {
+        self.centred == Switch::On || self.standardised == Switch::On
+    }
+
     /// The hidden units.
     pub fn hidden_layer(&self) -> Layer {
         self.hidden_units.layer(self.hidden)
@@ -314,7 +325,7 @@ impl TrainConfig {
             && self.optimizer == Optimizer::Sgd
             && self.momentum.values().all(|momentum| momentum == 0.0)
             && !self.nesterov
-            && self.centred == Switch::Off;
+            && !self.is_centred();
         let temperatures = self.temperatures;
         let is_tempered = matches!(self.estimator, Estimator::Pt | Estimator::Tt);
         // Each replica's sweep has an address of its own.
@@ -326,7 +337,7 @@ impl TrainConfig {
             found("‹fast-weights› must be at least 0 and finite", self.fast_weights.filter(is_below_0)),
             (self.fast_weights.is_some() && !is_plain).then(|| {
                 "‹fast-weights› need ‹estimator=pcd›, ‹momentum=0›, and neither ‹optimizer=adam› nor ‹nesterov› nor \
-                 ‹centred=on›: they follow the plain gradient"
+                 ‹centred=on› nor ‹standardised=on›: they follow the plain gradient"
                     .into()
             }),
             found(

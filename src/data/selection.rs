@@ -20,6 +20,13 @@ pub enum Switch {
     Off,
 }
 
+impl Switch {
+    /// Whether it is off.
+    pub fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
+}
+
 /// The part of a data set to use, and the meaning of its numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]

@@ -243,6 +243,7 @@ impl Observer for Watch {
             positive: (v, h),
             negative: (chains, last),
             offsets: StepReading::offsets(backend, taken)?,
+            variances: StepReading::variances(backend, taken)?,
         };
         let figures = reading.measure(&mut self.trace);
         self.largest_shift = self.largest_shift.max(figures.shift);

@@ -2,7 +2,10 @@
 
 use super::observer::Watched;
 use crate::{
-    backend::{Ascent, Backend, Clip, Combine, Contrast, Memory, Model, Offsets, Penalise, Update, Values},
+    backend::{
+        Ascent, Backend, Clip, Combine, Contrast, Memory, Model, Offsets, Penalise, Standardise, Update,
+        Values, Variances,
+    },
     base::Base,
     config::{Optimizer, Switch, TrainConfig},
     error::{Result, usage},
@@ -31,6 +34,8 @@ pub(super) struct Models {
     fast: Option<[Model; 2]>,
     /// Means of the units.
     pub offsets: Option<Offsets>,
+    /// Variances of the units.
+    pub variances: Option<Variances>,
     /// Factors of the visible columns in the penalty on the weights: 1/√q for a unit of q states.
     scales: Option<Values>,
     /// Whether there are Potts units.
@@ -59,8 +64,14 @@ impl Models {
             true => Some(Offsets { visible: memory.values(visible)?, hidden: memory.values(hidden)? }),
             false => None,
         };
+        let variances = match config.standardised {
+            Switch::On => {
+                Some(Variances { visible: memory.values(visible)?, hidden: memory.values(hidden)? })
+            }
+            Switch::Off => None,
+        };
         let scales = config.l1b.map(|_| memory.values(visible)).transpose()?;
-        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets, scales, has_gauge })
+        Ok(Self { theta, velocity, squares, gradient, average, fast, offsets, variances, scales, has_gauge })
     }
 
     /// Writes the initial model; the units' means begin as those of independent units.
@@ -73,11 +84,16 @@ impl Models {
         if let Some(scales) = self.scales {
             backend.write_values(scales, &scales_of(&base.layers().visible));
         }
+        let narrow = |numbers: &[f64]| numbers.iter().map(|&x| x as f32).collect::<Vec<_>>();
+        if let Some(variances) = self.variances {
+            let of_hidden = base.layers().hidden.neutral_marginals().variances;
+            backend.write_values(variances.visible, &narrow(&base.marginals().variances));
+            backend.write_values(variances.hidden, &narrow(&of_hidden));
+        }
         if let Some(offsets) = self.offsets {
-            let means = |means: &[f64]| means.iter().map(|&mean| mean as f32).collect::<Vec<_>>();
-            backend.write_values(offsets.visible, &means(&base.marginals().means));
+            backend.write_values(offsets.visible, &narrow(&base.marginals().means));
             // With weights near 0, as initial ones are: binary units are on half the time.
-            backend.write_values(offsets.hidden, &means(&base.hidden_means()));
+            backend.write_values(offsets.hidden, &narrow(&base.hidden_means()));
         }
     }
 
@@ -88,8 +104,8 @@ impl Models {
 
     /// The models that an observer reads.
     pub fn watched(&self) -> Watched {
-        let &Self { theta, velocity, offsets, .. } = self;
-        Watched { theta, velocity, offsets }
+        let &Self { theta, velocity, offsets, variances, .. } = self;
+        Watched { theta, velocity, offsets, variances }
     }
 
     /// All models to resume from, with their names' prefixes.
@@ -117,7 +133,7 @@ impl Models {
         ascent: &Ascent,
         phases: Phases,
     ) {
-        let &Self { theta, velocity, squares, gradient, offsets, scales, .. } = self;
+        let &Self { theta, velocity, squares, gradient, offsets, variances, scales, .. } = self;
         let Phases { positive, negative, .. } = phases;
         let (Some(gradient), Some(kept)) = (gradient, velocity) else {
             return backend.update(
@@ -130,6 +146,9 @@ impl Models {
             );
         };
         backend.gradient(contrast, positive, negative, offsets, gradient);
+        if let Some(variances) = variances {
+            backend.standardise(&Standardise::USUAL, variances, gradient);
+        }
         if let (Some(strength), Some(scales)) = (l1b, scales) {
             backend.penalise(&Penalise { strength }, scales, theta, gradient);
         }
@@ -174,6 +193,7 @@ fn is_fused(config: &TrainConfig) -> bool {
         && !config.nesterov
         && config.l1 == 0.0
         && config.l1b.is_none()
+        && config.standardised == Switch::Off
         && config.clip.is_none()
 }
 
@@ -206,7 +226,7 @@ pub(super) fn initial(config: &TrainConfig, base: &Base) -> Result<Rbm> {
 
 /// Whether the update subtracts offsets from the units, or follows their means.
 fn uses_offsets(config: &TrainConfig) -> bool {
-    config.centred == Switch::On || config.sparsity.is_some()
+    config.is_centred() || config.sparsity.is_some()
 }
 
 #[cfg(test)]

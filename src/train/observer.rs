@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use crate::{
-    backend::{Ascent, Backend, Contrast, Memory, Model, Offsets},
+    backend::{Ascent, Backend, Contrast, Memory, Model, Offsets, Variances},
     base::Base,
     checkpoint::Opaque,
     clock::Clock,
@@ -91,6 +91,8 @@ pub struct Watched {
     pub velocity: Option<Model>,
     /// Means of the units, where there are any.
     pub offsets: Option<Offsets>,
+    /// Variances of the units, where the gradient is divided by them.
+    pub variances: Option<Variances>,
 }
 
 /// What a step was given, and where it left its results.

@@ -159,6 +159,11 @@ impl Trainer {
             // So that a checkpoint is a whole model.
             state.push(name, &[values.len()], values.clone());
         }
+        if let Some(variances) = self.models.variances {
+            let hidden = self.backend.shape().hidden;
+            // Those of the visible units are of the data.
+            state.push("hidden_variances", &[hidden], self.backend.read_values(variances.hidden, hidden)?);
+        }
         let backend = &mut *self.backend;
         let chains = self.config.chains(self.config.batch);
         match (&self.replicas, self.config.estimator) {
@@ -235,6 +240,9 @@ impl Trainer {
         if let Some(offsets) = self.models.offsets {
             backend.write_values(offsets.visible, state.tensor("visible_offsets"));
             backend.write_values(offsets.hidden, state.tensor("hidden_offsets"));
+        }
+        if let Some(variances) = self.models.variances {
+            backend.write_values(variances.hidden, state.tensor("hidden_variances"));
         }
         match (&mut self.replicas, self.config.estimator) {
             (Some(Replicas::Temperatures(tempering)), _) => {

@@ -3,7 +3,7 @@
 use super::{Trainer, epoch::draws_data, observer::StepTaken};
 use crate::{
     backend::{Ascent, Combine, Contrast, Gather, LimitNorms, SquaredError, Track},
-    config::{Estimator, Optimizer, Switch, TrainConfig, Uniforms},
+    config::{Estimator, Optimizer, TrainConfig, Uniforms},
     error::Result,
     estimator::{Draws, Phases, Replicas, contrastive_divergence, persistent_contrastive_divergence},
     rbm::Side,
@@ -67,7 +67,11 @@ impl Trainer {
         }
         if let Some(offsets) = models.offsets {
             let rate = TRACK.max(1.0 / (step as f32 + 1.0));
-            backend.track(&Track { rows: rows as u32, rate }, positive.hidden, offsets.hidden);
+            let op = Track { rows: rows as u32, rate };
+            backend.track(&op, positive.hidden, offsets.hidden);
+            if let Some(variances) = models.variances {
+                backend.track_variances(&op, positive.hidden, offsets.hidden, variances.hidden);
+            }
         }
         let contrast = self.contrast(rows, chains);
         let ascent = self.ascent(step);
@@ -96,9 +100,9 @@ impl Trainer {
     }
 
     fn contrast(&self, rows: usize, chains: usize) -> Contrast {
-        let TrainConfig { sparsity, sparsity_cost, centred, .. } = self.config;
+        let TrainConfig { sparsity, sparsity_cost, .. } = self.config;
         Contrast {
-            centred: u32::from(centred == Switch::On),
+            centred: u32::from(self.config.is_centred()),
             sparsity_target: sparsity.unwrap_or(0.0),
             sparsity_cost: if sparsity.is_some() { sparsity_cost } else { 0.0 },
             ..Contrast::new(rows, chains)

@@ -165,10 +165,17 @@ fn from_two_gauges_of_a_model_training_gives_one_distribution() {
 
 #[test]
 fn a_run_stays_in_the_gauge_and_the_doctor_knows_it() {
-    for (centred, momentum, max_norm, l1b) in [
-        (Switch::Off, 0.0, None, None),
-        (Switch::On, 0.5, Some(0.3), None),
-        (Switch::Off, 0.0, None, Some(0.3)),
+    let plain = TrainConfig { momentum: ByEpoch::from(0.0), ..TrainConfig::default() };
+    for options in [
+        plain.clone(),
+        TrainConfig {
+            centred: Switch::On,
+            momentum: ByEpoch::from(0.5),
+            max_norm: Some(0.3),
+            ..plain.clone()
+        },
+        TrainConfig { l1b: Some(0.3), ..plain.clone() },
+        TrainConfig { standardised: Switch::On, learning_rate: 0.01, l1b: Some(0.1), ..plain },
     ] {
         let config = TrainConfig {
             data: Source::BarsAndStripes(4),
@@ -176,12 +183,8 @@ fn a_run_stays_in_the_gauge_and_the_doctor_knows_it() {
             hidden_units: Kind::Potts { states: 3 },
             epochs: 3,
             batch: 5,
-            momentum: ByEpoch::from(momentum),
-            centred,
-            max_norm,
-            l1b,
             average: 0.5,
-            ..TrainConfig::default()
+            ..options
         };
         let layers = Layers { hidden: config.hidden_layer(), ..layers("16 binary", "1 binary") };
         let dataset = config.data.load().unwrap();

@@ -71,6 +71,7 @@ fn kinds() -> Vec<(&'static str, TrainConfig)> {
             },
         ),
         ("adam", TrainConfig { optimizer: Optimizer::Adam, learning_rate: 0.01, average: 0.5, ..config() }),
+        ("standardised", TrainConfig { standardised: Switch::On, learning_rate: 0.01, ..config() }),
         ("clipped", TrainConfig { clip: Some(0.05), l1b: Some(0.001), ..config() }),
         ("nesterov", TrainConfig { nesterov: true, sparsity: Some(0.2), max_norm: Some(1.0), ..config() }),
         ("fast weights", TrainConfig { fast_weights: Some(0.1), estimator: Estimator::Pcd, ..plain() }),

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::{
-    backend::{Ascent, Backend, BackendExt, Draw, Offsets, operation::ADAM_FIRST},
+    backend::{Ascent, Backend, BackendExt, Draw, Offsets, Standardise, Variances, operation::ADAM_FIRST},
     check::wrong_states,
     config::Estimator,
     data::spread_out,
@@ -30,7 +30,7 @@ const FOLLOWED: usize = 16;
 /// Means and states of one layer.
 pub type Read = (Vec<f32>, Vec<f32>);
 
-/// μ and λ.
+/// Numbers of the visible columns, and of the hidden ones.
 pub type Means = (Vec<f32>, Vec<f32>);
 
 /// Picks a tensor of a model.
@@ -66,6 +66,8 @@ pub struct StepReading<'a> {
     pub negative: (Read, Read),
     /// μ and λ, where there are any.
     pub offsets: Option<Means>,
+    /// σ² and τ², where the gradient is divided by them.
+    pub variances: Option<Means>,
 }
 
 /// How a group of parameters moved, compared with the gradient.
@@ -157,6 +159,16 @@ impl StepReading<'_> {
     /// [`crate::Error::Device`] if the device failed.
     pub fn offsets(backend: &mut dyn Backend, taken: &StepTaken) -> Result<Option<Means>> {
         let Some(Offsets { visible, hidden }) = taken.models.offsets else { return Ok(None) };
+        let shape = taken.shape;
+        Ok(Some((backend.read_values(visible, shape.visible)?, backend.read_values(hidden, shape.hidden)?)))
+    }
+
+    /// Reads the variances that a step had.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn variances(backend: &mut dyn Backend, taken: &StepTaken) -> Result<Option<Means>> {
+        let Some(Variances { visible, hidden }) = taken.models.variances else { return Ok(None) };
         let shape = taken.shape;
         Ok(Some((backend.read_values(visible, shape.visible)?, backend.read_values(hidden, shape.hidden)?)))
     }
@@ -257,6 +269,12 @@ impl StepReading<'_> {
             let excess = || offset(|offsets| &offsets.1, j) - f64::from(contrast.sparsity_target);
             if contrast.is_sparse() { f64::from(contrast.sparsity_cost) * excess() } else { 0.0 }
         };
+        let by = |of: fn(&Means) -> &Vec<f32>, at: usize| {
+            let variance = |all: &Means| f64::from(of(all)[at] + Standardise::USUAL.ridge);
+            self.variances.as_ref().map_or(1.0, variance)
+        };
+        let of_visible = |i: usize| by(|variances| &variances.0, i);
+        let of_hidden = |j: usize| by(|variances| &variances.1, j);
         let data_mean =
             |i: usize| (0..phases[0].1).map(|row| v(phases[0].0, row, i)).sum::<f64>() / phases[0].1 as f64;
         // Where more than the velocity is added, or less is kept, only the velocity shows the gradient.
@@ -285,16 +303,16 @@ impl StepReading<'_> {
         let mut groups = [
             group(weights, |rbm| rbm.weights(), 0, &|at| {
                 let (i, j) = (at / hidden, at % hidden);
-                difference(&|phase, row| v(phase, row, i) * h(phase, row, j))
-                    - sparse(j) * data_mean(i)
+                let gradient = difference(&|phase, row| v(phase, row, i) * h(phase, row, j));
+                (gradient - sparse(j) * data_mean(i)) / (of_visible(i) * of_hidden(j))
                     - penalty(i, j)
                     - decay(before_weights[at])
             }),
             group((0..visible).collect(), |rbm| rbm.visible_bias(), 1, &|i| {
-                difference(&|phase, row| v(phase, row, i))
+                difference(&|phase, row| v(phase, row, i)) / of_visible(i)
             }),
             group((0..hidden).collect(), |rbm| rbm.hidden_bias(), 2, &|j| {
-                difference(&|phase, row| h(phase, row, j)) - sparse(j)
+                (difference(&|phase, row| h(phase, row, j)) - sparse(j)) / of_hidden(j)
             }),
         ];
         if self.taken.is_clipped {
