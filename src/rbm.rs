@@ -88,7 +88,8 @@ impl Layers {
 
     /// Whether there are Potts units, whose parameters have a gauge: see [`crate::backend::Backend::fix_gauge`].
     pub fn have_gauge(&self) -> bool {
-        [&self.visible, &self.hidden].into_iter().any(|layer| layer.potts().next().is_some())
+        let blocks = self.visible.blocks().iter().chain(self.hidden.blocks());
+        blocks.into_iter().any(|block| matches!(block.kind, Kind::Potts { .. }))
     }
 
     /// Length of the base of a path ([`crate::backend::Path`]): the potentials of both sides.

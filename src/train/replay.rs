@@ -1,5 +1,6 @@
-//! Finds the first step that gave NaN or infinity, or a model without a normalisation, which comes before. The run goes back to the last state it kept, at the start of the epoch or
-//! at a pause, and repeats the steps with a check after each. Runs are deterministic, so the same step fails.
+//! Finds the first step that gave NaN or infinity, or a model without a normalisation, which comes before. The run goes back
+//! to the last state it kept, at the start of the epoch or at a pause, and repeats the steps with a check after each. Runs
+//! are deterministic, so the same step fails.
 
 use super::Trainer;
 use crate::{backend::BackendExt, checkpoint::State, error::Error, train::check};

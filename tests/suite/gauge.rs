@@ -180,7 +180,7 @@ fn a_run_stays_in_the_gauge_and_the_doctor_knows_it() {
         let config = TrainConfig {
             data: Source::BarsAndStripes(4),
             hidden: 6,
-            hidden_units: Kind::Potts { states: 3 },
+            hidden_units: Kind::Potts { states: 3 }.into(),
             epochs: 3,
             batch: 5,
             average: 0.5,

@@ -413,7 +413,7 @@ fn a_model_without_a_normalisation_stops_the_run() {
     for kind in [Kind::Gaussian, Kind::Relu, Kind::DoubleRelu] {
         let config = TrainConfig {
             hidden: 2,
-            hidden_units: kind,
+            hidden_units: kind.into(),
             batch: 20,
             epochs: 200,
             learning_rate: 0.05,
