@@ -341,6 +341,11 @@ impl Layer {
         self.0.iter().map(|block| block.units).sum()
     }
 
+    /// The units in words: their number, if all are binary, as `784`; else their kinds too, as `31 potts:21`.
+    pub fn counted(&self) -> String {
+        if self.is_binary() { self.units().to_string() } else { self.to_string() }
+    }
+
     /// Parameters that a model keeps for each column: the largest number of its kinds.
     pub fn planes(&self) -> usize {
         self.0.iter().map(|block| block.kind.parameters()).max().unwrap_or(1)

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::error::{Error, Result, bad_data, usage};
 
+/// Makes the error for data with another number of columns than a model's.
+type Misfit<'a> = &'a dyn Fn(usize) -> Result<()>;
+
 impl Selection {
     /// Finds, reads and checks a data set, and takes the selection from it.
     ///
@@ -36,7 +39,7 @@ impl Selection {
     fn encoded(
         self,
         source: &Source,
-        known: Option<(&Encoding, &dyn Fn(usize) -> Result<()>)>,
+        known: Option<(&Encoding, Misfit)>,
     ) -> Result<Dataset> {
         let dataset = self.part(source)?;
         if let Some((known, misfit)) = known {

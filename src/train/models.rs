@@ -215,10 +215,10 @@ pub(super) fn initial(config: &TrainConfig, base: &Base) -> Result<Rbm> {
         return usage!(
             "‹init› {}: expected a model of {} × {} units, to match the data and ‹hidden›, found {} × {}",
             path.display(),
-            layers.visible,
-            layers.hidden,
-            rbm.layers().visible,
-            rbm.layers().hidden
+            layers.visible.counted(),
+            layers.hidden.counted(),
+            rbm.layers().visible.counted(),
+            rbm.layers().hidden.counted()
         );
     }
     Ok(rbm)
