@@ -36,11 +36,7 @@ impl Selection {
     }
 
     /// Loads data and encodes them.
-    fn encoded(
-        self,
-        source: &Source,
-        known: Option<(&Encoding, Misfit)>,
-    ) -> Result<Dataset> {
+    fn encoded(self, source: &Source, known: Option<(&Encoding, Misfit)>) -> Result<Dataset> {
         let dataset = self.part(source)?;
         if let Some((known, misfit)) = known {
             let columns = dataset.encoding.file_columns();
