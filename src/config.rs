@@ -48,7 +48,8 @@ pub struct TrainConfig {
     /// Cases in a minibatch
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = Self::default().batch))]
     pub batch: usize,
-    /// Learning rate, for gradients averaged over the minibatch; with --optimizer adam, 0.001 if not given
+    /// Learning rate, for gradients averaged over the minibatch; if not given, 0.001 with --optimizer adam, and else 0.01 with
+    /// units of real numbers (gaussian, relu, drelu)
     #[cfg_attr(feature = "cli", arg(long = "lr", value_name = "X", default_value_t = Self::default().learning_rate))]
     pub learning_rate: f32,
     /// Momentum of sgd, from 0 to below 1: the share of the last update that is kept; or by epoch, as in 0.5@0,0.9@5
@@ -257,6 +258,17 @@ impl TrainConfig {
     pub fn suit_optimizer(&mut self, given: impl Fn(&str) -> bool) {
         if self.optimizer == Optimizer::Adam && !given("learning_rate") {
             self.learning_rate = 0.001;
+        }
+    }
+
+    /// Sets the learning rate that suits units of real numbers, unless one was given: their inputs have no bound, so rates are 10
+    /// to 100 times lower (Hinton 2010, section 13.2).
+    pub fn suit_units(&mut self, visible: &Layer, given: impl Fn(&str) -> bool) {
+        let hidden = self.hidden_layer();
+        let mut blocks = visible.blocks().iter().chain(hidden.blocks());
+        let has_real = blocks.any(|block| block.kind.states().is_none());
+        if has_real && self.optimizer == Optimizer::Sgd && !given("learning_rate") {
+            self.learning_rate = self.learning_rate.min(0.01);
         }
     }
 
@@ -630,6 +642,18 @@ mod tests {
         assert_eq!((config.epochs, config.estimator, config.learning_rate), (3, Estimator::Pcd, 0.05));
         config.apply(Preset::Features, |_| false);
         assert_eq!(config, TrainConfig::default());
+    }
+
+    #[test]
+    fn units_of_real_numbers_learn_slowly_unless_told_otherwise() {
+        let rate = |visible: &str, hidden: &str, given: bool| {
+            let mut config = TrainConfig { hidden_units: hidden.parse().unwrap(), ..TrainConfig::default() };
+            config.suit_units(&visible.parse().unwrap(), |option| given && option == "learning_rate");
+            config.learning_rate
+        };
+        assert_eq!((rate("9 binary", "spin", false), rate("3 potts:4", "potts:2", false)), (0.1, 0.1));
+        assert_eq!((rate("9 gaussian", "binary", false), rate("9 spin", "drelu", false)), (0.01, 0.01));
+        assert_eq!(rate("9 gaussian", "binary", true), 0.1);
     }
 
     #[test]

@@ -233,6 +233,37 @@ impl Rbm {
         &mut self.parameters
     }
 
+    /// The model at another temperature: all parameters times β, so that E becomes βE.
+    pub fn at(&self, beta: f32) -> Self {
+        let parameters = self.parameters.iter().map(|parameter| beta * parameter).collect();
+        Self { layers: self.layers.clone(), parameters }
+    }
+
+    /// The model of p(v)^`copies`, up to its normalisation: `copies` copies of the hidden units, and the potentials of the
+    /// visible units as many times, so that F(v) becomes copies·F(v) (Tubiana, Cocco and Monasson 2019, "Learning protein
+    /// constitutive motifs from sequence data", section "Low-temperature sampling").
+    ///
+    /// # Panics
+    /// If there are no copies.
+    pub fn sharpened(&self, copies: usize) -> Self {
+        assert!(copies > 0, "at least one copy");
+        let blocks = self.layers.hidden.blocks();
+        let hidden = Layer::new((0..copies).flat_map(|_| blocks).copied());
+        let mut sharp = Self::zeros(Layers { visible: self.layers.visible.clone(), hidden });
+        let Shape { hidden: n, .. } = self.shape();
+        for (row, weights) in sharp.weights_mut().chunks_mut(copies * n).zip(self.weights().chunks(n)) {
+            row.chunks_mut(n).for_each(|row| row.copy_from_slice(weights));
+        }
+        let own = self.potentials(Side::Visible).iter().map(|potential| copies as f32 * potential);
+        sharp.potentials_mut(Side::Visible).iter_mut().zip(own).for_each(|(sharp, own)| *sharp = own);
+        // Each parameter of all columns comes before the next.
+        let planes = self.potentials(Side::Hidden).chunks(n);
+        for (sharp, own) in sharp.potentials_mut(Side::Hidden).chunks_mut(copies * n).zip(planes) {
+            sharp.chunks_mut(n).for_each(|sharp| sharp.copy_from_slice(own));
+        }
+        sharp
+    }
+
     /// W row by row, the potentials of the visible units, those of the hidden units.
     pub fn tensors(&self) -> [&[f32]; 3] {
         let [weights, visible, _] = self.layers.lengths();

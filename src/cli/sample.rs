@@ -34,6 +34,12 @@ pub struct Options {
     /// Parallel tempering over N temperatures, for models whose modes are far apart [default: 20, if given]
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20", default_value_t = 1, hide_default_value = true)]
     tempered: usize,
+    /// Inverse temperature β, above 0: samples of e^(−βE); above 1 they are nearer to the modes
+    #[arg(long, value_name = "B", default_value_t = 1.0)]
+    beta: f32,
+    /// Sample p(v)^N, by N copies of the hidden units: at low temperature, without hidden units that freeze
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    sharpen: usize,
     /// What to write: mean (p(v|h) of the last step) or state (drawn from it)
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Show::Mean, hide_possible_values = true)]
     show: Show,
@@ -63,6 +69,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if options.steps == 0 || options.steps >= 1 << 32 {
         return Err(Error::Usage(format!("--steps must be from 1 to 2^32 − 1, found {}", options.steps)));
     }
+    if !(options.beta > 0.0 && options.beta.is_finite()) {
+        return Err(Error::Usage(format!("--beta must be above 0 and finite, found {}", options.beta)));
+    }
+    if options.sharpen == 0 || options.sharpen > 1000 {
+        return Err(Error::Usage(format!("--sharpen must be from 1 to 1000, found {}", options.sharpen)));
+    }
     let strip =
         options.strip.clone().map(|path| outputs::target(path, options.force, &["png"])).transpose()?;
     let found = options.model.open()?;
@@ -85,20 +97,21 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         .rbm
         .shape()
         .visible
-        .saturating_add(found.rbm.shape().hidden)
+        .saturating_add(found.rbm.shape().hidden.saturating_mul(options.sharpen))
         .saturating_mul(2 * options.tempered);
     let needed =
         memory::product(&[options.chains, units.saturating_mul(FRAMES + 4).saturating_add(layers), 4]);
     let what = format!("{} chains at {} temperatures", options.chains, options.tempered);
     memory::check(&what, needed, "choose fewer --chains or fewer temperatures (--tempered)")?;
-    let inference = options.model.inference(&found.rbm, options.chains)?;
+    let rbm = found.rbm.at(options.beta).sharpened(options.sharpen);
+    let inference = options.model.inference(&rbm, options.chains)?;
     let device = inference.device().to_string();
     // Chains from a random start, at one temperature, need no data.
     let needs_data = options.start != Start::Random || options.tempered > 1;
     let data = if needs_data { Some(options.model.load(&found)?.1.train) } else { None };
     let base = match &data {
-        Some(cases) => Base::new(found.rbm.layers(), cases.marginals()),
-        None => Base::neutral(found.rbm.layers()),
+        Some(cases) => Base::new(rbm.layers(), cases.marginals()),
+        None => Base::neutral(rbm.layers()),
     };
     let starts = match (options.start, &data) {
         (Start::Mean, _) => {
@@ -109,7 +122,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             let cases = (0..options.chains).map(|chain| chain * rows.len() / options.chains);
             cases.flat_map(|case| rows.values(case)).collect()
         }
-        _ => random_starts(found.rbm.layers(), options.chains, options.model.seed),
+        _ => random_starts(rbm.layers(), options.chains, options.model.seed),
     };
     let mut sampler = Sampler::new(inference, &base, &starts, options.tempered)?;
 

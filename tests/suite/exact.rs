@@ -354,6 +354,29 @@ fn exact_sample(rbm: &Rbm, chains: usize, seed: u64) -> Vec<f32> {
     states
 }
 
+/// Sampling for design: e^(−βE), and p(v)^N by copies of the hidden units, of every kind.
+#[test]
+fn models_at_low_temperature_are_powers_of_themselves() {
+    for (visible, hidden) in [("4 binary", "3 binary"), ("2 potts:3, 1 gaussian", "1 drelu, 2 spin, 1 relu")]
+    {
+        let layers = Layers { visible: visible.parse().unwrap(), hidden: hidden.parse().unwrap() };
+        let rbm = random_model(&layers, 0.5, 3, |x| 1.0 + x.abs());
+        let base = Base::neutral(&layers);
+        let states = base.draw(1, Address::new(Stream::Synthetic, 0), 0, 20);
+        let sharp = rbm.sharpened(3);
+        assert_eq!(sharp.layers().hidden.units(), 3 * layers.hidden.units());
+        for v in states.chunks(layers.visible.columns()) {
+            let expected = 3.0 * reference::free_energy(&rbm, 1.0, v);
+            assert!((reference::free_energy(&sharp, 1.0, v) - expected).abs() < 1e-4, "{visible} × {hidden}");
+            let warm = reference::free_energy(&rbm, 0.5, v);
+            assert!(
+                (reference::free_energy(&rbm.at(0.5), 1.0, v) - warm).abs() < 1e-4,
+                "{visible} × {hidden}"
+            );
+        }
+    }
+}
+
 /// Total variation between the states of chains and p(v), and its expectation for an exact sample of the same size.
 fn total_variation(rbm: &Rbm, states: &[f32]) -> (f64, f64) {
     let distribution = exact::visible_distribution(rbm).unwrap();

@@ -106,12 +106,24 @@ impl Session {
 
     /// Begins a new run. Errors in its options show before anything is written.
     pub fn begin(options: Options) -> Result<(Self, Trainer)> {
-        let Options { mut config, policy, .. } = options;
+        let Options { mut config, policy, given, .. } = options;
         policy.check()?;
-        config.check()?;
+        let given = |option: &str| given.iter().any(|given| given == option);
+        if let (true, Some(units)) = (given("hidden"), config.hidden_units.units()) {
+            let hidden = config.hidden;
+            if hidden != units {
+                return Err(Error::Usage(format!(
+                    "--hidden {hidden}: --hidden-units {} are {units} units",
+                    config.hidden_units
+                )));
+            }
+        }
         config = config.settled();
+        config.check()?;
         RunFolder::check(&config)?;
-        let mut trainer = Trainer::new(&config, config.selection.load(&config.data)?)?;
+        let dataset = config.selection.load(&config.data)?;
+        config.suit_units(&dataset.encoding.layer, given);
+        let mut trainer = Trainer::new(&config, dataset)?;
         // Drawing in the kernels saves a way through memory. On llvmpipe that is a quarter faster; on the native path
         // the difference is below the noise.
         config.uniforms.get_or_insert(Uniforms::Device);
