@@ -74,8 +74,12 @@ pub struct Selection {
     pub image: Option<ImageSize>,
     /// Kinds of the visible units: binary, spin, gaussian or potts:Q (whole numbers from 0 to Q − 1); or a list by column, as
     /// in "4 binary, potts:3, 2 gaussian" [default: what the data are]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "KINDS", help_heading = "Data"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    // A run's config.json has the number of visible columns under the name `visible`.
+    #[cfg_attr(
+        feature = "cli",
+        arg(id = "visible_units", long = "visible", value_name = "KINDS", help_heading = "Data")
+    )]
+    #[serde(rename = "visible_units", skip_serializing_if = "Option::is_none")]
     pub visible: Option<Kinds>,
     /// Standardise the columns of gaussian units, by mean and deviation of the training cases: on or off [default: on]
     #[cfg_attr(

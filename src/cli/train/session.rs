@@ -24,6 +24,7 @@ use rbm_gpu::{
     report::Keeper,
     run::RunFolder,
     train::{Event, Failure, Trainer},
+    units::Layer,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,6 +47,11 @@ struct RunConfig<'a> {
     no_doctor: bool,
     device_used: &'a DeviceInfo,
     visible: usize,
+    /// The layers, unless all units are binary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visible_layer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_layer: Option<String>,
     data_sha256: &'a str,
 }
 
@@ -226,6 +232,7 @@ impl Session {
     }
 
     fn write_config(&self, trainer: &Trainer) -> Result<()> {
+        let named = |layer: &Layer| (!layer.is_binary()).then(|| layer.to_string());
         self.folder.write_config(&RunConfig {
             version: env!("CARGO_PKG_VERSION"),
             config: &self.config,
@@ -233,6 +240,8 @@ impl Session {
             no_doctor: self.config.no_doctor,
             device_used: trainer.device(),
             visible: trainer.dataset().train.rows.layout().units,
+            visible_layer: named(&trainer.dataset().encoding.layer),
+            hidden_layer: named(&self.config.hidden_layer()),
             data_sha256: &self.data,
         })
     }
