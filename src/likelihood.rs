@@ -324,6 +324,10 @@ pub struct EvalReport {
     pub visible: usize,
     /// Hidden units.
     pub hidden: usize,
+    /// The visible units and their kinds, as `31 potts:21`.
+    pub visible_units: String,
+    /// The hidden units and their kinds.
+    pub hidden_units: String,
     /// Training cases.
     pub train_cases: usize,
     /// Test cases.
@@ -421,6 +425,8 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         device: backend.info().clone(),
         visible: shape.visible,
         hidden: shape.hidden,
+        visible_units: rbm.layers().visible.to_string(),
+        hidden_units: rbm.layers().hidden.to_string(),
         train_cases: dataset.train.rows.len(),
         test_cases: dataset.test.as_ref().map_or(0, |test| test.rows.len()),
         likelihood,

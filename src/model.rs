@@ -177,7 +177,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Stored> {
     }
     let mut encoding =
         Encoding { letters: names.and_then(|names| names.letters), ..Encoding::new(layers.visible.clone()) };
-    if file.tensor(STANDARDS[0]).is_ok() {
+    if STANDARDS.iter().any(|name| file.tensor(name).is_ok()) {
         let [means, deviations] = STANDARDS.map(|name| tensor(name, 1));
         let ((_, means), (_, deviations)) = (means?, deviations?);
         for (name, values) in STANDARDS.into_iter().zip([&means, &deviations]) {
@@ -185,6 +185,9 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Stored> {
                 let (found, expected) = (values.len(), shape.visible);
                 return Err(bad(format!("{name} has {found} units, the weights have {expected}")));
             }
+        }
+        if let Some(bad_one) = means.iter().find(|mean| !mean.is_finite()) {
+            return Err(bad(format!("expected finite means, found {bad_one} in {}", STANDARDS[0])));
         }
         if let Some(bad_one) =
             deviations.iter().find(|deviation| !(deviation.is_finite() && **deviation > 0.0))
@@ -197,6 +200,10 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Stored> {
         let states = letters.chars().count();
         if encoding.layer.blocks().iter().any(|block| block.kind.columns() != states) {
             return Err(in_metadata(format!("{states} letters, but visible units of {}", encoding.layer)));
+        }
+        let repeated = letters.char_indices().find(|&(at, letter)| letters[..at].contains(letter));
+        if let Some((_, letter)) = repeated {
+            return Err(in_metadata(format!("expected different letters, found {letter:?} more than once")));
         }
     }
     let rbm = Rbm::from_parameters(layers, parameters);
@@ -286,9 +293,21 @@ mod tests {
         };
         let message = refused(&rbm, &plain);
         assert!(message.contains("3 letters, but visible units of 4 binary"), "{message}");
-        encoding.deviations[3] = 0.0;
-        let message = refused(&rbm, &encoding);
-        assert!(message.contains("deviations above 0"), "{message}");
+        let standardised = |means: Vec<f32>, deviations: Vec<f32>| {
+            refused(&rbm, &Encoding { means, deviations, ..Encoding::new(layers.visible.clone()) })
+        };
+        for (means, deviations, expected) in [
+            (vec![0.5; 11], [&[2.0; 10][..], &[0.0]].concat(), "deviations above 0"),
+            ([&[0.5; 10][..], &[f32::NAN]].concat(), vec![2.0; 11], "finite means, found NaN"),
+            (vec![], vec![2.0; 11], "expected a tensor \"visible_mean\""),
+        ] {
+            let message = standardised(means, deviations);
+            assert!(message.contains(expected), "{message}");
+        }
+        let sites = Layers { visible: "4 potts:3".parse().unwrap(), hidden: "2 binary".parse().unwrap() };
+        let letters = Encoding { letters: Some("ABA".into()), ..Encoding::new(sites.visible.clone()) };
+        let message = refused(&random_model(&sites, 1.0, 3, |x| x), &letters);
+        assert!(message.contains("found 'A' more than once"), "{message}");
         let mut broken = rbm;
         // The precision of the Gaussian unit.
         broken.potentials_mut(Side::Visible)[11 + 10] = -1.0;

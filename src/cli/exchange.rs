@@ -7,7 +7,7 @@ use rbm_gpu::{
     exchange::{self, Format, Names},
     model,
     output::Target,
-    rbm::Shape,
+    rbm::Layers,
 };
 
 use super::{outputs::target, print};
@@ -52,7 +52,7 @@ pub fn export(options: &ExportOptions) -> Result<ExitCode> {
     }
     let model::Stored { path, rbm, .. } = model::open(&options.model)?;
     exchange::export(&rbm, &target, options.to, options.names)?;
-    print(format!("{}: {}\n  {}\n", path.display(), units(rbm.shape()), target.path().display()));
+    print(format!("{}: {}\n  {}\n", path.display(), units(rbm.layers()), target.path().display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -73,10 +73,10 @@ pub fn import(options: &ImportOptions) -> Result<ExitCode> {
     let target = target(options.out.clone(), options.force, &["safetensors"])?;
     let rbm = exchange::import(&options.arrays)?;
     exchange::export(&rbm, &target, Format::Safetensors, Names::RbmGpu)?;
-    print(format!("{}: {}\n  {}\n", options.arrays.display(), units(rbm.shape()), target.path().display()));
+    print(format!("{}: {}\n  {}\n", options.arrays.display(), units(rbm.layers()), target.path().display()));
     Ok(ExitCode::SUCCESS)
 }
 
-fn units(Shape { visible, hidden }: Shape) -> String {
-    format!("{visible} visible and {hidden} hidden units")
+fn units(Layers { visible, hidden }: &Layers) -> String {
+    format!("{} visible and {} hidden units", visible.counted(), hidden.counted())
 }

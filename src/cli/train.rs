@@ -82,8 +82,8 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
     let about = format!(
         "{}: {cases} training cases, {} visible and {} hidden units, {}-{}, on {}\n",
         config.data,
-        trainer.dataset().train.rows.layout().units,
-        config.hidden,
+        trainer.dataset().encoding.layer.counted(),
+        config.hidden_layer().counted(),
         match config.estimator {
             Estimator::Cd => "CD",
             Estimator::Pcd => "PCD",

@@ -25,7 +25,7 @@ pub fn checked(name: &str, weights: Vec<f32>, cases: usize) -> Result<Vec<f32>> 
 /// Reads the weights of this many training cases: an `.npy` array, or a text file with one number a line.
 pub fn read(path: &Path, cases: usize) -> Result<Vec<f32>> {
     let name = path.display().to_string();
-    let is_array = path.extension().is_some_and(|extension| extension == "npy");
+    let is_array = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
     let weights = match is_array {
         true => npy::read_array(&name, file::open(path)?)?.values.floats(),
         false => {
