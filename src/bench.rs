@@ -26,38 +26,53 @@ use crate::{
         stage::Size,
     },
     config::{DeviceChoice, check_sweeps},
-    data::{Packing, RowLayout, Rows, Selection, Source},
+    data::{Packing, RowLayout, Selection, Source},
     device::{self, Footprint},
     error::{Result, usage},
     memory,
-    rbm::Shape,
+    rbm::Layers,
+    units::{Kind, Kinds, Layer},
 };
 use timing::{Patience, time};
-use workload::{Room, Workload, random_rows};
+use workload::{Room, Workload, random_layout, random_rows};
 
 /// The options of a benchmark.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
+// Here --visible is the number of units, as --hidden; their kinds are named as those of the hidden units are.
+#[cfg_attr(feature = "cli", command(mut_arg("visible", |kinds| kinds.long("visible-units"))))]
 pub struct BenchOptions {
     /// Cases in a minibatch
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 256))]
     pub batch: usize,
     /// Visible units
-    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 784, conflicts_with = "data"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            id = "visible-number",
+            long = "visible",
+            value_name = "N",
+            default_value_t = 784,
+            conflicts_with = "data"
+        )
+    )]
     pub visible: usize,
     /// Hidden units
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 500))]
     pub hidden: usize,
+    /// Kinds of the hidden units; see train
+    #[cfg_attr(feature = "cli", arg(long, value_name = "KINDS", default_value_t = Kind::Binary.into()))]
+    pub hidden_units: Kinds,
     /// Gibbs steps of contrastive divergence
     #[cfg_attr(feature = "cli", arg(long, value_name = "K", default_value_t = 1))]
     pub cd: u32,
     /// Cases in an epoch, at most; rounded down to whole minibatches
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 10_000))]
     pub rows: usize,
-    /// Train on these data, thresholded at 0.5, instead of random bits; see train
+    /// Train on these data instead of random states; those of binary units are thresholded at 0.5; see train
     #[cfg_attr(feature = "cli", arg(long, value_name = "DATA"))]
     pub data: Option<Source>,
-    /// Part of the data to use.
+    /// Part of the data to use, and the kinds of the visible units, of random states, too.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub selection: Selection,
     /// auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
@@ -75,6 +90,13 @@ pub struct BenchOptions {
     /// One JSON object instead of a table
     #[cfg_attr(feature = "cli", arg(long))]
     pub json: bool,
+}
+
+impl BenchOptions {
+    /// The visible units of random rows.
+    fn visible_layer(&self) -> Layer {
+        self.selection.visible.clone().unwrap_or(Kind::Binary.into()).layer(self.visible)
+    }
 }
 
 /// The kernels of a step, in order.
@@ -119,8 +141,14 @@ pub struct BenchReport {
     pub rows: usize,
     /// Visible units.
     pub visible: usize,
+    /// Their kinds.
+    #[serde(skip_serializing_if = "Kinds::are_binary")]
+    pub visible_units: Kinds,
     /// Hidden units.
     pub hidden: usize,
+    /// Their kinds.
+    #[serde(skip_serializing_if = "Kinds::are_binary")]
+    pub hidden_units: Kinds,
     /// Cases in a minibatch.
     pub batch: usize,
     /// Gibbs steps of a training step.
@@ -152,6 +180,16 @@ const CHECK_WORK: usize = 2_000_000_000;
 /// The largest difference between two measurements that counts as repeatable.
 const REPEATABLE: f64 = 0.05;
 
+/// The case of gathering rows of a layout.
+fn packing(layout: RowLayout) -> &'static str {
+    match layout.packing {
+        Packing::Bits => "bits",
+        Packing::Spins => "spins",
+        Packing::Bytes => "bytes",
+        Packing::Floats => "floats",
+    }
+}
+
 /// Checks the options in themselves.
 fn checked(options: &BenchOptions) -> Result<()> {
     let &BenchOptions { batch, visible, hidden, cd, rows, .. } = options;
@@ -163,6 +201,22 @@ fn checked(options: &BenchOptions) -> Result<()> {
     check_sweeps("cd", cd)
 }
 
+/// The layers of the options, if the host has room for the model that is checked and its velocity, and for those of the reference.
+fn layers(visible: Layer, hidden: Layer) -> Result<Layers> {
+    let columns = |layer: &Layer| {
+        let of_blocks =
+            layer.blocks().iter().map(|block| memory::product(&[block.units, block.kind.columns()]));
+        of_blocks.fold(0, u64::saturating_add)
+    };
+    let (m, n) = (columns(&visible), columns(&hidden));
+    memory::check(
+        &format!("{m} × {n} units"),
+        m.saturating_mul(n).saturating_mul(32),
+        "choose a smaller ‹hidden› or ‹visible›",
+    )?;
+    Ok(Layers { visible, hidden })
+}
+
 /// Checks one step, then times.
 ///
 /// # Errors
@@ -170,16 +224,23 @@ fn checked(options: &BenchOptions) -> Result<()> {
 /// device fails; the errors of loading data.
 pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     checked(options)?;
-    let &BenchOptions { batch, hidden, cd, .. } = options;
+    let &BenchOptions { batch, cd, .. } = options;
     let loaded = match &options.data {
-        Some(source) => Some(options.selection.load(source)?.threshold().train.rows),
+        Some(source) => Some(options.selection.load(source)?.threshold()),
         None => None,
     };
-    let visible = loaded.as_ref().map_or(options.visible, |rows| rows.layout().units);
-    let shape = Shape { visible, hidden };
-    let layout = RowLayout { units: visible, packing: Packing::Bits, scale: 1.0 };
+    let visible = match &loaded {
+        Some(dataset) => dataset.encoding.layer.clone(),
+        None => options.visible_layer(),
+    };
+    let layers = layers(visible, options.hidden_units.layer(options.hidden))?;
+    let shape = layers.shape();
+    let layout = match &loaded {
+        Some(dataset) => dataset.train.rows.layout(),
+        None => random_layout(&layers.visible),
+    };
     let footprint = |rows| {
-        Footprint::planned(shape, |memory| {
+        Footprint::planned(&layers, |memory| {
             // The step that is checked, beside what is timed.
             memory.model()?;
             memory.model()?;
@@ -187,32 +248,26 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
             Room::new(memory, layout, rows, batch).map(drop)
         })
     };
-    // The check has two models and their velocities, on the device and on the reference.
-    let parameters = memory::product(&[visible, hidden, 32]);
-    memory::check(
-        &format!("{visible} × {hidden} units"),
-        parameters,
-        "choose a smaller ‹hidden› or ‹visible›",
-    )?;
     let (candidate, mut backend) = device::open(&options.device, &footprint(0)?)?;
     let backend = &mut *backend;
     // Whole minibatches, so that all steps have one size.
-    let most = loaded.as_ref().map_or(usize::MAX, Rows::len);
+    let most = loaded.as_ref().map_or(usize::MAX, |dataset| dataset.train.rows.len());
     if batch > most {
         return usage!("‹batch› {batch} is larger than the data: there are {most} training cases");
     }
     let count = (options.rows.min(most) / batch).max(1) * batch;
     if !candidate.holds(&footprint(count)?) {
-        return usage!("there is no room for {count} rows of {visible} units; choose fewer ‹rows›");
+        return usage!("there is no room for {count} rows of {} units; choose fewer ‹rows›", shape.visible);
     }
 
-    let row_work = 5 * visible.saturating_mul(hidden);
+    let row_work = 5 * shape.visible.saturating_mul(shape.hidden);
     let check = check::step(backend, batch.min((CHECK_WORK / row_work).max(1)), 1)?;
     let ceilings = Ceilings::measure(backend)?;
 
     let rows = match loaded {
-        None => random_rows(count, visible),
-        Some(mut rows) => {
+        None => random_rows(count, &layers.visible),
+        Some(dataset) => {
+            let mut rows = dataset.train.rows;
             rows.truncate(count);
             rows
         }
@@ -235,9 +290,11 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
     let ratios: Vec<f64> =
         epochs.iter().zip(in_order).map(|(epoch, step)| epoch / steps as f64 / step).collect();
     let step_seconds = Times::of(epochs).divided_by(steps);
-    // A step uses each kernel in the way of its first case.
+    // A step gathers rows as they are packed, and uses each other kernel in the way of its first case.
     let work = |kernel: &str| {
-        let case = CASES.iter().find(|case| case.kernel == kernel);
+        let mut cases = CASES.iter().filter(|case| case.kernel == kernel);
+        let case =
+            if kernel == "gather" { cases.find(|case| case.way == packing(layout)) } else { cases.next() };
         case.map_or(Work::default(), |case| (case.work)(Size { rows: batch, shape }))
     };
     let kernels: Vec<KernelTimes> = (0..KERNELS.len())
@@ -262,8 +319,10 @@ pub fn run(options: &BenchOptions) -> Result<BenchReport> {
         device: backend.info().clone(),
         data: options.data.as_ref().map_or("random".into(), Source::to_string),
         rows: count,
-        visible,
-        hidden,
+        visible: layers.visible.units(),
+        visible_units: Kinds::from(&layers.visible),
+        hidden: layers.hidden.units(),
+        hidden_units: Kinds::from(&layers.hidden),
         batch,
         cd,
         check,

@@ -4,6 +4,8 @@
 pub mod cases;
 pub mod stage;
 
+use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
 use serde::Serialize;
 
 use crate::{
@@ -13,22 +15,26 @@ use crate::{
     rbm::{Layers, Rbm, Shape, Side},
     reference::Reference,
     rng::{Address, Philox, Stream, uniform_at},
-    units::{Layer, PRECISIONS, Place},
+    units::{Kind, Layer, PRECISIONS, Place},
 };
 
 /// Largest absolute difference from the reference, for means and parameters.
 pub const TOLERANCE: f32 = 1e-5;
+
+/// Tolerance of real states, relative to 1 plus their size: a uniform number has 24 bits, and between two modes of a unit the last
+/// of them moves a state by so much.
+pub const OF_DRAWS: f32 = 1e-3;
 
 /// Differences between a device's step and the reference's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StepCheck {
     /// Cases in the step.
     pub rows: usize,
-    /// The largest difference of a mean.
+    /// The largest difference of a mean. Where units are not all binary, relative to 1 plus its size.
     pub mean_error: f32,
-    /// States that differ from u < mean.
+    /// States that differ from the draw's, by their means; real ones that differ from the reference's by more than [`OF_DRAWS`].
     pub wrong_states: usize,
-    /// The largest difference of a parameter or a velocity after the update.
+    /// The largest difference of a parameter or a velocity after the update, as of a mean.
     pub parameter_error: f32,
 }
 
@@ -49,6 +55,32 @@ pub fn random_states(rows: usize, units: usize, seed: u64) -> Vec<f32> {
     states
 }
 
+/// Random states of a layer, rows × columns. Of units whose states can be counted all are equally frequent, and of binary ones they
+/// are those of [`random_states`]. Real states are from N(0, 1); those of rectified units are their absolute values.
+pub fn random_states_of(layer: &Layer, rows: usize, seed: u64) -> Vec<f32> {
+    let columns = layer.columns();
+    let mut states = random_states(rows, columns, seed);
+    if layer.is_binary() {
+        return states;
+    }
+    let places: Vec<Place> = layer.places().collect();
+    let mut generator = Philox::new(seed, Stream::Synthetic, 2);
+    for states in states.chunks_mut(columns) {
+        for &Place { kind, column } in &places {
+            let mut normal = || -> f32 { StandardNormal.sample(&mut generator) };
+            let state = &mut states[column..column + kind.columns()];
+            match kind {
+                Kind::Binary => {}
+                Kind::Spin => state[0] = 2.0 * state[0] - 1.0,
+                Kind::Potts { states } => kind.state(generator.random_range(0..states as usize), state),
+                Kind::Relu => state[0] = normal().abs(),
+                Kind::Gaussian | Kind::DoubleRelu => state[0] = normal(),
+            }
+        }
+    }
+    states
+}
+
 /// A model with weights from N(0, `deviation`²) and biases from N(0, 1).
 pub fn random_rbm(shape: Shape, deviation: f32, seed: u64) -> Rbm {
     random_model(&shape.into(), deviation, seed, |x| x)
@@ -57,7 +89,6 @@ pub fn random_rbm(shape: Shape, deviation: f32, seed: u64) -> Rbm {
 /// [`random_rbm`] for layers of any kind. Their other parameters are from N(0, 1), too; `precision` gets those that must be above
 /// 0. What a kind has no use for is 0.
 pub fn random_model(layers: &Layers, deviation: f32, seed: u64, precision: fn(f32) -> f32) -> Rbm {
-    use rand_distr::{Distribution, StandardNormal};
     let mut generator = Philox::new(seed, Stream::Synthetic, 1);
     let mut draw = |scale: f32, count: usize| -> Vec<f32> {
         (0..count)
@@ -102,6 +133,15 @@ pub fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     })
 }
 
+/// The largest difference of two slices of one length, relative to 1 plus the size of the expected number; infinity if there is a
+/// NaN.
+pub fn largest_relative_difference(found: &[f32], expected: &[f32]) -> f32 {
+    let scaled = |numbers: &[f32]| -> Vec<f32> {
+        numbers.iter().zip(expected).map(|(x, of)| x / (1.0 + of.abs())).collect()
+    };
+    largest_difference(&scaled(found), &scaled(expected))
+}
+
 /// The largest absolute difference of two models' parameters.
 pub fn largest_rbm_difference(a: &Rbm, b: &Rbm) -> f32 {
     let tensors = a.tensors().into_iter().zip(b.tensors());
@@ -120,17 +160,46 @@ pub fn wrong_states(draw: &Draw, units: usize, means: &[f32], states: &[f32]) ->
     wrong.count()
 }
 
+/// The number of units of a layer whose states differ from what the draw makes of the means. Only units whose states can be counted
+/// are compared.
+pub fn wrong_units(draw: &Draw, layer: &Layer, means: &[f32], states: &[f32]) -> usize {
+    let (columns, mut wrong) = (layer.columns(), 0);
+    for (row, (means, states)) in means.chunks(columns).zip(states.chunks(columns)).enumerate() {
+        for Place { kind, column } in layer.places().filter(|place| place.kind.states().is_some()) {
+            let at = column..column + kind.columns();
+            let mut expected = means[at.clone()].to_vec();
+            if draw.is_drawn() {
+                let uniform = uniform_at(draw.seed(), draw.address(), draw.chain(row), column as u32);
+                kind.unit().draw(&[], &[], &means[at.clone()], uniform, &mut expected);
+            }
+            wrong += usize::from(expected != states[at]);
+        }
+    }
+    wrong
+}
+
+/// Replaces the states of units whose states can be counted by 0: a rounding error of a mean may make one state another.
+pub fn keep_real_states(layer: &Layer, states: &mut [f32]) {
+    for states in states.chunks_mut(layer.columns()) {
+        for Place { kind, column } in layer.places().filter(|place| place.kind.states().is_some()) {
+            states[column..column + kind.columns()].fill(0.0);
+        }
+    }
+}
+
 /// Takes one CD-1 step on random data, with momentum and decay, on `backend` and on the reference.
 ///
 /// # Errors
 /// [`crate::Error::Device`] if the device failed.
 pub fn step(backend: &mut dyn Backend, rows: usize, seed: u64) -> Result<StepCheck> {
-    let shape = backend.shape();
-    let rbm = random_rbm(shape, (1.0 / shape.visible.max(shape.hidden) as f32).sqrt(), seed);
-    let velocity = random_rbm(shape, 1e-3, seed + 1);
-    let data = random_states(rows, shape.visible, seed);
+    let (layers, shape) = (backend.layers().clone(), backend.shape());
+    let deviation = (1.0 / shape.visible.max(shape.hidden) as f32).sqrt();
+    let rbm = random_model(&layers, deviation, seed, |x| 0.5 + x.abs());
+    let velocity = random_model(&layers, 1e-3, seed + 1, |x| x);
+    let data = random_states_of(&layers.visible, rows, seed);
+    let difference = if layers.are_binary() { largest_difference } else { largest_relative_difference };
 
-    let mut reference = Host::new(Reference, backend.info().clone(), shape);
+    let mut reference = Host::new(Reference, backend.info().clone(), layers.clone());
     let mut sides: [&mut dyn Backend; 2] = [backend, &mut reference];
     let mut models = Vec::new();
     let mut units: Vec<[Units; 4]> = Vec::new();
@@ -155,9 +224,17 @@ pub fn step(backend: &mut dyn Backend, rows: usize, seed: u64) -> Result<StepChe
             outputs.push(side.read_units(units[to], rows)?);
         }
         let (means, states) = &outputs[0];
-        check.mean_error = check.mean_error.max(largest_difference(means, &outputs[1].0));
-        let width = shape.units(units[0][to].layer);
-        check.wrong_states += wrong_states(&draw, width, means, states);
+        check.mean_error = check.mean_error.max(difference(means, &outputs[1].0));
+        let layer = layers.side(units[0][to].layer);
+        check.wrong_states += wrong_units(&draw, layer, means, states);
+        let [found, expected] = [states, &outputs[1].1].map(|states| {
+            let mut states = states.clone();
+            keep_real_states(layer, &mut states);
+            states
+        });
+        let is_far =
+            |found: &f32, expected: &f32| largest_relative_difference(&[*found], &[*expected]) > OF_DRAWS;
+        check.wrong_states += found.iter().zip(&expected).filter(|(x, y)| is_far(x, y)).count();
         // The reference continues from the device's units.
         sides[1].write_units(units[1][to], means, states);
     }
@@ -170,8 +247,10 @@ pub fn step(backend: &mut dyn Backend, rows: usize, seed: u64) -> Result<StepChe
         side.update(&op, positive, negative, None, model, Some(velocity));
         updated.push([side.read_model(model)?, side.read_model(velocity)?]);
     }
-    let errors =
-        updated[0].iter().zip(&updated[1]).map(|(found, expected)| largest_rbm_difference(found, expected));
+    let errors = updated[0]
+        .iter()
+        .zip(&updated[1])
+        .map(|(found, expected)| difference(found.parameters(), expected.parameters()));
     check.parameter_error = errors.fold(0.0, f32::max);
     Ok(check)
 }

@@ -151,6 +151,7 @@ enum Command {
         rbm-gpu bench --batch 256\n  \
         rbm-gpu bench --device discrete --batch 8192 --hidden 4096 --json\n  \
         rbm-gpu bench --data mnist --device cpu\n  \
+        rbm-gpu bench --visible 53 --visible-units potts:21 --hidden 100 --hidden-units drelu\n  \
         rbm-gpu bench --sweep --plot sweep.svg")]
     Bench(BenchOptions),
     /// Print a script that completes this program's options

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    BenchOptions, checked,
+    BenchOptions, checked, layers,
     timing::{Patience, Times, time},
     workload::{Room, Workload, random_rows},
 };
@@ -11,7 +11,7 @@ use crate::{
     backend::{DeviceInfo, Memory},
     device::{self, Footprint},
     error::{Result, usage},
-    rbm::Shape,
+    units::Kinds,
 };
 
 /// Smallest and largest numbers of hidden units and of cases in a minibatch, with all powers of two between.
@@ -53,6 +53,12 @@ pub struct SweepReport {
     pub device: DeviceInfo,
     /// Visible units.
     pub visible: usize,
+    /// Their kinds.
+    #[serde(skip_serializing_if = "Kinds::are_binary")]
+    pub visible_units: Kinds,
+    /// The kind of the hidden units.
+    #[serde(skip_serializing_if = "Kinds::are_binary")]
+    pub hidden_units: Kinds,
     /// Gibbs steps of a training step.
     pub cd: u32,
     /// All sizes, by hidden units, then by cases.
@@ -70,28 +76,36 @@ pub fn sweep(options: &BenchOptions, mut report: impl FnMut(&SweepPoint)) -> Res
     if options.data.is_some() {
         return usage!("‹sweep› uses random rows; omit ‹data›");
     }
+    let hidden_units = options.hidden_units.clone();
+    if hidden_units.units().is_some() {
+        return usage!(
+            "‹sweep› has numbers of hidden units of its own; expected one kind, as ‹hidden-units=drelu›, found {hidden_units}"
+        );
+    }
     let powers = |[first, last]: [usize; 2]| {
         std::iter::successors(Some(first), |x| Some(2 * x)).take_while(move |&x| x <= last)
     };
-    let &BenchOptions { visible, cd, .. } = options;
+    let cd = options.cd;
+    let visible_layer = options.visible_layer();
     let mut device = None;
     let mut points: Vec<SweepPoint> = Vec::new();
     for hidden in powers(HIDDEN) {
-        let shape = Shape { visible, hidden };
-        let rows = random_rows(BATCH[1], visible);
+        let layers = layers(visible_layer.clone(), hidden_units.layer(hidden))?;
+        let rows = random_rows(BATCH[1], &layers.visible);
         let room = |memory: &mut dyn Memory| Room::new(memory, rows.layout(), rows.len(), BATCH[1]).map(drop);
-        let footprint = Footprint::planned(shape, room)?;
+        let footprint = Footprint::planned(&layers, room)?;
         let (_, mut backend) = device::open(&options.device, &footprint)?;
         let backend = &mut *backend;
         device = Some(backend.info().clone());
         let mut workload = Workload::new(backend, rows, BATCH[1], cd)?;
+        let shape = layers.shape();
         let batches: Vec<usize> = powers(BATCH).collect();
         let epochs = time(backend, Patience::SHORT, batches.len(), |backend, which| {
             workload.epoch(backend, batches[which])
         })?;
         for (&batch, epochs) in batches.iter().zip(&epochs) {
             let step_seconds = Times::of(epochs).divided_by(workload.steps(batch));
-            let flops = f64::from(3 + 2 * cd) * 2.0 * (batch * visible * hidden) as f64;
+            let flops = f64::from(3 + 2 * cd) * 2.0 * (batch * shape.visible * shape.hidden) as f64;
             let point =
                 SweepPoint { hidden, batch, step_seconds, gflops: flops / step_seconds.median * 1e-9 };
             report(&point);
@@ -100,7 +114,8 @@ pub fn sweep(options: &BenchOptions, mut report: impl FnMut(&SweepPoint)) -> Res
     }
     let cliffs = cliffs(&points);
     let device = device.expect("there is more than one size");
-    Ok(SweepReport { device, visible, cd, points, cliffs })
+    let (visible, visible_units) = (visible_layer.units(), Kinds::from(&visible_layer));
+    Ok(SweepReport { device, visible, visible_units, hidden_units, cd, points, cliffs })
 }
 
 /// Twice the work takes twice as long on a saturated device, and equally long on one that is not. The time per operation

@@ -3,14 +3,15 @@
 use crate::{
     backend::{Ascent, Backend, Contrast, Data, Draw, Gather, HalfStep, Memory, Model, Update},
     base::Base,
-    check::random_states,
+    check::random_states_of,
     config::VisibleStates,
-    data::{Cases, RowLayout, Rows},
+    data::{Cases, Packing, RowLayout, Rows},
     error::Result,
     estimator::{Draws, Phases, contrastive_divergence},
     rbm::{Rbm, Shape, Side},
     rng::Stream,
     schedule::Schedule,
+    units::{Kind, Layer},
 };
 
 /// A model, its data and its buffers on a device.
@@ -41,14 +42,27 @@ impl Room {
     }
 }
 
-/// Random rows, half of the bits on.
-pub(super) fn random_rows(count: usize, units: usize) -> Rows {
+/// The layout of [`random_rows`].
+pub(super) fn random_layout(layer: &Layer) -> RowLayout {
+    let all = |of: fn(Kind) -> bool| layer.blocks().iter().all(|block| of(block.kind));
+    let packing = if all(|kind| matches!(kind, Kind::Binary | Kind::Potts { .. })) {
+        Packing::Bits
+    } else if all(|kind| kind == Kind::Spin) {
+        Packing::Spins
+    } else {
+        Packing::Floats
+    };
+    RowLayout { units: layer.columns(), packing, scale: 1.0 }
+}
+
+/// Random rows: [`random_states_of`] a layer.
+pub(super) fn random_rows(count: usize, layer: &Layer) -> Rows {
     const PART: usize = 1024; // bounds the unpacked numbers
-    let mut rows = Rows::from_bits(units, &[]);
+    let layout = random_layout(layer);
+    let mut rows = Rows::of_layout(layout, &[]);
     for first in (0..count).step_by(PART) {
-        let states = random_states(PART.min(count - first), units, first as u64);
-        let bits: Vec<bool> = states.iter().map(|&state| state > 0.5).collect();
-        rows.append(Rows::from_bits(units, &bits));
+        let states = random_states_of(layer, PART.min(count - first), first as u64);
+        rows.append(Rows::of_layout(layout, &states));
     }
     rows
 }
@@ -103,7 +117,9 @@ impl Workload {
 
     fn update(&self, backend: &mut dyn Backend, rows: usize) {
         let Phases { positive, negative, .. } = self.phases;
-        let op = Update::new(Contrast::new(rows, rows), Ascent::new(0.01));
+        // Real units on both sides may have no distribution at all far from the initial model.
+        let rate = if backend.layers().are_binary() { 0.01 } else { 1e-5 };
+        let op = Update::new(Contrast::new(rows, rows), Ascent::new(rate));
         backend.update(&op, positive, negative, None, self.model, None);
     }
 

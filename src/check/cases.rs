@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{
-    TOLERANCE,
+    OF_DRAWS, TOLERANCE,
     stage::{Output, Prepared, Size, Stage},
 };
 use crate::{
@@ -46,11 +46,11 @@ pub struct Case {
 pub const CASES: &[Case] = &[
     Case { kernel: "gather", way: "bits", prepare: |s| gather(s, bits, false), work: gather_work },
     Case { kernel: "gather", way: "spins", prepare: |s| gather(s, spins, false), work: gather_work },
-    Case { kernel: "gather", way: "bytes", prepare: |s| gather(s, bytes, false), work: gather_work },
-    Case { kernel: "gather", way: "floats", prepare: |s| gather(s, floats, false), work: gather_work },
+    Case { kernel: "gather", way: "bytes", prepare: |s| gather(s, bytes, false), work: gather_bytes_work },
+    Case { kernel: "gather", way: "floats", prepare: |s| gather(s, floats, false), work: gather_floats_work },
     Case { kernel: "gather", way: "drawn from bits", prepare: |s| gather(s, bits, true), work: gather_work },
-    Case { kernel: "gather", way: "drawn from bytes", prepare: |s| gather(s, bytes, true), work: gather_work },
-    Case { kernel: "gather", way: "drawn from floats", prepare: |s| gather(s, floats, true), work: gather_work },
+    Case { kernel: "gather", way: "drawn from bytes", prepare: |s| gather(s, bytes, true), work: gather_bytes_work },
+    Case { kernel: "gather", way: "drawn from floats", prepare: |s| gather(s, floats, true), work: gather_floats_work },
     Case { kernel: "sample_hidden", way: "of states", prepare: |s| half_step(s, Side::Hidden, true, DRAWN), work: hidden_work },
     Case { kernel: "sample_hidden", way: "of states, means", prepare: |s| half_step(s, Side::Hidden, true, MEANS), work: hidden_work },
     Case { kernel: "sample_hidden", way: "of states, β = 0.4", prepare: |s| half_step(s, Side::Hidden, true, WARM), work: hidden_work },
@@ -183,8 +183,20 @@ fn work(flops: f64, numbers: f64) -> Work {
 
 /// Bits: an eighth of a byte each.
 fn gather_work(size: Size) -> Work {
+    gather_words(size, 32.0)
+}
+
+fn gather_bytes_work(size: Size) -> Work {
+    gather_words(size, 4.0)
+}
+
+fn gather_floats_work(size: Size) -> Work {
+    gather_words(size, 1.0)
+}
+
+fn gather_words(size: Size, values_a_word: f64) -> Work {
     let [rows, m, _] = sizes(size);
-    work(0.0, rows * m + rows * (m / 32.0).ceil())
+    work(0.0, rows * m + rows * (m / values_a_word).ceil())
 }
 
 fn hidden_work(size: Size) -> Work {
@@ -324,9 +336,6 @@ fn gather(stage: &mut Stage, rows: fn(Size) -> Rows, drawn: bool) -> Result<Prep
 
 /// Tolerance of moments, which are squares of sums.
 const OF_SQUARES: f32 = 3e-5;
-/// Tolerance of real states: a uniform number has 24 bits, and between two modes of a unit the last of them moves a state by so
-/// much.
-const OF_DRAWS: f32 = 1e-3;
 
 /// Whether a half step draws, and its inverse temperature.
 type Way = (bool, f32);

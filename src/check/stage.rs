@@ -1,11 +1,13 @@
 //! Test bench of a case: a device, a size, and guard rows past the last that nothing may touch.
 
-use super::{largest_difference, random_model, random_states, wrong_states};
+use super::{
+    keep_real_states, largest_difference, largest_relative_difference, random_model, random_states,
+    wrong_states, wrong_units,
+};
 use crate::{
     backend::{Backend, BackendExt, Draw, Model, Pair, Units, Values},
     error::Result,
     rbm::{Shape, Side},
-    rng::uniform_at,
     units::Kind,
 };
 
@@ -166,25 +168,10 @@ impl Stage<'_> {
             Output::Drawn(units, rows, draw, _) => {
                 let width = shape.units(units.layer);
                 let (means, states) = self.backend.read_units(units, self.size.rows + GUARD)?;
-                let (mut states, mut wrong) = unguarded(states, rows * width);
-                for (row, (means, states)) in means.chunks(width).zip(states.chunks_mut(width)).enumerate() {
-                    for place in self.backend.layers().side(units.layer).places() {
-                        if place.kind.states().is_none() {
-                            continue;
-                        }
-                        let at = place.column..place.column + place.kind.columns();
-                        let (mean, state) = (&means[at.clone()], &mut states[at.clone()]);
-                        let mut expected = mean.to_vec();
-                        if draw.is_drawn() {
-                            let chain = draw.chain(row);
-                            let uniform = uniform_at(draw.seed(), draw.address(), chain, at.start as u32);
-                            place.kind.unit().draw(&[], &[], mean, uniform, &mut expected);
-                        }
-                        wrong += usize::from(expected != *state);
-                        // Where rounding moves a mean across the number, the reference's state is another.
-                        state.fill(0.0);
-                    }
-                }
+                let (mut states, touched) = unguarded(states, rows * width);
+                let layer = self.backend.layers().side(units.layer);
+                let wrong = wrong_units(&draw, layer, &means, &states) + touched;
+                keep_real_states(layer, &mut states);
                 Read { numbers: states, wrong }
             }
             Output::States(units) => {
@@ -265,10 +252,7 @@ impl Output {
     fn deviation(&self, found: &Read, expected: &Read) -> Deviation {
         let difference = match self {
             Self::Moments(..) | Self::Drawn(..) | Self::Near(..) => {
-                let scaled = |numbers: &[f32]| -> Vec<f32> {
-                    numbers.iter().zip(&expected.numbers).map(|(x, of)| x / (1.0 + of.abs())).collect()
-                };
-                f64::from(largest_difference(&scaled(&found.numbers), &scaled(&expected.numbers)))
+                f64::from(largest_relative_difference(&found.numbers, &expected.numbers))
             }
             _ => f64::from(largest_difference(&found.numbers, &expected.numbers)),
         };

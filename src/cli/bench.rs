@@ -40,8 +40,8 @@ fn table(report: &BenchReport) -> String {
         device.backend,
         device.kind,
         device.driver,
-        report.visible,
-        report.hidden,
+        report.visible_units.layer(report.visible).counted(),
+        report.hidden_units.layer(report.hidden).counted(),
         report.batch,
         report.cd,
         report.rows,
@@ -130,7 +130,12 @@ fn run_sweep(options: &BenchOptions) -> Result<ExitCode> {
 }
 
 fn verdict(report: &SweepReport) -> String {
-    let mut text = format!("\n{}; {} visible units, CD-{}\n", report.device, report.visible, report.cd);
+    let visible = report.visible_units.layer(report.visible).counted();
+    let mut text = format!("\n{}; {visible} visible units, ", report.device);
+    if !report.hidden_units.are_binary() {
+        text += &format!("{} hidden units, ", report.hidden_units);
+    }
+    text += &format!("CD-{}\n", report.cd);
     if report.cliffs.is_empty() {
         text += "no cliffs: twice the work always takes from 0.9 to 4 times as long\n";
     }

@@ -128,22 +128,37 @@ impl Rows {
             "rows of {units} values in {}",
             values.len()
         );
-        if values.iter().all(|&x| x == 0.0 || x == 1.0) {
-            return Self::from_bits(units, &values.iter().map(|&x| x == 1.0).collect::<Vec<_>>());
-        }
-        if values.iter().all(|&x| x.abs() == 1.0) {
-            let Self { layout, words } =
-                Self::from_bits(units, &values.iter().map(|&x| x == 1.0).collect::<Vec<_>>());
-            return Self { layout: RowLayout { packing: Packing::Spins, ..layout }, words };
-        }
         let byte = |x: f32| (x * 255.0).round();
         let is_byte = |x: f32| (x * 255.0 - byte(x)).abs() <= 2.0 * f32::EPSILON * byte(x);
-        if values.iter().all(|&x| (0.0..=1.0).contains(&x) && is_byte(x)) {
-            let bytes: Vec<u8> = values.iter().map(|&x| byte(x) as u8).collect();
-            return Self::from_bytes(units, &bytes, 1.0 / 255.0);
+        let (packing, scale) = if values.iter().all(|&x| x == 0.0 || x == 1.0) {
+            (Packing::Bits, 1.0)
+        } else if values.iter().all(|&x| x.abs() == 1.0) {
+            (Packing::Spins, 1.0)
+        } else if values.iter().all(|&x| (0.0..=1.0).contains(&x) && is_byte(x)) {
+            (Packing::Bytes, 1.0 / 255.0)
+        } else {
+            (Packing::Floats, 1.0)
+        };
+        Self::of_layout(RowLayout { units, packing, scale }, values)
+    }
+
+    /// Rows of values that a layout can hold.
+    ///
+    /// # Panics
+    /// If `values` is not a whole number of rows.
+    pub(crate) fn of_layout(layout: RowLayout, values: &[f32]) -> Self {
+        let units = layout.units;
+        match layout.packing {
+            Packing::Bits | Packing::Spins => {
+                let bits: Vec<bool> = values.iter().map(|&x| x == 1.0).collect();
+                Self { layout, ..Self::from_bits(units, &bits) }
+            }
+            Packing::Bytes => {
+                let bytes: Vec<u8> = values.iter().map(|&x| (x / layout.scale).round() as u8).collect();
+                Self::from_bytes(units, &bytes, layout.scale)
+            }
+            Packing::Floats => Self { layout, words: values.iter().map(|x| x.to_bits()).collect() },
         }
-        let layout = RowLayout { units, packing: Packing::Floats, scale: 1.0 };
-        Self { layout, words: values.iter().map(|x| x.to_bits()).collect() }
     }
 
     /// The layout of each row.

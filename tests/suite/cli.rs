@@ -413,6 +413,31 @@ fn bench_checks_and_times() {
     assert_eq!(names, ["gather", "sample_hidden", "sample_visible", "update"]);
     let table = succeed(folder.path(), &[&["bench"], &small[..]].concat());
     assert!(table.contains("passed") && table.contains("samples a second"), "{table}");
+    for key in ["visible_units", "hidden_units"] {
+        assert!(report[key].is_null(), "binary units need no name: {report}");
+    }
+
+    let kinds = ["--visible-units=potts:4", "--hidden-units=4 drelu, 6 spin"];
+    let json = succeed(folder.path(), &[&["bench"], &small[..], &kinds, &["--json"]].concat());
+    let report: Value = serde_json::from_str(&json).unwrap();
+    for (key, expected) in [("visible_units", "20 potts:4"), ("hidden_units", "4 drelu, 6 spin")] {
+        assert_eq!(report[key], expected, "{key}");
+    }
+    assert_eq!((&report["visible"], &report["hidden"]), (&20.into(), &10.into()), "{report}");
+    assert!(
+        report["kernels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|kernel| kernel["share_of_ceiling"].as_f64() > Some(0.0)),
+        "{report}"
+    );
+    for visible in ["gaussian", "spin", "3 potts:5, 4 relu, 2 binary"] {
+        let kinds = [format!("--visible-units={visible}"), "--hidden-units=drelu".into()];
+        let kinds = kinds.each_ref().map(String::as_str);
+        let table = succeed(folder.path(), &[&["bench"], &small[..], &kinds].concat());
+        assert!(table.contains("passed") && table.contains(visible), "{table}");
+    }
 
     for (arguments, expected) in [
         (&["--hidden", "0"][..], "--hidden must be at least 1"),
@@ -425,6 +450,10 @@ fn bench_checks_and_times() {
         (&["--sweep", "--plot", "no-such-folder/sweep.svg"], "no-such-folder"),
         (&["--plot", "sweep.svg"], "--sweep"),
         (&["--sweep", "--batch", "5"], "--batch"),
+        (&["--sweep", "--hidden-units", "3 binary, 2 spin"], "expected one kind, as --hidden-units drelu"),
+        (&["--visible-units", "potts"], "with its number of states"),
+        (&["--visible", "18446744073709551615", "--visible-units", "potts:9"], "choose"),
+        (&["--data", "bars-and-stripes:3", "--visible-units", "2 potts:2"], "these are 2 units"),
     ] {
         let output = rbm_gpu(folder.path(), &[&["bench", "--device", "cpu"], arguments].concat());
         let message = text(&output.stderr);

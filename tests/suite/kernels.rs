@@ -12,11 +12,12 @@ use rbm_gpu::{
         cases::{self, CASES},
         largest_difference, largest_rbm_difference, random_model, random_rbm, random_states,
         stage::{Size, observe},
-        wrong_states,
+        wrong_states, wrong_units,
     },
     data::Rows,
     rbm::{Layers, Rbm, Shape, Side},
     rng::{Address, Stream, uniform_at},
+    units::{Kind, Layer},
 };
 
 /// Rows, visible and hidden units: 1, around 4 (a vec4), 32 and 128 (the tiles), never square; and, for the tables of the
@@ -334,6 +335,18 @@ fn a_whole_step_at_full_size() {
     }
 }
 
+#[test]
+fn a_whole_step_of_every_kind() {
+    let kinds = "20 potts:21, 30 spin, 30 gaussian, 30 relu, 30 drelu, 30 binary";
+    for (visible, hidden) in [("53 potts:21", "100 binary"), ("53 potts:21", "100 drelu"), (kinds, kinds)] {
+        let layers = Layers { visible: visible.parse().unwrap(), hidden: hidden.parse().unwrap() };
+        for (name, mut backend) in common::fast("a_whole_step_of_every_kind", &layers) {
+            let check = check::step(&mut *backend, 100, 1).unwrap();
+            assert!(check.passes(), "{name}, {visible} and {hidden}: {check:?}");
+        }
+    }
+}
+
 /// The comparison itself must be able to fail: one weight is wrong by 1e-3.
 #[test]
 fn a_wrong_kernel_is_found() {
@@ -353,6 +366,17 @@ fn a_wrong_kernel_is_found() {
     let mut states = means[0].1.clone();
     states[3] = 1.0 - states[3];
     assert_eq!(wrong_states(&draw, 6, &means[0].0, &states), 1);
+    let layer: Layer = "1 potts:3, 1 gaussian".parse().unwrap();
+    let mut right = [0.0; 4];
+    let at = |mean: &[f32], state: &mut [f32]| {
+        let uniform = uniform_at(1, draw.address(), 0, 0);
+        Kind::Potts { states: 3 }.unit().draw(&[], &[], mean, uniform, state);
+    };
+    let mean = [0.2, 0.3, 0.5, 0.0];
+    at(&mean[..3], &mut right[..3]);
+    assert_eq!(wrong_units(&draw, &layer, &mean, &right), 0);
+    right[..3].rotate_left(1);
+    assert_eq!(wrong_units(&draw, &layer, &mean, &right), 1);
     // The table must fail, too, if the model changes between two looks.
     let size = Size { rows: 5, shape };
     let update = CASES.iter().find(|case| case.kernel == "update").unwrap();
