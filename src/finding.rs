@@ -118,6 +118,7 @@ pub const NAMES: &[&str] = &[
     "duplicated-columns",
     "constant-columns",
     "one-hot-columns",
+    "one-hot-data",
     "grey-values",
     "binary-values",
     "sparse-data",

@@ -1,20 +1,28 @@
-//! Checks before training: can an RBM with binary units learn from these data?
+//! Checks before training: can an RBM learn from these data? A column is one of the file: a Potts unit is one, and its value is the
+//! number of its state.
 
 mod classes;
 mod findings;
+mod units;
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::data::{Cases, Dataset, Rows};
-use classes::{label_column, one_hot};
+use crate::{
+    data::{Dataset, Encoding, Rows},
+    units::Layer,
+};
+use classes::{Blocks, label_column, one_hot, one_hot_blocks};
+use units::Unscaled;
 
 /// The values of a data set as the user's code has them: some of the rows, with a scale of their own.
 pub struct Values<'a> {
     rows: &'a Rows,
     first: usize,
     last: usize,
+    /// The units, if they are not all binary.
+    encoding: Option<&'a Encoding>,
     /// Divisor of the bytes, instead of the data set's own scale.
     divisor: Option<f64>,
 }
@@ -22,7 +30,17 @@ pub struct Values<'a> {
 impl<'a> Values<'a> {
     /// All rows, with the data set's own scale.
     pub fn new(rows: &'a Rows) -> Self {
-        Self { rows, first: 0, last: rows.len(), divisor: None }
+        Self { rows, first: 0, last: rows.len(), encoding: None, divisor: None }
+    }
+
+    /// All training cases of a data set, with its own scale.
+    pub fn of(dataset: &'a Dataset) -> Self {
+        Self::new(&dataset.train.rows).encoded(&dataset.encoding)
+    }
+
+    /// The rows as values of these units.
+    pub fn encoded(self, encoding: &'a Encoding) -> Self {
+        Self { encoding: Some(encoding).filter(|encoding| !encoding.layer.is_binary()), ..self }
     }
 
     /// The rows `first..last`.
@@ -43,6 +61,11 @@ impl<'a> Values<'a> {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether all units are binary.
+    pub fn are_binary(&self) -> bool {
+        self.encoding.is_none()
     }
 
     /// Values in a row.
@@ -77,9 +100,12 @@ impl<'a> Values<'a> {
 /// The figures of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DataFigures {
+    /// The units, if they are not all binary.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "in_words")]
+    pub layer: Option<Layer>,
     /// Cases that were measured.
     pub cases: usize,
-    /// Values in a case.
+    /// Values in a case: one for each unit.
     pub units: usize,
     /// The smallest value.
     pub smallest: f64,
@@ -89,13 +115,13 @@ pub struct DataFigures {
     pub not_finite: usize,
     /// The first NaN or infinity: case, unit, value as text.
     pub first_not_finite: Option<(usize, usize, String)>,
-    /// Values below 0 or above 1.
+    /// Values of binary units below 0 or above 1.
     pub outside: usize,
     /// The first value outside [0, 1]: case, unit, value.
     pub first_outside: Option<(usize, usize, f64)>,
     /// Columns with values outside [0, 1].
     pub columns_outside: usize,
-    /// The share of values that are neither 0 nor 1.
+    /// The share of values that are neither 0 nor 1, though their units are binary.
     pub grey: f64,
     /// The mean of all finite values.
     pub density: f64,
@@ -111,7 +137,14 @@ pub struct DataFigures {
     pub label_column: Option<(usize, String)>,
     /// A block of one-hot columns, exactly one on in each row: its first column, and how many it has.
     pub one_hot: Option<(usize, usize)>,
-    /// Σ H(mean of the unit): bits in a case if units were independent.
+    /// Blocks of columns of binary units that are categories, one-hot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_hot_blocks: Option<Blocks>,
+    /// Columns of Gaussian units that are not standardised, though they should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unscaled: Option<Unscaled>,
+    /// Σ H(mean of the unit): bits in a case if units were independent. A column of many numbers has as many as tell the cases
+    /// apart.
     pub bits: f64,
 }
 
@@ -121,6 +154,7 @@ struct Column {
     smallest: f64,
     largest: f64,
     sum: f64,
+    squares: f64,
     outside: bool,
     hash: u64,
     /// Values with their counts, up to [`CLASSES`] of them.
@@ -136,11 +170,15 @@ impl DataFigures {
 
     /// Measures all rows in one pass. `labels` are the classes, if known.
     pub fn measure(values: &Values, labels: Option<&[u8]>) -> Self {
-        let (cases, units) = (values.len(), values.units());
+        let layer = values.encoding.map(|encoding| encoding.layer.clone());
+        let units = layer.as_ref().map_or(values.units(), Layer::units);
+        let kinds = units::kinds(layer.as_ref(), units);
+        let cases = values.len();
         let empty = Column {
             smallest: f64::INFINITY,
             largest: f64::NEG_INFINITY,
             sum: 0.0,
+            squares: 0.0,
             outside: false,
             hash: 0,
             values: Vec::new(),
@@ -149,26 +187,29 @@ impl DataFigures {
         let (mut outside, mut first_outside, mut grey) = (0, None, 0);
         let (mut not_finite, mut first_not_finite) = (0, None);
         let mut rows: HashMap<u64, usize> = HashMap::new();
-        let (mut duplicated_rows, mut row) = (0, vec![0.0; units]);
+        let (mut duplicated_rows, mut row) = (0, vec![0.0; values.units()]);
         for case in 0..cases {
             let mut row_hash = 0;
             values.unpack(case, &mut row);
-            for (unit, (&x, column)) in row.iter().zip(&mut columns).enumerate() {
+            let states = units::states(layer.as_ref(), &row);
+            for (unit, (&x, column)) in states.iter().zip(&mut columns).enumerate() {
                 let x = values.as_meant(x);
                 if !x.is_finite() {
                     not_finite += 1;
                     first_not_finite.get_or_insert_with(|| (case, unit, x.to_string()));
                     continue;
                 }
-                if !(0.0..=1.0).contains(&x) {
+                let is_binary = kinds[unit].is_binary();
+                if is_binary && !(0.0..=1.0).contains(&x) {
                     outside += 1;
                     column.outside = true;
                     first_outside.get_or_insert((case, unit, x));
                 }
-                grey += usize::from(x != 0.0 && x != 1.0);
+                grey += usize::from(is_binary && x != 0.0 && x != 1.0);
                 column.smallest = column.smallest.min(x);
                 column.largest = column.largest.max(x);
                 column.sum += x;
+                column.squares += x * x;
                 column.hash = mix(column.hash, x);
                 row_hash = mix(row_hash, x);
                 if column.values.len() < CLASSES {
@@ -200,6 +241,15 @@ impl DataFigures {
         let fold = |pick: &dyn Fn(&Column) -> f64, start: f64, of: fn(f64, f64) -> f64| {
             columns.iter().map(pick).fold(start, of)
         };
+        let are_labels_possible = layer.as_ref().is_none_or(units::are_numbers);
+        let label = are_labels_possible.then(|| label_column(values, &columns, labels)).flatten();
+        let bits = columns.iter().zip(&kinds).map(|(column, kind)| match kind.is_binary() {
+            true => entropy(column.sum / cases as f64),
+            false => column.bits(cases),
+        });
+        let bits = bits.sum();
+        let one_hot_blocks = values.are_binary().then(|| one_hot_blocks(values, &columns)).flatten();
+        let is_class = values.are_binary() && one_hot_blocks.is_none();
         Self {
             cases,
             units,
@@ -217,16 +267,18 @@ impl DataFigures {
             duplicated_columns,
             equal_columns,
             duplicated_rows,
-            label_column: label_column(values, &columns, labels),
-            one_hot: one_hot(values, &columns),
-            bits: columns.iter().map(|column| entropy(column.sum / cases as f64)).sum(),
+            label_column: label,
+            one_hot: is_class.then(|| one_hot(values, &columns)).flatten(),
+            one_hot_blocks,
+            unscaled: values.encoding.and_then(|encoding| Unscaled::find(encoding, &columns, cases)),
+            bits,
+            layer,
         }
     }
 
     /// Measures the training cases of a data set.
     pub fn of(dataset: &Dataset) -> Self {
-        let Cases { rows, labels, .. } = &dataset.train;
-        Self::measure(&Values::new(rows), labels.as_deref())
+        Self::measure(&Values::of(dataset), dataset.train.labels.as_deref())
     }
 }
 
@@ -235,10 +287,30 @@ impl Column {
         self.smallest == self.largest
     }
 
+    /// The standard deviation over this many cases.
+    fn deviation(&self, cases: usize) -> f64 {
+        let mean = self.sum / cases as f64;
+        (self.squares / cases as f64 - mean * mean).max(0.0).sqrt()
+    }
+
+    /// The entropy of its values, if there are few; else as many bits as tell the cases apart.
+    fn bits(&self, cases: usize) -> f64 {
+        let share = |&(_, count): &(f64, usize)| count as f64 / cases as f64;
+        match self.classes() {
+            Some(_) => self.values.iter().map(share).map(|p| -p * p.log2()).sum(),
+            None => (cases as f64).log2(),
+        }
+    }
+
     /// Number of different values, if there are few.
     fn classes(&self) -> Option<usize> {
         (self.values.len() < CLASSES).then_some(self.values.len())
     }
+}
+
+/// Writes units in words.
+fn in_words<S: serde::Serializer>(layer: &Option<Layer>, serializer: S) -> Result<S::Ok, S::Error> {
+    layer.as_ref().map(Layer::to_string).serialize(serializer)
 }
 
 /// Adds a value to a hash: FNV-1a's multiplication over the bits, with their upper half folded in.
@@ -250,10 +322,11 @@ fn mix(hash: u64, value: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Source;
+    use crate::{data::Source, units::Kind};
 
     fn names(figures: &DataFigures, hidden: Option<usize>) -> Vec<String> {
-        figures.findings(hidden).into_iter().map(|finding| finding.name.into()).collect()
+        let hidden = hidden.map(|units| Layer::of(Kind::Binary, units));
+        figures.findings(hidden.as_ref()).into_iter().map(|finding| finding.name.into()).collect()
     }
 
     #[test]

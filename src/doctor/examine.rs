@@ -28,6 +28,7 @@ use crate::{
     exchange,
     finding::{Finding, Severity, sorted},
     memory,
+    units::Layer,
     wording::Spelling,
 };
 #[cfg(not(feature = "report"))]
@@ -151,22 +152,24 @@ impl Examination {
         self.findings.extend(findings);
     }
 
-    /// Examines a data set, for a model of `hidden` units if that is known.
+    /// Examines a data set, for a model of these hidden units if they are known. Only data of binary units have levels.
     fn data(
         &mut self,
         name: &Source,
         values: &Values,
         labels: Option<&[u8]>,
-        hidden: Option<usize>,
-    ) -> Levels {
+        hidden: Option<&Layer>,
+    ) -> Option<Levels> {
         let figures = DataFigures::measure(values, labels);
-        let levels = Levels::measure(values);
+        let levels = values.are_binary().then(|| Levels::measure(values));
         let about = format!(
-            "{} training case{} of {} values, {:.4} on average",
+            "{} training case{} of {}",
             figures.cases,
             if figures.cases == 1 { "" } else { "s" },
-            figures.units,
-            figures.density
+            match &figures.layer {
+                None => format!("{} values, {:.4} on average", figures.units, figures.density),
+                Some(layer) => layer.to_string(),
+            }
         );
         let findings = figures.findings(hidden);
         self.add("data", name.to_string(), about, json!({ "data": figures, "levels": levels }), findings);
@@ -222,7 +225,7 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
         Some(source) => {
             let (dataset, usable) = load(&source, &options.selection)?;
             let values = values(&dataset, options)?;
-            levels = Some(examination.data(&source, &values, dataset.train.labels.as_deref(), None));
+            levels = examination.data(&source, &values, dataset.train.labels.as_deref(), None);
             usable.then_some((source, dataset))
         }
     };
@@ -283,7 +286,7 @@ fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a
     if options.scale.is_some() && rows.layout().packing != Packing::Bytes {
         return usage!("‹scale› is for data of bytes; these are 0 and 1, or numbers between grey levels");
     }
-    let values = Values::new(rows).divided_by(options.scale);
+    let values = Values::of(dataset).divided_by(options.scale);
     match options.rows {
         None => Ok(values),
         Some(RowRange { first, last }) if last <= rows.len() => Ok(values.range(first, last)),

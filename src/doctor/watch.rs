@@ -27,7 +27,7 @@ use crate::{
     checkpoint::{Opaque, Position},
     clock::Clock,
     config::Estimator,
-    data::{Cases, spread_out},
+    data::{Dataset, spread_out},
     error::{Error, Result},
     finding::{Finding, NAMES, Severity, sorted},
     train::observer::{Observer, Start, StepTaken, Watched},
@@ -119,7 +119,7 @@ impl Watch {
     /// [`crate::Error::Device`] if the device failed.
     pub fn new(mut look: Look, start: Start) -> Result<Self> {
         let Start { backend, model, config, dataset, base, clock } = start;
-        let data = of_some(&dataset.train);
+        let data = of_some(dataset);
         let began = clock.now();
         let steps_an_epoch = dataset.train.rows.len().div_ceil(config.batch);
         let kind = backend.info().kind;
@@ -144,7 +144,7 @@ impl Watch {
             said: HashSet::new(),
             fresh: Vec::new(),
         };
-        watch.say(data.findings(Some(config.hidden)));
+        watch.say(data.findings(Some(&config.hidden_layer())));
         watch.say(config::findings(config));
         let rbm = backend.read_model(model)?;
         // A model that was trained before has no initial weights.
@@ -323,7 +323,8 @@ impl Observer for Watch {
 }
 
 /// The figures of some of the training cases, which are enough to judge all.
-fn of_some(cases: &Cases) -> DataFigures {
+fn of_some(dataset: &Dataset) -> DataFigures {
+    let cases = &dataset.train;
     let some = cases.select(&spread_out(cases.rows.len(), DATA_CASES));
-    DataFigures::measure(&Values::new(&some.rows), some.labels.as_deref())
+    DataFigures::measure(&Values::new(&some.rows).encoded(&dataset.encoding), some.labels.as_deref())
 }

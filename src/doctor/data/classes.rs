@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use super::{CLASSES, Column, Values};
 
 /// A label column, and the reason to think so: it is a function of the known classes; or its values are few, common and
@@ -71,4 +73,54 @@ pub fn one_hot(values: &Values, columns: &[Column]) -> Option<(usize, usize)> {
         }
     }
     None
+}
+
+/// Adjacent blocks of one-hot columns: categories, each with a column for each of its values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Blocks {
+    /// The first column of the first block.
+    pub first: usize,
+    /// Columns of each block.
+    pub size: usize,
+    /// Blocks.
+    pub count: usize,
+}
+
+/// At least two blocks of one size, of three or more columns, that are at least nine tenths of all columns. In each row exactly one
+/// column of each block is on; a column may be off in all rows.
+pub fn one_hot_blocks(values: &Values, columns: &[Column]) -> Option<Blocks> {
+    let (cases, units) = (values.len(), columns.len());
+    if !columns.iter().all(|column| column.smallest >= 0.0 && column.largest <= 1.0) {
+        return None;
+    }
+    // The sums of the columns of a block add up to the number of cases.
+    let sums: Vec<f64> = std::iter::once(0.0)
+        .chain(columns.iter().scan(0.0, |sum, column| {
+            *sum += column.sum;
+            Some(*sum)
+        }))
+        .collect();
+    let is_block = |first: usize, size: usize| sums[first + size] - sums[first] == cases as f64;
+    let candidates = (3..CLASSES.min(units / 2 + 1)).flat_map(|size| {
+        let starts = (0..=units / 10).map(move |first| (first, size));
+        starts.map(|(first, size)| {
+            let count = (first..units + 1 - size).step_by(size).take_while(|&first| is_block(first, size));
+            Blocks { first, size, count: count.count() }
+        })
+    });
+    let mut candidates = candidates.filter(|blocks| blocks.count > 1 && blocks.columns() * 10 >= 9 * units);
+    candidates.find(|blocks| {
+        (0..cases).all(|row| {
+            let row: Vec<f64> = values.row(row).skip(blocks.first).take(blocks.columns()).collect();
+            let is_one_hot = |block: &[f64]| block.iter().filter(|&&x| x == 1.0).count() == 1;
+            row.chunks(blocks.size).all(is_one_hot) && row.iter().all(|&x| x == 0.0 || x == 1.0)
+        })
+    })
+}
+
+impl Blocks {
+    /// Columns of all blocks.
+    pub fn columns(&self) -> usize {
+        self.size * self.count
+    }
 }

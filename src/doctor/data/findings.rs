@@ -1,23 +1,29 @@
 //! Findings from the figures of a data set: a check for each thing that can be wrong with it.
 
-use super::DataFigures;
+use super::{
+    DataFigures,
+    units::{free, has_numbers},
+};
 use crate::{
     config::TrainConfig,
     finding::{Finding, Severity},
+    units::{Kind, Layer},
 };
 
 type Check = fn(&DataFigures) -> Option<Finding>;
 
 /// The checks, in the order of their findings.
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 13] = [
     DataFigures::not_finite,
     DataFigures::outside,
+    DataFigures::unscaled,
     DataFigures::label,
     DataFigures::inverted,
     DataFigures::copied_rows,
     DataFigures::copied_columns,
     DataFigures::constant,
     DataFigures::one_hot,
+    DataFigures::categories,
     DataFigures::grey,
     DataFigures::binary,
     DataFigures::sparse,
@@ -28,8 +34,8 @@ fn share(count: usize, of: usize) -> f64 {
 }
 
 impl DataFigures {
-    /// Findings from these figures; `hidden` is the number of hidden units, if known.
-    pub fn findings(&self, hidden: Option<usize>) -> Vec<Finding> {
+    /// Findings from these figures; `hidden` are the hidden units, if known.
+    pub fn findings(&self, hidden: Option<&Layer>) -> Vec<Finding> {
         if let Some(alike) = self.alike() {
             let before = [Self::not_finite, Self::outside].iter().filter_map(|check| check(self));
             return before.chain([alike]).collect();
@@ -82,17 +88,17 @@ impl DataFigures {
                 ));
             } else {
                 let fix = if self.smallest >= -1.0 && self.largest <= 1.0 && self.grey < 1.0 {
-                    "map −1 and 1 to 0 and 1; in your own code: x ← (x + 1) / 2"
+                    "choose ‹visible=spin›, or map −1 and 1 to 0 and 1; in your own code: x ← (x + 1) / 2"
                 } else if self.smallest < 0.0 {
                     "the values were standardised or centred, as for Gaussian visible units, but these units are \
-                     binary: take the original values, divided by the largest (‹divide-by›); in your own code: \
+                     binary: choose ‹visible=gaussian›, or take the original values, divided by the largest (‹divide-by›); in your own code: \
                      x ← (x − min) / (max − min), with one min and max for all columns of an image, or each its own"
                 } else {
                     "divide by the largest value (‹divide-by›); in your own code: x ← x / 255 for bytes"
                 };
                 return Some(Finding::error("values-outside-0-1", seen, why, fix));
             }
-        } else if self.largest > 0.0 && self.largest < 0.1 {
+        } else if self.layer.is_none() && self.largest > 0.0 && self.largest < 0.1 {
             return Some(Finding::error(
                 "values-scaled-twice",
                 format!("the largest value is {:.6}, 1/{:.0}", self.largest, 1.0 / self.largest),
@@ -102,6 +108,29 @@ impl DataFigures {
             ));
         }
         None
+    }
+
+    /// Columns of Gaussian units on different scales.
+    fn unscaled(&self) -> Option<Finding> {
+        let unscaled = self.unscaled.as_ref()?;
+        let ((small, smallest), (large, largest)) = (unscaled.smallest, unscaled.largest);
+        let seen = match small == large {
+            true => format!("the standard deviation of column {} is {smallest:.3e}", small + 1),
+            false => format!(
+                "the standard deviations of {} columns go from {smallest:.3e} (column {}) to {largest:.3e} (column {})",
+                unscaled.columns,
+                small + 1,
+                large + 1
+            ),
+        };
+        Some(Finding::warning(
+            "unscaled-columns",
+            seen,
+            "the gradient of W_ij is in units of column i, so one learning rate is too high for a wide column and too low for a \
+             narrow one (Hinton 2010, section 13.2)",
+            "‹standardize=on›: each column less its mean, divided by its standard deviation; in your own code: x ← (x − mean) / \
+             deviation, of the training cases",
+        ))
     }
 
     /// Rows that are all equal; no other check is worth running then.
@@ -130,8 +159,16 @@ impl DataFigures {
                     column + 1,
                     self.units
                 ),
-                "the model spends its hidden units on predicting a number that is no pixel; as a value in [0, 1] it means \
-                 nothing, and later accuracies come from it",
+                match self.layer {
+                    None => {
+                        "the model spends its hidden units on predicting a number that is no pixel; as a value in [0, 1] it \
+                         means nothing, and later accuracies come from it"
+                    }
+                    Some(_) => {
+                        "the model spends its hidden units on predicting a number whose distances mean nothing, and later \
+                         accuracies come from it"
+                    }
+                },
                 format!(
                     "‹label-column› {} for a table, else leave the column out; to learn classes on purpose, give each its own \
                      unit, of which one is on (Hinton 2010, section 16)",
@@ -146,7 +183,7 @@ impl DataFigures {
 
     /// A background that is on.
     fn inverted(&self) -> Option<Finding> {
-        if self.density > 0.7 && self.outside == 0 {
+        if self.layer.is_none() && self.density > 0.7 && self.outside == 0 {
             return Some(Finding::warning(
                 "inverted-data",
                 format!("the mean of all values is {:.3}: the background is on", self.density),
@@ -228,9 +265,23 @@ impl DataFigures {
                     self.units,
                     share(self.constant_columns, self.units)
                 ),
-                "a unit that never changes has a bias of ±∞ at the optimum; its base rate is clipped to 0.001…0.999 here, \
-                 other programs get parameters that are not finite",
-                "nothing for the borders of images; else leave the columns out. In your own code: b = log(p/(1−p)) with p clipped",
+                match self.layer.as_ref().is_some_and(has_numbers) {
+                    false => {
+                        "a unit that never changes has a bias of ±∞ at the optimum; its base rate is clipped to 0.001…0.999 \
+                         here, other programs get parameters that are not finite"
+                    }
+                    true => {
+                        "a unit that never changes has a precision or a bias of ±∞ at the optimum; its variance is taken for \
+                         at least 0.0001 here, other programs get parameters that are not finite"
+                    }
+                },
+                match self.layer {
+                    None => {
+                        "nothing for the borders of images; else leave the columns out. In your own code: b = log(p/(1−p)) \
+                         with p clipped"
+                    }
+                    Some(_) => "leave the columns out",
+                },
             ));
         }
         None
@@ -247,6 +298,31 @@ impl DataFigures {
             ));
         }
         None
+    }
+
+    /// Categories with a binary unit for each value.
+    fn categories(&self) -> Option<Finding> {
+        let blocks = self.one_hot_blocks?;
+        let last = blocks.first + blocks.columns();
+        Some(Finding::warning(
+            "one-hot-data",
+            format!(
+                "columns {} to {last} are {} blocks of {} columns: in each row, exactly one of each block is on",
+                blocks.first + 1,
+                blocks.count,
+                blocks.size
+            ),
+            "a block is one category, but binary units know nothing of that: the model spends its hidden units on learning that one \
+             of them is on, and its samples have blocks with none or several",
+            format!(
+                "save each block as one column, the number of its state from 0 to {}, or as letters (a FASTA file), and choose \
+                 ‹visible=potts›:{}; in your own code: x.reshape(-1, {}, {}).argmax(2), and a softmax over each block",
+                blocks.size - 1,
+                blocks.size,
+                blocks.count,
+                blocks.size
+            ),
+        ))
     }
 
     /// Values between 0 and 1.
@@ -266,7 +342,7 @@ impl DataFigures {
 
     /// Values that are all 0 or 1.
     fn binary(&self) -> Option<Finding> {
-        if self.grey == 0.0 && self.not_finite == 0 {
+        if self.layer.is_none() && self.grey == 0.0 && self.not_finite == 0 {
             return Some(Finding::note(
                 "binary-values",
                 "all values are 0 or 1",
@@ -280,7 +356,7 @@ impl DataFigures {
 
     /// Units that are hardly ever on.
     fn sparse(&self) -> Option<Finding> {
-        if self.density < 0.01 && self.outside == 0 {
+        if self.layer.is_none() && self.density < 0.01 && self.outside == 0 {
             return Some(Finding::warning(
                 "sparse-data",
                 format!(
@@ -296,9 +372,17 @@ impl DataFigures {
     }
 
     /// More parameters than the data have bits; only a note if the number of hidden units is the default.
-    fn parameters(&self, hidden: Option<usize>) -> Option<Finding> {
-        let units = hidden.unwrap_or(TrainConfig::default().hidden);
-        let parameters = (self.units as f64 + 1.0) * (units as f64 + 1.0) - 1.0;
+    fn parameters(&self, hidden: Option<&Layer>) -> Option<Finding> {
+        // Numbers have no bits.
+        if self.layer.as_ref().is_some_and(has_numbers) {
+            return None;
+        }
+        let usual = Layer::of(Kind::Binary, TrainConfig::default().hidden);
+        let own = hidden.unwrap_or(&usual);
+        let ((biases, visible), (others, columns)) =
+            (self.layer.as_ref().map_or((self.units, self.units), free), free(own));
+        let units = own.units();
+        let parameters = visible as f64 * columns as f64 + biases as f64 + others as f64;
         let bits = self.bits * self.cases as f64;
         if self.outside > 0 || bits <= 0.0 || parameters <= bits {
             return None;

@@ -49,8 +49,8 @@ pub(super) fn run(
         (None, Some(config)) => {
             let dataset = prepared(config.selection.load(&config.data)?, config);
             let labels = dataset.train.labels.as_deref();
-            let hidden = Some(config.hidden);
-            let levels = to.data(&config.data, &Values::new(&dataset.train.rows), labels, hidden);
+            let hidden = config.hidden_layer();
+            let levels = to.data(&config.data, &Values::of(&dataset), labels, Some(&hidden));
             Some(((config.data.clone(), dataset), levels))
         }
         _ => None,
@@ -60,7 +60,7 @@ pub(super) fn run(
     let (costs, recorded) = recorded(&bytes);
     if let Some(costs) = &costs {
         // The costs are those of held-out cases, which are like the training cases.
-        to.log(&metrics, costs, own.as_ref().map(|(_, levels)| levels), false)?;
+        to.log(&metrics, costs, own.as_ref().and_then(|(_, levels)| levels.as_ref()), false)?;
     }
     let mut findings = config.as_ref().map_or(Vec::new(), config::findings);
     findings.extend(recorded);
