@@ -12,7 +12,7 @@ pub mod operation;
 pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values, Variances};
 pub use info::{DeviceInfo, DeviceKind};
 pub use operation::{
-    Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
+    Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
     FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
     Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
 };
@@ -203,9 +203,9 @@ pub trait Backend: Memory + Ceiling + Send {
         accepted: Values,
         trips: Values,
     );
-    /// v_i = x_i where `mask` is not 0, with x the states of `known` and v those of `visible`. The mask has one number per
-    /// visible unit.
-    fn clamp_visible(&mut self, op: &ClampVisible, known: Units, mask: Values, visible: Units);
+    /// s_i = x_i where `mask` is not 0, with x the states of `known` and s those of `units`, of the same layer. The mask has a
+    /// number for each column, of all cases or of each ([`ClampUnits::per_row`]).
+    fn clamp_units(&mut self, op: &ClampUnits, known: Units, mask: Values, units: Units);
 
     /// Sends the recorded work; waits only if the device is more than one submission behind.
     ///

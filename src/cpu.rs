@@ -23,7 +23,7 @@ use rayon::prelude::*;
 pub use crate::level::Level;
 use crate::{
     backend::{
-        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy,
+        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy,
         Gather, LimitNorms, MultiplyAdd, Penalise, SquaredError, Standardise, Swap, Track, Update,
     },
     data::{Packing, RowLayout},
@@ -584,26 +584,28 @@ impl HostKernels for Cpu {
         reference::swap(op, cold, hot, accepted, trips);
     }
 
-    fn clamp_visible(&mut self, op: &ClampVisible, known: &Units, mask: &[f32], visible: &mut Units) {
-        let (width, words) = (visible.width, visible.words());
-        let mut masked = vec![0; words];
-        for (unit, _) in mask[..width].iter().enumerate().filter(|(_, mask)| **mask != 0.0) {
-            masked[unit / WORD] |= 1 << (unit % WORD);
-        }
+    fn clamp_units(&mut self, op: &ClampUnits, known: &Units, mask: &[f32], units: &mut Units) {
+        let (width, words) = (units.width, units.words());
         let (mut scratch, mut states) = (vec![0.0; width], vec![0.0; width]);
+        let mut masked = vec![0; words];
         for row in 0..op.rows as usize {
-            if visible.kinds[row] == Kind::Binary && known.kinds[row] == Kind::Binary {
-                let bits = visible.bits[row * words..].iter_mut().zip(known.row_bits(row)).zip(&masked);
+            let mask = op.mask_of(row, mask);
+            if units.kinds[row] == Kind::Binary && known.kinds[row] == Kind::Binary {
+                masked.fill(0);
+                for (unit, _) in mask.iter().enumerate().filter(|(_, mask)| **mask != 0.0) {
+                    masked[unit / WORD] |= 1 << (unit % WORD);
+                }
+                let bits = units.bits[row * words..].iter_mut().zip(known.row_bits(row)).zip(&masked);
                 bits.for_each(|((bits, known), mask)| *bits = *bits & !mask | known & mask);
                 continue;
             }
-            states.copy_from_slice(visible.row(row, &mut scratch));
+            states.copy_from_slice(units.row(row, &mut scratch));
             let known = known.row(row, &mut scratch).iter().zip(mask);
             for (state, (known, _)) in states.iter_mut().zip(known).filter(|(_, (_, mask))| **mask != 0.0) {
                 *state = *known;
             }
-            visible.real[row * width..][..width].copy_from_slice(&states);
-            visible.kinds[row] = Kind::Real;
+            units.real[row * width..][..width].copy_from_slice(&states);
+            units.kinds[row] = Kind::Real;
         }
     }
 

@@ -22,7 +22,7 @@ use std::{
 
 use crate::{
     backend::{
-        Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Data,
+        Ascent, Backend, Buffer, Ceiling, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Data,
         DeviceInfo, Draw, Energy, FinishUnits, FixGauge, FreeEnergy, Gather, GradientOfPotentials, HalfStep,
         LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, Potentials, Reading, Recentre,
         SquaredError, Standardise, Swap, Track, TrackVariances, Units, Update, Values, Variances,
@@ -651,9 +651,9 @@ impl Backend for Gpu {
         self.dispatch(Kernel::Swap, op, &buffers);
     }
 
-    fn clamp_visible(&mut self, op: &ClampVisible, known: Units, mask: Values, visible: Units) {
+    fn clamp_units(&mut self, op: &ClampUnits, known: Units, mask: Values, visible: Units) {
         let [known, states] = [known, visible].map(|units| self.units[units.number].states);
-        self.dispatch(Kernel::ClampVisible, op, &[known, mask.0, states]);
+        self.dispatch(Kernel::ClampUnits, op, &[known, mask.0, states]);
     }
 
     fn submit(&mut self) -> Result<()> {

@@ -3,9 +3,9 @@
 
 use crate::{
     backend::{
-        Ascent, Backend, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data, DeviceInfo,
-        Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair,
-        Path, Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update, Values, Variances,
+        Ascent, Backend, Buffer, Ceiling, ClampUnits, Clip, Combine, Contrast, Copy, Data, DeviceInfo, Draw,
+        Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path,
+        Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update, Values, Variances,
     },
     data::RowLayout,
     error::Result,
@@ -254,13 +254,7 @@ pub trait HostKernels: Send {
         accepted: &mut [f32],
         trips: &mut [f32],
     );
-    fn clamp_visible(
-        &mut self,
-        op: &ClampVisible,
-        known: &Self::Units,
-        mask: &[f32],
-        visible: &mut Self::Units,
-    );
+    fn clamp_units(&mut self, op: &ClampUnits, known: &Self::Units, mask: &[f32], visible: &mut Self::Units);
     fn multiply_add(&mut self, op: &MultiplyAdd, values: &mut [f32]);
     fn copy(&mut self, op: &Copy, from: &[f32], to: &mut [f32]);
 }
@@ -608,9 +602,9 @@ impl<K: HostKernels> Backend for Host<K> {
         });
     }
 
-    fn clamp_visible(&mut self, op: &ClampVisible, known: Units, mask: Values, visible: Units) {
+    fn clamp_units(&mut self, op: &ClampUnits, known: Units, mask: Values, visible: Units) {
         self.with_units(visible, |host, out| {
-            host.kernels.clamp_visible(op, &host.units[known.number], &host.values[mask.0], out);
+            host.kernels.clamp_units(op, &host.units[known.number], &host.values[mask.0], out);
         });
     }
 

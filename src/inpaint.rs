@@ -9,7 +9,7 @@ pub(crate) mod mask;
 pub use mask::{Mask, Region};
 
 use crate::{
-    backend::{BackendExt, ClampVisible, Draw, HalfStep, Path},
+    backend::{BackendExt, ClampUnits, Draw, HalfStep, Path},
     base::Base,
     data::Rows,
     error::Result,
@@ -66,8 +66,8 @@ pub fn inpaint(
                     let draw = Draw::of(seed, Stream::Sample, layer, step as u32).sweep(number as u32);
                     HalfStep::new(cases.len(), draw.chains_from(cases.start as u32)).at(beta)
                 };
-                let op = ClampVisible { rows: cases.len() as u32 };
-                this.backend.clamp_visible(&op, known, mask, chain);
+                let op = ClampUnits::new(cases.len(), visible);
+                this.backend.clamp_units(&op, known, mask, chain);
                 this.backend.sample(&half_step(Side::Hidden), path, chain, hidden);
                 this.backend.sample(&half_step(Side::Visible), path, hidden, chain);
                 this.backend.submit()?;

@@ -7,7 +7,7 @@ pub use crate::units::{sigmoid, softplus};
 
 use crate::{
     backend::{
-        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms,
+        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms,
         MultiplyAdd, Penalise, SquaredError, Standardise, Swap, Track, Update,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS},
     },
@@ -567,16 +567,10 @@ impl HostKernels for Reference {
         swap(op, cold, hot, accepted, trips);
     }
 
-    fn clamp_visible(
-        &mut self,
-        op: &ClampVisible,
-        known: &PlainUnits,
-        mask: &[f32],
-        visible: &mut PlainUnits,
-    ) {
+    fn clamp_units(&mut self, op: &ClampUnits, known: &PlainUnits, mask: &[f32], visible: &mut PlainUnits) {
         let units = visible.width;
         for row in 0..op.rows as usize {
-            for (i, &mask) in mask[..units].iter().enumerate() {
+            for (i, &mask) in op.mask_of(row, mask).iter().enumerate() {
                 if mask != 0.0 {
                     visible.states[row * units + i] = known.states[row * units + i];
                 }

@@ -13,7 +13,7 @@ use crate::{
         tempering::{Streams, Swaps, Tempering},
     },
     inference::Inference,
-    rbm::Layers,
+    rbm::{Layers, Side},
     rng::{Address, Stream},
 };
 
@@ -34,6 +34,17 @@ pub fn random_starts(layers: &Layers, chains: usize, seed: u64) -> Vec<f32> {
     Base::neutral(layers).draw(seed, Address::new(Stream::Chains, 0), 0, chains)
 }
 
+/// Units of a layer that keep their states, chains × columns each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clamped {
+    /// The layer.
+    pub layer: Side,
+    /// Their states; of other units anything.
+    pub known: Vec<f32>,
+    /// Not 0 for those units.
+    pub mask: Vec<f32>,
+}
+
 /// Chains on a device, at one or more temperatures.
 pub struct Sampler {
     inference: Inference,
@@ -50,7 +61,21 @@ impl Sampler {
     ///
     /// # Errors
     /// [`crate::Error::Usage`] if there are no chains or no temperature, [`crate::Error::Device`] if there is no room.
-    pub fn new(mut inference: Inference, base: &Base, starts: &[f32], temperatures: usize) -> Result<Self> {
+    pub fn new(inference: Inference, base: &Base, starts: &[f32], temperatures: usize) -> Result<Self> {
+        Self::clamped(inference, base, starts, temperatures, &[])
+    }
+
+    /// [`Sampler::new`] with units that keep their states.
+    ///
+    /// # Errors
+    /// Those of [`Sampler::new`].
+    pub fn clamped(
+        mut inference: Inference,
+        base: &Base,
+        starts: &[f32],
+        temperatures: usize,
+        clamps: &[Clamped],
+    ) -> Result<Self> {
         let chains = starts.len() / inference.shape().visible;
         if chains == 0 {
             return usage!("sampling needs at least 1 chain, found 0");
@@ -62,6 +87,9 @@ impl Sampler {
         let backend = &mut *inference.backend;
         let coldest = backend.pair(chains)?;
         let mut tempering = Tempering::new(backend, coldest, chains, temperatures, Streams::SAMPLING)?;
+        for Clamped { layer, known, mask } in clamps {
+            tempering.clamp(backend, *layer, known, mask)?;
+        }
         tempering.restart(backend, model, seed, base);
         tempering.start_at(backend, model, seed, starts)?;
         Ok(Self { inference, steps: 0, tempering, swaps: None })

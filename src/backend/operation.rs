@@ -185,6 +185,20 @@ operation! {
     }
 }
 
+impl ClampUnits {
+    /// With one mask for all cases.
+    pub fn new(rows: usize, units: usize) -> Self {
+        Self { rows: rows as u32, units: units as u32, per_row: 0 }
+    }
+
+    /// The part of the mask that is a row's.
+    pub(crate) fn mask_of<'a>(&self, row: usize, mask: &'a [f32]) -> &'a [f32] {
+        let units = self.units as usize;
+        let first = if self.per_row == 1 { row * units } else { 0 };
+        &mask[first..first + units]
+    }
+}
+
 choices! {
     Gather:
     /// One bit per unit.
@@ -571,10 +585,14 @@ operation! {
 }
 
 operation! {
-    /// Arguments of [`super::Backend::clamp_visible`].
-    pub struct ClampVisible {
+    /// Arguments of [`super::Backend::clamp_units`].
+    pub struct ClampUnits {
         /// Cases.
         pub rows: u32,
+        /// Units of the layer.
+        pub units: u32,
+        /// Whether each case has a mask of its own.
+        pub per_row: u32,
     } {
         fn rows(&self) -> u32 { self.rows }
     }

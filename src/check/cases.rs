@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     backend::{
-        Ascent, Backend, ClampVisible, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather,
+        Ascent, Backend, ClampUnits, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather,
         HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, SquaredError, Standardise,
         Swap, Track, Update, Variances, operation::MULTIPLY_ADDS,
     },
@@ -102,8 +102,10 @@ pub const CASES: &[Case] = &[
     Case { kernel: "swap", way: "hidden units", prepare: |s| swap(s, Side::Hidden, 0, 0), work: swap_work },
     Case { kernel: "swap", way: "hidden units, the coldest", prepare: |s| swap(s, Side::Hidden, 1, 0), work: swap_work },
     Case { kernel: "swap", way: "visible units, the hottest", prepare: |s| swap(s, Side::Visible, 0, 1), work: swap_work },
-    Case { kernel: "clamp_visible", way: "states", prepare: |s| clamp_visible(s, true), work: clamp_work },
-    Case { kernel: "clamp_visible", way: "means", prepare: |s| clamp_visible(s, false), work: clamp_work },
+    Case { kernel: "clamp_units", way: "states", prepare: |s| clamp_units(s, true, false), work: clamp_work },
+    Case { kernel: "clamp_units", way: "means", prepare: |s| clamp_units(s, false, false), work: clamp_work },
+    Case { kernel: "clamp_units", way: "a mask for each case", prepare: |s| clamp_units(s, true, true), work: clamp_work },
+    Case { kernel: "clamp_units", way: "means, a mask for each case", prepare: |s| clamp_units(s, false, true), work: clamp_work },
     Case { kernel: "multiply_add", way: "", prepare: multiply_add, work: multiply_add_work },
     Case { kernel: "copy", way: "", prepare: copy, work: copy_work },
 ];
@@ -675,14 +677,16 @@ fn swap(stage: &mut Stage, layer: Side, coldest: u32, hottest: u32) -> Result<Pr
     )
 }
 
-fn clamp_visible(stage: &mut Stage, of_states: bool) -> Result<Prepared> {
+fn clamp_units(stage: &mut Stage, of_states: bool, per_row: bool) -> Result<Prepared> {
     let known = if of_states { stage.states(Side::Visible, 5) } else { stage.grey(Side::Visible, 5) };
     let states = stage.states(Side::Visible, 6);
     let (known, states) = (stage.units(Side::Visible, &known)?, stage.units(Side::Visible, &states)?);
-    let mask: Vec<f32> = (0..stage.size.shape.visible).map(|i| (i * 7 % 3) as f32).collect();
+    let Size { rows, shape } = stage.size;
+    let count = if per_row { rows * shape.visible } else { shape.visible };
+    let mask: Vec<f32> = (0..count).map(|i| (i * 7 % 3) as f32).collect();
     let mask = stage.values(&mask)?;
-    let op = ClampVisible { rows: stage.size.rows as u32 };
-    prepared(move |backend| backend.clamp_visible(&op, known, mask, states), [Output::States(states)])
+    let op = ClampUnits { per_row: u32::from(per_row), ..ClampUnits::new(rows, shape.visible) };
+    prepared(move |backend| backend.clamp_units(&op, known, mask, states), [Output::States(states)])
 }
 
 /// One number per visible unit and case.

@@ -1,16 +1,23 @@
 //! `rbm-gpu sample`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use rbm_gpu::{
     Error, Result,
     base::Base,
-    data::{Cases, Encoding},
+    data::{
+        Cases, Encoding,
+        npy::{Array, read_array},
+    },
     inference::ModelOptions,
     memory,
     output::Target,
     picture,
-    sample::{Sampler, Start, random_starts},
+    rbm::Side,
+    sample::{Clamped, Sampler, Start, random_starts},
 };
 
 use super::{outputs, print};
@@ -40,6 +47,13 @@ pub struct Options {
     /// Sample p(v)^N, by N copies of the hidden units: at low temperature, without hidden units that freeze
     #[arg(long, value_name = "N", default_value_t = 1)]
     sharpen: usize,
+    /// Visible units that keep their values: an .npy file with a row for each chain, or one for all, and a column for each
+    /// column of the data; NaN is free
+    #[arg(long, value_name = "FILE")]
+    clamp: Option<PathBuf>,
+    /// Hidden units that keep their states: an .npy file likewise, with a column for each of the model's; NaN is free
+    #[arg(long, value_name = "FILE")]
+    clamp_hidden: Option<PathBuf>,
     /// What to write: mean (p(v|h) of the last step) or state (drawn from it)
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Show::Mean, hide_possible_values = true)]
     show: Show,
@@ -124,7 +138,24 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
         _ => random_starts(rbm.layers(), options.chains, options.model.seed),
     };
-    let mut sampler = Sampler::new(inference, &base, &starts, options.tempered)?;
+    let mut clamps = Vec::new();
+    if let Some(path) = &options.clamp {
+        let (values, columns) = given(path, encoding.file_columns(), options.chains)?;
+        let mask = values.chunks(columns).flat_map(|row| {
+            encoding.by_column(&row.iter().map(|x| f32::from(!x.is_nan())).collect::<Vec<_>>())
+        });
+        let mask: Vec<f32> = mask.collect();
+        let place = |row: usize, column: usize| format!("{}: row {row}, column {column}", path.display());
+        let known = encoding.encode_known(&values, place)?;
+        clamps.push(Clamped { layer: Side::Visible, known, mask });
+    }
+    if let Some(path) = &options.clamp_hidden {
+        let (values, _) = given(path, rbm.shape().hidden, options.chains)?;
+        let mask = values.iter().map(|x| f32::from(!x.is_nan())).collect();
+        let known = values.iter().map(|&x| if x.is_nan() { 0.0 } else { x }).collect();
+        clamps.push(Clamped { layer: Side::Hidden, known, mask });
+    }
+    let mut sampler = Sampler::clamped(inference, &base, &starts, options.tempered, &clamps)?;
 
     // The start, then evenly spread steps up to the last.
     let moving = strip.is_some() || targets.iter().any(|target| target.extension() == "gif");
@@ -185,6 +216,28 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         print(format!("  {}\n", target.path().display()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The numbers of a file of clamped units, a row for each chain, and the columns; NaN is free.
+fn given(path: &Path, columns: usize, chains: usize) -> Result<(Vec<f32>, usize)> {
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
+    let Array { shape, values } = read_array(&name, std::io::BufReader::new(file))?;
+    let rows = match shape[..] {
+        [found] if found == columns => 1,
+        [rows, found] if found == columns && (rows == 1 || rows == chains) => rows,
+        _ => {
+            return Err(Error::Usage(format!(
+                "{name}: expected {columns} columns, and 1 row or one for each of {chains} chains, found an array of \
+                 shape {shape:?}"
+            )));
+        }
+    };
+    let values = values.floats();
+    if let Some(x) = values.iter().find(|x| x.is_infinite()) {
+        return Err(Error::Data(format!("{name}: expected numbers, or NaN for free units, found {x}")));
+    }
+    Ok((if rows == chains { values } else { values.repeat(chains) }, columns))
 }
 
 fn targets(options: &Options, encoding: &Encoding) -> Result<Vec<Target>> {

@@ -132,6 +132,22 @@ impl Encoding {
         Ok(Rows::from_values(columns, &values))
     }
 
+    /// [`Encoding::encode`] of numbers of the file, row by row, of which NaN is unknown: those become any state of their unit.
+    ///
+    /// # Errors
+    /// Those of [`Encoding::encode`].
+    pub fn encode_known(&self, values: &[f32], place: impl Fn(usize, usize) -> String) -> Result<Vec<f32>> {
+        let kinds: Vec<Kind> = self.layer.places().map(|place| place.kind).collect();
+        let filled = values.iter().zip(kinds.iter().cycle()).map(|(&x, kind)| match kind {
+            _ if !x.is_nan() => x,
+            Kind::Spin => 1.0,
+            _ => 0.0,
+        });
+        let rows = Rows::from_values(self.file_columns(), &filled.collect::<Vec<_>>());
+        let encoded = self.encode(rows, place)?;
+        Ok((0..encoded.len()).flat_map(|row| encoded.values(row)).collect())
+    }
+
     /// Turns states or means of the units, row by row, into numbers of the file: a Potts unit's largest column becomes its
     /// state's number.
     pub fn decode(&self, states: &[f32]) -> Vec<f32> {

@@ -20,7 +20,9 @@ use super::{
     ladder::{Ladder, Pairs, Rung, sum},
 };
 use crate::{
-    backend::{Backend, BackendExt, Draw, Energy, HalfStep, Memory, Model, Pair, Path, Values},
+    backend::{
+        Backend, BackendExt, ClampUnits, Draw, Energy, HalfStep, Memory, Model, Pair, Path, Units, Values,
+    },
     base::Base,
     error::Result,
     rbm::Side,
@@ -57,6 +59,15 @@ pub struct Tempering {
     streams: Streams,
     /// The base, [`crate::rbm::Layers::base`].
     base: Values,
+    /// Units that keep their states.
+    clamps: Vec<Clamp>,
+}
+
+/// Units of a layer whose states are known, for each chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Clamp {
+    known: Units,
+    mask: Values,
 }
 
 /// Swap rates and round trips of replicas.
@@ -91,7 +102,7 @@ impl Tempering {
     ) -> Result<Self> {
         let ladder = Ladder::new(memory, coldest, temperatures, chains)?;
         let base = memory.values(memory.layers().base_len())?;
-        Ok(Self { ladder, betas: Vec::new(), streams, base })
+        Ok(Self { ladder, betas: Vec::new(), streams, base, clamps: Vec::new() })
     }
 
     /// Starts every replica from independent visible units, at evenly spaced inverse temperatures, and resets the counts.
@@ -110,6 +121,34 @@ impl Tempering {
         self.ladder.reset_trips(backend);
     }
 
+    /// Clamps the units of a layer whose mask is not 0, in every chain to its own known state; both are chains × columns.
+    /// Call it before [`Tempering::start_at`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Usage`] when there is no room.
+    pub fn clamp(
+        &mut self,
+        backend: &mut dyn Backend,
+        layer: Side,
+        known: &[f32],
+        mask: &[f32],
+    ) -> Result<()> {
+        let clamp = Clamp { known: backend.units(layer, self.chains())?, mask: backend.values(mask.len())? };
+        backend.write_units(clamp.known, known, known);
+        backend.write_values(clamp.mask, mask);
+        self.clamps.push(clamp);
+        Ok(())
+    }
+
+    /// Puts the known states back after a draw.
+    fn keep(&self, backend: &mut dyn Backend, units: Units) {
+        for &Clamp { known, mask } in self.clamps.iter().filter(|clamp| clamp.known.layer == units.layer) {
+            let columns = backend.shape().units(units.layer);
+            let op = ClampUnits { per_row: 1, ..ClampUnits::new(self.chains(), columns) };
+            backend.clamp_units(&op, known, mask, units);
+        }
+    }
+
     /// Starts the last chains of every temperature from these visible states, chains × visible units, from 0 to 1.
     ///
     /// # Errors
@@ -121,8 +160,10 @@ impl Tempering {
             let (_, mut all) = backend.read_units(pair.visible, chains)?;
             all[before..].copy_from_slice(states);
             backend.write_units(pair.visible, &all, &all);
+            self.keep(backend, pair.visible);
             let draw = Draw::of(seed, Stream::Chains, Side::Hidden, 0).sweep(1 + number);
             backend.sample(&HalfStep::new(chains, draw), model.into(), pair.visible, pair.hidden);
+            self.keep(backend, pair.hidden);
         }
         Ok(())
     }
@@ -232,8 +273,10 @@ impl Tempering {
         {
             let down = draws.next(states, Side::Visible, number, chains);
             backend.sample(&HalfStep::new(chains, down).at(beta), path, hidden, visible);
+            self.keep(backend, visible);
             let up = draws.next(states, Side::Hidden, number, chains);
             backend.sample(&HalfStep::new(chains, up).at(beta), path, visible, hidden);
+            self.keep(backend, hidden);
         }
     }
 

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::{
         backend::{
-            Ascent, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, DeviceInfo, Energy,
+            Ascent, Buffer, Ceiling, ClampUnits, Clip, Combine, Contrast, Copy, DeviceInfo, Energy,
             FreeEnergy, Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise,
             Reading, SquaredError, Standardise, Swap, Track, Units, Update, Variances,
         },
@@ -232,7 +232,7 @@ mod tests {
             free_energy(op: &FreeEnergy, path: Path, visible: Units, values: Values);
             energy(op: &Energy, path: Path, pair: Pair, values: Values);
             swap(op: &Swap, cold: (Units, Values), hot: (Units, Values), accepted: Values, trips: Values);
-            clamp_visible(op: &ClampVisible, known: Units, mask: Values, visible: Units);
+            clamp_units(op: &ClampUnits, known: Units, mask: Values, visible: Units);
             submit() -> Result<()>;
             read(buffer: Buffer, rows: usize) -> Reading;
             wait() -> Result<()>;

@@ -9,7 +9,7 @@ use crate::common::some_mnist;
 use rbm_gpu::{
     Error,
     backend::{
-        Ascent, Backend, BackendExt, Buffer, Ceiling, ClampVisible, Clip, Combine, Contrast, Copy, Data,
+        Ascent, Backend, BackendExt, Buffer, Ceiling, ClampUnits, Clip, Combine, Contrast, Copy, Data,
         DeviceInfo, Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd,
         Offsets, Pair, Path, Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update,
         Values, Variances,
@@ -314,7 +314,7 @@ impl Backend for Faulty {
         free_energy(op: &FreeEnergy, path: Path, visible: Units, values: Values);
         energy(op: &Energy, path: Path, pair: Pair, values: Values);
         swap(op: &Swap, cold: (Units, Values), hot: (Units, Values), accepted: Values, trips: Values);
-        clamp_visible(op: &ClampVisible, known: Units, mask: Values, visible: Units);
+        clamp_units(op: &ClampUnits, known: Units, mask: Values, visible: Units);
         submit() -> Result<()>;
         read(buffer: Buffer, rows: usize) -> Reading;
         wait() -> Result<()>;

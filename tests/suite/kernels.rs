@@ -116,7 +116,7 @@ kernels! {
     free_energy false,
     energy false,
     swap false,
-    clamp_visible false,
+    clamp false,
     finish_units false,
     cumulants false,
     potentials false,

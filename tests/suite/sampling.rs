@@ -5,13 +5,13 @@ use crate::common;
 use rbm_gpu::{
     backend::Backend,
     base::Base,
-    check::{largest_difference, random_rbm},
+    check::{largest_difference, random_model, random_rbm},
     data::Rows,
     inference::Inference,
     inpaint::{Effort, inpaint},
-    rbm::{Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, Side},
     reference::{free_energy, hidden_input, sigmoid},
-    sample::{Sampler, random_starts},
+    sample::{Clamped, Sampler, random_starts},
     units::Marginals,
 };
 
@@ -143,5 +143,65 @@ fn features_are_the_probabilities_of_hidden_units() {
         let error = largest_difference(&inference.transform(&rows).unwrap(), &expected);
         assert!(error < 1e-6, "{name}: {error:e}");
         assert_eq!(inference.reconstruct(&rows).unwrap().len(), values.len());
+    }
+}
+
+/// Units that keep their states, each chain its own, of either layer: the others follow the model given them.
+#[test]
+fn clamped_units_stay_and_the_others_follow_them() {
+    let layers = Layers {
+        visible: "2 binary, 1 potts:3, 1 spin".parse().unwrap(),
+        hidden: "2 binary, 1 gaussian".parse().unwrap(),
+    };
+    let rbm = random_model(&layers, 1.0, 3, |x| 1.0 + x.abs());
+    let chains = 4000;
+    let base = Base::neutral(&layers);
+    let starts = random_starts(&layers, chains, 1);
+    // The first binary unit is on in even chains; the Potts unit is in its last state.
+    let known: Vec<f32> =
+        (0..chains).flat_map(|chain| [f32::from(chain % 2 == 0), 0.0, 0.0, 0.0, 1.0, 1.0]).collect();
+    let mask = [1.0, 0.0, 1.0, 1.0, 1.0, 0.0].repeat(chains);
+    let visible = Clamped { layer: Side::Visible, known, mask };
+    let hidden = Clamped {
+        layer: Side::Hidden,
+        known: [0.0, 1.0, 0.0].repeat(chains),
+        mask: [0.0, 1.0, 0.0].repeat(chains),
+    };
+    let test = "clamped_units_stay_and_the_others_follow_them";
+    for clamps in [vec![visible.clone()], vec![visible.clone(), hidden.clone()]] {
+        for (name, backend) in common::one_of_each(test, &layers) {
+            let inference = Inference::with_backend(backend, &rbm, chains, 5).unwrap();
+            let mut sampler = Sampler::clamped(inference, &base, &starts, 3, &clamps).unwrap();
+            sampler.advance(40).unwrap();
+            let (_, states) = sampler.read().unwrap();
+            let (mut counts, mut weights) = ([[0.0; 4]; 2], [[0.0; 4]; 2]);
+            for (chain, state) in states.chunks(6).enumerate() {
+                assert_eq!(state[0], f32::from(chain % 2 == 0), "{name}");
+                assert_eq!(state[2..5], [0.0, 0.0, 1.0], "{name}");
+                counts[chain % 2][state[1] as usize + 2 * usize::from(state[5] > 0.0)] += 2.0 / chains as f64;
+            }
+            // With the second hidden unit on, its weights are biases, and it adds nothing more.
+            let mut given = rbm.clone();
+            if clamps.len() == 2 {
+                for column in 0..6 {
+                    let weight = given.weights()[column * 3 + 1];
+                    given.visible_bias_mut()[column] += weight;
+                    given.weights_mut()[column * 3 + 1] = 0.0;
+                }
+            }
+            for (odd, weights) in weights.iter_mut().enumerate() {
+                for (at, weight) in weights.iter_mut().enumerate() {
+                    let spin = if at >= 2 { 1.0 } else { -1.0 };
+                    let state = [1.0 - odd as f32, (at % 2) as f32, 0.0, 0.0, 1.0, spin];
+                    *weight = (-free_energy(&given, 1.0, &state)).exp();
+                }
+                let sum: f64 = weights.iter().sum();
+                weights.iter_mut().for_each(|weight| *weight /= sum);
+            }
+            for (counts, weights) in counts.iter().zip(&weights) {
+                let off = distance(counts, weights);
+                assert!(off < 0.04, "{name}, {} layers: {off}: {counts:?}, {weights:?}", clamps.len());
+            }
+        }
     }
 }

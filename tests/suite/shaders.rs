@@ -10,7 +10,7 @@ use std::{
 use naga::{AddressSpace, Module, StorageAccess, TypeInner, valid};
 use rbm_gpu::{
     backend::{
-        Ascent, ClampVisible, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
+        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
         FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
         Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
     },
@@ -75,7 +75,7 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
         FreeEnergy: rows, beta, less;
         Energy: rows;
         Swap: draw, rows, factor, units, counts_at, coldest, hottest;
-        ClampVisible: rows;
+        ClampUnits: rows, units, per_row;
         FinishUnits: draw, rows, beta, side, kind, first, units, columns, numbers;
         Cumulants: rows, beta, side, kind, first, units, columns, numbers;
         Potentials: rows, side, kind, first, units, first_number, numbers, own, of_base, keep;
