@@ -11,6 +11,7 @@
 //! Each check is a pure function of figures that were measured before, so that a finding can always show its evidence.
 //! [`watch`] measures them during a run, [`mod@examine`] afterwards, also for runs and models of other programs.
 
+mod activity;
 pub mod config;
 pub mod data;
 pub mod examine;

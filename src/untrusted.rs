@@ -127,7 +127,7 @@ fn model_file(bytes: &[u8]) -> Result<()> {
     let read = foreign::parse(name(), bytes).map(|(rbm, _, _)| {
         is_whole(&rbm);
         if !rbm.weights().is_empty() {
-            let _ = ModelFigures::measure(&rbm).findings();
+            let _ = ModelFigures::measure(&rbm, None).findings();
         }
     });
     model::parse(name(), bytes).map(|stored| is_whole(&stored.rbm)).or(read)

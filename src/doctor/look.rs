@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::activity::Activity;
 use crate::{
     backend::{
         Ascent, Backend, BackendExt, Contrast, Data, Draw, FreeEnergy, Gather, HalfStep, Memory, Model, Pair,
@@ -12,9 +13,10 @@ use crate::{
     data::{Dataset, RowLayout, Rows, spread_out},
     error::Result,
     finding::Finding,
-    rbm::{Rbm, Shape, Side},
-    reference::{hidden_input, sigmoid, visible_input},
+    rbm::{Layers, Rbm, Shape, Side},
+    reference::expectation,
     rng::Stream,
+    units::Layer,
 };
 
 /// Training cases to look at, and as many test cases.
@@ -53,14 +55,12 @@ pub struct LookFigures {
     pub cases: usize,
     /// Numbers of visible and hidden units.
     pub units: (usize, usize),
-    /// Hidden units with p(h=1|v) below 0.01 for every case.
-    pub dead: usize,
-    /// Hidden units with p(h=1|v) above 0.99 for every case.
-    pub always_on: usize,
-    /// Hidden units with p(h=1|v) in a range of 0.02 for all cases, neither dead nor always on.
-    pub unused: usize,
-    /// The share of all p(h=1|v) that are below 0.01 or above 0.99.
-    pub extreme: f64,
+    /// The layers, if units are not all binary.
+    #[serde(skip)]
+    pub layers: Option<Layers>,
+    /// Hidden units by what is wrong with them.
+    #[serde(flatten)]
+    pub hidden: Activity,
     /// The mean of p(h=1|v).
     pub activity: f64,
     /// The largest difference of a p(h|v) from the host's.
@@ -112,6 +112,7 @@ impl Look {
         let data = memory.data(layout, train + test)?;
         let rows = train.max(test);
         let pixels = Draw::of(seed, Stream::Evaluation, Side::Visible, 0);
+        let draws = binarize == Binarize::Sample && dataset.encoding.layer.is_binary();
         Ok(Self {
             data,
             train,
@@ -122,7 +123,7 @@ impl Look {
             energies: memory.values(rows)?,
             layout,
             words,
-            pixels: if binarize == Binarize::Sample { pixels } else { Draw::none() },
+            pixels: if draws { pixels } else { Draw::none() },
             seed,
         })
     }
@@ -174,56 +175,46 @@ impl Look {
         let reconstruction = backend.read_units(self.reconstruction, checked)?.0;
 
         let Shape { visible, hidden } = rbm.shape();
-        let largest = |found: &[f32], expected: &dyn Fn(usize, usize) -> f64, units: usize| {
-            let errors = found
-                .iter()
-                .enumerate()
-                .map(|(at, &p)| (f64::from(p) - expected(at / units, at % units)).abs());
-            errors.fold(
-                0.0,
-                |largest: f64, error| if error.is_nan() { f64::INFINITY } else { largest.max(error) },
-            )
+        let is_binary = rbm.layers().are_binary();
+        let moments = backend.read_moments(self.hidden, self.train)?;
+        // Single precision rounds a sum by the size of its terms, and a number by its own.
+        let largest = |rbm: &Rbm, to: Side, found: &[f32], from: &[f32]| {
+            let (width, from_width) = (rbm.shape().units(to), rbm.shape().units(to.other()));
+            let of_row = |(found, from): (&[f32], &[f32])| {
+                let size = |column: usize| {
+                    let terms = from.iter().enumerate().map(|(at, s)| {
+                        let (i, j) = if to == Side::Hidden { (at, column) } else { (column, at) };
+                        (s * rbm.weights()[i * hidden + j]).abs()
+                    });
+                    f64::from(terms.sum::<f32>() + rbm.potentials(to)[column].abs())
+                };
+                let pairs = found.iter().zip(expectation(rbm, to, from)).enumerate();
+                pairs.fold(0.0, |largest: f64, (column, (&found, expected))| {
+                    let error = (f64::from(found) - expected).abs();
+                    let error = match is_binary {
+                        true => error,
+                        false => error / (1.0 + expected.abs() + 0.01 * size(column)),
+                    };
+                    if error.is_nan() { f64::INFINITY } else { largest.max(error) }
+                })
+            };
+            found.chunks(width).zip(from.chunks(from_width)).map(of_row).fold(0.0, f64::max)
         };
-        let hidden_error = largest(
-            &means[..checked * hidden],
-            &|row, j| sigmoid(hidden_input(rbm, &v[row * visible..][..visible], j)),
-            hidden,
-        );
-        let visible_error = largest(
-            &reconstruction,
-            &|row, i| sigmoid(visible_input(rbm, &h[row * hidden..][..hidden], i)),
-            visible,
-        );
-        let untransposed_error = largest(
-            &reconstruction,
-            &|row, i| {
-                let sum =
-                    |j: usize| f64::from(h[row * hidden + j]) * f64::from(rbm.weights()[j * visible + i]);
-                sigmoid(f64::from(rbm.visible_bias()[i]) + (0..hidden).map(sum).sum::<f64>())
-            },
-            visible,
-        );
-
-        let (mut low, mut high) = (vec![f32::INFINITY; hidden], vec![f32::NEG_INFINITY; hidden]);
-        let (mut extreme, mut sum) = (0, 0.0);
-        for row in means.chunks(hidden) {
-            for ((&p, low), high) in row.iter().zip(&mut low).zip(&mut high) {
-                *low = low.min(p);
-                *high = high.max(p);
-                extreme += usize::from(!(0.01..=0.99).contains(&p));
-            }
-            sum += row.iter().map(|&p| f64::from(p)).sum::<f64>();
+        let hidden_error = largest(rbm, Side::Hidden, &means[..checked * hidden], &v);
+        let visible_error = largest(rbm, Side::Visible, &reconstruction, &h);
+        let mut untransposed = rbm.clone();
+        for (at, weight) in untransposed.weights_mut().iter_mut().enumerate() {
+            *weight = rbm.weights()[at % hidden * visible + at / hidden];
         }
-        let count = |is: &dyn Fn(f32, f32) -> bool| {
-            low.iter().zip(&high).filter(|&(&low, &high)| is(low, high)).count()
-        };
+        let untransposed_error = largest(&untransposed, Side::Visible, &reconstruction, &h);
+        let sum: f64 = means.iter().map(|&mean| f64::from(mean)).sum();
+        let layers = rbm.layers();
+        let of_hidden = Activity::measure(&layers.hidden, rbm.potentials(Side::Hidden), &means, &moments);
         Ok(LookFigures {
             cases: self.train,
             units: (visible, hidden),
-            dead: count(&|_, high| high < 0.01),
-            always_on: count(&|low, _| low > 0.99),
-            unused: count(&|low, high| high >= 0.01 && low <= 0.99 && high - low < 0.02),
-            extreme: extreme as f64 / means.len() as f64,
+            layers: Some(layers).filter(|_| !is_binary).cloned(),
+            hidden: of_hidden,
             activity: sum / means.len() as f64,
             hidden_error,
             visible_error,
@@ -279,6 +270,9 @@ impl LookFigures {
 
     /// Checks the device's half steps.
     pub fn arithmetic(&self) -> Option<Finding> {
+        if self.layers.is_some() {
+            return self.arithmetic_of_kinds();
+        }
         let why = "p(h=1|v) = σ(c + vW) and p(v=1|h) = σ(b + hWᵀ): the same W, read along its rows and along its columns \
                    (equations 8 and 18)";
         if self.visible_error > TOLERANCE && self.untransposed_error <= TOLERANCE {
@@ -307,59 +301,141 @@ impl LookFigures {
         })
     }
 
-    /// Findings of a trained model.
-    pub fn findings(&self) -> Vec<Finding> {
-        let mut found: Vec<Finding> = self.arithmetic().into_iter().collect();
-        let (cases, hidden) = (self.cases, self.units.1);
+    /// Checks the half steps of units that are not all binary.
+    fn arithmetic_of_kinds(&self) -> Option<Finding> {
+        let is_transposed = self.visible_error <= TOLERANCE || self.untransposed_error > TOLERANCE;
+        (self.hidden_error > TOLERANCE || self.visible_error > TOLERANCE).then(|| {
+            Finding::error(
+                if is_transposed { "half-step-wrong" } else { "weights-not-transposed" },
+                format!(
+                    "means of hidden units are up to {:.3} from those of the input vW, means of visible units up to {:.3} from \
+                     those of hWᵀ and {:.1e} from what W gives in place of Wᵀ",
+                    self.hidden_error, self.visible_error, self.untransposed_error
+                ),
+                "the same W is read along its rows and along its columns, and each kind has its own mean of an input",
+                "another ‹device›, and rbm-gpu verify to see which kernel it is; in your own code: compare one unit by hand",
+            )
+        })
+    }
+
+    /// Findings of hidden units that do too little.
+    fn hidden_units(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let cases = self.cases;
+        let layer = self.layers.as_ref().map(|layers| &layers.hidden);
+        let hidden = layer.map_or(self.units.1, Layer::units);
+        let is_binary = layer.is_none_or(Layer::is_binary);
+        let Activity { dead, always_on, stuck, halved, unused, extreme, first } = self.hidden;
         let by_share = |count: usize| if count * 5 > hidden { Finding::warning } else { Finding::note };
-        if self.dead > 0 {
-            found.push(by_share(self.dead)(
+        let for_example =
+            |which: usize| first[which].map_or(String::new(), |unit| format!("; the first is unit {unit}"));
+        if dead > 0 {
+            found.push(by_share(dead)(
                 "dead-hidden-units",
-                format!("{} of {hidden} hidden units have p(h=1|v) < 0.01 for each of {cases} cases", self.dead),
-                "a unit that is never on says nothing, and σ has no gradient to bring it back (Hinton 2010, section 11)",
+                match is_binary {
+                    true => format!("{dead} of {hidden} hidden units have p(h=1|v) < 0.01 for each of {cases} cases"),
+                    false => format!(
+                        "{dead} of {hidden} hidden units are at 0 for each of {cases} cases: p(h=1|v) < 0.01, or a rectified \
+                         unit's mean below 0.05 of 1/√γ{}",
+                        for_example(0)
+                    ),
+                },
+                match is_binary {
+                    true => "a unit that is never on says nothing, and σ has no gradient to bring it back (Hinton 2010, section 11)",
+                    false => "a unit that is never on says nothing, and has hardly any gradient to bring it back (Hinton 2010, \
+                              section 11)",
+                },
                 "hidden biases that begin at 0, not far below; a lower ‹lr› or ‹momentum›; fewer ‹hidden› units",
             ));
         }
-        if self.always_on > 0 {
-            found.push(by_share(self.always_on)(
+        if always_on > 0 {
+            found.push(by_share(always_on)(
                 "always-on-hidden-units",
-                format!("{} of {hidden} hidden units have p(h=1|v) > 0.99 for each of {cases} cases", self.always_on),
+                format!("{always_on} of {hidden} hidden units have p(h=1|v) > 0.99 for each of {cases} cases"),
                 "a unit that is always on is a second visible bias, and σ has no gradient to bring it back (Hinton 2010, section \
                  11)",
                 "hidden biases that begin at 0, not far above; ‹centred=on›; a lower ‹lr›; data that are mostly off, not on",
             ));
         }
-        if self.unused * 10 > 9 * hidden {
+        if stuck > 0 {
+            found.push(by_share(stuck)(
+                "stuck-hidden-units",
+                format!(
+                    "{stuck} of {hidden} hidden units have one state of a probability above 0.99 for each of {cases} cases{}",
+                    for_example(1)
+                ),
+                "a spin or a Potts unit that never leaves a state is a second visible bias, and has no gradient to bring it back",
+                "hidden biases that begin at 0; ‹centred=on›; a lower ‹lr› or ‹momentum›; fewer ‹hidden› units",
+            ));
+        }
+        if halved > 0 {
+            found.push(by_share(halved)(
+                "halved-hidden-units",
+                format!(
+                    "{halved} of {hidden} hidden units have less than 1 % of their mean |h| on one side of 0, for each of {cases} \
+                     cases{}",
+                    for_example(2)
+                ),
+                "a double rectified unit with one empty side is a rectified unit: the parameters of that side get no gradient \
+                 (Tubiana, Cocco and Monasson 2019)",
+                "a lower ‹lr›; ‹centred=on›; else rectified units, which have fewer parameters: ‹hidden-units=relu›",
+            ));
+        }
+        let same = match is_binary {
+            true => "have the same p(h=1|v)",
+            false => "have the same mean",
+        };
+        if unused * 10 > 9 * hidden {
             found.push(Finding::warning(
                 "unused-hidden-units",
-                format!(
-                    "{} of {hidden} hidden units have the same p(h=1|v) for all of {cases} cases",
-                    self.unused
-                ),
+                format!("{unused} of {hidden} hidden units {same} for all of {cases} cases"),
                 "units that tell no case from another have learnt nothing",
                 "more ‹epochs› or a higher ‹lr›; a lower ‹weight-decay›",
             ));
-        } else if self.unused > 0 {
+        } else if unused > 0 {
             found.push(Finding::note(
                 "unused-hidden-units",
-                format!(
-                    "{} of {hidden} hidden units have the same p(h=1|v) for all of {cases} cases",
-                    self.unused
-                ),
+                format!("{unused} of {hidden} hidden units {same} for all of {cases} cases"),
                 "units that tell no case from another have learnt nothing so far",
                 "fewer ‹hidden› units would do, or more ‹epochs›",
             ));
         }
-        if self.extreme > 0.95 {
+        if extreme > 0.95 {
             found.push(Finding::note(
                 "saturated-hidden-units",
-                format!("{:.1} % of all p(h=1|v) are below 0.01 or above 0.99", 100.0 * self.extreme),
+                match is_binary {
+                    true => format!("{:.1} % of all p(h=1|v) are below 0.01 or above 0.99", 100.0 * extreme),
+                    false => format!("{:.1} % of all hidden units with states have one above 0.99", 100.0 * extreme),
+                },
                 "units that are sure of every case learn slowly; this is normal for few cases that are known by heart",
                 "a lower ‹lr› or more ‹weight-decay›, if the likelihood is poor (rbm-gpu eval)",
             ));
         }
+        found
+    }
+
+    /// Findings of a trained model.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut found: Vec<Finding> = self.arithmetic().into_iter().collect();
+        found.extend(self.hidden_units());
         let units = (self.units.0 + self.units.1) as f64;
-        if self.train_energies.mean.abs() > 20.0 * units {
+        // The energy of a continuous unit depends on where its column's 0 is; its spread does not.
+        let has_numbers =
+            |layers: &Layers| layers.visible.blocks().iter().any(|block| block.kind.states().is_none());
+        let is_spread = self.layers.as_ref().is_some_and(has_numbers);
+        let Energies { mean, deviation, .. } = self.train_energies;
+        if is_spread && deviation > 20.0 * units {
+            found.push(Finding::error(
+                "energies-explode",
+                format!(
+                    "the standard deviation of the free energies of training cases is {deviation:.4e}: {:.1} a unit",
+                    deviation / units
+                ),
+                "parameters grow without bound, or some values are far from all others; with persistent chains, because they no \
+                 longer follow (Hinton 2010, section 7)",
+                "a tenth of ‹lr›, ‹weight-decay=0.001›, ‹standardize=on›, and for ‹estimator=pcd› more Gibbs steps (‹k›)",
+            ));
+        } else if !is_spread && mean.abs() > 20.0 * units {
             found.push(Finding::error(
                 "energies-explode",
                 format!(

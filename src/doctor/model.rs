@@ -2,7 +2,13 @@
 
 use serde::Serialize;
 
-use crate::{data::spread_out, finding::Finding, rbm::Rbm};
+use super::activity::deviations;
+use crate::{
+    data::spread_out,
+    finding::Finding,
+    rbm::{Rbm, Shape, Side},
+    units::{Kind, Marginals, Moments, Place},
+};
 
 /// The most hidden units to compare with one another, and the most weights of each.
 const COMPARED_UNITS: usize = 400;
@@ -11,6 +17,10 @@ const COMPARED_WEIGHTS: usize = 128;
 const SAME: f64 = 0.99;
 /// The largest healthy sum of a hidden unit's weights: good models of a few patterns get to 10.
 const LARGEST_INPUT: f64 = 30.0;
+/// The largest healthy factor between a precision and 1/variance of the data.
+const MOST_PRECISE: f64 = 50.0;
+/// The largest healthy ratio of a Potts unit's mean weights to the rest. That of independent weights is 1/√(q−1).
+const MOST_DRIFT: f64 = 2.0;
 
 /// The spread of a group of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -43,6 +53,9 @@ pub struct ModelFigures {
     pub non_finite: Option<(&'static str, usize, String)>,
     /// W.
     pub weights: Spread,
+    /// W_ij in the deviations of its units, √γ⁻¹, if they are not all binary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scaled_weights: Option<Spread>,
     /// b.
     pub visible_bias: Spread,
     /// c.
@@ -53,21 +66,167 @@ pub struct ModelFigures {
     pub duplicates: usize,
     /// Two units with almost equal weights.
     pub equal_units: Option<(usize, usize)>,
+    /// The Gaussian visible unit whose precision is farthest from 1/variance of its column in the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// How far the weights of Potts units are from the zero-sum gauge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gauge: Option<Gauge>,
+}
+
+/// The precision of a Gaussian visible unit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Precision {
+    /// Number of the unit.
+    pub unit: usize,
+    /// γ.
+    pub precision: f64,
+    /// The variance of its column in the data.
+    pub variance: f64,
+    /// Units whose precision is more than [`MOST_PRECISE`] times above or below 1/variance.
+    pub wrong: usize,
+}
+
+impl Precision {
+    fn ratio(&self) -> f64 {
+        self.precision * self.variance
+    }
+
+    /// The unit that is farthest off.
+    fn measure(rbm: &Rbm, marginals: &Marginals) -> Option<Self> {
+        let columns = rbm.shape().visible;
+        let gaussian =
+            rbm.layers().visible.places().enumerate().filter(|(_, place)| place.kind == Kind::Gaussian);
+        let all: Vec<Self> = gaussian
+            .map(|(unit, Place { column, .. })| Self {
+                unit,
+                precision: rbm.potentials(Side::Visible)[columns + column].into(),
+                variance: marginals.variances[column].max(Moments::SMALLEST_VARIANCE),
+                wrong: 0,
+            })
+            .collect();
+        let off = |of: &Self| of.ratio().ln().abs();
+        let wrong = all.iter().filter(|of| off(of) > MOST_PRECISE.ln()).count();
+        let worst = all.into_iter().max_by(|a, b| off(a).total_cmp(&off(b)))?;
+        Some(Self { wrong, ..worst })
+    }
+
+    fn finding(&self) -> Option<Finding> {
+        (self.wrong > 0).then(|| {
+            let Self { unit, precision, variance, wrong } = *self;
+            let (verb, factor) = match self.ratio() > 1.0 {
+                true => ("collapsed", self.ratio()),
+                false => ("exploded", 1.0 / self.ratio()),
+            };
+            Finding::warning(
+                "variance-wrong",
+                format!(
+                    "the variance of visible unit {unit} has {verb}: 1/γ is {:.3e}, that of its column in the data {variance:.3e}, \
+                     {factor:.0} times {}; such units: {wrong}",
+                    1.0 / precision,
+                    if self.ratio() > 1.0 { "more" } else { "less" }
+                ),
+                "1/γ is the variance that hidden units leave: far below that of the data, a few cases are learnt by heart or the \
+                 column hardly varies; far above it, samples are noise",
+                "a lower ‹lr›, more cases, columns that vary, ‹standardize=on›; in your own code: begin with γ = 1/variance, and let \
+                 one step change it by a factor of 2 at most",
+            )
+        })
+    }
+}
+
+/// How far the weights of Potts units are from the zero-sum gauge.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Gauge {
+    /// The layer.
+    pub side: &'static str,
+    /// Root mean square of the means over the states of a unit.
+    pub mean: f64,
+    /// Root mean square of the weights less those means.
+    pub rest: f64,
+    /// The unit with the largest means.
+    pub worst: usize,
+}
+
+impl Gauge {
+    /// The layer that is farther off, if there are enough weights to tell.
+    fn measure(rbm: &Rbm) -> Option<Self> {
+        let Shape { visible, hidden } = rbm.shape();
+        let of_side = |side: Side, name: &'static str, others: usize| {
+            let weight = |column: usize, other: usize| {
+                let at =
+                    if side == Side::Visible { column * hidden + other } else { other * hidden + column };
+                f64::from(rbm.weights()[at])
+            };
+            let (mut means, mut rest, mut count, mut sums) = (0.0, 0.0, 0, 0);
+            let mut worst = (0, 0.0);
+            let units = rbm.layers().side(side).places().enumerate();
+            for (unit, Place { kind, column }) in
+                units.filter(|(_, place)| matches!(place.kind, Kind::Potts { .. }))
+            {
+                let states = column..column + kind.columns();
+                let mut own = 0.0;
+                for other in 0..others {
+                    let mean =
+                        states.clone().map(|column| weight(column, other)).sum::<f64>() / states.len() as f64;
+                    own += mean * mean;
+                    rest += states.clone().map(|column| (weight(column, other) - mean).powi(2)).sum::<f64>();
+                }
+                if own > worst.1 {
+                    worst = (unit, own);
+                }
+                means += own;
+                count += states.len() * others;
+                sums += others;
+            }
+            let root = |sum: f64, count: usize| (sum / count as f64).sqrt();
+            (sums >= 8).then(|| Self {
+                side: name,
+                mean: root(means, sums),
+                rest: root(rest, count),
+                worst: worst.0,
+            })
+        };
+        let sides = [of_side(Side::Visible, "visible", hidden), of_side(Side::Hidden, "hidden", visible)];
+        sides.into_iter().flatten().max_by(|a, b| (a.mean * b.rest).total_cmp(&(b.mean * a.rest)))
+    }
+
+    fn finding(&self) -> Option<Finding> {
+        let Self { side, mean, rest, worst } = *self;
+        (mean > MOST_DRIFT * rest && mean > 1e-6).then(|| {
+            Finding::warning(
+                "gauge-drifts",
+                format!(
+                    "the mean over the states of a {side} Potts unit of its weights is {mean:.3e} (root mean square), {:.1} times what \
+                     differs between states, {rest:.3e}; most of all for unit {worst}",
+                    mean / rest
+                ),
+                "a number that is added to the weights of all states of a unit changes no probability, if a bias of the other layer \
+                 is less by it; but it grows unseen, and then rounding, decay and limits of norms act on it (Tubiana, Cocco and \
+                 Monasson 2019)",
+                "‹init› of rbm-gpu train puts a model into the zero-sum gauge, and keeps it there; in your own code, after each step: \
+                 W_aj ← W_aj − mean_a W_aj, and c_j ← c_j + mean_a W_aj",
+            )
+        })
+    }
 }
 
 impl ModelFigures {
-    /// Measures a model.
-    pub fn measure(rbm: &Rbm) -> Self {
+    /// Measures a model; `marginals` are those of the data, if known.
+    pub fn measure(rbm: &Rbm, marginals: Option<&Marginals>) -> Self {
         let (compared, duplicates, equal_units) = duplicates(rbm);
         Self {
-            units: (rbm.shape().visible, rbm.shape().hidden),
+            units: (rbm.layers().visible.units(), rbm.layers().hidden.units()),
             non_finite: rbm.non_finite().map(|(tensor, index, value)| (tensor, index, value.to_string())),
             weights: Spread::of(rbm.weights()),
+            scaled_weights: (!rbm.layers().are_binary()).then(|| scaled(rbm)),
             visible_bias: Spread::of(rbm.visible_bias()),
             hidden_bias: Spread::of(rbm.hidden_bias()),
             compared,
             duplicates,
             equal_units,
+            precision: marginals.and_then(|marginals| Precision::measure(rbm, marginals)),
+            gauge: Gauge::measure(rbm),
         }
     }
 
@@ -78,7 +237,7 @@ impl ModelFigures {
             found.push(non_finite(format!("{tensor}[{index}] is {value}")));
             return found;
         }
-        let Spread { deviation, largest, .. } = self.weights;
+        let Spread { deviation, largest, .. } = self.scaled_weights.unwrap_or(self.weights);
         for (name, letter, bias, units) in [
             ("visible", "b", self.visible_bias, self.units.0),
             ("hidden", "c", self.hidden_bias, self.units.1),
@@ -107,6 +266,8 @@ impl ModelFigures {
                 "a lower ‹lr›, ‹weight-decay=0.001›; in your own code: W ← W + ε(… − λW)",
             ));
         }
+        found.extend(self.precision.and_then(|precision| precision.finding()));
+        found.extend(self.gauge.and_then(|gauge| gauge.finding()));
         found.extend(self.duplicate_units());
         found
     }
@@ -153,10 +314,21 @@ pub fn bias_moves_as_one(seen: impl Into<String>, letter: &str) -> Finding {
     )
 }
 
+/// The spread of W_ij in the deviations of its units: how much one unit moves another's input, in what that takes.
+pub fn scaled(rbm: &Rbm) -> Spread {
+    let [visible, hidden] =
+        [Side::Visible, Side::Hidden].map(|side| deviations(rbm.layers().side(side), rbm.potentials(side)));
+    let rows = rbm.weights().chunks(hidden.len()).zip(&visible);
+    let scaled = rows.flat_map(|(row, by)| row.iter().zip(&hidden).map(move |(w, tau)| w * by * tau));
+    Spread::of(&scaled.collect::<Vec<_>>())
+}
+
 /// The number of units compared, the number of duplicates among them, and two such units.
 fn duplicates(rbm: &Rbm) -> (usize, usize, Option<(usize, usize)>) {
     let (visible, hidden) = (rbm.shape().visible, rbm.shape().hidden);
-    let units: Vec<usize> = spread_out(hidden, COMPARED_UNITS);
+    let places: Vec<(usize, Place)> = rbm.layers().hidden.places().enumerate().collect();
+    let units: Vec<(usize, Place)> =
+        spread_out(places.len(), COMPARED_UNITS).into_iter().map(|unit| places[unit]).collect();
     // The visible units with the largest weights tell most.
     let size =
         |i: usize| rbm.weights()[i * hidden..][..hidden].iter().map(|&w| f64::from(w).powi(2)).sum::<f64>();
@@ -165,8 +337,10 @@ fn duplicates(rbm: &Rbm) -> (usize, usize, Option<(usize, usize)>) {
     rows.truncate(COMPARED_WEIGHTS);
     let columns: Vec<(usize, Vec<f32>, f64)> = units
         .iter()
-        .map(|&unit| {
-            let column: Vec<f32> = rows.iter().map(|&(i, _)| rbm.weights()[i * hidden + unit]).collect();
+        .map(|&(unit, Place { kind, column })| {
+            let columns = || column..column + kind.columns();
+            let weights = |&(i, _): &(usize, f64)| columns().map(move |j| rbm.weights()[i * hidden + j]);
+            let column: Vec<f32> = rows.iter().flat_map(weights).collect();
             let norm = column.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>().sqrt();
             (unit, column, norm)
         })

@@ -31,6 +31,7 @@ use crate::{
     error::{Error, Result},
     finding::{Finding, NAMES, Severity, sorted},
     train::observer::{Observer, Start, StepTaken, Watched},
+    units::Marginals,
 };
 use step::{Parameters, StepFigures, StepReading, Trace};
 
@@ -89,6 +90,8 @@ impl Memory {
 /// The doctor as the observer of a run.
 pub struct Watch {
     look: Look,
+    /// Means and variances of the training cases.
+    marginals: Marginals,
     /// Epochs from one look to the next.
     every: usize,
     clock: Arc<dyn Clock>,
@@ -126,6 +129,7 @@ impl Watch {
         look.start(backend);
         let mut watch = Self {
             look,
+            marginals: base.marginals().clone(),
             every: steps_between_looks(kind).div_ceil(steps_an_epoch),
             clock,
             spent: Duration::ZERO,
@@ -153,7 +157,9 @@ impl Watch {
         }
         let figures = watch.look.look(backend, model, &rbm)?;
         watch.say(figures.arithmetic().into_iter().collect());
-        watch.latest = Latest { model: Some(ModelFigures::measure(&rbm)), look: Some(figures), step: None };
+        let of_data = Some(base.marginals());
+        watch.latest =
+            Latest { model: Some(ModelFigures::measure(&rbm, of_data)), look: Some(figures), step: None };
         watch.count(began);
         Ok(watch)
     }
@@ -244,6 +250,7 @@ impl Observer for Watch {
             negative: (chains, last),
             offsets: StepReading::offsets(backend, taken)?,
             variances: StepReading::variances(backend, taken)?,
+            moments: StepReading::moments(backend, taken.phases)?,
         };
         let figures = reading.measure(&mut self.trace);
         self.largest_shift = self.largest_shift.max(figures.shift);
@@ -264,7 +271,7 @@ impl Observer for Watch {
         let start = self.clock.now();
         let rbm = backend.read_model(model)?;
         let figures = self.look.look(backend, model, &rbm)?;
-        let model = ModelFigures::measure(&rbm);
+        let model = ModelFigures::measure(&rbm, Some(&self.marginals));
         // Findings about learning need some steps: at first, all units look alike.
         let settled = self.epoch * self.steps_an_epoch >= 100;
         if settled {

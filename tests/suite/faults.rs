@@ -5,6 +5,8 @@
 //! ([`Faulty`]); one in the data is a change of the data set; one in the options is an option. A new check comes with its
 //! fault, a row in [`FAULTS`].
 
+mod kinds;
+
 use crate::common::some_mnist;
 use rbm_gpu::{
     Error,
@@ -385,8 +387,8 @@ fn persistent() -> TrainConfig {
 
 /// The doctor's findings in a run, worst first; and the error that ended it, if any.
 fn findings(config: &TrainConfig, dataset: Dataset, fault: Fault) -> (Vec<Finding>, Option<Error>) {
-    let shape = Shape { visible: dataset.train.rows.layout().units, hidden: config.hidden };
-    let backend = Box::new(Faulty::new(shape, fault));
+    let layers = Layers { visible: dataset.encoding.layer.clone(), hidden: config.hidden_layer() };
+    let backend = Box::new(Faulty::new(layers, fault));
     let mut trainer = Trainer::with_backend(config, dataset, backend, false).unwrap();
     trainer.doctor().unwrap().look_every(config.epochs / 12);
     let mut found = Vec::new();

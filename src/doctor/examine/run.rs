@@ -156,8 +156,6 @@ pub(super) fn model(
             format!("expected at least one unit in each layer, found {} × {}", shape.visible, shape.hidden);
         return Err(Error::Model { path: path.into(), reason });
     }
-    let figures = ModelFigures::measure(&rbm);
-    let mut findings = figures.findings();
     let mut about = format!("{} visible and {} hidden units", shape.visible, shape.hidden);
     if let Some(how) = how {
         about += &format!(", read {how}");
@@ -168,6 +166,10 @@ pub(super) fn model(
         }
         _ => None,
     };
+    let fitting =
+        named.or(own.as_ref()).filter(|(_, dataset)| dataset.encoding.layer == rbm.layers().visible);
+    let figures = ModelFigures::measure(&rbm, fitting.map(|(_, dataset)| dataset.train.marginals()).as_ref());
+    let mut findings = figures.findings();
     let mut measured = json!({ "model": figures });
     if let Some((source, dataset)) = named.or(own.as_ref()).filter(|_| rbm.non_finite().is_none()) {
         let units = dataset.train.rows.layout().units;
@@ -177,6 +179,14 @@ pub(super) fn model(
                  own data",
                 path.display(),
                 shape.visible
+            );
+        }
+        let (found, expected) = (&dataset.encoding.layer, &rbm.layers().visible);
+        if found != expected {
+            return usage!(
+                "{}: expected data of {expected}, as the model's visible units are, found {found} in {source}; name the units \
+                 with ‹visible›",
+                path.display()
             );
         }
         let config = config.unwrap_or_default();

@@ -1,7 +1,14 @@
 //! Whether a run can learn: its start, its learning rate, its chains.
 
 use super::step::StepFigures;
-use crate::{base::Base, doctor::model::Spread, finding::Finding, rbm::Rbm};
+use crate::{
+    base::Base,
+    doctor::model::{Spread, scaled},
+    finding::Finding,
+    rbm::{Rbm, Side},
+    reference::expectation,
+    units::{Kind, Place},
+};
 
 /// The largest healthy correlation of chains with themselves twenty or more steps before.
 const STUCK_CHAINS: f64 = 0.98;
@@ -13,17 +20,26 @@ const SMALLEST_REACH: f64 = 0.1;
 /// Checks the initial model (Hinton 2010, section 8).
 pub fn initial(rbm: &Rbm, base: &Base) -> Vec<Finding> {
     let mut found = Vec::new();
-    let Spread { deviation, .. } = Spread::of(rbm.weights());
+    let is_binary = rbm.layers().are_binary();
+    let Spread { deviation, .. } = if is_binary { Spread::of(rbm.weights()) } else { scaled(rbm) };
     if deviation > 0.3 {
         found.push(Finding::warning(
             "initial-weights-large",
-            format!("the initial weights' standard deviation is {deviation:.3}"),
+            format!(
+                "the initial weights' standard deviation is {deviation:.3}{}",
+                if is_binary { "" } else { ", in the deviations of the units that they join" }
+            ),
             "hidden units are saturated before the first update, each on or off for most cases by chance, and have to unlearn \
              that (Hinton 2010, section 8)",
-            format!("in your own code: W from N(0, {}²), as rbm-gpu train does", Rbm::INITIAL_DEVIATION),
+            format!(
+                "{}in your own code: W from N(0, {}²), as rbm-gpu train does",
+                if is_binary { "" } else { "‹standardize=on›; " },
+                Rbm::INITIAL_DEVIATION
+            ),
         ));
     }
     if !rbm.layers().visible.is_binary() {
+        found.extend(initial_means(rbm, base));
         return found;
     }
     let base = base.of_visible();
@@ -46,6 +62,41 @@ pub fn initial(rbm: &Rbm, base: &Base) -> Vec<Finding> {
     found
 }
 
+/// Compares the means of visible units without an input with those of the data, each in its unit's own scale: the range of its
+/// states, or two standard deviations.
+fn initial_means(rbm: &Rbm, base: &Base) -> Option<Finding> {
+    let layers = rbm.layers();
+    let none = vec![0.0; rbm.shape().hidden];
+    let means = |rbm: &Rbm| expectation(rbm, Side::Visible, &none);
+    let independent = Rbm::independent(layers, base.potentials());
+    // With hidden units at 0, weights count nothing.
+    let (found, expected) = (means(rbm), means(&independent));
+    let variances = &base.marginals().variances;
+    let of_unit = |Place { kind, column }: Place| {
+        let columns = column..column + kind.columns();
+        let apart = columns.map(|at| (found[at] - expected[at]).abs()).fold(0.0, f64::max);
+        match kind {
+            Kind::Binary | Kind::Potts { .. } => apart,
+            Kind::Spin => apart / 2.0,
+            _ => (apart / 2.0 / variances[column].sqrt().max(1e-2)).min(1.0),
+        }
+    };
+    let visible = &layers.visible;
+    let apart = visible.places().map(of_unit).sum::<f64>() / visible.units() as f64;
+    (apart > 0.15).then(|| {
+        Finding::warning(
+            "initial-visible-biases",
+            format!(
+                "the initial means of visible units are {apart:.2} from those of the data, on average over the units: a share of \
+                 the range of their states, or of two standard deviations"
+            ),
+            "until the biases are learnt, hidden units are spent on them (Hinton 2010, section 8)",
+            "in your own code: biases, and precisions, that give independent units the means and variances of the data; rbm-gpu \
+             train does so",
+        )
+    })
+}
+
 /// Checks the learning rate of a run of `steps` steps; `largest_shift` is the largest [`StepFigures::shift`] so far.
 pub fn rate(figures: &StepFigures, largest_shift: f64, steps: usize) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -60,11 +111,20 @@ pub fn rate(figures: &StepFigures, largest_shift: f64, steps: usize) -> Vec<Find
         found.push(Finding::error(
             "learning-rate-too-high",
             format!(
-                "one update adds {} to the input of a hidden unit (root mean square over cases and units); {ratios}",
-                if figures.shift < 1e4 { format!("{:.2}", figures.shift) } else { format!("{:.1e}", figures.shift) }
+                "one update adds {} to the input of a hidden unit{} (root mean square over cases and units); {ratios}",
+                if figures.shift < 1e4 { format!("{:.2}", figures.shift) } else { format!("{:.1e}", figures.shift) },
+                if figures.is_scaled { ", in its own scale" } else { "" }
             ),
-            "σ goes from 0.27 to 0.73 within 2, so such an update turns units over; about 10⁻³ of W is usual (Hinton 2010, section \
-             7)",
+            match figures.is_scaled {
+                false => {
+                    "σ goes from 0.27 to 0.73 within 2, so such an update turns units over; about 10⁻³ of W is usual (Hinton \
+                     2010, section 7)"
+                }
+                true => {
+                    "the mean of a unit moves by as many of its standard deviations, so such an update turns units over; about \
+                     10⁻³ of W is usual (Hinton 2010, section 7)"
+                }
+            },
             "a tenth of ‹lr›, or less; ‹momentum=0.5› at first. In your own code: also check that the gradient is a mean, not a \
              sum",
         ));
@@ -75,8 +135,10 @@ pub fn rate(figures: &StepFigures, largest_shift: f64, steps: usize) -> Vec<Find
         found.push(Finding::warning(
             "learning-rate-too-low",
             format!(
-                "one update adds {:.1e} to the input of a hidden unit, so all {} of the run can add {reach:.2} at most; {ratios}",
-                largest_shift, steps
+                "one update adds {:.1e} to the input of a hidden unit{}, so all {} of the run can add {reach:.2} at most; {ratios}",
+                largest_shift,
+                if figures.is_scaled { ", in its own scale" } else { "" },
+                steps
             ),
             "a hidden unit that tells cases apart needs inputs of several units; the usual update is about 10⁻³ of the weights \
              (Hinton 2010, section 7)",

@@ -3,6 +3,8 @@
 //! The parameters are read from the device before and after the step, with the units of both phases. The host computes what
 //! the update should have been, for some of the weights and all biases.
 
+mod kinds;
+
 use serde::Serialize;
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
     check::wrong_states,
     config::Estimator,
     data::spread_out,
-    doctor::model::bias_moves_as_one,
+    doctor::{activity::deviations, model::bias_moves_as_one},
     error::Result,
     estimator::Phases,
     finding::Finding,
@@ -68,6 +70,8 @@ pub struct StepReading<'a> {
     pub offsets: Option<Means>,
     /// σ² and τ², where the gradient is divided by them.
     pub variances: Option<Means>,
+    /// Means of the hidden units' statistics after the first, in the positive phase and in the negative one.
+    pub moments: [Vec<f32>; 2],
 }
 
 /// How a group of parameters moved, compared with the gradient.
@@ -114,6 +118,12 @@ pub struct StepFigures {
     pub rows: usize,
     /// The moves of W, b and c.
     pub groups: [Move; 3],
+    /// The moves of precisions, and of what else follows the biases, of visible and of hidden units.
+    #[serde(skip_serializing_if = "no_moves")]
+    pub precisions: [Option<Move>; 2],
+    /// Whether `shift` is in the hidden units' own deviations, because some have a precision.
+    #[serde(skip)]
+    pub is_scaled: bool,
     /// Root mean square, over cases and units, of what the update adds to the inputs of the hidden units.
     pub shift: f64,
     /// How the hidden states that drive the chains were drawn; `None` for replicas, which are swapped.
@@ -136,7 +146,13 @@ pub struct Trace {
     chains: Option<(u32, Vec<f32>)>,
 }
 
-const GROUPS: [&str; 3] = ["weights", "visible biases", "hidden biases"];
+const GROUPS: [&str; 5] =
+    ["weights", "visible biases", "hidden biases", "visible precisions", "hidden precisions"];
+
+/// Whether no unit has parameters after its bias.
+fn no_moves(moves: &[Option<Move>; 2]) -> bool {
+    moves.iter().all(Option::is_none)
+}
 
 impl StepReading<'_> {
     /// Reads the units that a step left.
@@ -173,6 +189,15 @@ impl StepReading<'_> {
         Ok(Some((backend.read_values(visible, shape.visible)?, backend.read_values(hidden, shape.hidden)?)))
     }
 
+    /// Reads what the hidden units of both phases left besides their means.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn moments(backend: &mut dyn Backend, phases: Phases) -> Result<[Vec<f32>; 2]> {
+        let Phases { positive, negative, rows, chains } = phases;
+        Ok([backend.read_moments(positive.hidden, rows)?, backend.read_moments(negative.hidden, chains)?])
+    }
+
     /// Computes all figures, with the trace of earlier steps, and adds this step to the trace.
     pub fn measure(&self, trace: &mut Trace) -> StepFigures {
         let step = self.taken.step;
@@ -183,6 +208,8 @@ impl StepReading<'_> {
             step,
             rows: self.taken.phases.rows,
             groups: self.groups(),
+            precisions: self.precisions(),
+            is_scaled: self.before.0.layers().hidden.planes() > 1,
             shift: self.shift(),
             drawn: self.drawn(),
             same_minibatch: same && self.is_various(),
@@ -346,14 +373,17 @@ impl StepReading<'_> {
         let rows = self.taken.phases.rows.min(FOLLOWED);
         let units = spread_out(hidden, (WORK / rows / visible).max(1));
         let (before, after) = (&self.before.0, &self.after.0);
+        let scales = deviations(&before.layers().hidden, before.potentials(Side::Hidden));
+        let scales = &scales;
         let change = |of: Pick, at: usize| f64::from(of(after)[at]) - f64::from(of(before)[at]);
         rms((0..rows).flat_map(|row| {
             let v = &self.positive.0.1[row * visible..][..visible];
             units.iter().map(move |&j| {
                 let on = v.iter().enumerate().filter(|&(_, &x)| x != 0.0);
-                change(|rbm| rbm.hidden_bias(), j)
+                let input = change(|rbm| rbm.hidden_bias(), j)
                     + on.map(|(i, &x)| f64::from(x) * change(|rbm| rbm.weights(), i * hidden + j))
-                        .sum::<f64>()
+                        .sum::<f64>();
+                input * f64::from(scales[j])
             })
         }))
     }
@@ -367,9 +397,14 @@ impl StepReading<'_> {
         };
         let some = (64 * hidden).min(means.len());
         let (means, states) = (&means[..some], &states[..some]);
+        let is_binary = self.before.0.layers().hidden.is_binary();
         let wrong = |step: u32| {
             let address = Address::new(Stream::Train, step).layer(Side::Hidden.number()).sweep(sweep);
-            wrong_states(&Draw::at(seed, address), hidden, means, states)
+            let draw = Draw::at(seed, address);
+            match is_binary {
+                true => wrong_states(&draw, hidden, means, states),
+                false => self.wrong_units(&draw, means, states),
+            }
         };
         let found = wrong(step);
         if found == 0 {
@@ -416,9 +451,11 @@ impl StepFigures {
         let step = self.step;
         let own = "W ← W + ε(⟨v hᵀ⟩_data − ⟨v hᵀ⟩_model), b ← b + ε(⟨v⟩_data − ⟨v⟩_model), c ← c + ε(⟨h⟩_data − ⟨h⟩_model), \
                    ⟨·⟩ a mean over the cases";
-        for (group, name) in self.groups.iter().zip(GROUPS) {
+        let more = self.precisions.iter().map(Option::as_ref);
+        for (group, name) in self.groups.iter().map(Some).chain(more).zip(GROUPS) {
+            let Some(group) = group else { continue };
             let Move { factor, residual, spread, expected_spread, .. } = *group;
-            let bias = name != GROUPS[0];
+            let bias = [GROUPS[1], GROUPS[2]].contains(&name);
             let seen =
                 format!("at step {step} the update of the {name} was {factor:.4} times ε times the gradient");
             if !group.measurable {
