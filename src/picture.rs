@@ -1,9 +1,16 @@
-//! Pictures of a model's hidden units' weights and of its reconstructions.
+//! Pictures of a model's hidden units' weights, of its reconstructions and of its chains.
 
+mod form;
+pub mod logo;
+mod marginals;
+pub(crate) mod svg;
 #[cfg(feature = "report")]
 mod tiles;
 
+pub use form::Form;
+
 use image::{GrayImage, Luma};
+pub use marginals::marginals;
 #[cfg(feature = "report")]
 pub(crate) use tiles::{Tiles, mosaic};
 

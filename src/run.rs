@@ -226,8 +226,7 @@ impl RunFolder {
         for folder in PICTURES.map(|kind| self.path.join(kind)) {
             for entry in fs::read_dir(&folder).map_err(Error::read(&folder))?.flatten() {
                 let name = entry.file_name();
-                let of = name.to_str().and_then(|name| name.strip_prefix("epoch-")?.strip_suffix(".png"));
-                if of.and_then(|of| of.parse::<usize>().ok()).is_some_and(|of| of > epoch) {
+                if name.to_str().and_then(layout::epoch).is_some_and(|of| of > epoch) {
                     fs::remove_file(entry.path()).map_err(Error::write(&entry.path()))?;
                 }
             }
@@ -264,6 +263,15 @@ impl RunFolder {
         output::png(picture)
             .and_then(|bytes| output::write_whole(&path, |file| file.write_all(&bytes)))
             .map_err(Error::write(&path))
+    }
+
+    /// Writes `KIND/epoch-0001.svg` or so atomically.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn add_drawing(&self, kind: &str, epoch: usize, svg: &str) -> Result<()> {
+        let path = self.path.join(kind).join(format!("epoch-{epoch:04}.svg"));
+        output::write_whole(&path, |file| file.write_all(svg.as_bytes())).map_err(Error::write(&path))
     }
 }
 

@@ -40,7 +40,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let dataset = options.selection.load(&options.data)?;
     let summary = Summary::of(&dataset);
     if let Some(target) = &target {
-        let cases = outputs::greys(&dataset.encoding, &values(&dataset, PICTURED), target)?;
+        let values = values(&dataset, PICTURED);
+        let cases = outputs::greys(&dataset.encoding, &values, &values, target)?;
         target.write_png(&picture::cases(&cases, dataset.image, 10))?;
     }
     if options.json {
@@ -53,7 +54,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         None => {
             let shown = SHOWN.min(LINE / (dataset.image.1 + 1)).max(1);
             let (values, encoding) = (values(&dataset, shown), &dataset.encoding);
-            print(match encoding.greys(&values) {
+            print(match encoding.greys(&values, &values) {
                 Some(greys) => format!("\n{}", picture::blocks(&greys, dataset.image)),
                 None => format!("\n{}", lines(encoding, &encoding.decode(&values))),
             });

@@ -9,6 +9,7 @@ use rbm_gpu::{
     command::flag,
     config::Binarize,
     likelihood::{EvalOptions, EvalReport, evaluate},
+    units::Layer,
 };
 
 use super::{print, print_json, terminal};
@@ -46,16 +47,23 @@ fn show(bar: &ProgressBar, steps: u64) -> Progress {
 fn table(report: &EvalReport) -> String {
     let likelihood = &report.likelihood;
     let log_z = &likelihood.log_z;
+    let [visible, hidden] =
+        [&report.visible_units, &report.hidden_units].map(|text| text.parse::<Layer>().ok());
+    let is_binary = visible.as_ref().is_some_and(Layer::is_binary);
+    let has_densities = visible.iter().flat_map(Layer::blocks).any(|block| block.kind.states().is_none());
     let binarize = match report.binarize {
-        Binarize::Threshold => "on above 0.5",
-        Binarize::Sample => "drawn once from grey pixels",
-        Binarize::None => "binary as they are",
+        _ if !is_binary => "",
+        Binarize::Threshold => ", on above 0.5",
+        Binarize::Sample => ", drawn once from grey pixels",
+        Binarize::None => ", binary as they are",
     };
+    let [visible, hidden] = [(visible, &report.visible_units), (hidden, &report.hidden_units)]
+        .map(|(layer, text)| layer.map_or(text.clone(), |layer| layer.counted()));
     let mut text = format!(
-        "{}: {} visible and {} hidden units\n{}{}, {binarize}: {} training and {} test cases, on {}\n\n",
+        "{}: {} visible and {} hidden units\n{}{}{binarize}: {} training and {} test cases, on {}\n\n",
         report.model.display(),
-        report.visible,
-        report.hidden,
+        visible,
+        hidden,
         report.data,
         if report.inverted { ", inverted" } else { "" },
         report.train_cases,
@@ -135,6 +143,9 @@ fn table(report: &EvalReport) -> String {
         ),
     );
     line("reconstruction error", format!("{:>12.3}   of {held_out} cases", likelihood.reconstruction_error));
+    if has_densities {
+        text += "\nlog-likelihoods are log densities of the numbers in the file\n";
+    }
     text += &match &log_z.reason {
         None => format!("\nreliable; {:.1} s\n", report.seconds),
         Some(reason) => format!("\nNOT reliable: {reason}; {:.1} s\n", report.seconds),

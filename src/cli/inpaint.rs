@@ -7,7 +7,8 @@ use rbm_gpu::{
     base::Base,
     inference::ModelOptions,
     inpaint::{Effort, Mask, inpaint, squared_error},
-    memory, picture,
+    memory,
+    picture::{self, Form},
 };
 
 use super::{
@@ -50,9 +51,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let encoding = &found.encoding;
     if target.extension() == "png" {
         // Before any work.
-        outputs::greys(encoding, &[], &target)?;
+        outputs::greys(encoding, &[], &[], &target)?;
     }
-    let unknown = encoding.by_column(&options.mask.units(dataset.image, options.model.seed)?);
+    let unknown_units = options.mask.units(dataset.image, options.model.seed)?;
+    let unknown = encoding.by_column(&unknown_units);
     let base = Base::new(found.rbm.layers(), dataset.train.marginals());
     let name = dataset.held_out_name();
     let held_out = dataset.held_out();
@@ -71,8 +73,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     } else {
         // Unknown values are dark grey.
         let pictured = 40.min(count) * units;
-        let [shown, filled] =
-            [&values, &filled].map(|all| outputs::greys(encoding, &all[..pictured], &target));
+        let [shown, filled] = [&values, &filled]
+            .map(|all| outputs::greys(encoding, &all[..pictured], &values[..pictured], &target));
         let shown: Vec<f32> =
             shown?.iter().zip(unknown.iter().cycle()).map(|(&x, &u)| if u { 0.3 } else { x }).collect();
         target.write_png(&picture::reconstructions(&shown, &filled?, dataset.image))?;
@@ -80,11 +82,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let error = squared_error(&values, &filled, &unknown);
     let mean: Vec<f32> = base.marginals().means.iter().map(|&mean| mean as f32).collect();
     let of_mean = squared_error(&values, &mean.repeat(count), &unknown);
+    let scale = if encoding.means.is_empty() { "" } else { ", in standardised columns," };
+    let mean_of = match Form::of(&encoding.layer, dataset.image) {
+        Form::Image(..) => "image",
+        Form::Sites(..) | Form::Columns(..) => "case",
+    };
     print(format!(
-        "{}: {} of {units} values unknown, in {count} {name} of {source}, {} chains of {} Gibbs steps each, on {}\n\
-         squared error of the unknown values {error:.3}; of the mean image {of_mean:.3}: {:.1} % {}\n  {}\n",
+        "{}: {} of {} values unknown, in {count} {name} of {source}, {} chains of {} Gibbs steps each, on {}\n\
+         squared error of the unknown values{scale} {error:.3}; of the mean {mean_of} {of_mean:.3}: {:.1} % {}\n  {}\n",
         found.path.display(),
-        unknown.iter().filter(|&&unknown| unknown).count(),
+        unknown_units.iter().filter(|&&unknown| unknown).count(),
+        unknown_units.len(),
         options.chains,
         options.steps,
         inference.device(),

@@ -29,11 +29,11 @@ impl Output {
     }
 }
 
-/// The values of some cases as grey levels, for a picture.
-pub fn greys(encoding: &Encoding, values: &[f32], target: &Target) -> Result<Vec<f32>> {
-    encoding.greys(values).ok_or_else(|| {
+/// The values of some cases as grey levels, for a picture: by the range of `of`, where these are numbers.
+pub fn greys(encoding: &Encoding, values: &[f32], of: &[f32], target: &Target) -> Result<Vec<f32>> {
+    encoding.greys(values, of).ok_or_else(|| {
         Error::Usage(format!(
-            "--out {}: a picture has a grey level for each unit, and these are {} units; choose a name that ends in {}",
+            "--out {}: a picture has a grey level for each unit, all on one scale, and these are {} units; choose a name that ends in {}",
             target.path().display(),
             encoding.layer,
             if encoding.letters.is_some() { ".fasta or .npy" } else { ".npy" }

@@ -25,7 +25,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let found = options.model.open()?;
     if target.extension() == "png" {
         // Before any work.
-        outputs::greys(&found.encoding, &[], &target)?;
+        outputs::greys(&found.encoding, &[], &[], &target)?;
     }
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
@@ -44,8 +44,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let of = |all: &[f32]| -> Vec<f32> {
             pictured.iter().flat_map(|case| &all[case * units..(case + 1) * units]).copied().collect()
         };
-        let greys = |all: &[f32]| outputs::greys(&found.encoding, &of(all), &target);
-        target.write_png(&picture::reconstructions(&greys(&values)?, &greys(&means)?, dataset.image))?;
+        let originals = of(&values);
+        let greys = |shown: &[f32]| outputs::greys(&found.encoding, shown, &originals, &target);
+        let picture = picture::reconstructions(&greys(&originals)?, &greys(&of(&means))?, dataset.image);
+        target.write_png(&picture)?;
     }
     print(format!(
         "{}: reconstruction error {:.3}, of {} {} of {source}, on {}\n  {}\n",

@@ -58,7 +58,7 @@ pub struct Options {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Show::Mean, hide_possible_values = true)]
     show: Show,
     /// Files to write: .png (the last step as a grid), .gif (the chains over the steps), .npy (chains × columns of the data),
-    /// .fasta (states of a model of letters) [default: samples.png, or samples.npy of Potts units]
+    /// .fasta (states of a model of letters) [default: samples.png, or samples.npy of Potts units and of several kinds]
     #[arg(short, long, value_name = "FILE")]
     out: Vec<PathBuf>,
     /// Also write the chains over the steps as a PNG strip, a row for each of the first chains
@@ -97,7 +97,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     for target in targets.iter().filter(|target| ["png", "gif"].contains(&&*target.extension())).chain(&strip)
     {
         // Before any work.
-        outputs::greys(encoding, &[], target)?;
+        outputs::greys(encoding, &[], &[], target)?;
     }
     if let (Show::Mean, Some(target)) =
         (options.show, targets.iter().find(|target| ["fasta", "fa"].contains(&&*target.extension())))
@@ -177,13 +177,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             }
             "fasta" | "fa" => outputs::write_letters(target, encoding, &encoding.decode(last))?,
             "gif" => {
-                let pictures = states
-                    .iter()
-                    .map(|cases| Ok(grid(&outputs::greys(encoding, cases, target)?, image, options.chains)));
+                let pictures = states.iter().map(|cases| {
+                    Ok(grid(&outputs::greys(encoding, cases, last, target)?, image, options.chains))
+                });
                 let pictures = pictures.collect::<Result<Vec<_>>>()?;
                 target.write(|out| picture::write_gif(out, &pictures))?;
             }
-            _ => target.write_png(&grid(&outputs::greys(encoding, last, target)?, image, options.chains))?,
+            _ => target.write_png(&grid(
+                &outputs::greys(encoding, last, last, target)?,
+                image,
+                options.chains,
+            ))?,
         }
     }
     if let Some(strip) = &strip {
@@ -193,7 +197,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             .flat_map(|chain| states.iter().flat_map(move |cases| &cases[chain * units..(chain + 1) * units]))
             .copied()
             .collect();
-        strip.write_png(&picture::cases(&outputs::greys(encoding, &cases, strip)?, image, frames))?;
+        strip.write_png(&picture::cases(&outputs::greys(encoding, &cases, &cases, strip)?, image, frames))?;
     }
 
     print(format!(
@@ -241,7 +245,7 @@ fn given(path: &Path, columns: usize, chains: usize) -> Result<(Vec<f32>, usize)
 }
 
 fn targets(options: &Options, encoding: &Encoding) -> Result<Vec<Target>> {
-    let default = if encoding.greys(&[]).is_some() { "samples.png" } else { "samples.npy" };
+    let default = if encoding.greys(&[], &[]).is_some() { "samples.png" } else { "samples.npy" };
     let default =
         if options.out.is_empty() && options.strip.is_none() { vec![default.into()] } else { vec![] };
     let paths = options.out.iter().cloned().chain(default);

@@ -12,8 +12,11 @@ use rbm_gpu::{
     checkpoint::Policy,
     command::flag,
     config::{Estimator, TrainConfig},
-    model, picture,
+    data::{Cases, Encoding, Rows},
+    model,
+    picture::{self, Form, logo},
     train::{Event, Trainer},
+    units::Marginals,
 };
 
 use super::{
@@ -24,6 +27,8 @@ use session::Session;
 
 /// Test cases in a picture of reconstructions.
 const PICTURED: usize = 40;
+/// Chains for frequencies and means.
+const COUNTED: usize = 500;
 /// Chains in a row of a picture.
 const CHAIN_COLUMNS: usize = 20;
 
@@ -127,22 +132,28 @@ pub fn run(mut options: Options) -> Result<ExitCode> {
     }
 
     let report = session.write_report();
-    let shown = report.as_ref().map_or("not written".into(), |path| path.display().to_string());
+    let shown = Shown::of(&trainer);
+    let written = report.as_ref().map_or("not written".into(), |path| path.display().to_string());
     let path = session.folder.path().display();
     let epoch = session.config.epochs;
     let before_what = if steps == 0 { "before" } else { "when resumed" };
     let what = format!(
         "\ndone in {:.1} s; reconstruction error {before:.2} {before_what}, {:.3} after {epoch} epochs, on {}\n  \
-         report           {shown}\n  \
+         report           {written}\n  \
          model            {}\n  \
          metrics          {path}/metrics.jsonl\n  \
          configuration    {path}/config.json\n  \
-         filters          {path}/filters/epoch-{epoch:04}.png\n  \
-         reconstructions  {path}/reconstructions/epoch-{epoch:04}.png\n",
+         filters          {path}/filters/epoch-{epoch:04}.{}\n{}",
         display.seconds(),
         last.unwrap_or(before),
         trainer.dataset().held_out_name(),
         session.folder.model().display(),
+        if shown.encoding.letters.is_some() { "svg" } else { "png" },
+        if shown.greys(&[], &[]).is_some() {
+            format!("  reconstructions  {path}/reconstructions/epoch-{epoch:04}.png\n")
+        } else {
+            format!("  marginals        {path}/chains/epoch-{epoch:04}.svg\n")
+        }
     );
     display.finish(&what, session.folder.path());
     report.map(|_| ExitCode::SUCCESS)
@@ -159,14 +170,47 @@ fn is_pictured(epoch: usize, epochs: usize) -> bool {
     epoch == 1 || epoch == epochs || epoch.is_multiple_of(epochs.div_ceil(100))
 }
 
+/// What the pictures of a run show.
+struct Shown {
+    form: Form,
+    encoding: Encoding,
+    /// The held-out cases of the reconstructions.
+    cases: Vec<usize>,
+    /// The held-out cases where chains start that no estimator keeps.
+    starts: Vec<usize>,
+    /// Means and variances of the training cases, where they are shown.
+    data: Option<Marginals>,
+}
+
+impl Shown {
+    fn of(trainer: &Trainer) -> Self {
+        let dataset = trainer.dataset();
+        let encoding = dataset.encoding.clone();
+        let form = Form::of(&encoding.layer, dataset.image);
+        let counts = encoding.letters.is_some() || matches!(form, Form::Columns(_));
+        let held_out = dataset.held_out();
+        Self {
+            form,
+            cases: held_out.pictured(PICTURED),
+            starts: held_out.pictured(if counts { COUNTED } else { PICTURED }),
+            data: counts.then(|| dataset.train.marginals()),
+            encoding,
+        }
+    }
+
+    fn greys(&self, states: &[f32], of: &[f32]) -> Option<Vec<f32>> {
+        self.form.greys(&self.encoding, states, of)
+    }
+}
+
 /// Trains the remaining epochs, or until someone stops the run. Returns the reconstruction error after the last epoch.
 fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -> Result<Option<f64>> {
     let epochs = session.config.epochs;
-    let pictured = trainer.dataset().held_out().pictured(PICTURED);
+    let shown = Shown::of(trainer);
     trainer.tell_findings(|event| display.show(&event.spelled(flag)));
     if trainer.epochs_done() == epochs {
         // A run that was killed at its end may lack some of its files.
-        keep(session, trainer, display, &pictured)?;
+        keep(session, trainer, display, &shown)?;
         session.folder.sync()?;
     }
     let mut last = None;
@@ -185,7 +229,7 @@ fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -
         };
         trainer.advance(emit, wanted)?;
         if let Some(metrics) = over {
-            keep(session, trainer, display, &pictured)?;
+            keep(session, trainer, display, &shown)?;
             last = Some(metrics.reconstruction_error);
             let event = Event::Epoch(metrics);
             session.folder.add(&event)?;
@@ -207,31 +251,56 @@ fn epochs(session: &mut Session, trainer: &mut Trainer, display: &mut Display) -
 }
 
 /// Keeps the results of an epoch: the model, and pictures of it.
-fn keep(
-    session: &mut Session,
-    trainer: &mut Trainer,
-    display: &mut Display,
-    pictured: &[usize],
-) -> Result<()> {
+fn keep(session: &mut Session, trainer: &mut Trainer, display: &mut Display, shown: &Shown) -> Result<()> {
     let folder = &mut session.folder;
-    let image = trainer.dataset().image;
+    let tile = shown.form.tile();
     let (epoch, epochs) = (trainer.epochs_done(), session.config.epochs);
     let rbm = trainer.rbm()?;
     folder.save_model(&rbm, &session.config, &trainer.dataset().encoding)?;
-    display.weights(&rbm, image);
+    display.weights(&rbm, tile);
     if !is_pictured(epoch, epochs) {
         return Ok(());
     }
-    folder.add_picture("filters", epoch, &picture::filters(&rbm, image))?;
+    let letters = shown.encoding.letters.as_deref();
+    match letters {
+        Some(letters) => folder.add_drawing("filters", epoch, &logo::filters(&rbm, letters))?,
+        None => folder.add_picture("filters", epoch, &picture::filters(&rbm, tile))?,
+    }
     let cases = &trainer.dataset().held_out().rows;
-    let originals: Vec<f32> = pictured.iter().flat_map(|&case| cases.values(case)).collect();
-    let reconstructed = trainer.reconstruct(pictured)?;
-    let picture = picture::reconstructions(&originals, &reconstructed, image);
-    folder.add_picture("reconstructions", epoch, &picture)?;
+    let originals: Vec<f32> = shown.cases.iter().flat_map(|&case| cases.values(case)).collect();
+    if let Some(above) = shown.greys(&originals, &originals) {
+        let reconstructed = trainer.reconstruct(&shown.cases)?;
+        if let Some(below) = shown.greys(&reconstructed, &originals) {
+            let picture = picture::reconstructions(&above, &below, tile);
+            folder.add_picture("reconstructions", epoch, &picture)?;
+        }
+    }
     // Persistent chains exist already; other chains must be run for the picture.
     if session.config.estimator != Estimator::Cd || epoch.is_power_of_two() || epoch == epochs {
-        let fantasies = trainer.fantasies(pictured)?;
-        folder.add_picture("chains", epoch, &picture::cases(&fantasies, image, CHAIN_COLUMNS))?;
+        let (means, states) = trainer.fantasies(&shown.starts)?;
+        match (&shown.data, letters) {
+            (Some(data), Some(letters)) => {
+                let model = of_chains(&means, &states, tile);
+                let sets = [("training cases", data), ("the model's chains", &model)];
+                folder.add_drawing("chains", epoch, &logo::frequencies(&sets, letters))?;
+            }
+            (Some(data), None) => {
+                let model = of_chains(&means, &states, tile);
+                let drawing = picture::marginals(data, &model, &shown.encoding);
+                folder.add_drawing("chains", epoch, &drawing)?;
+            }
+            (None, _) => {
+                if let Some(greys) = shown.greys(&means, &originals) {
+                    folder.add_picture("chains", epoch, &picture::cases(&greys, tile, CHAIN_COLUMNS))?;
+                }
+            }
+        }
     }
     Ok(())
+}
+
+/// Means of the columns over chains, from p(v|h), and variances, from the states.
+fn of_chains(means: &[f32], states: &[f32], (height, width): (usize, usize)) -> Marginals {
+    let of = |values: &[f32]| Cases::from(Rows::from_values(height * width, values)).marginals();
+    Marginals { means: of(means).means, variances: of(states).variances }
 }

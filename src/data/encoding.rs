@@ -170,21 +170,24 @@ impl Encoding {
     }
 
     /// Grey levels from 0 to 1 of states or means of the units, row by row, a pixel each: those of binary units as they are, spins
-    /// from −1 to 1, other numbers from the smallest to the largest. `None` of Potts units, which are no grey levels.
-    pub fn greys(&self, states: &[f32]) -> Option<Vec<f32>> {
+    /// from −1 to 1, other numbers from the smallest to the largest of `of`. `None` of Potts units, which are no grey levels, and
+    /// of units of several kinds, which have no common scale.
+    pub fn greys(&self, states: &[f32], of: &[f32]) -> Option<Vec<f32>> {
         if self.layer.is_binary() {
             return Some(states.to_vec());
         }
-        if self.layer.blocks().iter().any(|block| matches!(block.kind, Kind::Potts { .. })) {
+        let kind = self.layer.blocks().first()?.kind;
+        if matches!(kind, Kind::Potts { .. }) || self.layer.blocks().iter().any(|block| block.kind != kind) {
             return None;
         }
-        if self.layer.blocks().iter().all(|block| block.kind == Kind::Spin) {
+        if kind == Kind::Spin {
             return Some(states.iter().map(|x| (x + 1.0) / 2.0).collect());
         }
-        let values = self.decode(states);
-        let least = values.iter().copied().fold(f32::INFINITY, f32::min);
-        let range = values.iter().copied().fold(f32::NEG_INFINITY, f32::max) - least;
-        Some(values.iter().map(|x| if range > 0.0 { (x - least) / range } else { 0.5 }).collect())
+        let of = self.decode(of);
+        let least = of.iter().copied().fold(f32::INFINITY, f32::min);
+        let range = of.iter().copied().fold(f32::NEG_INFINITY, f32::max) - least;
+        let grey = |x: f32| if range > 0.0 { ((x - least) / range).clamp(0.0, 1.0) } else { 0.5 };
+        Some(self.decode(states).into_iter().map(grey).collect())
     }
 
     /// For each column of the layer what is given for its unit.

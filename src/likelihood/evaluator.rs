@@ -152,8 +152,9 @@ impl Evaluator {
             test_log_likelihood_low: of_test(log_z.log_z_high),
             test_log_likelihood_high: of_test(log_z.log_z_low),
             free_energy_gap: test_energy.map(|energy| train_energy - energy),
-            pseudo_log_likelihood,
-            pseudo_log_likelihood_per_unit: pseudo_log_likelihood / rbm.layers().visible.units() as f64,
+            pseudo_log_likelihood: pseudo_log_likelihood - volume,
+            pseudo_log_likelihood_per_unit: (pseudo_log_likelihood - volume)
+                / rbm.layers().visible.units() as f64,
             pseudo_log_likelihood_cases: cases,
             reconstruction_error,
             log_z,

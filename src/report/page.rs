@@ -11,6 +11,7 @@ use crate::{
     chart::{self, Chart},
     error::{Error, Result},
     finding::{Finding, Severity},
+    picture::Form,
 };
 
 /// Width and height of a chart on the page, which scales it up.
@@ -157,16 +158,39 @@ fn stack(title: &str, series: &Series) -> Markup {
                 img src=(uri) width=(width) height=(height) data-epoch=(epoch) hidden[at != last]
                     alt=(format!("{title}, after epoch {epoch}"));
             }
-            figcaption { "After epoch " span.epoch { (series.pictures[last].0) } ". " (what(series.kind)) }
+            figcaption { "After epoch " span.epoch { (series.pictures[last].0) } ". " (what(series)) }
         }
     }
 }
 
-fn what(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Filters => "Grey is 0, white positive, black negative, on one scale for all units.",
-        Kind::Reconstructions => "Held-out cases, and below each its reconstruction.",
-        Kind::Chains => "p(v|h) of each chain.",
+fn what(series: &Series) -> &'static str {
+    match (series.kind, series.form, series.tiles) {
+        (Kind::Filters, _, 0) => {
+            "At each site a letter is as high as its weight, above the line if that is positive; one scale for all units."
+        }
+        (Kind::Filters, Form::Image(..), _) => {
+            "Grey is 0, white positive, black negative, on one scale for all units."
+        }
+        (Kind::Filters, Form::Sites(..), _) => {
+            "A line for each site, a pixel for each state: grey is 0, white positive, black negative, on one scale for all units."
+        }
+        (Kind::Filters, Form::Columns(_), _) => {
+            "A pixel for each column: grey is 0, white positive, black negative, on one scale for all units."
+        }
+        (Kind::Reconstructions, Form::Sites(..), _) => {
+            "Held-out cases, and below each its reconstruction: a line for each site, a pixel for each state."
+        }
+        (Kind::Reconstructions, ..) => "Held-out cases, and below each its reconstruction.",
+        (Kind::Chains, Form::Columns(_), 0) => {
+            "Training cases and the model's chains: frequencies of states, and means and standard deviations of numbers, as in the file."
+        }
+        (Kind::Chains, _, 0) => {
+            "Training cases and the model's chains: a site is as high as its information, its letters by their frequencies."
+        }
+        (Kind::Chains, Form::Sites(..), _) => {
+            "p(v|h) of each chain: a line for each site, a pixel for each state."
+        }
+        (Kind::Chains, ..) => "p(v|h) of each chain.",
     }
 }
 

@@ -1,6 +1,10 @@
 //! The pictures of a run over the epochs, small enough to show many.
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use image::{ColorType, GrayImage, ImageDecoder, ImageError, Limits, codecs::png::PngDecoder};
@@ -9,7 +13,10 @@ use super::record::Record;
 use crate::{
     data::{ImageSize, end_to_end, file},
     error::{Error, Result},
-    picture::{Tiles, mosaic},
+    picture::{Form, Tiles, mosaic, svg},
+    rbm::Side,
+    run::layout,
+    units::{self, Layer},
 };
 
 /// The most epochs shown, of all runs together.
@@ -24,6 +31,9 @@ const SMALLEST_TILE: usize = 16;
 const MOST_PIXELS: usize = 1_400_000;
 /// The most pixels of a picture to read. Those of a run are larger only if cases are long lines.
 const LARGEST: u64 = 1 << 25;
+/// The most bytes of all drawings of one kind, and of one.
+const MOST_BYTES: u64 = 2_000_000;
+const LARGEST_DRAWING: u64 = 1_000_000;
 /// The most pixels of a tile to read.
 const LARGEST_TILE: usize = 1 << 20;
 
@@ -57,8 +67,10 @@ pub struct Series {
     pub kind: Kind,
     /// The epoch, the image's width and height in pixels, and the image as a URI.
     pub pictures: Vec<(usize, (u32, u32), String)>,
-    /// Number of tiles shown.
+    /// Number of tiles shown; 0 of drawings.
     pub tiles: usize,
+    /// What cases look like.
+    pub form: Form,
 }
 
 /// The pictures of one kind in a run's folder, for a report of `runs` runs. Problems are added to `remarks`.
@@ -67,6 +79,11 @@ pub struct Series {
 /// [`Error::Read`] if the folder exists but cannot be read.
 pub fn series(record: &Record, kind: Kind, runs: usize, remarks: &mut Vec<String>) -> Result<Option<Series>> {
     let found = found(record, kind)?;
+    let form = form_of(record);
+    // Columns that have no common scale have no reconstructions to see.
+    if found.is_empty() && kind == Kind::Reconstructions && matches!(form, Form::Columns(_)) {
+        return Ok(None);
+    }
     let missing = record.epochs.iter().filter(|epoch| !found.contains_key(&epoch.epoch)).count();
     // Of a long run, train keeps the pictures of some epochs only.
     let is_long = record.planned().is_some_and(|planned| planned > 100);
@@ -74,18 +91,33 @@ pub fn series(record: &Record, kind: Kind, runs: usize, remarks: &mut Vec<String
         let name = kind.folder();
         remarks.push(format!("{name}/ has no picture of {missing} of {} epochs", record.epochs.len()));
     }
-    let chosen = end_to_end(found.len(), (MOST_EPOCHS / runs).max(2));
     let all: Vec<_> = found.into_iter().collect();
-    let image = image_of(record);
-    let hidden = record.option("hidden").parse().unwrap_or(usize::MAX);
+    let mut most_epochs = (MOST_EPOCHS / runs).max(2);
+    // The last drawing is about as large as the others.
+    if let Some((_, path)) = all.last().filter(|(_, path)| is_drawing(path)) {
+        let bytes = fs::metadata(path).map_or(LARGEST_DRAWING, |file| file.len()).max(1);
+        most_epochs = most_epochs.min((MOST_BYTES / runs as u64 / bytes) as usize).max(1);
+    }
+    let chosen = end_to_end(all.len(), most_epochs);
+    let image = form.tile();
+    // The file may hold any number.
+    let image = (image.0.clamp(1, LARGEST_TILE), image.1.clamp(1, LARGEST_TILE));
+    let hidden = record.layer(Side::Hidden).map_or(usize::MAX, |layer| layer.columns());
     let zoom = zoom(image);
     let tile = (image.0 * zoom + 1) * (image.1 * zoom + 1);
     let most = MOST_PIXELS / runs / chosen.len().max(1) / tile;
     // Whole rows, if there is room for more than one.
     let most = if most > COLUMNS { most / COLUMNS * COLUMNS } else { most };
-    let mut series = Series { kind, pictures: Vec::new(), tiles: 0 };
+    let mut series = Series { kind, pictures: Vec::new(), tiles: 0, form };
     for (epoch, path) in chosen.into_iter().map(|at| &all[at]) {
         let bytes = file::read_whole(path).map_err(|error| error.to_string());
+        if is_drawing(path) {
+            match bytes.and_then(|bytes| drawing(&bytes)) {
+                Ok((size, uri)) => series.pictures.push((*epoch, size, uri)),
+                Err(reason) => remarks.push(format!("{} was left out: {reason}", path.display())),
+            }
+            continue;
+        }
         match bytes.and_then(|bytes| small(&bytes, kind, image, hidden, most.clamp(1, MOST_TILES))) {
             Ok((tiles, picture)) => {
                 series.tiles = tiles;
@@ -133,12 +165,29 @@ fn zoom((height, width): (usize, usize)) -> usize {
     SMALLEST_TILE.div_ceil(height.max(width))
 }
 
-/// Height and width of a case as an image, in the run's options.
-fn image_of(record: &Record) -> (usize, usize) {
-    let visible = record.option("visible").parse().unwrap_or(1);
-    let ImageSize(height, width) = record.option("image").parse().unwrap_or(ImageSize::guess(visible));
-    // The file may hold any number.
-    (height.clamp(1, LARGEST_TILE), width.clamp(1, LARGEST_TILE))
+/// What cases look like, by the run's options.
+fn form_of(record: &Record) -> Form {
+    let layer = record.layer(Side::Visible);
+    let units = layer.as_ref().map_or(1, Layer::units);
+    let ImageSize(height, width) = record.option("image").parse().unwrap_or(ImageSize::guess(units));
+    Form::of(&layer.unwrap_or(Layer::of(units::Kind::Binary, 1)), (height, width))
+}
+
+fn is_drawing(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "svg")
+}
+
+/// Width and height of a drawing as train makes it, and the drawing as a URI; or why there is none. As an image on a page, it
+/// can neither load nor run anything.
+fn drawing(bytes: &[u8]) -> std::result::Result<((u32, u32), String), String> {
+    let size = || {
+        let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= LARGEST_DRAWING)?;
+        let (width, rest) = text.strip_prefix(svg::BEGINNING)?.split_once("\" height=\"")?;
+        let (height, _) = rest.split_once('"')?;
+        Some((width.parse().ok()?, height.parse().ok()?))
+    };
+    let size = size().ok_or("it is no drawing as train makes it")?;
+    Ok((size, format!("data:image/svg+xml;base64,{}", STANDARD.encode(bytes))))
 }
 
 /// The tiles to show, and how many make a row: the first `most`, with each case above its reconstruction.
@@ -164,17 +213,14 @@ fn order(
     (shown.collect(), across)
 }
 
-/// The files `KIND/epoch-0001.png` and so on, by epoch.
+/// The files `KIND/epoch-0001.png` or `.svg` and so on, by epoch.
 fn found(record: &Record, kind: Kind) -> Result<BTreeMap<usize, PathBuf>> {
     let folder = record.folder.join(kind.folder());
     if !folder.is_dir() {
         return Ok(BTreeMap::new());
     }
     let entries = fs::read_dir(&folder).map_err(Error::read(&folder))?;
-    let epoch = |path: PathBuf| {
-        let name = path.file_name()?.to_str()?;
-        Some((name.strip_prefix("epoch-")?.strip_suffix(".png")?.parse().ok()?, path))
-    };
+    let epoch = |path: PathBuf| Some((layout::epoch(path.file_name()?.to_str()?)?, path));
     Ok(entries.filter_map(|entry| epoch(entry.ok()?.path())).collect())
 }
 

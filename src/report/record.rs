@@ -13,7 +13,9 @@ use crate::{
     error::{Error, Result, excerpt, usage},
     finding::Finding,
     likelihood::Look,
+    rbm::Side,
     train::{EpochMetrics, Event},
+    units::{Kind, Layer},
 };
 
 /// A run, read from its folder.
@@ -123,6 +125,23 @@ impl Record {
     /// An option as text; empty if there is none.
     pub(super) fn option(&self, name: &str) -> String {
         self.config.get(name).map_or(String::new(), text)
+    }
+
+    /// The units of a side; `None` if the options do not say.
+    pub(super) fn layer(&self, side: Side) -> Option<Layer> {
+        let (named, number) = match side {
+            Side::Visible => ("visible_layer", "visible"),
+            Side::Hidden => ("hidden_layer", "hidden"),
+        };
+        match self.config.get(named) {
+            Some(layer) => text(layer).parse().ok(),
+            None => Some(Layer::of(Kind::Binary, self.option(number).parse().ok()?)),
+        }
+    }
+
+    /// The units of a side, in words.
+    pub(super) fn units(&self, side: Side) -> String {
+        self.layer(side).map_or("unknown".into(), |layer| layer.counted())
     }
 
     /// The run's device.

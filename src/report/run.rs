@@ -13,7 +13,8 @@ use crate::{
     finding::Severity,
     likelihood::HeldOut,
     model,
-    rbm::Rbm,
+    picture::Form,
+    rbm::{Rbm, Side},
 };
 
 /// The page.
@@ -34,8 +35,8 @@ pub fn page(record: &Record, words: &Words) -> Result<Report> {
             h1 { (record.name()) }
             p.about {
                 span.state.failed[record.error.is_some()] { (record.state()) } " of "
-                (record.estimator()) " on " (record.option("data")) ": " (record.option("visible")) " visible and "
-                (record.option("hidden")) " hidden units"
+                (record.estimator()) " on " (record.option("data")) ": " (record.units(Side::Visible)) " visible and "
+                (record.units(Side::Hidden)) " hidden units"
             }
             p.quiet { (record.device()) }
             @if let Some(command) = words.resume.as_ref().filter(|_| record.is_unfinished()) {
@@ -95,11 +96,23 @@ pub fn parameters(record: &Record, remarks: &mut Vec<String>) -> Option<Rbm> {
 
 /// The title of a series of pictures.
 pub fn title(record: &Record, series: &Series) -> String {
-    let (shown, hidden) = (series.tiles, record.option("hidden"));
+    let layer = record.layer(Side::Hidden);
+    let shown = series.tiles;
+    let hidden = layer.as_ref().map_or("unknown".into(), |layer| layer.columns().to_string());
+    // A unit of several states has weights for each.
+    let units =
+        if layer.is_none_or(|layer| layer.columns() == layer.units()) { "units" } else { "units' states" };
     match series.kind {
-        Kind::Filters if shown.to_string() == hidden => format!("Weights of the {hidden} hidden units"),
-        Kind::Filters => format!("Weights of the first {shown} of {hidden} hidden units"),
+        Kind::Filters if shown == 0 => {
+            format!("Weights of the hidden {units}: logos of the largest of {hidden}")
+        }
+        Kind::Filters if shown.to_string() == hidden => format!("Weights of the {hidden} hidden {units}"),
+        Kind::Filters => format!("Weights of the first {shown} of {hidden} hidden {units}"),
         Kind::Reconstructions => "Reconstructions".into(),
+        Kind::Chains if shown == 0 && matches!(series.form, Form::Columns(_)) => {
+            "Marginals: data and chains".into()
+        }
+        Kind::Chains if shown == 0 => "Sequence logos: data and chains".into(),
         Kind::Chains if record.option("estimator") == "cd" => "Fantasy particles, from held-out cases".into(),
         Kind::Chains => "Fantasy particles: the persistent chains".into(),
     }

@@ -28,6 +28,12 @@ pub(crate) const REPORT: &str = "report.html";
 /// The folders of pictures.
 pub(super) const PICTURES: [&str; 3] = ["filters", "reconstructions", "chains"];
 
+/// The epoch of a picture with this name, `epoch-0001.png` or `epoch-0001.svg`.
+pub(crate) fn epoch(name: &str) -> Option<usize> {
+    let name = name.strip_prefix("epoch-")?;
+    name.strip_suffix(".png").or(name.strip_suffix(".svg"))?.parse().ok()
+}
+
 /// The folders that a run writes into, besides its own.
 fn folders(run: &Path) -> impl Iterator<Item = PathBuf> {
     PICTURES.into_iter().chain([store::FOLDER]).map(|name| run.join(name))

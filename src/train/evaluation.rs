@@ -85,7 +85,7 @@ impl Evaluation {
         seed: u64,
         rows: &Rows,
         cases: &[usize],
-    ) -> Result<Vec<f32>> {
+    ) -> Result<(Vec<f32>, Vec<f32>)> {
         let cases = &cases[..cases.len().min(self.rows)];
         self.show(backend, rows, cases);
         let mut from = self.visible;
@@ -96,7 +96,7 @@ impl Evaluation {
             from = self.reconstruction;
             backend.submit()?;
         }
-        Ok(backend.read_units(self.reconstruction, cases.len())?.0)
+        backend.read_units(self.reconstruction, cases.len())
     }
 
     pub fn reconstruct(
@@ -129,15 +129,15 @@ impl Trainer {
     }
 
     /// Fantasy particles, at most one per case: p(v|h) of the persistent chains, if any, else of chains that start at these
-    /// held-out cases and take [`FANTASY_STEPS`] Gibbs steps; chains × visible units. Persistent chains are read where they
-    /// stand. The run is unchanged.
+    /// held-out cases and take [`FANTASY_STEPS`] Gibbs steps; and their states; both chains × visible units. Persistent chains
+    /// are read where they stand. The run is unchanged.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
-    pub fn fantasies(&mut self, cases: &[usize]) -> Result<Vec<f32>> {
+    pub fn fantasies(&mut self, cases: &[usize]) -> Result<(Vec<f32>, Vec<f32>)> {
         if self.config.estimator != Estimator::Cd {
             let chains = self.config.chains(self.config.batch).min(cases.len());
-            return Ok(self.backend.read_units(self.phases.negative.visible, chains)?.0);
+            return self.backend.read_units(self.phases.negative.visible, chains);
         }
         let (model, seed) = (self.model(), self.config.seed);
         let rows = &self.dataset.held_out().rows;
