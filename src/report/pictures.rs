@@ -32,7 +32,7 @@ const MOST_PIXELS: usize = 1_400_000;
 /// The most pixels of a picture to read. Those of a run are larger only if cases are long lines.
 const LARGEST: u64 = 1 << 25;
 /// The most bytes of all drawings of one kind, and of one.
-const MOST_BYTES: u64 = 2_000_000;
+const MOST_BYTES: u64 = 1_000_000;
 const LARGEST_DRAWING: u64 = 1_000_000;
 /// The most pixels of a tile to read.
 const LARGEST_TILE: usize = 1 << 20;

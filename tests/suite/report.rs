@@ -224,3 +224,46 @@ fn colours_are_for_those_who_want_them() {
     refuse(folder, &["train", "--data", "bars-and-stripes:3", "--tui"], &["--tui", "expected a terminal"]);
     refuse(folder, &["train", "--tui", "--quiet"], &["cannot be used with"]);
 }
+
+/// Each kind of data is shown as what it is, and nothing is missing; a run resumes, and its command is one that train takes.
+#[test]
+fn units_of_every_kind_are_shown_as_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: Vec<u32> = (0..40).collect();
+    let write = |name: &str, row: &dyn Fn(u32) -> String| {
+        fs::write(folder.path().join(name), cases.iter().map(|&case| row(case) + "\n").collect::<String>())
+    };
+    write("letters.fasta", &|case| format!(">{case}\nAC{}G", if case % 3 == 0 { "-" } else { "T" })).unwrap();
+    write("states.csv", &|case| format!("{},{},2,0", case % 4, case % 3)).unwrap();
+    write("spins.csv", &|case| format!("1,-1,{},-1", if case % 2 == 0 { 1 } else { -1 })).unwrap();
+    write("mixed.csv", &|case| format!("{},{},{}", case % 2, case % 3, f64::from(case) / 7.0 + 5.0)).unwrap();
+    for (data, kinds, about, filters, chains) in [
+        ("letters.fasta", None, "4 potts:5 visible", "Weights of the hidden units: logos", "Sequence logos"),
+        ("states.csv", Some("potts:4"), "4 potts:4 visible", "Weights of the 5 hidden", "Fantasy particles"),
+        ("spins.csv", Some("spin"), "4 spin visible", "Weights of the 5 hidden", "Fantasy particles"),
+        (
+            "mixed.csv",
+            Some("1 binary, potts:3, gaussian"),
+            "1 binary, 1 potts:3, 1 gaussian visible and 5 relu hidden",
+            "Weights of the 5 hidden",
+            "Marginals",
+        ),
+    ] {
+        let mut options = vec!["--data", data, "--epochs", "2", "--no-doctor"];
+        options.extend(kinds.iter().flat_map(|kinds| ["--visible", kinds]));
+        options.extend(if data == "mixed.csv" { vec!["--hidden-units", "relu"] } else { vec![] });
+        let run = format!("{data}-run");
+        train(folder.path(), &run, &options);
+        succeed(folder.path(), &["train", "--quiet", "--resume", &run, "--epochs", "3"]);
+        let shown = page(&folder.path().join(run).join("report.html"));
+        let headings = texts(&shown, "h3").join("\n");
+        assert!(texts(&shown, ".about").join("").contains(about), "{data}: {:?}", texts(&shown, ".about"));
+        for part in [filters, chains] {
+            assert!(headings.contains(part), "{data}: no {part:?} in {headings}");
+        }
+        assert_eq!(headings.contains("Reconstructions"), data != "mixed.csv", "{headings}");
+        assert_eq!(texts(&shown, ".remarks"), Vec::<String>::new(), "{data}");
+        let again = texts(&shown, "pre").join("");
+        assert_eq!(again.contains("--visible "), kinds.is_some(), "{again}");
+    }
+}
