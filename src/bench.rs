@@ -40,22 +40,13 @@ use workload::{Room, Workload, random_layout, random_rows};
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 // Here --visible is the number of units, as --hidden; their kinds are named as those of the hidden units are.
-#[cfg_attr(feature = "cli", command(mut_arg("visible", |kinds| kinds.long("visible-units"))))]
+#[cfg_attr(feature = "cli", command(mut_arg("visible_units", |kinds| kinds.long("visible-units"))))]
 pub struct BenchOptions {
     /// Cases in a minibatch
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 256))]
     pub batch: usize,
     /// Visible units
-    #[cfg_attr(
-        feature = "cli",
-        arg(
-            id = "visible-number",
-            long = "visible",
-            value_name = "N",
-            default_value_t = 784,
-            conflicts_with = "data"
-        )
-    )]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 784, conflicts_with = "data"))]
     pub visible: usize,
     /// Hidden units
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = 500))]

@@ -116,7 +116,7 @@ kernels! {
     free_energy false,
     energy false,
     swap false,
-    clamp false,
+    clamp_units false,
     finish_units false,
     cumulants false,
     potentials false,
