@@ -115,9 +115,15 @@ fn tables_are_data_or_logs_by_what_is_in_them() {
     let (report, _) = doctor(folder.path(), &["labelled.csv"]);
     assert_eq!(names(&report)[0], "label-column", "{report}");
     assert!(report["findings"][0]["fix"].as_str().unwrap().contains("--label-column 13 "), "{report}");
+    // Signs are spins.
+    let sign = |i: usize| if i % 3 == 0 { -1 } else { 1 };
+    let row = |i: usize| format!("{},{},{}\n", sign(i), sign(i / 3), sign(i / 9));
+    fs::write(folder.path().join("signs.csv"), (0..27).map(row).collect::<String>()).unwrap();
+    let (report, code) = doctor(folder.path(), &["signs.csv"]);
+    assert_eq!((&report["healthy"], code), (&Value::Bool(true), Some(0)), "{report}");
+    assert_eq!(report["subjects"][0]["figures"]["data"]["layer"], "3 spin", "{report}");
     // The doctor also reports what cannot be data.
     for (name, values, finding, part) in [
-        ("signs", ["-1", "1", "1"], "values-outside-0-1", "(x + 1) / 2"),
         ("standard", ["-1.2", "0.5", "1.7"], "values-outside-0-1", "Gaussian visible units"),
         ("holes", ["0", "nan", "1"], "values-not-finite", "isfinite"),
     ] {
