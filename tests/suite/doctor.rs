@@ -116,7 +116,7 @@ fn tables_are_data_or_logs_by_what_is_in_them() {
     assert_eq!(names(&report)[0], "label-column", "{report}");
     assert!(report["findings"][0]["fix"].as_str().unwrap().contains("--label-column 13 "), "{report}");
     // Signs are spins.
-    let sign = |i: usize| if i % 3 == 0 { -1 } else { 1 };
+    let sign = |i: usize| if i.is_multiple_of(3) { -1 } else { 1 };
     let row = |i: usize| format!("{},{},{}\n", sign(i), sign(i / 3), sign(i / 9));
     fs::write(folder.path().join("signs.csv"), (0..27).map(row).collect::<String>()).unwrap();
     let (report, code) = doctor(folder.path(), &["signs.csv"]);
