@@ -124,8 +124,8 @@ impl Session {
                 )));
             }
         }
-        config = config.settled();
         config.check()?;
+        config = config.settled();
         RunFolder::check(&config)?;
         let dataset = config.selection.load(&config.data)?;
         config.suit_units(&dataset.encoding.layer, given);
