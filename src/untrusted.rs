@@ -8,7 +8,7 @@ use crate::{
     checkpoint::{self, Policy},
     command,
     config::TrainConfig,
-    data::{Dataset, Rows, Selection, Summary, csv, file, idx, images, npy},
+    data::{Dataset, Rows, Selection, Source, Summary, csv, fasta, file, idx, images, npy},
     doctor::{
         self,
         examine::{foreign, parse_log, plots, run},
@@ -29,7 +29,7 @@ use crate::{
 pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
 
 /// All parsers.
-pub const PARSERS: [Parser; 17] = [
+pub const PARSERS: [Parser; 18] = [
     ("idx", idx_file),
     ("gzip", gzip),
     ("npy", npy_file),
@@ -37,6 +37,7 @@ pub const PARSERS: [Parser; 17] = [
     ("csv", csv_file),
     ("png", png),
     ("model", model_file),
+    ("fasta", fasta_file),
     ("arrays", arrays),
     ("table", table),
     ("config", config),
@@ -70,9 +71,10 @@ fn gone_through(dataset: &Dataset) {
         assert_eq!(cases.rows.layout().units, summary.units);
         let known = cases.labels.iter().flatten().all(|&label| usize::from(label) < dataset.classes.len());
         assert!(known && cases.labels.as_ref().is_none_or(|labels| labels.len() == cases.rows.len()));
-        let inside =
-            (0..cases.rows.len()).all(|row| cases.rows.values(row).all(|x| (0.0..=1.0).contains(&x)));
-        assert!(inside, "values from 0 to 1");
+        let is_binary = dataset.encoding.layer.is_binary();
+        let inside = |x: f32| if is_binary { (0.0..=1.0).contains(&x) } else { x.abs() == 1.0 };
+        let are_inside = (0..cases.rows.len()).all(|row| cases.rows.values(row).all(inside));
+        assert!(are_inside, "values from 0 to 1, or -1 and 1");
     }
 }
 
@@ -114,6 +116,15 @@ fn npz(bytes: &[u8]) -> Result<()> {
 
 fn csv_file(bytes: &[u8]) -> Result<()> {
     data(|selection| csv::load(name(), bytes, selection))
+}
+
+/// Reads letters, and encodes them as a command does.
+fn fasta_file(bytes: &[u8]) -> Result<()> {
+    let dataset = fasta::load(name(), bytes, &Selection::default())?;
+    let encoding = dataset.encoding.clone();
+    let dataset = dataset.encoded(encoding, &Source::Path(name().into()))?;
+    assert!(Summary::of(&dataset).units == dataset.encoding.file_columns());
+    Ok(())
 }
 
 fn png(bytes: &[u8]) -> Result<()> {
