@@ -83,7 +83,7 @@ pub struct Precision {
     pub precision: f64,
     /// The variance of its column in the data.
     pub variance: f64,
-    /// Units whose precision is more than [`MOST_PRECISE`] times above or below 1/variance.
+    /// Units whose precision is more than 50 times above or below 1/variance.
     pub wrong: usize,
 }
 
