@@ -374,6 +374,9 @@ impl TrainConfig {
                 .then(|| "‹nesterov› is for ‹optimizer=sgd›: adam has a momentum of its own".into()),
             found("‹weight-decay› must be at least 0 and finite", Some(self.weight_decay).filter(is_below_0)),
             found("‹l1› must be at least 0 and finite", Some(self.l1).filter(is_below_0)),
+            (self.sparsity.is_some() && !self.hidden_units.are_binary()).then(|| {
+                format!("‹sparsity› is the share of cases in which binary units are on, found ‹hidden-units› {}", self.hidden_units)
+            }),
             found("‹l1b› must be at least 0 and finite", self.l1b.filter(is_below_0)),
             found("‹sparsity-cost› must be at least 0 and finite", Some(self.sparsity_cost).filter(is_below_0)),
             found("‹max-norm› must be above 0 and finite", self.max_norm.filter(not_positive)),

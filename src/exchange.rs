@@ -21,7 +21,7 @@ use crate::{
         file,
         npy::{self, Archive, Array, Values},
     },
-    error::{Error, Result, excerpt, list},
+    error::{Error, Result, excerpt, list, usage},
     output::Target,
     rbm::{Rbm, Shape},
 };
@@ -94,8 +94,16 @@ fn arrays(rbm: &Rbm, names: Names) -> [(&'static str, Array); 3] {
 /// Exports a model to another program, as 32-bit floats.
 ///
 /// # Errors
-/// [`Error::Write`].
+/// [`Error::Write`]; [`Error::Usage`] for units that are not binary, whose parameters those programs do not have.
 pub fn export(rbm: &Rbm, target: &Target, format: Format, names: Names) -> Result<()> {
+    if !rbm.layers().are_binary() {
+        return usage!(
+            "expected a model of binary units, the only ones that other programs' arrays are written for, found {} × {}; \
+             its own file has all parameters, as safetensors",
+            rbm.layers().visible,
+            rbm.layers().hidden
+        );
+    }
     let arrays = arrays(rbm, names);
     match format {
         Format::Npz => {

@@ -68,6 +68,11 @@ impl<'a> Potentials<'a> {
         all
     }
 
+    /// The means of the units' statistics given their inputs, the states' own first.
+    pub(crate) fn expectation(&self, inputs: &[f64]) -> Vec<f64> {
+        self.gather(|unit, parameters, columns, out| unit.expectation(parameters, &inputs[columns], out))
+    }
+
     /// Σ_j K_j(x_j).
     pub(crate) fn cumulant(&self, inputs: &[f32]) -> f64 {
         let inputs: Vec<f64> = inputs.iter().copied().map(f64::from).collect();
@@ -104,10 +109,7 @@ pub fn log_marginal(rbm: &Rbm, side: Side, states: &[f32]) -> f64 {
 
 /// The means of the statistics of the units of `to`, given the states of the other side, in the order of their parameters.
 pub fn expectation(rbm: &Rbm, to: Side, states: &[f32]) -> Vec<f64> {
-    let inputs = inputs(rbm, to, states);
-    Potentials::of(rbm, to).gather(|unit, parameters, columns, out| {
-        unit.expectation(parameters, &inputs[columns], out);
-    })
+    Potentials::of(rbm, to).expectation(&inputs(rbm, to, states))
 }
 
 /// The statistics of a side's state, in the order of its parameters.

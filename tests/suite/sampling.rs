@@ -146,6 +146,27 @@ fn features_are_the_probabilities_of_hidden_units() {
     }
 }
 
+/// Features of every kind of hidden unit are its means, on every backend.
+#[test]
+fn features_of_every_kind_are_means() {
+    let layers = Layers {
+        visible: "2 binary, 1 potts:3, 1 gaussian".parse().unwrap(),
+        hidden: "2 binary, 1 spin, 1 potts:3, 1 gaussian, 1 relu, 1 drelu".parse().unwrap(),
+    };
+    let rbm = random_model(&layers, 1.0, 3, |x| 1.0 + x.abs());
+    let (width, hidden) = (layers.visible.columns(), layers.hidden.columns());
+    let states = random_starts(&layers, 40, 1);
+    let expected = states
+        .chunks(width)
+        .flat_map(|v| rbm_gpu::reference::expectation(&rbm, Side::Hidden, v)[..hidden].to_vec());
+    let expected: Vec<f32> = expected.map(|mean| mean as f32).collect();
+    for (name, backend) in common::one_of_each("features_of_every_kind_are_means", &layers) {
+        let found = inference(backend, &rbm, 40).transform(&Rows::from_values(width, &states)).unwrap();
+        let off = largest_difference(&found, &expected);
+        assert!(off < 2e-5, "{name}: {off}");
+    }
+}
+
 /// Units that keep their states, each chain its own, of either layer: the others follow the model given them.
 #[test]
 fn clamped_units_stay_and_the_others_follow_them() {
