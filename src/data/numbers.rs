@@ -74,7 +74,7 @@ pub fn dataset(
         let cases = train.values.len().checked_div(units).unwrap_or(0);
         return bad_data!("{name}: {cases} cases of {units} values: nothing to learn from");
     }
-    let are_spins = !selection.is_raw() && are_spins(&tables);
+    let are_spins = !selection.is_raw() && selection.divide_by.is_none() && are_spins(&tables);
     let divisor = match selection.is_raw() || are_spins {
         true => selection.divide_by.unwrap_or(1.0),
         false => divisor(name, &tables, selection)?,
