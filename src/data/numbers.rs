@@ -143,11 +143,14 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
         None if high <= 1.0 => 1.0,
         None if whole && (bytes || (128.0..=255.0).contains(&high)) => 255.0,
         None if whole => {
+            let states = f64::from(high) + 1.0;
+            let categories = match states <= f64::from(Kind::MOST_STATES) {
+                true => format!(", or, if they are categories, choose ‹visible› potts:{states}"),
+                false => String::new(),
+            };
             return bad_data!(
                 "{name}: whole numbers up to {high}: expected 0 and 1, or grey levels up to 255; \
-                 set the scale with ‹divide-by› {high} or ‹divide-by› 255, or, if they are categories, choose \
-                 ‹visible› potts:{}",
-                high as u64 + 1
+                 set the scale with ‹divide-by› {high} or ‹divide-by› 255{categories}"
             );
         }
         None => f32::INFINITY,
