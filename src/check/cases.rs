@@ -166,7 +166,7 @@ fn mixed_to_binary(shape: Shape) -> Layers {
     Layers { hidden: Layer::of(Kind::Binary, shape.hidden), ..mixed(shape) }
 }
 
-/// Potts units of 21 states, of which few columns have none, and real hidden units.
+/// Potts units of 21 states, a few rectified units where columns are left over, and double rectified hidden units.
 fn potts_to_real(Shape { visible, hidden }: Shape) -> Layers {
     let sites = Block { kind: Kind::Potts { states: 21 }, units: visible / 21 };
     let rest = Block { kind: Kind::Relu, units: visible % 21 };

@@ -132,7 +132,8 @@ impl Encoding {
         Ok(Rows::from_values(columns, &values))
     }
 
-    /// [`Encoding::encode`] of numbers of the file, row by row, of which NaN is unknown: those become any state of their unit.
+    /// [`Encoding::encode`] of numbers of the file, row by row. NaN stands for an unknown number, and becomes an arbitrary state
+    /// of its unit.
     ///
     /// # Errors
     /// Those of [`Encoding::encode`].

@@ -33,7 +33,8 @@ struct Sequences {
 /// Loads the sequences of a file as training cases: the number of each site's letter in the alphabet.
 ///
 /// # Errors
-/// [`Error::Data`] and [`Error::Read`] say what was expected and found; [`Error::Usage`] for an alphabet that is none.
+/// [`Error::Data`] and [`Error::Read`] say what was expected and found; [`Error::Usage`] for an
+/// alphabet with fewer than two letters, or with one twice.
 pub fn load(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Dataset> {
     let name = path.display().to_string();
     let Sequences { letters, length } = sequences(path, file)?;

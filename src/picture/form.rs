@@ -10,9 +10,9 @@ use crate::{
 pub enum Form {
     /// An image of this height and width: a pixel for each unit.
     Image(usize, usize),
-    /// So many Potts units, each of so many states.
+    /// Potts units: their number, and the number of states of each.
     Sites(usize, usize),
-    /// So many columns that have nothing in common.
+    /// Columns without a common meaning: their number.
     Columns(usize),
 }
 

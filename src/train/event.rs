@@ -90,7 +90,7 @@ pub struct Failure {
 }
 
 impl EpochMetrics {
-    /// An epoch of which only the error is known.
+    /// The metrics of an epoch when only its reconstruction error is known.
     pub fn of_error(epoch: usize, reconstruction_error: f64) -> Self {
         Self {
             epoch,

@@ -232,7 +232,7 @@ impl StepReading<'_> {
         found.map(|found| (lag, found))
     }
 
-    /// Whether there are so many different cases that equal minibatches are no accident.
+    /// Whether the data have enough different cases that two equal minibatches cannot be chance.
     fn is_various(&self) -> bool {
         let mut rows = self.positive.0.1.chunks(self.taken.shape.visible);
         let first = rows.next();
