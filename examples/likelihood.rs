@@ -22,7 +22,7 @@ pub fn main() -> rbm_gpu::Result<()> {
     let mut backend = Cpu::open(rbm.shape());
     let model = backend.model_of(&rbm)?;
     let options = AisOptions { replicas: 10, rounds: 200, temperatures: 1000, ..AisOptions::default() };
-    let mut evaluator = Evaluator::new(&mut backend, Some(options), dataset.train.rows.layout())?;
+    let mut evaluator = Evaluator::new(&mut backend, Some(options), &dataset)?;
     let estimate = evaluator.run(&mut backend, model, &rbm, &dataset)?;
     let exact = exact::log_likelihood(&rbm, &dataset.train.rows)?;
     let (low, high) = (estimate.train_log_likelihood_low, estimate.train_log_likelihood_high);

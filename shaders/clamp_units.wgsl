@@ -1,4 +1,4 @@
-// s_i = x_i where the mask is not 0: clamps the known units of a case.
+// s_i = x_i where the mask is not 0, or where it is: clamps the known units of a case.
 // known and states are rows × units, row-major; the mask has a number for each unit, of all rows or of each.
 @group(0) @binding(0) var<uniform> params: ClampUnits;
 @group(0) @binding(1) var<storage, read> known: array<vec4<f32>>;
@@ -16,6 +16,7 @@ fn clamp_units(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgr
         let masked = vec4(
             mask[start + unit.x], mask[start + unit.y], mask[start + unit.z], mask[start + unit.w],
         ) != vec4(0.0);
-        states[at] = select(states[at], known[at], masked & is_unit(group, params.units));
+        let clamped = masked != vec4(params.where_zero == 1u);
+        states[at] = select(states[at], known[at], clamped & is_unit(group, params.units));
     }
 }

@@ -12,9 +12,9 @@ pub mod operation;
 pub use handle::{Buffer, Data, Model, Offsets, Pair, Path, Units, Values, Variances};
 pub use info::{DeviceInfo, DeviceKind};
 pub use operation::{
-    Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
-    FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
-    Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
+    Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FillMissing, FinishUnits,
+    FixGauge, FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise,
+    Potentials, Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
 };
 
 use std::pin::Pin;
@@ -204,8 +204,12 @@ pub trait Backend: Memory + Ceiling + Send {
         trips: Values,
     );
     /// s_i = x_i where `mask` is not 0, with x the states of `known` and s those of `units`, of the same layer. The mask has a
-    /// number for each column, of all cases or of each ([`ClampUnits::per_row`]).
+    /// number for each column, of all cases or of each ([`ClampUnits::per_row`]); [`ClampUnits::where_zero`] turns it around.
     fn clamp_units(&mut self, op: &ClampUnits, known: Units, mask: Values, units: Units);
+    /// s_i = x_i where x_i is a number, and the column's `fill` where it is NaN, which stands for a missing value; x are the states of
+    /// `observed`, s those of `units`, both of visible units. `mask` becomes 1 where x_i is a number, and 0 elsewhere: cases × visible
+    /// columns.
+    fn fill_missing(&mut self, op: &FillMissing, observed: Units, fill: Values, mask: Values, units: Units);
 
     /// Sends the recorded work; waits only if the device is more than one submission behind.
     ///

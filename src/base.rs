@@ -1,9 +1,12 @@
 //! Independent units, whose Z is known: where paths to a model begin, and where chains start.
 
+use std::borrow::Cow;
+
 use crate::{
+    data::Rows,
     rbm::Layers,
     reference::Potentials,
-    rng::{self, Address},
+    rng::{self, Address, Stream},
     units::{Layer, Marginals, Unit},
 };
 
@@ -92,9 +95,35 @@ impl Base {
         Potentials::new(&self.layers.visible, self.of_visible()).sum(visible) + self.hidden_log_z
     }
 
+    /// log Σ_m f(o, m) of a case's observed columns o over its missing ones m, which are NaN.
+    pub fn log_marginal(&self, visible: &[f32]) -> f64 {
+        let potentials = Potentials::new(&self.layers.visible, self.of_visible());
+        let of_unit = |(unit, parameters, at): (&dyn Unit, Vec<f64>, std::ops::Range<usize>)| {
+            let state: Vec<f64> = visible[at].iter().copied().map(f64::from).collect();
+            match state[0].is_nan() {
+                true => unit.cumulant(&parameters, &vec![0.0; state.len()]),
+                false => unit.potential(&parameters, &state),
+            }
+        };
+        potentials.units().map(|(unit, own, at)| of_unit((unit, own, at))).sum::<f64>() + self.hidden_log_z
+    }
+
     /// The means of the hidden units.
     pub fn hidden_means(&self) -> Vec<f64> {
         self.layers.hidden.neutral_marginals().means
+    }
+
+    /// The rows with missing values drawn from the independent units: where chains start, not what is learnt.
+    pub fn filled<'a>(&self, rows: &'a Rows, seed: u64) -> Cow<'a, Rows> {
+        if !rows.has_missing() {
+            return Cow::Borrowed(rows);
+        }
+        let columns = self.layers.visible.columns();
+        let drawn = self.draw(seed, Address::new(Stream::Complete, 1), 0, rows.len());
+        let fill = |(x, drawn): (f32, &f32)| if x.is_nan() { *drawn } else { x };
+        let values =
+            drawn.chunks(columns).enumerate().flat_map(|(row, drawn)| rows.values(row).zip(drawn).map(fill));
+        Cow::Owned(Rows::from_values(columns, &values.collect::<Vec<_>>()))
     }
 
     /// Visible states of chains from `first_chain` on, row by row. Random numbers are those of an address.
@@ -121,7 +150,7 @@ impl Base {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{rng::Stream, units::Kind};
+    use crate::units::Kind;
 
     #[test]
     fn draws_have_the_moments_of_the_data() {

@@ -7,6 +7,7 @@ mod doctor;
 mod eval;
 mod exchange;
 mod filters;
+mod impute;
 mod inpaint;
 mod manual;
 mod outputs;
@@ -15,6 +16,7 @@ mod progress;
 mod reconstruct;
 mod report;
 mod sample;
+mod score;
 mod screen;
 mod sparkline;
 pub mod terminal;
@@ -94,12 +96,27 @@ enum Command {
         rbm-gpu inpaint runs/mnist-1 --mask random:0.5 --steps 500 -o noise.png\n  \
         rbm-gpu inpaint runs/mnist-1 --mask hole.png --count 10000 -o inpainted.npy")]
     Inpaint(Box<inpaint::Options>),
+    /// Fill in the missing values of a data set, with what the model expects given the others
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu impute runs/table-1 new.npy -o filled.npy\n  \
+        rbm-gpu impute runs/table-1 new.npy -o filled.npz\n  \
+        rbm-gpu impute runs/table-1 new.npy --draws 20 -o draws.npy\n\n\
+        A number becomes its mean, a state the likeliest one. An .npz file also has the spread (the standard deviation of a \
+        number, the probability of another state) and which values were missing.")]
+    Impute(Box<impute::Options>),
     /// Write the features p(h|v) of a data set
     #[command(after_help = "Examples:\n  \
         rbm-gpu transform runs/mnist-1 -o features.npz\n  \
         rbm-gpu transform runs/mnist-1 digits.csv --set train -o features.npy\n\n\
         An .npz file has x_train, y_train, x_test and y_test, and can be trained on: --data features.npz.")]
     Transform(Box<transform::Options>),
+    /// Score cases: F(v), log p(v) with its bracket, and how unusual each is among held-out cases
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu score runs/mnist-1 new.npy -o scores.csv\n  \
+        rbm-gpu score runs/mnist-1 new.npy --no-log-z -o scores.npy\n\n\
+        A quantile is the share of the model's held-out cases (test or validation cases; the training cases, if there are none) \
+        that are less likely than a case: a threshold of 0.01 flags one ordinary case in a hundred.")]
+    Score(Box<score::Options>),
     /// Draw each hidden unit's weights as an image
     #[command(after_help = "Examples:\n  \
         rbm-gpu filters runs/mnist-1\n  \
@@ -216,6 +233,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Report(options) => report::run(&options),
         Command::Reconstruct(options) => reconstruct::run(&options),
         Command::Inpaint(options) => inpaint::run(&options),
+        Command::Impute(options) => impute::run(&options),
+        Command::Score(options) => score::run(&options),
         Command::Transform(options) => transform::run(&options),
         Command::Filters(options) => filters::run(&options),
         Command::Export(options) => exchange::export(&options),

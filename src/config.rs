@@ -123,6 +123,10 @@ pub struct TrainConfig {
     /// Grey pixels: threshold (on above 0.5), sample (drawn anew for each minibatch), none (used as they are)
     #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().binarize))]
     pub binarize: Binarize,
+    /// Gibbs steps in which the missing values of a minibatch are sampled, given the observed ones [default: 5]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_steps: Option<u32>,
     /// Visible units of the negative phase: sample (binary states drawn from p(v|h)) or mean (p(v|h) itself)
     #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", value_enum, default_value_t = Self::default().visible_states))]
     pub visible_states: VisibleStates,
@@ -184,6 +188,7 @@ impl Default for TrainConfig {
             standardised: Switch::Off,
             average: 0.0,
             binarize: Binarize::Sample,
+            missing_steps: None,
             visible_states: VisibleStates::Sample,
             eval_every: None,
             device: DeviceChoice::Auto,
@@ -230,7 +235,15 @@ impl Preset {
     }
 }
 
+/// Gibbs steps for missing values, unless the options say otherwise.
+const MISSING_STEPS: u32 = 5;
+
 impl TrainConfig {
+    /// Gibbs steps for the missing values of a minibatch.
+    pub fn missing_steps(&self) -> u32 {
+        self.missing_steps.unwrap_or(MISSING_STEPS)
+    }
+
     /// Whether the units' means are subtracted in the gradient.
     pub fn is_centred(&self) -> bool {
         self.centred == Switch::On || self.standardised == Switch::On
@@ -327,6 +340,7 @@ impl TrainConfig {
             }
         }
         self.selection.check()?;
+        check_sweeps("missing-steps", self.missing_steps())?;
         let sweeps = self.cd.map_or(self.k.clone(), ByEpoch::from);
         let option = if self.cd.is_some() { "cd" } else { "k" };
         sweeps.values().try_for_each(|k| check_sweeps(option, k))?;

@@ -23,8 +23,9 @@ use rayon::prelude::*;
 pub use crate::level::Level;
 use crate::{
     backend::{
-        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FreeEnergy,
-        Gather, LimitNorms, MultiplyAdd, Penalise, SquaredError, Standardise, Swap, Track, Update,
+        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, DeviceInfo, DeviceKind, Energy, FillMissing,
+        FreeEnergy, Gather, LimitNorms, MultiplyAdd, Penalise, SquaredError, Standardise, Swap, Track,
+        Update,
     },
     data::{Packing, RowLayout},
     host::{Half, Host, HostKernels, HostPath, Phases, Uniforms},
@@ -592,19 +593,53 @@ impl HostKernels for Cpu {
             let mask = op.mask_of(row, mask);
             if units.kinds[row] == Kind::Binary && known.kinds[row] == Kind::Binary {
                 masked.fill(0);
-                for (unit, _) in mask.iter().enumerate().filter(|(_, mask)| **mask != 0.0) {
+                for (unit, _) in mask.iter().enumerate().filter(|(_, mask)| op.clamps(**mask)) {
                     masked[unit / WORD] |= 1 << (unit % WORD);
                 }
                 let bits = units.bits[row * words..].iter_mut().zip(known.row_bits(row)).zip(&masked);
                 bits.for_each(|((bits, known), mask)| *bits = *bits & !mask | known & mask);
                 continue;
             }
+            if units.kinds[row] == Kind::Binary {
+                let known = known.row(row, &mut scratch).iter().zip(mask).enumerate();
+                let clamped = || known.clone().filter(|(_, (_, mask))| op.clamps(**mask));
+                if clamped().all(|(_, (&x, _))| x == 0.0 || x == 1.0) {
+                    let bits = &mut units.bits[row * words..][..words];
+                    for (unit, (&x, _)) in clamped() {
+                        let bit = 1 << (unit % WORD);
+                        bits[unit / WORD] = bits[unit / WORD] & !bit | if x == 1.0 { bit } else { 0 };
+                    }
+                    continue;
+                }
+            }
             states.copy_from_slice(units.row(row, &mut scratch));
             let known = known.row(row, &mut scratch).iter().zip(mask);
-            for (state, (known, _)) in states.iter_mut().zip(known).filter(|(_, (_, mask))| **mask != 0.0) {
+            for (state, (known, _)) in states.iter_mut().zip(known).filter(|(_, (_, mask))| op.clamps(**mask))
+            {
                 *state = *known;
             }
             units.real[row * width..][..width].copy_from_slice(&states);
+            units.kinds[row] = Kind::Real;
+        }
+    }
+
+    fn fill_missing(
+        &mut self,
+        op: &FillMissing,
+        observed: &Units,
+        fill: &[f32],
+        mask: &mut [f32],
+        units: &mut Units,
+    ) {
+        let width = units.width;
+        let mut scratch = vec![0.0; width];
+        for (row, mask) in mask.chunks_mut(width).take(op.rows as usize).enumerate() {
+            let observed = observed.row(row, &mut scratch);
+            let states = &mut units.real[row * width..][..width];
+            for (((state, mask), &x), &fill) in states.iter_mut().zip(mask).zip(observed).zip(fill) {
+                *mask = f32::from(!x.is_nan());
+                *state = if x.is_nan() { fill } else { x };
+            }
             units.kinds[row] = Kind::Real;
         }
     }

@@ -89,7 +89,12 @@ impl Dataset {
         self
     }
 
-    /// Whether every value is 0 or 1.
+    /// Whether a value is missing.
+    pub fn has_missing(&self) -> bool {
+        self.parts().any(|cases| cases.rows.has_missing())
+    }
+
+    /// Whether every value is 0 or 1, or missing.
     pub fn is_binary(&self) -> bool {
         self.parts().all(|cases| cases.rows.is_binary())
     }
@@ -103,12 +108,17 @@ impl Dataset {
             let place = |row: usize, column: usize| format!("{source}: {part} case {row}, column {column}");
             Ok::<_, crate::Error>(Cases { rows: encoding.encode(cases.rows, place)?, ..cases })
         };
-        Ok(Self {
+        let encoded = Self {
             train: encode(self.train, "training")?,
             validation: self.validation.map(|cases| encode(cases, "validation")).transpose()?,
             test: self.test.map(|cases| encode(cases, "test")).transpose()?,
             encoding,
             ..self
+        };
+        // Parts with and without missing values take one way.
+        Ok(match encoded.has_missing() {
+            true => encoded.map(|rows, _| rows.as_floats()),
+            false => encoded,
         })
     }
 
@@ -209,7 +219,7 @@ impl Cases {
         }
     }
 
-    /// The means and variances of the columns, by the cases' weights.
+    /// The means and variances of the columns, by the cases' weights, over the values that are not missing.
     pub fn marginals(&self) -> Marginals {
         let weights = self.weights.as_deref();
         let means = match weights {

@@ -141,12 +141,16 @@ pub fn persistent_contrastive_divergence(
     backend.sample(&data, of_data.into(), positive.visible, positive.hidden);
 }
 
-/// The draws of one step with `k` sweeps, in order of use, for the host to prepare.
-pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool) -> Vec<PreparedDraw> {
+/// The draws of one step with `k` sweeps, in order of use, for the host to prepare; before them, `missing` Gibbs steps fill in missing
+/// values.
+pub fn draws_of_step(config: &TrainConfig, k: u32, binarize: bool, missing: u32) -> Vec<PreparedDraw> {
     let draw = |stream, layer, sweep, chains| PreparedDraw { stream, layer, sweep, chains };
     let mut draws = Vec::new();
     if binarize {
         draws.push(draw(Stream::Binarize, Side::Visible, 0, None));
+    }
+    for step in 0..missing {
+        draws.extend([Side::Hidden, Side::Visible].map(|side| draw(Stream::Complete, side, step, None)));
     }
     let chains = match config.estimator {
         Estimator::Cd => None,

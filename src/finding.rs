@@ -107,6 +107,7 @@ impl Finding {
 /// All names of findings, causes before effects: of equally severe findings, the cause is printed first.
 pub const NAMES: &[&str] = &[
     // The data.
+    "values-missing",
     "values-not-finite",
     "label-column",
     "values-outside-0-1",

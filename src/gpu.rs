@@ -23,10 +23,10 @@ use std::{
 use crate::{
     backend::{
         Ascent, Backend, Buffer, Ceiling, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Data,
-        DeviceInfo, Draw, Energy, FinishUnits, FixGauge, FreeEnergy, Gather, GradientOfPotentials, HalfStep,
-        LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, Potentials, Reading, Recentre,
-        SquaredError, Standardise, Swap, Track, TrackVariances, Units, Update, Values, Variances,
-        operation::Operation,
+        DeviceInfo, Draw, Energy, FillMissing, FinishUnits, FixGauge, FreeEnergy, Gather,
+        GradientOfPotentials, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path,
+        Penalise, Potentials, Reading, Recentre, SquaredError, Standardise, Swap, Track, TrackVariances,
+        Units, Update, Values, Variances, operation::Operation,
     },
     data::RowLayout,
     error::Result,
@@ -654,6 +654,18 @@ impl Backend for Gpu {
     fn clamp_units(&mut self, op: &ClampUnits, known: Units, mask: Values, visible: Units) {
         let [known, states] = [known, visible].map(|units| self.units[units.number].states);
         self.dispatch(Kernel::ClampUnits, op, &[known, mask.0, states]);
+    }
+
+    fn fill_missing(
+        &mut self,
+        op: &FillMissing,
+        observed: Units,
+        fill: Values,
+        mask: Values,
+        visible: Units,
+    ) {
+        let [observed, states] = [observed, visible].map(|units| self.units[units.number].states);
+        self.dispatch(Kernel::FillMissing, op, &[observed, fill.0, mask.0, states]);
     }
 
     fn submit(&mut self) -> Result<()> {

@@ -4,8 +4,9 @@
 use crate::{
     backend::{
         Ascent, Backend, Buffer, Ceiling, ClampUnits, Clip, Combine, Contrast, Copy, Data, DeviceInfo, Draw,
-        Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets, Pair, Path,
-        Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update, Values, Variances,
+        Energy, FillMissing, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd, Offsets,
+        Pair, Path, Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update, Values,
+        Variances,
     },
     data::RowLayout,
     error::Result,
@@ -255,6 +256,14 @@ pub trait HostKernels: Send {
         trips: &mut [f32],
     );
     fn clamp_units(&mut self, op: &ClampUnits, known: &Self::Units, mask: &[f32], visible: &mut Self::Units);
+    fn fill_missing(
+        &mut self,
+        op: &FillMissing,
+        observed: &Self::Units,
+        fill: &[f32],
+        mask: &mut [f32],
+        visible: &mut Self::Units,
+    );
     fn multiply_add(&mut self, op: &MultiplyAdd, values: &mut [f32]);
     fn copy(&mut self, op: &Copy, from: &[f32], to: &mut [f32]);
 }
@@ -605,6 +614,22 @@ impl<K: HostKernels> Backend for Host<K> {
     fn clamp_units(&mut self, op: &ClampUnits, known: Units, mask: Values, visible: Units) {
         self.with_units(visible, |host, out| {
             host.kernels.clamp_units(op, &host.units[known.number], &host.values[mask.0], out);
+        });
+    }
+
+    fn fill_missing(
+        &mut self,
+        op: &FillMissing,
+        observed: Units,
+        fill: Values,
+        mask: Values,
+        visible: Units,
+    ) {
+        self.with_units(visible, |host, out| {
+            host.with_values(mask, |host, mask| {
+                let (observed, fill) = (&host.units[observed.number], &host.values[fill.0]);
+                host.kernels.fill_missing(op, observed, fill, mask, out);
+            });
         });
     }
 

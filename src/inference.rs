@@ -5,17 +5,24 @@ mod features;
 use std::path::PathBuf;
 
 use crate::{
-    backend::{Backend, BackendExt, DeviceInfo, DeviceKind, Draw, Gather, HalfStep, Memory, Model, Units},
+    backend::{
+        Backend, BackendExt, DeviceInfo, DeviceKind, Draw, Gather, HalfStep, Memory, Model, Pair, Units,
+    },
+    base::Base,
+    completion::Completion,
     config::{Binarize, DeviceChoice},
-    data::{Dataset, Rows, Source},
+    data::{Cases, Dataset, Rows, Source},
     device::{self, Footprint},
     error::Result,
+    inpaint::{Effort, Wanted, impute},
     model::{self, DataOptions, Stored},
     rbm::{Rbm, Shape, Side},
 };
 
 /// Cases per upload to the device.
 const PART: usize = 512;
+/// Effort for the features of a case with missing values.
+const FEATURES: Effort = Effort { chains: 5, steps: 60 };
 
 /// Options of commands that show a model some cases: the model, the data and the device.
 #[derive(Clone, Debug)]
@@ -101,6 +108,8 @@ pub struct Inference {
     pub(crate) hidden: Units,
     pub(crate) reconstruction: Units,
     rows: usize,
+    /// Fills in missing values, once there are some.
+    completion: Option<Completion>,
     /// The model, if the native path computes features.
     native: Option<Rbm>,
 }
@@ -125,7 +134,7 @@ impl Inference {
         let native = (backend.info().kind == DeviceKind::Cpu).then(|| rbm.clone());
         let Room { model, visible, hidden, reconstruction } = Room::new(&mut *backend, rows)?;
         backend.write_model(model, rbm);
-        Ok(Self { model, seed, visible, hidden, reconstruction, backend, rows, native })
+        Ok(Self { model, seed, visible, hidden, reconstruction, backend, rows, completion: None, native })
     }
 
     /// The device.
@@ -138,10 +147,40 @@ impl Inference {
         self.backend.shape()
     }
 
-    /// Uploads the cases in parts. `work` gets their indices; their states are in `self.visible`.
+    /// Buffers for missing values, which start at the means of independent units.
+    pub(crate) fn completion(&mut self, of: &Base) -> Result<Completion> {
+        let completion = match self.completion {
+            Some(completion) => completion,
+            None => Completion::new(&mut *self.backend, self.rows)?,
+        };
+        self.completion = Some(completion);
+        completion.start(&mut *self.backend, of);
+        Ok(completion)
+    }
+
+    /// Uploads the cases in parts. `work` gets their indices; their states are in `self.visible`, with a sample of what is missing.
     pub(crate) fn parts(
         &mut self,
         rows: &Rows,
+        mut work: impl FnMut(&mut Self, std::ops::Range<usize>) -> Result<()>,
+    ) -> Result<()> {
+        if !rows.has_missing() {
+            return self.parts_into(rows, self.visible, work);
+        }
+        let base = Base::new(self.backend.layers(), Cases::from(rows.clone()).marginals());
+        let completion = self.completion(&base)?;
+        self.parts_into(rows, completion.observed(), |this, cases| {
+            let pair = Pair { visible: this.visible, hidden: this.hidden };
+            completion.show(&mut *this.backend, this.model, pair, (cases.start, cases.len()), this.seed);
+            work(this, cases)
+        })
+    }
+
+    /// Uploads the cases in parts. `work` gets their indices; their states are in `units`.
+    pub(crate) fn parts_into(
+        &mut self,
+        rows: &Rows,
+        units: Units,
         mut work: impl FnMut(&mut Self, std::ops::Range<usize>) -> Result<()>,
     ) -> Result<()> {
         let (layout, count) = (rows.layout(), self.rows.min(rows.len()));
@@ -150,7 +189,7 @@ impl Inference {
         for (part, words) in rows.words().chunks(count.max(1) * layout.words()).enumerate() {
             let cases = words.len() / layout.words();
             self.backend.write_data(data, words);
-            self.backend.gather(&Gather::new(layout, cases), data, self.visible);
+            self.backend.gather(&Gather::new(layout, cases), data, units);
             work(self, part * count..part * count + cases)?;
         }
         Ok(())
@@ -162,11 +201,17 @@ impl Inference {
         self.backend.sample(&means, self.model.into(), self.visible, self.hidden);
     }
 
-    /// p(h|v) of each case: cases × hidden units, row-major. On the native path, accurate to about one unit in the last place.
+    /// p(h|v) of each case: cases × hidden units, row-major. On the native path, accurate to about one unit in the last place. Where
+    /// values are missing, it is the mean over chains given the observed ones ([`impute`]).
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.
     pub fn transform(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        if rows.has_missing() {
+            let base = Base::new(self.backend.layers(), Cases::from(rows.clone()).marginals());
+            let wanted = Wanted { hidden: true, draws: false };
+            return Ok(impute(self, rows, &base, FEATURES, wanted)?.hidden);
+        }
         if let Some(rbm) = &self.native {
             return Ok(features::features(rbm, rows));
         }
@@ -179,7 +224,8 @@ impl Inference {
         Ok(features)
     }
 
-    /// p(v|h) of each case with h = p(h|v), so without randomness: cases × visible units, row-major.
+    /// p(v|h) of each case with h = p(h|v), so without randomness: cases × visible units, row-major. Missing values are sampled first,
+    /// always with the same numbers for a seed.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.

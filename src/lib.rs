@@ -67,6 +67,7 @@ pub mod checkpoint;
 pub mod clock;
 #[cfg(feature = "cli")]
 pub mod command;
+pub mod completion;
 pub mod config;
 pub mod cpu;
 pub mod data;
@@ -97,6 +98,7 @@ pub mod rng;
 pub mod run;
 pub mod sample;
 pub mod schedule;
+pub mod score;
 pub mod train;
 pub mod units;
 mod unknown;

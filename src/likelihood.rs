@@ -13,6 +13,7 @@
 
 mod evaluator;
 mod monitor;
+mod observed;
 pub mod pseudo;
 
 pub use evaluator::Evaluator;
@@ -144,7 +145,7 @@ pub struct LogZ {
 
 impl LogZ {
     /// Writes options in this spelling.
-    pub(crate) fn spell(&mut self, spelling: Spelling) {
+    pub fn spell(&mut self, spelling: Spelling) {
         let doubt = self.ais.as_mut().and_then(|ais| ais.doubt.as_mut());
         for reason in self.reason.iter_mut().chain(doubt) {
             *reason = wording::spelled(reason, spelling);
@@ -406,14 +407,13 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         memory::check("the states of annealed chains", bytes, "choose a smaller ‹annealed›")?;
     }
     let ais = (!exact).then_some(ais);
-    let layout = dataset.train.rows.layout();
     let footprint = Footprint::planned(rbm.layers(), |memory| {
         memory.model()?;
-        Evaluator::new(memory, ais, layout).map(drop)
+        Evaluator::new(memory, ais, &dataset).map(drop)
     })?;
     let (_, mut backend) = device::open(&options.device, &footprint.of_model())?;
     let model = backend.model_of(rbm)?;
-    let mut evaluator = Evaluator::new(&mut *backend, ais, layout)?;
+    let mut evaluator = Evaluator::new(&mut *backend, ais, &dataset)?;
     evaluator.set_progress(begin(ais.map_or(0, |ais| ais.steps())));
     let likelihood = evaluator.run(&mut *backend, model, rbm, &dataset)?;
     Ok(EvalReport {

@@ -7,8 +7,8 @@ pub use crate::units::{sigmoid, softplus};
 
 use crate::{
     backend::{
-        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Energy, FreeEnergy, Gather, LimitNorms,
-        MultiplyAdd, Penalise, SquaredError, Standardise, Swap, Track, Update,
+        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Energy, FillMissing, FreeEnergy, Gather,
+        LimitNorms, MultiplyAdd, Penalise, SquaredError, Standardise, Swap, Track, Update,
         operation::{ADAM_EPSILON, ADAM_FIRST, ADAM_SECOND, MULTIPLY_ADDS},
     },
     data::RowLayout,
@@ -573,10 +573,26 @@ impl HostKernels for Reference {
         let units = visible.width;
         for row in 0..op.rows as usize {
             for (i, &mask) in op.mask_of(row, mask).iter().enumerate() {
-                if mask != 0.0 {
+                if op.clamps(mask) {
                     visible.states[row * units + i] = known.states[row * units + i];
                 }
             }
+        }
+    }
+
+    fn fill_missing(
+        &mut self,
+        op: &FillMissing,
+        observed: &PlainUnits,
+        fill: &[f32],
+        mask: &mut [f32],
+        visible: &mut PlainUnits,
+    ) {
+        let units = visible.width;
+        for at in 0..op.rows as usize * units {
+            let x = observed.states[at];
+            mask[at] = f32::from(!x.is_nan());
+            visible.states[at] = if x.is_nan() { fill[at % units] } else { x };
         }
     }
 

@@ -39,6 +39,8 @@ pub enum Stream {
     Evaluation = 12,
     /// The search for missed mass: initial centres of cells.
     Cells = 13,
+    /// Missing values of cases, given the observed ones: the states of units.
+    Complete = 14,
 }
 
 /// Version of the addresses. A run from another version can't be resumed bit for bit.

@@ -24,6 +24,7 @@ use crate::{
     base::Base,
     checkpoint::State,
     clock::{Clock, System},
+    completion::Completion,
     config::{Binarize, TrainConfig},
     data::{Dataset, RowLayout},
     device,
@@ -51,6 +52,8 @@ pub struct Trainer {
     dataset_layout: RowLayout,
     models: Models,
     phases: Phases,
+    /// Fills in missing values, if there are any in the training cases.
+    completion: Option<Completion>,
     replicas: Option<Replicas>,
     training: Data,
     costs: Values,
@@ -117,7 +120,8 @@ impl Trainer {
         let initial = initial(config, &base)?;
         check::normalisation(&initial, 0)?;
         room.start(&mut *backend, config, &dataset, stream_rows, (initial, &base))?;
-        let Room { models, phases, replicas, training, costs, evaluation, monitor, observe } = room;
+        let Room { models, phases, completion, replicas, training, costs, evaluation, monitor, observe } =
+            room;
         let begin = |observe: Begin| {
             let (backend, model, clock) = (&mut *backend, models.theta, clock.clone());
             observe(Start { backend, model, config, dataset: &dataset, base: &base, clock })
@@ -132,6 +136,7 @@ impl Trainer {
             dataset_layout,
             models,
             phases,
+            completion,
             replicas,
             training,
             costs,
@@ -217,6 +222,8 @@ impl Trainer {
 fn as_learnt(config: &TrainConfig, dataset: Dataset) -> Dataset {
     match config.binarize {
         Binarize::Threshold => dataset.threshold(),
+        // The data of each minibatch are drawn on the device, which leaves no values missing.
+        Binarize::Sample if dataset.has_missing() => dataset.sample(config.seed),
         Binarize::Sample | Binarize::None => dataset,
     }
 }

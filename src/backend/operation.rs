@@ -188,7 +188,22 @@ operation! {
 impl ClampUnits {
     /// With one mask for all cases.
     pub fn new(rows: usize, units: usize) -> Self {
-        Self { rows: rows as u32, units: units as u32, per_row: 0 }
+        Self { rows: rows as u32, units: units as u32, per_row: 0, where_zero: 0 }
+    }
+
+    /// With a mask for each case.
+    pub fn per_row(self) -> Self {
+        Self { per_row: 1, ..self }
+    }
+
+    /// Clamps the units where the mask is 0 instead.
+    pub fn where_zero(self) -> Self {
+        Self { where_zero: 1, ..self }
+    }
+
+    /// Whether a unit with this number in the mask is clamped.
+    pub(crate) fn clamps(&self, mask: f32) -> bool {
+        (mask != 0.0) != (self.where_zero == 1)
     }
 
     /// The part of the mask that is a row's.
@@ -593,6 +608,18 @@ operation! {
         pub units: u32,
         /// Whether each case has a mask of its own.
         pub per_row: u32,
+        /// Whether units are clamped where the mask is 0, not where it is something else.
+        pub where_zero: u32,
+    } {
+        fn rows(&self) -> u32 { self.rows }
+    }
+}
+
+operation! {
+    /// Arguments of [`super::Backend::fill_missing`].
+    pub struct FillMissing {
+        /// Cases.
+        pub rows: u32,
     } {
         fn rows(&self) -> u32 { self.rows }
     }

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     backend::{
-        Ascent, Backend, ClampUnits, Clip, Combine, Contrast, Copy, Draw, Energy, FreeEnergy, Gather,
-        HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, SquaredError, Standardise,
-        Swap, Track, Update, Variances, operation::MULTIPLY_ADDS,
+        Ascent, Backend, ClampUnits, Clip, Combine, Contrast, Copy, Draw, Energy, FillMissing, FreeEnergy,
+        Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise, SquaredError,
+        Standardise, Swap, Track, Update, Variances, operation::MULTIPLY_ADDS,
     },
     data::Rows,
     error::Result,
@@ -106,6 +106,8 @@ pub const CASES: &[Case] = &[
     Case { kernel: "clamp_units", way: "means", prepare: |s| clamp_units(s, false, false), work: clamp_work },
     Case { kernel: "clamp_units", way: "a mask for each case", prepare: |s| clamp_units(s, true, true), work: clamp_work },
     Case { kernel: "clamp_units", way: "means, a mask for each case", prepare: |s| clamp_units(s, false, true), work: clamp_work },
+    Case { kernel: "clamp_units", way: "where the mask is 0", prepare: |s| clamp_where_zero(s), work: clamp_work },
+    Case { kernel: "fill_missing", way: "", prepare: fill_missing, work: clamp_work },
     Case { kernel: "multiply_add", way: "", prepare: multiply_add, work: multiply_add_work },
     Case { kernel: "copy", way: "", prepare: copy, work: copy_work },
 ];
@@ -687,6 +689,30 @@ fn clamp_units(stage: &mut Stage, of_states: bool, per_row: bool) -> Result<Prep
     let mask = stage.values(&mask)?;
     let op = ClampUnits { per_row: u32::from(per_row), ..ClampUnits::new(rows, shape.visible) };
     prepared(move |backend| backend.clamp_units(&op, known, mask, states), [Output::States(states)])
+}
+
+fn clamp_where_zero(stage: &mut Stage) -> Result<Prepared> {
+    let Size { rows, shape } = stage.size;
+    let [known, states] = [5, 6].map(|seed| stage.states(Side::Visible, seed));
+    let (known, states) = (stage.units(Side::Visible, &known)?, stage.units(Side::Visible, &states)?);
+    let mask = stage.values(&(0..rows * shape.visible).map(|i| (i % 3) as f32).collect::<Vec<_>>())?;
+    let op = ClampUnits::new(rows, shape.visible).per_row().where_zero();
+    prepared(move |backend| backend.clamp_units(&op, known, mask, states), [Output::States(states)])
+}
+
+fn fill_missing(stage: &mut Stage) -> Result<Prepared> {
+    let Size { rows, shape } = stage.size;
+    let mut observed = stage.states(Side::Visible, 5);
+    observed.iter_mut().step_by(3).for_each(|x| *x = f32::NAN);
+    let (observed, states) = (stage.units(Side::Visible, &observed)?, stage.empty(Side::Visible)?);
+    let fill: Vec<f32> = (0..shape.visible).map(|unit| unit as f32 / 8.0).collect();
+    let (fill, count) = (stage.values(&fill)?, rows * shape.visible);
+    let mask = stage.values(&vec![f32::INFINITY; count])?;
+    let op = FillMissing { rows: rows as u32 };
+    prepared(
+        move |backend| backend.fill_missing(&op, observed, fill, mask, states),
+        [Output::States(states), Output::Values(mask, count, 0.0)],
+    )
 }
 
 /// One number per visible unit and case.

@@ -69,7 +69,8 @@ fn lines(encoding: &Encoding, values: &[f32]) -> String {
     match encoding.spelled(values) {
         Some(sequences) => sequences.into_iter().map(cut).collect(),
         None => {
-            let line = |row: &[f32]| row.iter().map(f32::to_string).collect::<Vec<_>>().join(" ");
+            let number = |x: &f32| if x.is_nan() { "?".into() } else { x.to_string() };
+            let line = |row: &[f32]| row.iter().map(number).collect::<Vec<_>>().join(" ");
             values.chunks(encoding.file_columns()).map(|row| cut(line(row))).collect()
         }
     }
@@ -109,6 +110,12 @@ fn text(source: &Source, summary: &Summary) -> String {
             part.density,
             if is_binary { format!(", {:.1} % above 0.5", part.above_half * 1e2) } else { String::new() }
         );
+        if part.missing > 0 {
+            let values = part.cases * summary.units;
+            let share = part.missing as f64 / values as f64;
+            text +=
+                &format!("  {:15}{} of {values} values, {:.1} %\n", "  missing", part.missing, share * 1e2);
+        }
         if let Some((sum, effective)) = part.weights {
             text += &format!("  {:15}sum {sum:.2}, worth {effective:.1} cases of one weight\n", "  weights");
         }

@@ -30,7 +30,7 @@ pub fn run(options: &EvalOptions) -> Result<ExitCode> {
 }
 
 /// Shows progress on standard error, if that is a terminal.
-fn show(bar: &ProgressBar, steps: u64) -> Progress {
+pub fn show(bar: &ProgressBar, steps: u64) -> Progress {
     let template = match steps {
         0 => "{spinner} {elapsed} log Z by enumeration",
         _ => "{spinner} {elapsed} log Z by annealing and tempering {bar:24} {percent:>3} %  {eta} to go",

@@ -220,7 +220,6 @@ mod tests {
             ("1,0\n1,0,1\n", "line 2: expected 2 columns, as in the first line, found 3"),
             ("a,b\n1,0\n\n1,zebra\n", "line 4, column 2: expected a number, found \"zebra\""),
             ("a,b\n1,\n", "line 2, column 2: expected a number, found \"\""),
-            ("a,label,b\n1,x,0\n1,y,nan\n", "line 3, column 3: expected a number, found NaN"),
             ("1,0\n1,inf\n", "line 2, column 2: expected a number, found inf"),
             ("1,0\n-1,0\n", "line 2, column 1: expected a number that is not negative, found -1"),
             ("0.5,0\n0,3.5\n", "line 2, column 2: expected numbers from 0 to 1, found 3.5"),

@@ -10,7 +10,7 @@ use crate::{
 ///
 /// Binary units and spins are as in the file. A Potts unit is the number of its state, from 0, and becomes one-hot. A Gaussian or
 /// rectified unit is a number, which may be standardised: less the mean of the training cases, divided by their standard
-/// deviation.
+/// deviation. NaN is a missing value, in each column of its unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoding {
     /// The visible units.
@@ -100,6 +100,10 @@ impl Encoding {
                 let wrong = |expected: &str, cure: &str| {
                     bad_data!("{}: expected {expected}, found {x}{cure}", place(row, unit))
                 };
+                if x.is_nan() {
+                    out[column..][..kind.columns()].fill(x);
+                    continue;
+                }
                 match kind {
                     Kind::Binary if x != 0.0 && x != 1.0 => return wrong("0 or 1 for a binary unit", ""),
                     Kind::Spin if x != -1.0 && x != 1.0 => {
@@ -158,6 +162,7 @@ impl Encoding {
         let mut values = Vec::with_capacity(states.len() / self.layer.columns() * self.file_columns());
         for state in states.chunks(self.layer.columns()) {
             values.extend(self.layer.places().map(|Place { kind, column }| match kind {
+                _ if state[column].is_nan() => f32::NAN,
                 Kind::Potts { .. } => {
                     let state = &state[column..][..kind.columns()];
                     let largest = state.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -168,6 +173,37 @@ impl Encoding {
             }));
         }
         values
+    }
+
+    /// [`Encoding::decode`] of means, with the likelier state of a binary unit or a spin.
+    pub fn likeliest(&self, means: &[f32]) -> Vec<f32> {
+        let kinds: Vec<Kind> = self.layer.places().map(|place| place.kind).collect();
+        let state = |(mean, kind): (f32, &Kind)| match kind {
+            Kind::Binary => f32::from(mean > 0.5),
+            Kind::Spin => f32::from(mean > 0.0) * 2.0 - 1.0,
+            _ => mean,
+        };
+        self.decode(means).into_iter().zip(kinds.iter().cycle()).map(state).collect()
+    }
+
+    /// The uncertainty of each unit's value in the file, given means and standard deviations of the layer's columns, row by row: of
+    /// a number its standard deviation, of a state the probability that it is another than the likeliest one.
+    pub fn spread(&self, means: &[f32], deviations: &[f32]) -> Vec<f32> {
+        let columns = self.layer.columns();
+        let rows = means.chunks(columns).zip(deviations.chunks(columns));
+        let of_row = |(means, deviations): (&[f32], &[f32])| -> Vec<f32> {
+            let of_unit = |Place { kind, column }: Place| {
+                let largest = means[column..][..kind.columns()].iter().copied().fold(0.0, f32::max);
+                match kind {
+                    Kind::Binary => means[column].min(1.0 - means[column]),
+                    Kind::Spin => (1.0 - means[column].abs()) / 2.0,
+                    Kind::Potts { .. } => 1.0 - largest,
+                    _ => deviations[column] * self.deviations.get(column).copied().unwrap_or(1.0),
+                }
+            };
+            self.layer.places().map(of_unit).collect()
+        };
+        rows.flat_map(of_row).collect()
     }
 
     /// Grey levels from 0 to 1 of states or means of the units, row by row, a pixel each: those of binary units as they are, spins
@@ -200,7 +236,10 @@ impl Encoding {
     /// The letters of rows of numbers of the file, a line each, if the units have letters.
     pub fn spelled(&self, values: &[f32]) -> Option<Vec<String>> {
         let letters: Vec<char> = self.letters.as_ref()?.chars().collect();
-        let letter = |&x: &f32| letters.get(x as usize).copied().unwrap_or('?');
+        let letter = |&x: &f32| match x.is_nan() {
+            true => '?',
+            false => letters.get(x as usize).copied().unwrap_or('?'),
+        };
         Some(values.chunks(self.file_columns()).map(|row| row.iter().map(letter).collect()).collect())
     }
 }
@@ -223,6 +262,25 @@ mod tests {
         let states: Vec<f32> = (0..2).flat_map(|row| encoded.values(row)).collect();
         assert_eq!(encoding.decode(&states), values);
         assert!((encoding.log_volume() - 2f64.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn missing_values_stay_missing() {
+        let layer: Layer = "1 binary, 1 potts:3, 1 gaussian".parse().unwrap();
+        let values = [1.0, f32::NAN, 10.0, f32::NAN, 2.0, f32::NAN, 0.0, 1.0, 14.0];
+        let rows = Rows::from_values(3, &values);
+        let encoding = Encoding::new(layer).standardised(&rows.clone().into());
+        assert_eq!((encoding.means[4], encoding.deviations[4]), (12.0, 2.0));
+        let encoded = encoding.encode(rows, |_, _| String::new()).unwrap();
+        assert!(encoded.has_missing());
+        let states: Vec<f32> = (0..3).flat_map(|row| encoded.values(row)).collect();
+        assert!(states[1..4].iter().all(|x| x.is_nan()), "{states:?}");
+        let same = |(a, b): (&f32, &f32)| a == b || a.is_nan() && b.is_nan();
+        assert!(encoding.decode(&states).iter().zip(&values).all(same));
+        let means = [0.75, 0.25, 0.5, 0.25, 1.5];
+        assert_eq!(encoding.likeliest(&means), [1.0, 1.0, 15.0]);
+        assert_eq!(encoding.spread(&means, &[0.0, 0.0, 0.0, 0.0, 0.5]), [0.25, 0.5, 1.0]);
+        assert_eq!(Cases::from(encoded).marginals().means, [0.5, 0.0, 0.5, 0.5, 0.0]);
     }
 
     #[test]
@@ -253,7 +311,7 @@ mod tests {
             ("1 spin, 1 binary", [1.0, 0.5], "expected 0 or 1"),
             ("1 gaussian, 1 relu", [1.0, -0.5], "not negative"),
             ("3 gaussian", [1.0, -0.5], ""),
-            ("2 gaussian", [f32::NAN, 0.0], "expected a number, found NaN"),
+            ("2 gaussian", [f32::INFINITY, 0.0], "expected a number, found inf"),
         ] {
             let layer: Layer = kinds.parse().unwrap();
             let place = |row: usize, column: usize| format!("row {row}, column {column}");

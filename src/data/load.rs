@@ -67,7 +67,18 @@ impl Selection {
             true => encoding.standardised(&dataset.train),
             false => encoding,
         };
-        dataset.encoded(encoding, source)
+        let dataset = dataset.encoded(encoding, source)?;
+        if dataset.train.rows.has_missing()
+            && let Some(column) = dataset.train.rows.density().iter().position(|mean| mean.is_nan())
+        {
+            let unit = dataset.encoding.layer.places().position(|place| place.column == column);
+            return bad_data!(
+                "{source}: expected a value in every column, found none in column {} of {}; leave it out",
+                unit.unwrap_or(column) + 1,
+                dataset.encoding.file_columns()
+            );
+        }
+        Ok(dataset)
     }
 
     /// The part of a data set that is selected, as it is in the file.

@@ -1,4 +1,4 @@
-//! Converts the numbers of a file to rows: determines their range, and rejects NaN and negative numbers.
+//! Converts the numbers of a file to rows: determines their range, and rejects infinite and negative ones. NaN is a missing value.
 
 use super::{Cases, Dataset, Encoding, ImageSize, Rows, Selection};
 use crate::{
@@ -107,7 +107,7 @@ fn are_spins(tables: &[&Table]) -> bool {
     let of = |table: &&Table| match &table.values {
         Values::Bytes(_) => None,
         Values::Floats(values) => {
-            values.iter().all(|x| x.abs() == 1.0).then(|| values.iter().any(|&x| x == -1.0))
+            values.iter().all(|x| x.abs() == 1.0 || x.is_nan()).then(|| values.iter().any(|&x| x == -1.0))
         }
     };
     let signs: Option<Vec<bool>> = tables.iter().map(of).collect();
@@ -122,7 +122,7 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
             Values::Bytes(values) => high = high.max(f32::from(values.iter().copied().max().unwrap_or(0))),
             Values::Floats(values) => {
                 bytes = false;
-                for (at, &x) in values.iter().enumerate() {
+                for (at, &x) in values.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
                     if !(x.is_finite() && x >= 0.0) {
                         let least = if x.is_finite() { "a number that is not negative" } else { "a number" };
                         let cure = if x.is_finite() {

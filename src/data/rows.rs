@@ -13,7 +13,7 @@ pub enum Packing {
     Spins,
     /// One byte, times a scale.
     Bytes,
-    /// An `f32`: values between the levels of a byte.
+    /// An `f32`: values between the levels of a byte, and NaN for a missing value.
     Floats,
 }
 
@@ -161,6 +161,28 @@ impl Rows {
         }
     }
 
+    /// The same values as floats.
+    pub(crate) fn as_floats(self) -> Self {
+        let layout = RowLayout { packing: Packing::Floats, scale: 1.0, ..self.layout };
+        if self.layout == layout {
+            return self;
+        }
+        let values: Vec<f32> = (0..self.len()).flat_map(|row| self.values(row)).collect();
+        Self::of_layout(layout, &values)
+    }
+
+    /// These rows with NaN for the units that are missing.
+    ///
+    /// # Panics
+    /// If there is not a value for each unit.
+    pub fn without(&self, missing: &[bool]) -> Self {
+        assert_eq!(missing.len(), self.layout.units, "a value for each unit");
+        let value = |(x, &missing): (f32, &bool)| if missing { f32::NAN } else { x };
+        let values = (0..self.len()).flat_map(|row| self.values(row).zip(missing).map(value));
+        let layout = RowLayout { packing: Packing::Floats, scale: 1.0, ..self.layout };
+        Self::of_layout(layout, &values.collect::<Vec<_>>())
+    }
+
     /// The layout of each row.
     pub fn layout(&self) -> RowLayout {
         self.layout
@@ -193,8 +215,22 @@ impl Rows {
         (0..self.layout.units).map(move |unit| self.layout.value(packed, unit))
     }
 
-    /// The mean of each unit over all rows: for binary rows, the share of cases in which it is on.
+    /// Whether a value is missing: NaN.
+    pub fn has_missing(&self) -> bool {
+        self.layout.packing == Packing::Floats
+            && self.words.par_iter().any(|word| f32::from_bits(*word).is_nan())
+    }
+
+    /// The values of all rows, one row after another.
+    pub fn all_values(&self) -> Vec<f32> {
+        (0..self.len()).flat_map(|row| self.values(row)).collect()
+    }
+
+    /// The mean of each unit over all rows in which it is not missing: for binary rows, the share of cases in which it is on.
     pub fn density(&self) -> Vec<f64> {
+        if self.has_missing() {
+            return self.column_means(None, |_, x| x);
+        }
         let (words, units) = (self.layout.words(), self.layout.units);
         let a_word = self.layout.packing.values_a_word();
         // A share of the units to each thread: the order of additions does not depend on the number of threads.
@@ -213,7 +249,8 @@ impl Rows {
         shares.map(|sum| sum / self.len() as f64).collect()
     }
 
-    /// The mean over the rows of a number for each column and value, by the rows' weights.
+    /// The mean over the rows of a number for each column and value, by the rows' weights. Missing values are left out; of a column
+    /// without a value it is NaN.
     pub(super) fn column_means(
         &self,
         weights: Option<&[f32]>,
@@ -223,28 +260,35 @@ impl Rows {
         const PART: usize = 1024;
         let units = self.layout.units;
         let weight = |row: usize| weights.map_or(1.0, |weights| f64::from(weights[row]));
-        let parts: Vec<Vec<f64>> = self
+        // The sum of each column, and the weight of its missing values.
+        let parts: Vec<[Vec<f64>; 2]> = self
             .words
             .par_chunks(PART * self.layout.words())
             .enumerate()
             .map(|(part, words)| {
-                let (mut sums, mut values) = (vec![0.0; units], vec![0.0; units]);
+                let (mut sums, mut values) = ([vec![0.0; units], vec![0.0; units]], vec![0.0; units]);
                 for (row, packed) in (part * PART..).zip(words.chunks(self.layout.words())) {
                     let weight = weight(row);
                     self.layout.unpack(packed, &mut values);
-                    for (column, (sum, &x)) in sums.iter_mut().zip(&values).enumerate() {
-                        *sum += weight * of(column, x.into());
+                    let [known, missing] = &mut sums;
+                    for (column, (sum, &x)) in known.iter_mut().zip(&values).enumerate() {
+                        if x.is_nan() {
+                            missing[column] += weight;
+                        } else {
+                            *sum += weight * of(column, x.into());
+                        }
                     }
                 }
                 sums
             })
             .collect();
         let total: f64 = (0..self.len()).map(weight).sum();
-        let mut means = vec![0.0; units];
-        for part in parts {
-            means.iter_mut().zip(part).for_each(|(mean, sum)| *mean += sum);
+        let [mut means, mut missing] = [0, 1].map(|_| vec![0.0; units]);
+        for [known, without] in parts {
+            means.iter_mut().zip(known).for_each(|(mean, sum)| *mean += sum);
+            missing.iter_mut().zip(without).for_each(|(missing, weight)| *missing += weight);
         }
-        means.iter_mut().for_each(|mean| *mean /= total);
+        means.iter_mut().zip(missing).for_each(|(mean, missing)| *mean /= total - missing);
         means
     }
 
@@ -269,10 +313,10 @@ impl Rows {
         self.words.truncate(count * self.layout.words());
     }
 
-    /// Whether every value is 0 or 1.
+    /// Whether every value is 0 or 1, or missing.
     pub fn is_binary(&self) -> bool {
         self.layout.packing == Packing::Bits
-            || (0..self.len()).all(|row| self.values(row).all(|x| x == 0.0 || x == 1.0))
+            || (0..self.len()).all(|row| self.values(row).all(|x| x == 0.0 || x == 1.0 || x.is_nan()))
     }
 
     pub(super) fn sample(self, seed: u64, step: u32) -> Self {
@@ -284,8 +328,22 @@ impl Rows {
         })
     }
 
-    /// Binary rows: a unit is on if its value is above its limit. Limits are 0.5 unless set, row by row.
+    /// Binary rows: a unit is on if its value is above its limit. Limits are 0.5 unless set, row by row. Missing values stay so.
     fn above(self, set_limits: impl Fn(usize, &mut [f32]) + Sync) -> Self {
+        if self.has_missing() {
+            let Self { layout, mut words } = self;
+            words.par_chunks_mut(layout.units).enumerate().for_each_init(
+                || vec![0.5; layout.units],
+                |limits, (row, words)| {
+                    set_limits(row, limits);
+                    for (word, limit) in words.iter_mut().zip(limits) {
+                        let x = f32::from_bits(*word);
+                        *word = if x.is_nan() { *word } else { f32::from(x > *limit).to_bits() };
+                    }
+                },
+            );
+            return Self { layout, words };
+        }
         let layout = RowLayout { packing: Packing::Bits, scale: 1.0, ..self.layout };
         let mut words = vec![0; self.len() * layout.words()];
         words.par_chunks_mut(layout.words()).enumerate().with_min_len(64).for_each_init(

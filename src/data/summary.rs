@@ -35,6 +35,9 @@ pub struct Part {
     /// Sum of the cases' weights and effective number of cases, (Σw)² / Σw² (Kish 1965), if they have weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<(f64, f64)>,
+    /// Missing values.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missing: usize,
     /// The smallest value.
     pub least: f32,
     /// The largest value.
@@ -82,6 +85,10 @@ impl Summary {
     }
 }
 
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// How the columns were standardised.
 fn standards(encoding: &Encoding) -> Vec<String> {
     let range = |numbers: &[f32]| {
@@ -106,17 +113,22 @@ fn standards(encoding: &Encoding) -> Vec<String> {
 
 fn part(name: &'static str, cases: &Cases, Dataset { encoding, classes, .. }: &Dataset) -> Part {
     let rows = &cases.rows;
-    let values = (rows.len() * encoding.file_columns()) as f64;
     let mut row = vec![0.0; rows.layout().units];
     let (mut least, mut greatest, mut sum, mut above) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0);
+    let mut missing = 0;
     for case in 0..rows.len() {
         rows.layout().unpack(rows.row(case), &mut row);
         for x in encoding.decode(&row) {
+            if x.is_nan() {
+                missing += 1;
+                continue;
+            }
             (least, greatest) = (least.min(x), greatest.max(x));
             sum += f64::from(x);
             above += usize::from(x > 0.5);
         }
     }
+    let values = (rows.len() * encoding.file_columns() - missing) as f64;
     let count =
         |class: usize| cases.labels.iter().flatten().filter(|&&label| usize::from(label) == class).count();
     let counts = classes.iter().enumerate().map(|(class, name)| (name.clone(), count(class)));
@@ -127,6 +139,7 @@ fn part(name: &'static str, cases: &Cases, Dataset { encoding, classes, .. }: &D
             let sum = |power| weights.iter().map(|&weight| f64::from(weight).powi(power)).sum::<f64>();
             (sum(1), sum(1).powi(2) / sum(2))
         }),
+        missing,
         least,
         greatest,
         density: sum / values,

@@ -111,9 +111,12 @@ pub struct DataFigures {
     pub smallest: f64,
     /// The largest value.
     pub largest: f64,
-    /// Values that are NaN or infinite.
+    /// Values that are missing.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub missing: usize,
+    /// Values that are infinite.
     pub not_finite: usize,
-    /// The first NaN or infinity: case, unit, value as text.
+    /// The first infinity: case, unit, value as text.
     pub first_not_finite: Option<(usize, usize, String)>,
     /// Values of binary units below 0 or above 1.
     pub outside: usize,
@@ -156,9 +159,15 @@ struct Column {
     sum: f64,
     squares: f64,
     outside: bool,
+    /// Values that are missing.
+    missing: usize,
     hash: u64,
     /// Values with their counts, up to [`CLASSES`] of them.
     values: Vec<(f64, usize)>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A label has fewer values than this.
@@ -181,11 +190,12 @@ impl DataFigures {
             squares: 0.0,
             outside: false,
             hash: 0,
+            missing: 0,
             values: Vec::new(),
         };
         let mut columns = vec![empty; units];
         let (mut outside, mut first_outside, mut grey) = (0, None, 0);
-        let (mut not_finite, mut first_not_finite) = (0, None);
+        let (mut missing, mut not_finite, mut first_not_finite) = (0, 0, None);
         let mut rows: HashMap<u64, usize> = HashMap::new();
         let (mut duplicated_rows, mut row) = (0, vec![0.0; values.units()]);
         for case in 0..cases {
@@ -194,6 +204,11 @@ impl DataFigures {
             let states = units::states(layer.as_ref(), &row);
             for (unit, (&x, column)) in states.iter().zip(&mut columns).enumerate() {
                 let x = values.as_meant(x);
+                if x.is_nan() {
+                    missing += 1;
+                    column.missing += 1;
+                    continue;
+                }
                 if !x.is_finite() {
                     not_finite += 1;
                     first_not_finite.get_or_insert_with(|| (case, unit, x.to_string()));
@@ -244,7 +259,7 @@ impl DataFigures {
         let are_labels_possible = layer.as_ref().is_none_or(units::are_numbers);
         let label = are_labels_possible.then(|| label_column(values, &columns, labels)).flatten();
         let bits = columns.iter().zip(&kinds).map(|(column, kind)| match kind.is_binary() {
-            true => entropy(column.sum / cases as f64),
+            true => entropy(column.sum / (cases - column.missing).max(1) as f64),
             false => column.bits(cases),
         });
         let bits = bits.sum();
@@ -255,6 +270,7 @@ impl DataFigures {
             units,
             smallest: fold(&|column| column.smallest, f64::INFINITY, f64::min),
             largest: fold(&|column| column.largest, f64::NEG_INFINITY, f64::max),
+            missing,
             not_finite,
             first_not_finite,
             outside,
@@ -262,7 +278,7 @@ impl DataFigures {
             columns_outside: columns.iter().filter(|column| column.outside).count(),
             grey: grey as f64 / (cases * units) as f64,
             density: columns.iter().map(|column| column.sum).sum::<f64>()
-                / (cases * units - not_finite).max(1) as f64,
+                / (cases * units - not_finite - missing).max(1) as f64,
             constant_columns: columns.iter().filter(|column| column.is_constant()).count(),
             duplicated_columns,
             equal_columns,
@@ -289,12 +305,14 @@ impl Column {
 
     /// The standard deviation over this many cases.
     fn deviation(&self, cases: usize) -> f64 {
+        let cases = (cases - self.missing).max(1);
         let mean = self.sum / cases as f64;
         (self.squares / cases as f64 - mean * mean).max(0.0).sqrt()
     }
 
     /// The entropy of its values, if there are few; else as many bits as tell the cases apart.
     fn bits(&self, cases: usize) -> f64 {
+        let cases = (cases - self.missing).max(1);
         let share = |&(_, count): &(f64, usize)| count as f64 / cases as f64;
         match self.classes() {
             Some(_) => self.values.iter().map(share).map(|p| -p * p.log2()).sum(),

@@ -9,6 +9,7 @@ use crate::{
         Ascent, Backend, BackendExt, Contrast, Data, Draw, FreeEnergy, Gather, HalfStep, Memory, Model, Pair,
         Units, Update, Values,
     },
+    base::Base,
     config::Binarize,
     data::{Dataset, RowLayout, Rows, spread_out},
     error::Result,
@@ -100,9 +101,15 @@ impl Look {
     pub fn new(memory: &mut dyn Memory, dataset: &Dataset, binarize: Binarize, seed: u64) -> Result<Self> {
         let train = &dataset.train.rows;
         let layout = train.layout();
+        let base = Base::new(memory.layers(), dataset.train.marginals());
+        // Missing values are drawn from independent units.
         let some = |rows: &Rows| -> (usize, Vec<u32>) {
-            let cases = spread_out(rows.len(), CASES);
-            (cases.len(), cases.iter().flat_map(|&case| rows.row(case)).copied().collect())
+            let cases = rows.select(&spread_out(rows.len(), CASES));
+            let cases = match cases.has_missing() {
+                true => Rows::of_layout(layout, &base.filled(&cases, seed).all_values()),
+                false => cases,
+            };
+            (cases.len(), cases.words().to_vec())
         };
         let (train, mut words) = some(train);
         let unseen = dataset.validation.as_ref().or(dataset.test.as_ref());

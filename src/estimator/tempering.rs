@@ -144,7 +144,7 @@ impl Tempering {
     fn keep(&self, backend: &mut dyn Backend, units: Units) {
         for &Clamp { known, mask } in self.clamps.iter().filter(|clamp| clamp.known.layer == units.layer) {
             let columns = backend.shape().units(units.layer);
-            let op = ClampUnits { per_row: 1, ..ClampUnits::new(self.chains(), columns) };
+            let op = ClampUnits::new(self.chains(), columns).per_row();
             backend.clamp_units(&op, known, mask, units);
         }
     }

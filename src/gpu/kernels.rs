@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     backend::{
-        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Energy, FinishUnits, FixGauge,
-        FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
-        Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
+        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Energy, FillMissing, FinishUnits,
+        FixGauge, FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise,
+        Potentials, Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
         operation::{MULTIPLY_ADDS, Operation},
     },
     rbm::Layers,
@@ -171,6 +171,7 @@ kernels! {
     Energy "energy", Energy, [ACCUMULATE, REDUCE, FOUR_CASES], [R, R, R, R, W], Workgroups(row_blocks, weights_for_rows);
     Swap "swap", Swap, [RANDOM], [R, W, W, W, W, W, W], Workgroups(|s| s.rows, once);
     ClampUnits "clamp_units", ClampUnits, [], [R, R, W], Invocations(|s| u64::from(s.rows) * u64::from(groups(s.units)), once);
+    FillMissing "fill_missing", FillMissing, [], [R, R, W, W], Invocations(units_of_rows, once);
     FinishUnits "finish_units", FinishUnits, [KINDS, POTTS, BLOCK, PATH, RANDOM], [R, R, R, W, W, W], Invocations(units_of_block, mathematics);
     Cumulants "cumulants", Cumulants, [KINDS, POTTS, BLOCK, PATH, REDUCE], [R, R, R, W], Workgroups(|s| s.rows, mathematics);
     Potentials "potentials", Potentials, [KINDS, BLOCK, PATH, REDUCE], [R, R, R, W], Workgroups(|s| s.rows, mathematics);

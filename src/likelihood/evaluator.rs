@@ -1,16 +1,21 @@
 //! Computes all figures of a model on a device, including log Z.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
-use super::{Likelihood, LogZ, pseudo};
+use super::{
+    Likelihood, LogZ,
+    observed::{self, Effort, Observed},
+    pseudo,
+};
 use crate::{
     ais::{AisOptions, Annealer, Progress, Tracker},
     backend::{
-        Backend, BackendExt, Data, Draw, FreeEnergy, Gather, HalfStep, Memory, Model, SquaredError, Units,
-        Values,
+        Backend, BackendExt, Data, Draw, FreeEnergy, Gather, HalfStep, Memory, Model, Pair, SquaredError,
+        Units, Values,
     },
     base::Base,
-    data::{Cases, Dataset, RowLayout, Rows},
+    completion::Completion,
+    data::{Cases, Dataset, Encoding, Rows},
     error::{Result, usage},
     exact::{self, LogSum},
     rbm::{Rbm, Side},
@@ -20,6 +25,11 @@ use crate::{
 const PART: usize = 512;
 /// Multiplications for the pseudo-likelihood: seconds on two cores. A large model uses fewer cases.
 const PSEUDO_WORK: u64 = 8_000_000_000;
+
+/// Effort for the missing values of a case.
+const EFFORT: Effort = Effort { chains: 10, temperatures: 30 };
+/// The seed of what takes the place of missing values where chains start.
+const START: u64 = 1;
 
 /// log Σ e^(−F) over cases, counting duplicates once: a lower bound of log Z where the visible units are discrete.
 #[derive(Default)]
@@ -51,36 +61,43 @@ pub struct Evaluator {
     reconstruction: Units,
     values: Values,
     pub(super) finder: Finder,
+    /// For missing values, if there are any.
+    observed: Option<Observed>,
+    /// Its effort for a case.
+    pub(super) effort: Effort,
     /// The number of the next look, for a tracked log Z.
     pub(super) look: usize,
     pub(super) pseudo_work: u64,
 }
 
 impl Evaluator {
-    /// Allocates beside the model, for cases of this layout. Without options for annealed importance sampling, log Z is found by enumeration.
+    /// Allocates beside the model, for data as these. Without options for annealed importance sampling, log Z is found by enumeration.
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room, [`crate::Error::Usage`] for options out of range.
-    pub fn new(memory: &mut dyn Memory, ais: Option<AisOptions>, layout: RowLayout) -> Result<Self> {
+    pub fn new(memory: &mut dyn Memory, ais: Option<AisOptions>, dataset: &Dataset) -> Result<Self> {
         let finder = match ais {
             None => Finder::Enumeration,
             Some(options) => Finder::Annealer(Box::new(Annealer::new(memory, options)?)),
         };
-        Self::with(memory, finder, layout)
+        Self::with(memory, finder, dataset)
     }
 
     /// Allocates for a model that changes little between evaluations, whose log Z is tracked ([`Tracker`]).
     ///
     /// # Errors
     /// [`crate::Error::Device`] when there is no room.
-    pub fn tracking(memory: &mut dyn Memory, data: &Cases) -> Result<Self> {
-        let finder = Finder::Tracker(Box::new(Tracker::new(memory, data.marginals())?));
-        Self::with(memory, finder, data.rows.layout())
+    pub fn tracking(memory: &mut dyn Memory, dataset: &Dataset) -> Result<Self> {
+        let finder = Finder::Tracker(Box::new(Tracker::new(memory, dataset.train.marginals())?));
+        Self::with(memory, finder, dataset)
     }
 
-    fn with(memory: &mut dyn Memory, finder: Finder, layout: RowLayout) -> Result<Self> {
+    fn with(memory: &mut dyn Memory, finder: Finder, dataset: &Dataset) -> Result<Self> {
+        let observed = dataset.has_missing().then(|| Observed::new(memory, PART)).transpose()?;
         Ok(Self {
-            data: memory.data(layout, PART)?,
+            observed,
+            effort: EFFORT,
+            data: memory.data(dataset.train.rows.layout(), PART)?,
             visible: memory.units(Side::Visible, PART)?,
             hidden: memory.units(Side::Hidden, PART)?,
             reconstruction: memory.units(Side::Visible, PART)?,
@@ -100,7 +117,8 @@ impl Evaluator {
 
     /// All figures of `rbm`, which is the `model` on the device, on data that are states of its visible units: binary ones
     /// have been thresholded or sampled ([`Dataset::threshold`], [`Dataset::sample`]). Likelihoods of continuous units are
-    /// densities of the numbers in the file.
+    /// densities of the numbers in the file. Where values are missing, likelihoods are of the observed part of a case ([`Observed`]); a
+    /// pseudo-likelihood is of the observed units, given a sample of the missing ones.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] for other data, or a model that can't be enumerated or has no normalisation;
@@ -118,21 +136,29 @@ impl Evaluator {
         }
         exact::check_normalisation(rbm)?;
         backend.write_order(self.data, &(0..PART as u32).collect::<Vec<_>>());
+        let base = Base::new(rbm.layers(), train.marginals());
+        if let Some(observed) = &self.observed {
+            observed.start(backend, &base);
+        }
+        let of = (model, &base);
         let mut cases = DistinctCases::default();
-        let train_energy = self.free_energy(backend, model, train, &mut cases)?;
-        let test_energy = test.map(|test| self.free_energy(backend, model, test, &mut cases)).transpose()?;
+        let train_energy = self.free_energy(backend, of, train, &mut cases)?;
+        let test_energy = test.map(|test| self.free_energy(backend, of, test, &mut cases)).transpose()?;
         let is_discrete = rbm.layers().visible.blocks().iter().all(|block| block.kind.states().is_some());
         let mass = if is_discrete { cases.mass.value() } else { f64::NAN };
         let held_out = dataset.held_out();
         let reconstruction_error = self.reconstruction_error(backend, model, held_out)?;
         let cases = pseudo::affordable(rbm, self.pseudo_work).clamp(1, held_out.rows.len() as u64) as usize;
-        let pseudo_log_likelihood = pseudo::pseudo_log_likelihood(rbm, held_out, cases);
+        let first = held_out.select(&(0..cases).collect::<Vec<_>>());
+        let completed = self.completed(backend, model, &first)?;
+        let pseudo_log_likelihood = pseudo::pseudo_log_likelihood(rbm, &completed, &first);
 
-        let base = || Base::new(rbm.layers(), train.marginals());
+        // Chains may start anywhere.
+        let starts = base.filled(&train.rows, START);
         let mut log_z = match &mut self.finder {
             Finder::Enumeration => LogZ::exact(exact::log_partition_function(rbm)?, mass),
             Finder::Annealer(annealer) => {
-                LogZ::estimated(annealer.run(backend, model, &base(), &train.rows)?, mass)
+                LogZ::estimated(annealer.run(backend, model, &base, &starts)?, mass)
             }
             Finder::Tracker(tracker) => LogZ::tracked(tracker.look(backend, model, self.look)?, mass),
         };
@@ -141,9 +167,15 @@ impl Evaluator {
             log_z.reliable = false;
             log_z.reason = Some("a free energy is not a finite number: the parameters are too large".into());
         }
-        let volume = dataset.encoding.log_volume();
-        let of = |energy: f64, log_z: f64| -energy - log_z - volume;
-        let of_test = |log_z: f64| test_energy.map(|energy| of(energy, log_z));
+        let volume = |cases: &Cases| match dataset.encoding.deviations.is_empty() {
+            true => 0.0,
+            false => cases.mean(&observed::log_volumes(&dataset.encoding, &cases.rows)),
+        };
+        let train_volume = volume(train);
+        let of = |energy: f64, log_z: f64| -energy - log_z - train_volume;
+        let test_part = test.zip(test_energy).map(|(test, energy)| energy + volume(test));
+        let of_test = |log_z: f64| test_part.map(|energy| -energy - log_z);
+        let pseudo_log_likelihood = pseudo_log_likelihood - volume(&first);
         Ok(Likelihood {
             train_log_likelihood: of(train_energy, log_z.log_z),
             train_log_likelihood_low: of(train_energy, log_z.log_z_high),
@@ -152,58 +184,132 @@ impl Evaluator {
             test_log_likelihood_low: of_test(log_z.log_z_high),
             test_log_likelihood_high: of_test(log_z.log_z_low),
             free_energy_gap: test_energy.map(|energy| train_energy - energy),
-            pseudo_log_likelihood: pseudo_log_likelihood - volume,
-            pseudo_log_likelihood_per_unit: (pseudo_log_likelihood - volume)
-                / rbm.layers().visible.units() as f64,
+            pseudo_log_likelihood,
+            pseudo_log_likelihood_per_unit: pseudo_log_likelihood / rbm.layers().visible.units() as f64,
             pseudo_log_likelihood_cases: cases,
             reconstruction_error,
             log_z,
         })
     }
 
-    /// Uploads the cases in parts; `work` gets the number of cases in each.
+    /// F(v) of each case, of its observed part if values are missing, less log |d(file's numbers)/d(units)|: −log p(v) − log Z of the
+    /// numbers in the file. `base` has the moments of the training cases. The cases are packed as the data that the buffers were
+    /// allocated for.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] if the device failed.
+    pub fn energies(
+        &self,
+        backend: &mut dyn Backend,
+        of: (Model, &Base),
+        cases: &Cases,
+        encoding: &Encoding,
+    ) -> Result<Vec<f64>> {
+        backend.write_order(self.data, &(0..PART as u32).collect::<Vec<_>>());
+        if let Some(observed) = &self.observed {
+            observed.start(backend, of.1);
+        }
+        let mut energies = self.free_energies(backend, of, &cases.rows, |_, _| {})?;
+        let volumes = observed::log_volumes(encoding, &cases.rows);
+        energies.iter_mut().zip(volumes).for_each(|(energy, volume)| *energy += volume);
+        Ok(energies)
+    }
+
+    /// Uploads the cases in parts, with missing values sampled; `work` gets the numbers of the cases in each.
     fn parts(
         &self,
         backend: &mut dyn Backend,
+        model: Model,
         rows: &Rows,
-        mut work: impl FnMut(&mut dyn Backend, usize) -> Result<()>,
+        mut work: impl FnMut(&mut dyn Backend, Range<usize>) -> Result<()>,
     ) -> Result<()> {
         let (layout, width) = (rows.layout(), rows.layout().words());
-        for words in rows.words().chunks(PART * width) {
-            let cases = words.len() / width;
+        for (part, words) in rows.words().chunks(PART * width).enumerate() {
+            let (first, cases) = (part * PART, words.len() / width);
             backend.write_data(self.data, words);
-            backend.gather(&Gather::new(layout, cases), self.data, self.visible);
-            work(backend, cases)?;
+            let completion = self.observed.as_ref().map(Observed::completion);
+            let gathered = completion.map_or(self.visible, Completion::observed);
+            backend.gather(&Gather::new(layout, cases), self.data, gathered);
+            if let Some(completion) = completion {
+                completion.show(backend, model, self.pair(), (first, cases), 0);
+            }
+            work(backend, first..first + cases)?;
         }
         Ok(())
+    }
+
+    fn pair(&self) -> Pair {
+        Pair { visible: self.visible, hidden: self.hidden }
+    }
+
+    /// The cases with missing values sampled.
+    fn completed(&self, backend: &mut dyn Backend, model: Model, cases: &Cases) -> Result<Cases> {
+        if self.observed.is_none() {
+            return Ok(cases.clone());
+        }
+        let mut states = Vec::new();
+        self.parts(backend, model, &cases.rows, |backend, part| {
+            states.extend(backend.read_units(self.visible, part.len())?.1);
+            Ok(())
+        })?;
+        Ok(Cases { rows: Rows::from_values(cases.rows.layout().units, &states), ..cases.clone() })
     }
 
     /// The mean of F(v). Adds to the mass of the distinct cases.
     fn free_energy<'a>(
         &self,
         backend: &mut dyn Backend,
-        model: Model,
+        of: (Model, &Base),
         cases: &'a Cases,
         distinct: &mut DistinctCases<'a>,
     ) -> Result<f64> {
-        let mut energies = Vec::with_capacity(cases.rows.len());
-        self.parts(backend, &cases.rows, |backend, count| {
-            backend.free_energy(&FreeEnergy::new(count), model.into(), self.visible, self.values);
-            for energy in backend.read_values(self.values, count)?.into_iter().map(f64::from) {
-                distinct.add(cases.rows.row(energies.len()), energy);
-                energies.push(energy);
+        let has_missing = self.observed.is_some();
+        let energies = self.free_energies(backend, of, &cases.rows, |case, energy| {
+            if !has_missing {
+                distinct.add(cases.rows.row(case), energy);
             }
-            Ok(())
         })?;
         Ok(cases.mean(&energies))
     }
 
+    /// F(v) of each case, of its observed part if values are missing; `see` gets each with the case's number.
+    fn free_energies(
+        &self,
+        backend: &mut dyn Backend,
+        (model, base): (Model, &Base),
+        rows: &Rows,
+        mut see: impl FnMut(usize, f64),
+    ) -> Result<Vec<f64>> {
+        let mut energies = Vec::with_capacity(rows.len());
+        self.parts(backend, model, rows, |backend, part| {
+            let of_part = match &self.observed {
+                Some(observed) => {
+                    observed.free_energies(backend, (model, base), self.pair(), (rows, part), self.effort)?
+                }
+                None => {
+                    let op = FreeEnergy::new(part.len());
+                    backend.free_energy(&op, model.into(), self.visible, self.values);
+                    let energies = backend.read_values(self.values, part.len())?;
+                    energies.into_iter().map(f64::from).collect()
+                }
+            };
+            of_part.iter().zip(energies.len()..).for_each(|(&energy, case)| see(case, energy));
+            energies.extend(of_part);
+            Ok(())
+        })?;
+        Ok(energies)
+    }
+
     fn reconstruction_error(&self, backend: &mut dyn Backend, model: Model, cases: &Cases) -> Result<f64> {
         let mut errors = Vec::with_capacity(cases.rows.len());
-        self.parts(backend, &cases.rows, |backend, count| {
+        self.parts(backend, model, &cases.rows, |backend, part| {
+            let count = part.len();
             let means = HalfStep::new(count, Draw::none());
             backend.sample(&means, model.into(), self.visible, self.hidden);
             backend.sample(&means, model.into(), self.hidden, self.reconstruction);
+            if let Some(observed) = &self.observed {
+                observed.completion().forgive(backend, count, self.reconstruction, self.visible);
+            }
             let op = SquaredError { rows: count as u32 };
             backend.write_values(self.values, &[0.0; PART]);
             backend.squared_error(&op, self.visible, self.reconstruction, self.values);

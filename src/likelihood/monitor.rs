@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     Likelihood,
     evaluator::{Evaluator, Finder},
+    observed::Effort,
 };
 use crate::{
     ais::Tracker,
     backend::{Backend, Memory, Model},
+    base::Base,
     clock::Clock,
     config::Binarize,
     data::Dataset,
@@ -24,6 +26,8 @@ const QUICK_ENUMERATION: f64 = (1 << 28) as f64;
 const QUICK_CASES: usize = 5000;
 /// Multiplications for its pseudo-likelihood.
 const QUICK_PSEUDO_WORK: u64 = 40_000_000;
+/// Effort for the missing values of a case.
+const QUICK_EFFORT: Effort = Effort { chains: 2, temperatures: 10 };
 
 /// Quick evaluations during training.
 pub struct Monitor {
@@ -44,10 +48,11 @@ impl Monitor {
             Dataset { test, encoding: dataset.encoding.clone(), ..Dataset::new(dataset.image, train) };
         let dataset = dataset.threshold();
         let mut evaluator = match exact::work(memory.layers()) <= QUICK_ENUMERATION {
-            true => Evaluator::new(memory, None, dataset.train.rows.layout())?,
-            false => Evaluator::tracking(memory, &dataset.train)?,
+            true => Evaluator::new(memory, None, &dataset)?,
+            false => Evaluator::tracking(memory, &dataset)?,
         };
         evaluator.pseudo_work = QUICK_PSEUDO_WORK;
+        evaluator.effort = QUICK_EFFORT;
         Ok(Self { evaluator, dataset })
     }
 
@@ -57,7 +62,11 @@ impl Monitor {
     /// [`crate::Error::Device`] if the device failed.
     pub fn start(&mut self, backend: &mut dyn Backend, model: Model) -> Result<()> {
         match &mut self.evaluator.finder {
-            Finder::Tracker(tracker) => tracker.start(backend, model, &self.dataset.train.rows),
+            Finder::Tracker(tracker) => {
+                let train = &self.dataset.train;
+                let base = Base::new(backend.layers(), train.marginals());
+                tracker.start(backend, model, &base.filled(&train.rows, 1))
+            }
             Finder::Enumeration | Finder::Annealer(_) => Ok(()),
         }
     }

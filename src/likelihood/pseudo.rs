@@ -39,19 +39,21 @@ fn is_binary(rbm: &Rbm) -> bool {
     rbm.layers().visible.is_binary() && rbm.layers().hidden.is_binary()
 }
 
-/// The mean over the first `count` cases, by their weights, of Σ_i log p(v_i | all other units), i running over the visible
-/// units. Exact over the units, unlike the usual estimate from one random unit per case. For continuous units log p is a
+/// The mean over cases, by their weights, of Σ_i log p(v_i | all other units), i running over the visible units that are not missing
+/// in `observed`: the same cases, as they are. Exact over the units, unlike the usual estimate from one random unit per case. For continuous units log p is a
 /// log density, by numerical integration to about 1e-9.
-pub fn pseudo_log_likelihood(rbm: &Rbm, cases: &Cases, count: usize) -> f64 {
-    let first: Vec<usize> = (0..count.min(cases.rows.len())).collect();
-    let cases = cases.select(&first);
-    if is_binary(rbm) {
+pub fn pseudo_log_likelihood(rbm: &Rbm, cases: &Cases, observed: &Cases) -> f64 {
+    let has_missing = observed.rows.has_missing();
+    if is_binary(rbm) && !has_missing {
         return cases.mean(&binary::pseudo_log_likelihoods(rbm, &cases.rows));
     }
     let conditionals = Conditionals::new(rbm);
-    let sums = (0..first.len()).into_par_iter().map(|case| {
+    let columns: Vec<usize> = rbm.layers().visible.places().map(|place| place.column).collect();
+    let sums = (0..cases.rows.len()).into_par_iter().map(|case| {
         let v: Vec<f64> = cases.rows.values(case).map(f64::from).collect();
-        conditionals.of_case(&v).sum()
+        let observed: Vec<f32> = observed.rows.values(case).collect();
+        let of_units = conditionals.of_case(&v).zip(&columns);
+        of_units.filter(|(_, column)| !observed[**column].is_nan()).map(|(log, _)| log).sum()
     });
     cases.mean(&sums.collect::<Vec<f64>>())
 }

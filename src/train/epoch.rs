@@ -312,7 +312,10 @@ pub(super) fn schedule<'a>(
     k: u32,
 ) -> Schedule<'a> {
     let draws = match config.uniforms {
-        Some(Uniforms::Host) => draws_of_step(config, k, draws_data(config, dataset)),
+        Some(Uniforms::Host) => {
+            let missing = dataset.train.rows.has_missing().then(|| config.missing_steps());
+            draws_of_step(config, k, draws_data(config, dataset) && missing.is_none(), missing.unwrap_or(0))
+        }
         Some(Uniforms::Device) | None => Vec::new(),
     };
     let Cases { rows, weights, .. } = &dataset.train;

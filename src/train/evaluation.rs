@@ -3,10 +3,12 @@
 use super::Trainer;
 use crate::{
     backend::{
-        Backend, BackendExt, Data, Draw, Gather, HalfStep, Memory, Model, SquaredError, Units, Values,
+        Backend, BackendExt, Data, Draw, Gather, HalfStep, Memory, Model, Pair, SquaredError, Units, Values,
     },
+    base::Base,
+    completion::Completion,
     config::{Estimator, TrainConfig},
-    data::{Dataset, Rows},
+    data::{Dataset, RowLayout, Rows},
     error::Result,
     likelihood::Look,
     rbm::{Rbm, Side},
@@ -27,6 +29,8 @@ pub(super) struct Evaluation {
     hidden: Units,
     reconstruction: Units,
     errors: Values,
+    /// Fills in missing values, if there are any.
+    completion: Option<Completion>,
 }
 
 impl Evaluation {
@@ -40,11 +44,15 @@ impl Evaluation {
             hidden: memory.units(Side::Hidden, rows)?,
             reconstruction: memory.units(Side::Visible, rows)?,
             errors: memory.values(rows)?,
+            completion: held_out.has_missing().then(|| Completion::new(memory, rows)).transpose()?,
         })
     }
 
-    /// Writes the order of a part's cases, which is always the identity.
-    pub fn start(&self, backend: &mut dyn Backend) {
+    /// Writes the order of a part's cases, which is always the identity, and where missing values start.
+    pub fn start(&self, backend: &mut dyn Backend, base: &Base) {
+        if let Some(completion) = &self.completion {
+            completion.start(backend, base);
+        }
         backend.write_order(self.data, &(0..self.rows as u32).collect::<Vec<_>>());
     }
 
@@ -58,11 +66,13 @@ impl Evaluation {
     pub fn reconstruction_error(&self, backend: &mut dyn Backend, model: Model, rows: &Rows) -> Result<f64> {
         backend.write_values(self.errors, &vec![0.0; self.rows]);
         let width = rows.layout().words();
-        for words in rows.words().chunks(self.rows * width) {
+        for (part, words) in rows.words().chunks(self.rows * width).enumerate() {
             let cases = words.len() / width;
-            backend.write_data(self.data, words);
-            backend.gather(&Gather::new(rows.layout(), cases), self.data, self.visible);
+            self.show(backend, model, rows.layout(), words, part * self.rows);
             self.reflect(backend, model, cases);
+            if let Some(completion) = &self.completion {
+                completion.forgive(backend, cases, self.reconstruction, self.visible);
+            }
             let op = SquaredError { rows: cases as u32 };
             backend.squared_error(&op, self.visible, self.reconstruction, self.errors);
             backend.submit()?;
@@ -71,11 +81,29 @@ impl Evaluation {
         Ok(errors.iter().map(|&error| f64::from(error)).sum::<f64>() / rows.len() as f64)
     }
 
-    /// Uploads these cases as the states of the visible units.
-    fn show(&self, backend: &mut dyn Backend, rows: &Rows, cases: &[usize]) {
+    /// Uploads packed cases, the first of which has this number, as the states of the visible units.
+    fn show(
+        &self,
+        backend: &mut dyn Backend,
+        model: Model,
+        layout: RowLayout,
+        words: &[u32],
+        first_case: usize,
+    ) {
+        let cases = words.len() / layout.words();
+        backend.write_data(self.data, words);
+        let gathered = self.completion.map_or(self.visible, |completion| completion.observed());
+        backend.gather(&Gather::new(layout, cases), self.data, gathered);
+        if let Some(completion) = &self.completion {
+            let pair = Pair { visible: self.visible, hidden: self.hidden };
+            completion.show(backend, model, pair, (first_case, cases), 0);
+        }
+    }
+
+    /// Uploads some cases as the states of the visible units.
+    fn show_some(&self, backend: &mut dyn Backend, model: Model, rows: &Rows, cases: &[usize]) {
         let words: Vec<u32> = cases.iter().flat_map(|&case| rows.row(case)).copied().collect();
-        backend.write_data(self.data, &words);
-        backend.gather(&Gather::new(rows.layout(), cases.len()), self.data, self.visible);
+        self.show(backend, model, rows.layout(), &words, 0);
     }
 
     pub fn fantasies(
@@ -87,7 +115,7 @@ impl Evaluation {
         cases: &[usize],
     ) -> Result<(Vec<f32>, Vec<f32>)> {
         let cases = &cases[..cases.len().min(self.rows)];
-        self.show(backend, rows, cases);
+        self.show_some(backend, model, rows, cases);
         let mut from = self.visible;
         for step in 0..FANTASY_STEPS {
             let draw = |layer| HalfStep::new(cases.len(), Draw::of(seed, Stream::Sample, layer, step));
@@ -108,7 +136,7 @@ impl Evaluation {
     ) -> Result<Vec<f32>> {
         let mut means = Vec::new();
         for cases in cases.chunks(self.rows) {
-            self.show(backend, rows, cases);
+            self.show_some(backend, model, rows, cases);
             self.reflect(backend, model, cases.len());
             means.extend(backend.read_units(self.reconstruction, cases.len())?.0);
         }
@@ -118,7 +146,7 @@ impl Evaluation {
 
 impl Trainer {
     /// Mean over the held-out cases of Σ (x − p(v|h))², with h = p(h|x), so that nothing is random; x is as in the data set,
-    /// even where training draws binary pixels from grey ones.
+    /// even where training draws binary pixels from grey ones. Missing values add nothing to it, and are sampled for h.
     ///
     /// # Errors
     /// [`crate::Error::Device`] if the device failed.

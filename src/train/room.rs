@@ -10,6 +10,7 @@ use super::{
 use crate::{
     backend::{Backend, Data, Memory, Values},
     base::Base,
+    completion::Completion,
     config::{Estimator, TrainConfig},
     data::Dataset,
     device::Footprint,
@@ -32,6 +33,8 @@ pub(super) fn layers(config: &TrainConfig, dataset: &Dataset) -> Layers {
 pub(super) struct Room {
     pub models: Models,
     pub phases: Phases,
+    /// Fills in missing values, if there are any in the training cases.
+    pub completion: Option<Completion>,
     pub replicas: Option<Replicas>,
     /// The training cases, or one block of them if they are streamed.
     pub training: Data,
@@ -60,6 +63,7 @@ impl Room {
         let models = Models::allocate(memory, config)?;
         let (chains, temperatures) = (config.chains(config.batch), config.temperatures);
         let (positive, negative) = (memory.pair(config.batch)?, memory.pair(chains)?);
+        let completion = rows.has_missing().then(|| Completion::new(memory, config.batch)).transpose()?;
         let replicas = match config.estimator {
             Estimator::Cd | Estimator::Pcd => None,
             Estimator::Pt => {
@@ -77,6 +81,7 @@ impl Room {
         Ok(Self {
             models,
             phases: Phases { positive, negative, rows: config.batch, chains },
+            completion,
             replicas,
             training: memory.data(rows.layout(), training_rows)?,
             costs: memory.values(config.batch)?,
@@ -127,7 +132,10 @@ impl Room {
         if !stream_rows {
             backend.write_data(self.training, dataset.train.rows.words());
         }
-        self.evaluation.start(backend);
+        if let Some(completion) = &self.completion {
+            completion.start(backend, base);
+        }
+        self.evaluation.start(backend, base);
         self.monitor.as_mut().map_or(Ok(()), |monitor| monitor.start(backend, theta))
     }
 }
@@ -140,8 +148,8 @@ mod tests {
     use crate::{
         backend::{
             Ascent, Buffer, Ceiling, ClampUnits, Clip, Combine, Contrast, Copy, DeviceInfo, Energy,
-            FreeEnergy, Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path, Penalise,
-            Reading, SquaredError, Standardise, Swap, Track, Units, Update, Variances,
+            FillMissing, FreeEnergy, Gather, HalfStep, LimitNorms, Model, MultiplyAdd, Offsets, Pair, Path,
+            Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update, Variances,
         },
         config::{ByEpoch, Optimizer, Uniforms},
         cpu::Cpu,
@@ -233,6 +241,7 @@ mod tests {
             energy(op: &Energy, path: Path, pair: Pair, values: Values);
             swap(op: &Swap, cold: (Units, Values), hot: (Units, Values), accepted: Values, trips: Values);
             clamp_units(op: &ClampUnits, known: Units, mask: Values, visible: Units);
+            fill_missing(op: &FillMissing, observed: Units, fill: Values, mask: Values, visible: Units);
             submit() -> Result<()>;
             read(buffer: Buffer, rows: usize) -> Reading;
             wait() -> Result<()>;

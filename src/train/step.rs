@@ -44,11 +44,18 @@ impl Trainer {
         let models = &self.models;
 
         let gather = Gather::new(self.dataset_layout, rows).from_row(first_row);
-        let gather = match draws_data(&self.config, &self.dataset) {
+        let gather = match draws_data(&self.config, &self.dataset) && self.completion.is_none() {
             true => gather.drawn(draws.next(Stream::Binarize, Side::Visible, 0, rows)),
             false => gather,
         };
-        backend.gather(&gather, self.training, positive.visible);
+        let gathered = self.completion.map_or(positive.visible, |completion| completion.observed());
+        backend.gather(&gather, self.training, gathered);
+        if let Some(completion) = self.completion {
+            let steps = self.config.missing_steps();
+            completion.complete(backend, models.theta, positive, rows, steps, |side, step| {
+                draws.next(Stream::Complete, side, step, rows)
+            });
+        }
         let k = self.config.k.at(self.epoch);
         match (&mut self.replicas, estimator) {
             (Some(Replicas::Temperatures(tempering)), _) => {
@@ -126,9 +133,11 @@ impl Trainer {
         }
     }
 
-    /// Whether the cost is measured: for the first minibatch of an epoch, and every [`COST_EVERY`]th after it.
+    /// Whether the cost is measured: for the first minibatch of an epoch, and every [`COST_EVERY`]th after it. Missing values have none.
     pub(super) fn takes_cost(&self, minibatch: &Minibatch) -> bool {
         let steps = self.steps_an_epoch;
-        self.config.estimator == Estimator::Cd && (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
+        self.config.estimator == Estimator::Cd
+            && self.completion.is_none()
+            && (minibatch.step as usize % steps).is_multiple_of(COST_EVERY)
     }
 }

@@ -125,7 +125,7 @@ fn tables_are_data_or_logs_by_what_is_in_them() {
     // The doctor also reports what cannot be data.
     for (name, values, finding, part) in [
         ("standard", ["-1.2", "0.5", "1.7"], "values-outside-0-1", "Gaussian visible units"),
-        ("holes", ["0", "nan", "1"], "values-not-finite", "isfinite"),
+        ("holes", ["0", "inf", "1"], "values-not-finite", "isfinite"),
     ] {
         let row = |i: usize| format!("{},{},{}\n", values[i % 3], values[i / 3 % 3], values[i / 9 % 3]);
         let file = format!("{name}.csv");
@@ -134,6 +134,12 @@ fn tables_are_data_or_logs_by_what_is_in_them() {
         assert_eq!((names(&report)[0], code), (finding, Some(1)), "{report}");
         assert!(report["findings"][0]["fix"].as_str().unwrap().contains(part), "{report}");
     }
+
+    // Missing values are no fault.
+    let row = |i: usize| format!("{},{},{}\n", i % 2, i / 2 % 2, if i % 5 == 0 { "nan" } else { "1" });
+    fs::write(folder.path().join("missing.csv"), (0..60).map(row).collect::<String>()).unwrap();
+    let (report, code) = doctor(folder.path(), &["missing.csv"]);
+    assert!(names(&report).contains(&"values-missing") && code == Some(0), "{report}");
 
     let lines: String = (0..40).map(|epoch| format!("{epoch},{}\n", 9.5 * 1.2_f64.powi(epoch))).collect();
     fs::write(folder.path().join("log.csv"), format!("epoch,loss\n{lines}")).unwrap();

@@ -12,9 +12,9 @@ use rbm_gpu::{
     Error,
     backend::{
         Ascent, Backend, BackendExt, Buffer, Ceiling, ClampUnits, Clip, Combine, Contrast, Copy, Data,
-        DeviceInfo, Draw, Energy, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model, MultiplyAdd,
-        Offsets, Pair, Path, Penalise, Reading, SquaredError, Standardise, Swap, Track, Units, Update,
-        Values, Variances,
+        DeviceInfo, Draw, Energy, FillMissing, FreeEnergy, Gather, HalfStep, LimitNorms, Memory, Model,
+        MultiplyAdd, Offsets, Pair, Path, Penalise, Reading, SquaredError, Standardise, Swap, Track, Units,
+        Update, Values, Variances,
     },
     config::{Binarize, DeviceChoice, Estimator, LearningRate, Optimizer, Switch, TrainConfig},
     cpu::Cpu,
@@ -317,6 +317,7 @@ impl Backend for Faulty {
         energy(op: &Energy, path: Path, pair: Pair, values: Values);
         swap(op: &Swap, cold: (Units, Values), hot: (Units, Values), accepted: Values, trips: Values);
         clamp_units(op: &ClampUnits, known: Units, mask: Values, visible: Units);
+        fill_missing(op: &FillMissing, observed: Units, fill: Values, mask: Values, visible: Units);
         submit() -> Result<()>;
         read(buffer: Buffer, rows: usize) -> Reading;
         wait() -> Result<()>;
@@ -494,7 +495,7 @@ fn faults() -> Vec<(&'static str, &'static str, TrainConfig, Dataset, Fault)> {
         ("each row twenty times", "duplicated-rows", repeated(digits(), 20)),
         ("−1 and 1 for 0 and 1", "values-outside-0-1", mapped(digits(), |_, x| x.round() * 2.0 - 1.0)),
         ("the mean taken off", "values-outside-0-1", mapped(digits(), |_, x| x - 0.13)),
-        ("a NaN", "values-not-finite", mapped(digits(), not_a_number)),
+        ("an infinity", "values-not-finite", mapped(digits(), not_a_number)),
         ("divided as whole numbers", "sparse-data", mapped(digits(), |_, x| x.floor())),
     ];
     all.extend(data.map(|(what, name, data)| (what, name, small(), data, Fault::None)));
@@ -514,7 +515,7 @@ fn one_wide_column(row: usize, _: u8, pixels: Vec<u8>) -> Vec<u8> {
 }
 
 fn not_a_number(at: usize, x: f32) -> f32 {
-    if at == 12_345 { f32::NAN } else { x }
+    if at == 12_345 { f32::INFINITY } else { x }
 }
 
 fn repeated(mut dataset: Dataset, times: usize) -> Dataset {

@@ -206,7 +206,8 @@ fn the_pseudo_likelihood_is_the_fields() {
         }
         found += 1;
         let rows = Rows::from_values(golden.rbm.shape().visible, &golden.visible);
-        let pseudo = pseudo_log_likelihood(&golden.rbm, &rows.into(), golden.rows);
+        let cases = rows.into();
+        let pseudo = pseudo_log_likelihood(&golden.rbm, &cases, &cases);
         for (of, conditionals) in golden.expected("site_log_cond") {
             let expected = conditionals.iter().sum::<f64>() / golden.rows as f64;
             let name = &golden.name;

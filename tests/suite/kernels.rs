@@ -117,6 +117,7 @@ kernels! {
     energy false,
     swap false,
     clamp_units false,
+    fill_missing false,
     finish_units false,
     cumulants false,
     potentials false,

@@ -139,7 +139,7 @@ fn every_backend_gives_the_same_figures() {
         AisOptions { chains: 60, replicas: 6, rounds: 60, annealed: 150, temperatures: 200, seed: 1 };
     let run = |backend: &mut dyn Backend, ais| {
         let models = [&rbm, &velocity].map(|rbm| backend.model_of(rbm).unwrap());
-        let mut evaluator = Evaluator::new(backend, ais, dataset.train.rows.layout()).unwrap();
+        let mut evaluator = Evaluator::new(backend, ais, &dataset).unwrap();
         let likelihood = evaluator.run(backend, models[0], &rbm, &dataset).unwrap();
         // It may be called in the middle of training.
         let after = models.map(|model| backend.read_model(model).unwrap());

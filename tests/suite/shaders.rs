@@ -10,9 +10,9 @@ use std::{
 use naga::{AddressSpace, Module, StorageAccess, TypeInner, valid};
 use rbm_gpu::{
     backend::{
-        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FinishUnits, FixGauge,
-        FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise, Potentials,
-        Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
+        Ascent, ClampUnits, Clip, Combine, Contrast, Copy, Cumulants, Draw, Energy, FillMissing, FinishUnits,
+        FixGauge, FreeEnergy, Gather, GradientOfPotentials, HalfStep, LimitNorms, MultiplyAdd, Penalise,
+        Potentials, Recentre, SquaredError, Standardise, Swap, Track, TrackVariances, Update,
     },
     gpu::{kernels::Kernel, tile::Tile},
 };
@@ -75,7 +75,8 @@ fn layouts() -> BTreeMap<&'static str, Layout> {
         FreeEnergy: rows, beta, less;
         Energy: rows;
         Swap: draw, rows, factor, units, counts_at, coldest, hottest;
-        ClampUnits: rows, units, per_row;
+        ClampUnits: rows, units, per_row, where_zero;
+        FillMissing: rows;
         FinishUnits: draw, rows, beta, side, kind, first, units, columns, numbers;
         Cumulants: rows, beta, side, kind, first, units, columns, numbers;
         Potentials: rows, side, kind, first, units, first_number, numbers, own, of_base, keep;

@@ -274,7 +274,7 @@ fn figures_are_those_of_the_saved_model() {
         let dataset = some_mnist(230, 60).threshold();
         let mut host = common::reference(SMALL);
         let model = host.model_of(&rbm).unwrap();
-        let mut evaluator = Evaluator::new(&mut host, None, dataset.train.rows.layout()).unwrap();
+        let mut evaluator = Evaluator::new(&mut host, None, &dataset).unwrap();
         let exact = evaluator.run(&mut host, model, &rbm, &dataset).unwrap();
         for (what, found, expected) in [
             ("reconstruction error", found.reconstruction_error, exact.reconstruction_error),
@@ -438,8 +438,7 @@ fn a_model_without_a_normalisation_stops_the_run() {
         assert!(found.is_missing(), "{kind}: {found:?}");
         let mut backend = Cpu::open(&layers);
         let model = backend.model_of(&rbm).unwrap();
-        let layout = dataset.train.rows.layout();
-        let mut evaluator = Evaluator::new(&mut backend, Some(AisOptions::default()), layout).unwrap();
+        let mut evaluator = Evaluator::new(&mut backend, Some(AisOptions::default()), &dataset).unwrap();
         let refused = evaluator.run(&mut backend, model, &rbm, &dataset).unwrap_err().to_string();
         assert!(refused.contains(&found.problem().unwrap()), "{kind}: {refused}");
 

@@ -13,8 +13,9 @@ use crate::{
 type Check = fn(&DataFigures) -> Option<Finding>;
 
 /// The checks, in the order of their findings.
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     DataFigures::not_finite,
+    DataFigures::missing,
     DataFigures::outside,
     DataFigures::unscaled,
     DataFigures::label,
@@ -44,13 +45,28 @@ impl DataFigures {
         checks.chain(self.parameters(hidden)).collect()
     }
 
-    /// NaN or infinite values.
+    /// Missing values.
+    fn missing(&self) -> Option<Finding> {
+        (self.missing > 0).then(|| {
+            let values = self.cases * self.units;
+            Finding::note(
+                "values-missing",
+                format!("{} of {values} values are missing (NaN), {:.1} %", self.missing, share(self.missing, values)),
+                "rbm-gpu train samples them given the observed ones; most other programs take NaN for a number, and one update makes \
+                 every parameter that it meets NaN",
+                "none is needed here; in your own code, leave these cases out, x = x[np.isfinite(x).all(axis=1)], or fill them in: \
+                 rbm-gpu impute",
+            )
+        })
+    }
+
+    /// Infinite values.
     fn not_finite(&self) -> Option<Finding> {
         if let Some((case, unit, value)) = &self.first_not_finite {
             return Some(Finding::error(
                 "values-not-finite",
                 format!(
-                    "{} of {} values are NaN or infinite; the first is case {case}, unit {unit}: {value}",
+                    "{} of {} values are infinite; the first is case {case}, unit {unit}: {value}",
                     self.not_finite,
                     self.cases * self.units
                 ),
