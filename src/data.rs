@@ -36,6 +36,8 @@ pub use selection::{ImageSize, Selection, Switch};
 pub use source::Source;
 pub use summary::Summary;
 
+use std::collections::BTreeMap;
+
 use crate::{
     rng::{Philox, Stream},
     units::{Kind, Marginals},
@@ -190,7 +192,7 @@ pub struct Cases {
     /// One row per case.
     pub rows: Rows,
     /// One class per case: indices into [`Dataset::classes`].
-    pub labels: Option<Vec<u8>>,
+    pub labels: Option<Vec<u32>>,
     /// The weight of each case in every mean over cases, at least 0; alike if `None`.
     pub weights: Option<Vec<f32>>,
 }
@@ -250,9 +252,9 @@ impl Cases {
     pub fn pictured(&self, count: usize) -> Vec<usize> {
         let count = self.rows.len().min(count);
         let Some(labels) = &self.labels else { return (0..count).collect() };
-        let mut of_class = vec![Vec::new(); 256];
-        labels.iter().enumerate().for_each(|(case, &label)| of_class[usize::from(label)].push(case));
-        of_class.retain(|cases| !cases.is_empty());
+        let mut of_class = BTreeMap::<u32, Vec<usize>>::new();
+        labels.iter().enumerate().for_each(|(case, &label)| of_class.entry(label).or_default().push(case));
+        let of_class: Vec<_> = of_class.into_values().collect();
         let columns = of_class.len().clamp(1, 20);
         (0..count.div_ceil(columns))
             .flat_map(|nth| of_class.iter().filter_map(move |cases| cases.get(nth).copied()))

@@ -36,7 +36,7 @@ pub struct Labelled<'a> {
     /// Values per case.
     pub units: usize,
     /// One class per case.
-    pub labels: &'a [u8],
+    pub labels: &'a [u32],
 }
 
 /// A multinomial logistic regression: w is units × classes, row-major, followed by a as one more row.
@@ -56,7 +56,7 @@ impl Classifier {
         if count == 0 || cases.values.len() != count * cases.units {
             return Err(Error::Data(format!("{count} classes for {} values", cases.values.len())));
         }
-        if cases.labels.iter().any(|&label| usize::from(label) >= classes) {
+        if cases.labels.iter().any(|&label| label as usize >= classes) {
             return Err(Error::Data(format!("a label is out of range: there are {classes} classes")));
         }
         let start = vec![0.0; (cases.units + 1) * classes];
@@ -91,7 +91,7 @@ impl Classifier {
             let scores = scores(&self.parameters, values, cases.units, self.classes);
             let best = |scores: &[f32]| (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
             let rows = scores.chunks(self.classes).zip(labels);
-            rows.filter(|(scores, label)| best(scores) != Some(usize::from(**label))).count()
+            rows.filter(|(scores, label)| best(scores) != Some(**label as usize)).count()
         });
         wrong.sum::<usize>() as f64 / cases.labels.len() as f64
     }
@@ -158,12 +158,12 @@ impl Loss<'_> {
             // Turns scores into p(k|x) − [k = y], in place.
             for (scores, &label) in slopes.chunks_mut(classes).zip(labels) {
                 let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let own = f64::from(scores[usize::from(label)] - most);
+                let own = f64::from(scores[label as usize] - most);
                 scores.iter_mut().for_each(|score| *score = (*score - most).exp());
                 let sum: f32 = scores.iter().sum();
                 loss += f64::from(sum).ln() - own;
                 scores.iter_mut().for_each(|score| *score /= sum);
-                scores[usize::from(label)] -= 1.0;
+                scores[label as usize] -= 1.0;
             }
             let mut gradient = vec![0.0; (units + 1) * classes];
             let transposed = Matrix::new(values, labels.len(), units).transposed();
@@ -219,12 +219,12 @@ mod tests {
     use crate::rng::{Address, Stream, fill};
 
     /// Three classes with five values per case, mostly separable.
-    fn cases(count: usize) -> (Vec<f32>, Vec<u8>) {
-        let labels: Vec<u8> = (0..count).map(|case| (case % 3) as u8).collect();
+    fn cases(count: usize) -> (Vec<f32>, Vec<u32>) {
+        let labels: Vec<u32> = (0..count).map(|case| (case % 3) as u32).collect();
         let mut values = vec![0.0; count * 5];
         for ((case, values), label) in values.chunks_mut(5).enumerate().zip(&labels) {
             fill(1, Address::new(Stream::Synthetic, 0), case as u32, 0, values);
-            values[usize::from(*label)] += 0.6;
+            values[*label as usize] += 0.6;
         }
         (values, labels)
     }

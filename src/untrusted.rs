@@ -69,7 +69,7 @@ fn gone_through(dataset: &Dataset) {
     assert_eq!(dataset.image.0 * dataset.image.1, summary.units);
     for cases in dataset.parts() {
         assert_eq!(cases.rows.layout().units, summary.units);
-        let known = cases.labels.iter().flatten().all(|&label| usize::from(label) < dataset.classes.len());
+        let known = cases.labels.iter().flatten().all(|&label| (label as usize) < dataset.classes.len());
         assert!(known && cases.labels.as_ref().is_none_or(|labels| labels.len() == cases.rows.len()));
         let is_binary = dataset.encoding.layer.is_binary();
         let inside = |x: f32| if is_binary { (0.0..=1.0).contains(&x) } else { x.abs() == 1.0 };

@@ -15,6 +15,8 @@ use super::{outputs, print, print_json};
 const PICTURED: usize = 100;
 /// Cases in the terminal.
 const SHOWN: usize = 10;
+/// Classes named in the terminal.
+const CLASSES: usize = 60;
 /// Characters in a line of the terminal.
 const LINE: usize = 120;
 
@@ -120,7 +122,11 @@ fn text(source: &Source, summary: &Summary) -> String {
             text += &format!("  {:15}sum {sum:.2}, worth {effective:.1} cases of one weight\n", "  weights");
         }
         if !part.classes.is_empty() {
-            let counts: Vec<_> = part.classes.iter().map(|(name, count)| format!("{name} {count}")).collect();
+            let named = part.classes.iter().take(CLASSES);
+            let mut counts: Vec<_> = named.map(|(name, count)| format!("{name} {count}")).collect();
+            if part.classes.len() > CLASSES {
+                counts.push(format!("… {} classes in all", part.classes.len()));
+            }
             text += &format!("  {:15}{}\n", "  classes", counts.join(", "));
         }
     }

@@ -50,6 +50,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let units = found.rbm.shape().visible.saturating_add(found.rbm.shape().hidden);
     let what = format!("the values and the features of {cases} cases");
     memory::check(&what, memory::product(&[cases, units, 4]), "choose fewer cases with --limit")?;
+    // The classifier's parameters, and twice ten earlier ones and their gradients, as L-BFGS keeps them.
+    let classes = dataset.classes.len();
+    let what = format!("the parameters of {classes} classes");
+    memory::check(&what, memory::product(&[classes, units, 22, 8]), "choose fewer with --classes")?;
     let mut inference = options.model.inference(&found.rbm, 0)?;
     let mut features = |cases: &Cases| inference.transform(&cases.rows);
     let of_features = measure(

@@ -62,9 +62,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             arrays.push((format!("x_{name}"), features));
             if let Some(labels) = &cases.labels {
                 // Classes that are numbers stay these numbers.
-                let label = |&label: &u8| {
-                    let class = dataset.classes.get(usize::from(label)).and_then(|class| class.parse().ok());
-                    class.unwrap_or(f32::from(label))
+                let label = |&label: &u32| {
+                    let class = dataset.classes.get(label as usize).and_then(|class| class.parse().ok());
+                    class.unwrap_or(label as f32)
                 };
                 let values = Values::Floats(labels.iter().map(label).collect());
                 arrays.push((format!("y_{name}"), Array { shape: vec![labels.len()], values }));

@@ -87,8 +87,8 @@ pub fn images(path: &Path, file: impl Read) -> Result<((usize, usize), Rows)> {
 }
 
 /// The labels in a file.
-pub fn labels(path: &Path, file: impl Read) -> Result<Vec<u8>> {
-    Ok(read::<1>(path, file, LABELS)?.1)
+pub fn labels(path: &Path, file: impl Read) -> Result<Vec<u32>> {
+    Ok(read::<1>(path, file, LABELS)?.1.into_iter().map(u32::from).collect())
 }
 
 /// Reads a file's dimensions and data, and no more than the header promises.

@@ -41,13 +41,6 @@ pub fn load(folder: &Path) -> Result<Dataset> {
     let mut classes: Vec<String> = train.iter().chain(&test).filter_map(|file| file.class.clone()).collect();
     classes.sort_unstable();
     classes.dedup();
-    if classes.len() > 256 {
-        return bad_data!(
-            "{}: expected at most 256 folders of images, found {}",
-            folder.display(),
-            classes.len()
-        );
-    }
     // Two copies: the pixels while the vector grows, and the packed rows.
     let needed = memory::product(&[train.len() + test.len(), size.0, size.1, 3]);
     memory::check(&format!("the images of {}", folder.display()), needed, "use fewer images")?;
@@ -56,10 +49,9 @@ pub fn load(folder: &Path) -> Result<Dataset> {
         for file in files {
             pixels.extend(read(&file.path, size, &first.path)?);
         }
-        let label =
-            |file: &Image| Some(classes.iter().position(|class| Some(class) == file.class.as_ref())? as u8);
+        let label = |file: &Image| Some(classes.binary_search(file.class.as_ref()?).ok()? as u32);
         let labels =
-            (!classes.is_empty()).then(|| files.iter().map(label).collect::<Option<Vec<u8>>>()).flatten();
+            (!classes.is_empty()).then(|| files.iter().map(label).collect::<Option<Vec<u32>>>()).flatten();
         let rows = Rows::from_bytes(size.0 * size.1, &pixels, 1.0 / 255.0);
         Ok(Cases { labels, ..rows.into() })
     };

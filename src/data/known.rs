@@ -180,6 +180,7 @@ mod tests {
             [(train, read.trn_img, read.trn_lbl), (test, read.tst_img, read.tst_lbl)]
         {
             assert_eq!(cases.rows.words(), Rows::from_bytes(28 * 28, &pixels, 1.0 / 255.0).words());
+            let labels: Vec<u32> = labels.into_iter().map(u32::from).collect();
             assert_eq!(cases.labels.unwrap(), labels);
         }
     }

@@ -103,7 +103,7 @@ impl Selection {
         }
         if let Some(classes) = &self.classes {
             let wanted = classes.iter().map(|class| class_index(class, &dataset.classes, source));
-            let wanted = wanted.collect::<Result<Vec<u8>>>()?;
+            let wanted = wanted.collect::<Result<Vec<u32>>>()?;
             dataset.train = of_classes(&dataset.train, &wanted);
             dataset.test = dataset.test.map(|test| of_classes(&test, &wanted));
             if dataset.train.rows.is_empty() {
@@ -175,9 +175,9 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
     }
 }
 
-fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u8> {
+fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u32> {
     match classes.iter().position(|name| name == class) {
-        Some(index) => Ok(index as u8),
+        Some(index) => Ok(index as u32),
         None if classes.is_empty() => {
             usage!(
                 "‹classes› {class}: {source} has no classes; for a CSV file, name their column with ‹label-column›"
@@ -189,7 +189,7 @@ fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u8> {
     }
 }
 
-fn of_classes(cases: &Cases, wanted: &[u8]) -> Cases {
+fn of_classes(cases: &Cases, wanted: &[u32]) -> Cases {
     let labels = cases.labels.iter().flatten().enumerate();
     let kept: Vec<usize> = labels.filter(|(_, label)| wanted.contains(label)).map(|(case, _)| case).collect();
     cases.select(&kept)

@@ -1,5 +1,7 @@
 //! Converts the numbers of a file to rows: determines their range, and rejects infinite and negative ones. NaN is a missing value.
 
+use std::collections::HashMap;
+
 use super::{Cases, Dataset, Encoding, ImageSize, Rows, Selection};
 use crate::{
     error::{Result, bad_data, excerpt},
@@ -8,6 +10,13 @@ use crate::{
 
 /// The most bytes in the name of a class.
 const LONGEST_CLASS: usize = 200;
+/// More classes than this, hardly met twice, are probably none.
+const MANY_CLASSES: usize = 256;
+
+/// Whether a text may be the name of a class.
+pub fn is_class(text: &str) -> bool {
+    text.len() <= LONGEST_CLASS && !text.contains(char::is_control)
+}
 
 /// The numbers of a file, unscaled.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +89,7 @@ pub fn dataset(
         false => divisor(name, &tables, selection)?,
     };
     let classes = classes(name, &tables)?;
+    let numbers: HashMap<&String, u32> = classes.iter().zip(0..).collect();
     let cases = |table: &Table| Cases {
         weights: table.weights.clone(),
         rows: match &table.values {
@@ -89,16 +99,21 @@ pub fn dataset(
                 Rows::from_values(units, &scaled)
             }
         },
-        labels: table.labels.as_ref().map(|labels| {
-            // `classes` contains every label.
-            labels.iter().map(|label| classes.iter().position(|c| c == label).unwrap_or(0) as u8).collect()
-        }),
+        // There is a number for every label.
+        labels: table
+            .labels
+            .as_ref()
+            .map(|labels| labels.iter().map(|label| numbers.get(label).copied().unwrap_or(0)).collect()),
     };
     let ImageSize(height, width) = ImageSize::guess(units);
     let test = test.as_ref().map(cases).filter(|test| !test.rows.is_empty());
     let train = cases(&train);
     let kind = if are_spins { Kind::Spin } else { Kind::Binary };
-    let dataset = Dataset::new(image.unwrap_or((height, width)), train);
+    let mut dataset = Dataset::new(image.unwrap_or((height, width)), train);
+    let cases = dataset.train.rows.len();
+    if classes.len() > MANY_CLASSES && 2 * classes.len() > cases {
+        dataset.notes.push(format!("{} classes for {cases} cases: are these the classes?", classes.len()));
+    }
     Ok(Dataset { test, classes, encoding: Encoding::of(kind, units), ..dataset })
 }
 
@@ -174,17 +189,7 @@ fn classes(name: &str, tables: &[&Table]) -> Result<Vec<String>> {
     let labels = tables.iter().filter_map(|table| table.labels.as_ref()).flatten();
     let mut classes: Vec<String> =
         labels.collect::<std::collections::BTreeSet<_>>().into_iter().cloned().collect();
-    if classes.len() > 256 {
-        return bad_data!(
-            "{name}: expected at most 256 classes, found {}, such as {:?} and {:?}; is this the column of classes?",
-            classes.len(),
-            excerpt(&classes[0]),
-            excerpt(&classes[1])
-        );
-    }
-    if let Some(class) =
-        classes.iter().find(|class| class.len() > LONGEST_CLASS || class.contains(char::is_control))
-    {
+    if let Some(class) = classes.iter().find(|class| !is_class(class)) {
         return bad_data!(
             "{name}: expected class names of at most {LONGEST_CLASS} bytes without control characters, found {:?}",
             excerpt(class)

@@ -129,9 +129,9 @@ fn part(name: &'static str, cases: &Cases, Dataset { encoding, classes, .. }: &D
         }
     }
     let values = (rows.len() * encoding.file_columns() - missing) as f64;
-    let count =
-        |class: usize| cases.labels.iter().flatten().filter(|&&label| usize::from(label) == class).count();
-    let counts = classes.iter().enumerate().map(|(class, name)| (name.clone(), count(class)));
+    let mut counts: Vec<(String, usize)> = classes.iter().map(|name| (name.clone(), 0)).collect();
+    cases.labels.iter().flatten().for_each(|&label| counts[label as usize].1 += 1);
+    counts.retain(|(_, count)| *count > 0);
     Part {
         name,
         cases: rows.len(),
@@ -144,6 +144,6 @@ fn part(name: &'static str, cases: &Cases, Dataset { encoding, classes, .. }: &D
         greatest,
         density: sum / values,
         above_half: above as f64 / values,
-        classes: counts.filter(|(_, count)| *count > 0).collect(),
+        classes: counts,
     }
 }

@@ -178,7 +178,7 @@ impl DataFigures {
     pub(super) const BYTES_A_COLUMN: usize = size_of::<Column>() + 2 * CLASSES * size_of::<(f64, usize)>();
 
     /// Measures all rows in one pass. `labels` are the classes, if known.
-    pub fn measure(values: &Values, labels: Option<&[u8]>) -> Self {
+    pub fn measure(values: &Values, labels: Option<&[u32]>) -> Self {
         let layer = values.encoding.map(|encoding| encoding.layer.clone());
         let units = layer.as_ref().map_or(values.units(), Layer::units);
         let kinds = units::kinds(layer.as_ref(), units);

@@ -157,7 +157,7 @@ impl Examination {
         &mut self,
         name: &Source,
         values: &Values,
-        labels: Option<&[u8]>,
+        labels: Option<&[u32]>,
         hidden: Option<&Layer>,
     ) -> Option<Levels> {
         let figures = DataFigures::measure(values, labels);

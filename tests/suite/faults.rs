@@ -340,7 +340,7 @@ fn changed(dataset: Dataset, scale: f32, change: impl Fn(usize, u8, Vec<u8>) -> 
         let rows: Vec<Vec<u8>> = (0..cases.rows.len())
             .map(|row| {
                 let bytes = cases.rows.values(row).map(|x| (x * 255.0).round() as u8).collect();
-                change(row, labels[row], bytes)
+                change(row, labels[row] as u8, bytes)
             })
             .collect();
         cases.rows = Rows::from_bytes(rows[0].len(), &rows.concat(), scale);

@@ -8,7 +8,7 @@ use super::{CLASSES, Column, Values};
 
 /// A label column, and the reason to think so: it is a function of the known classes; or its values are few, common and
 /// equally spaced, and those of the other columns are not.
-pub fn label_column(values: &Values, columns: &[Column], labels: Option<&[u8]>) -> Option<(usize, String)> {
+pub fn label_column(values: &Values, columns: &[Column], labels: Option<&[u32]>) -> Option<(usize, String)> {
     let count = |classes: usize| format!("it has {classes} different values");
     if let Some(labels) = labels.filter(|labels| labels.len() >= values.last) {
         let labels = &labels[values.first..values.last];
