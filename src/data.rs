@@ -6,6 +6,7 @@
 //!
 //! [`Source`] says where the data come from, [`Selection`] which part is used and what the numbers mean.
 
+mod arrangement;
 mod binarize;
 pub(crate) mod csv;
 mod encoding;
@@ -15,6 +16,7 @@ mod generated;
 pub(crate) mod idx;
 pub(crate) mod images;
 mod known;
+mod labels;
 mod load;
 pub mod npy;
 mod numbers;

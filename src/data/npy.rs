@@ -11,7 +11,10 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 pub use super::numbers::Values;
 use super::{
-    Dataset, Selection, file,
+    Dataset, Selection,
+    arrangement::Arrangement,
+    file,
+    labels::Labels,
     numbers::{self, Table},
     weights,
 };
@@ -22,6 +25,8 @@ use crate::{
 
 /// The magic bytes of an `.npy` file.
 const MAGIC: &[u8] = b"\x93NUMPY";
+/// The most characters of a text.
+const LONGEST_TEXT: usize = 1 << 20;
 /// The longest accepted header, in bytes. Real ones have about a hundred.
 const LONGEST_HEADER: usize = 1 << 16;
 
@@ -41,6 +46,10 @@ enum Kind {
     Unsigned,
     Signed,
     Float,
+    /// Four bytes a character.
+    Text,
+    /// One byte a character.
+    Bytes,
 }
 
 struct Header {
@@ -65,9 +74,7 @@ impl Header {
         let descr = value("descr")?;
         let descr =
             descr.strip_prefix('\'').and_then(|rest| rest.split_once('\'')).map_or(descr, |(name, _)| name);
-        let unreadable = || {
-            format!("expected numbers (u1, b1, i4, i8, f4, f8 …) in its header, found {:?}", excerpt(descr))
-        };
+        let unreadable = || not_numbers(descr);
         let mut letters = descr.chars();
         let order = letters.next().ok_or_else(unreadable)?;
         let kind = match letters.next() {
@@ -75,22 +82,27 @@ impl Header {
             Some('u') => Kind::Unsigned,
             Some('i') => Kind::Signed,
             Some('f') => Kind::Float,
+            Some('U') => Kind::Text,
+            Some('S' | 'a') => Kind::Bytes,
             _ => return Err(unreadable()),
         };
-        let size = letters.as_str().parse().map_err(|_| unreadable())?;
+        let size: usize = letters.as_str().parse().map_err(|_| unreadable())?;
         let known = match kind {
             Kind::Bool => size == 1,
             Kind::Unsigned | Kind::Signed => matches!(size, 1 | 2 | 4 | 8),
-            Kind::Float => matches!(size, 4 | 8),
+            Kind::Float => matches!(size, 2 | 4 | 8),
+            Kind::Text | Kind::Bytes => (1..=LONGEST_TEXT).contains(&size),
         };
+        let size = if kind == Kind::Text { 4 * size } else { size };
         if !known || !"<>|=".contains(order) {
             return Err(unreadable());
         }
         let shape = value("shape")?;
         let sizes = shape.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(sizes, _)| sizes);
         let sizes = sizes.map(|sizes| sizes.split(',').map(str::trim).filter(|size| !size.is_empty()));
+        // Python 2 wrote some sizes as 60000L.
         let sizes: Option<std::result::Result<Vec<usize>, _>> =
-            sizes.map(|sizes| sizes.map(str::parse).collect());
+            sizes.map(|sizes| sizes.map(|size| size.trim_end_matches('L').parse()).collect());
         let Some(Ok(shape)) = sizes else {
             return Err(format!("expected a shape in its header {:?}", excerpt(text)));
         };
@@ -103,25 +115,109 @@ impl Header {
         })
     }
 
-    /// An element as `f32`; 64-bit integers and floats are rounded.
-    fn float(&self, bytes: &[u8]) -> f32 {
+    /// Whether its elements are numbers.
+    fn is_numbers(&self) -> bool {
+        !matches!(self.kind, Kind::Text | Kind::Bytes)
+    }
+
+    /// The bytes of a number.
+    fn word(&self, bytes: &[u8]) -> u64 {
         let mut wide = [0; 8];
-        for (at, byte) in wide.iter_mut().zip(if self.big_endian {
-            bytes.iter().rev().collect::<Vec<_>>()
-        } else {
-            bytes.iter().collect()
-        }) {
-            *at = *byte;
+        match self.big_endian {
+            true => wide.iter_mut().zip(bytes.iter().rev()).for_each(|(at, byte)| *at = *byte),
+            false => wide.iter_mut().zip(bytes).for_each(|(at, byte)| *at = *byte),
         }
-        let word = u64::from_le_bytes(wide);
+        u64::from_le_bytes(wide)
+    }
+
+    /// An integer.
+    fn integer(&self, bytes: &[u8]) -> i128 {
+        let word = self.word(bytes);
         let unused = 64 - 8 * self.size as u32;
         match self.kind {
-            Kind::Bool | Kind::Unsigned => word as f32,
-            Kind::Signed => ((word << unused) as i64 >> unused) as f32,
-            Kind::Float if self.size == 4 => f32::from_bits(word as u32),
-            Kind::Float => f64::from_bits(word) as f32,
+            Kind::Signed => ((word << unused) as i64 >> unused).into(),
+            _ => word.into(),
         }
     }
+
+    /// A float, as it is.
+    fn double(&self, bytes: &[u8]) -> f64 {
+        let word = self.word(bytes);
+        match self.size {
+            2 => half::f16::from_bits(word as u16).to_f64(),
+            4 => f32::from_bits(word as u32).into(),
+            _ => f64::from_bits(word),
+        }
+    }
+
+    /// A text, without the zeros that fill it up.
+    fn text(&self, bytes: &[u8]) -> String {
+        let text: String = match self.kind {
+            Kind::Text => bytes
+                .chunks_exact(4)
+                .map(|letter| char::from_u32(self.word(letter) as u32).unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect(),
+            _ => String::from_utf8_lossy(bytes).into(),
+        };
+        text.trim_end_matches('\0').into()
+    }
+
+    /// A number as `f32`; 64-bit integers and floats are rounded.
+    fn float(&self, bytes: &[u8]) -> f32 {
+        match self.kind {
+            Kind::Float if self.size == 4 => f32::from_bits(self.word(bytes) as u32),
+            Kind::Float => self.double(bytes) as f32,
+            Kind::Signed => self.integer(bytes) as f32,
+            _ => self.word(bytes) as f32,
+        }
+    }
+
+    /// The number of bytes of all elements. Even if one size is 0, the product of the others must not overflow.
+    fn bytes(&self) -> u64 {
+        let count = match memory::product(&self.shape.iter().map(|&size| size.max(1)).collect::<Vec<_>>()) {
+            count if count < 1 << 56 && self.shape.contains(&0) => 0,
+            count => count,
+        };
+        count.saturating_mul(self.size as u64)
+    }
+
+    /// The error for a file with another number of bytes than the header promises.
+    fn check(&self, name: &str, found: u64) -> Result<()> {
+        let expected = self.bytes();
+        if found == expected {
+            return Ok(());
+        }
+        let sizes = excerpt(&self.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × "));
+        let found = if found > expected { "more".into() } else { found.to_string() };
+        bad_data!("{name}: the header promises {sizes} values = {expected} bytes, but {found} follow")
+    }
+}
+
+/// What is wrong with elements of this type.
+fn not_numbers(descr: &str) -> String {
+    format!(
+        "expected numbers (u1, b1, i4, i8, f2, f4, f8 …) in its header, found {:?}{}",
+        excerpt(descr),
+        conversion(descr)
+    )
+}
+
+/// How to convert elements that are no numbers, in Python.
+fn conversion(descr: &str) -> String {
+    let (what, python) = match (descr.starts_with('['), descr.chars().nth(1)) {
+        (true, _) => ("named fields", "numpy.lib.recfunctions.structured_to_unstructured(a)"),
+        (_, Some('O')) => {
+            return "; these are Python objects, which only Python can read; save them as numbers: \
+                    np.save(\"new.npy\", np.array(np.load(\"old.npy\", allow_pickle=True).tolist(), \"float32\"))"
+                .into();
+        }
+        (_, Some('U' | 'S')) => ("text", "a.astype(\"float32\")"),
+        (_, Some('c')) => ("complex numbers", "np.abs(a)"),
+        (_, Some('f')) => ("floats of another size", "a.astype(\"float64\")"),
+        (_, Some('M' | 'm')) => ("times", "a.astype(\"int64\")"),
+        _ => return String::new(),
+    };
+    format!("; these are {what}; for numbers: a = np.load(\"old.npy\"); np.save(\"new.npy\", {python})")
 }
 
 /// Reads one array; `name` identifies it in messages.
@@ -129,6 +225,60 @@ impl Header {
 /// # Errors
 /// [`Error::Data`] says what was expected and found.
 pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
+    let header = read_header(name, &mut file)?;
+    if !header.is_numbers() {
+        let letter = if header.kind == Kind::Text { "<U" } else { "|S" };
+        return bad_data!("{name}: {}", not_numbers(letter));
+    }
+    let mut values = if header.kind == Kind::Bool || header.kind == Kind::Unsigned && header.size == 1 {
+        Values::Bytes(vec![])
+    } else {
+        Values::Floats(vec![])
+    };
+    // The values while the vector grows, the scaled values, and the packed rows.
+    let needed = (16 / header.size as u64).max(2);
+    let found = file::read_promised(name, file, header.bytes(), needed, |part| match &mut values {
+        Values::Bytes(bytes) => bytes.extend_from_slice(part),
+        Values::Floats(floats) => {
+            floats.extend(part.chunks_exact(header.size).map(|bytes| header.float(bytes)))
+        }
+    })?;
+    header.check(name, found)?;
+    if header.fortran {
+        values = match values {
+            Values::Bytes(values) => Values::Bytes(row_major(values, &header.shape)),
+            Values::Floats(values) => Values::Floats(row_major(values, &header.shape)),
+        };
+    }
+    Ok(Array { shape: header.shape, values })
+}
+
+/// Reads one array as labels, with its shape: texts, or numbers without rounding.
+fn read_labels(name: &str, mut file: impl Read) -> Result<(Vec<usize>, Labels)> {
+    let header = read_header(name, &mut file)?;
+    let mut bytes = Vec::new();
+    // The bytes while the vector grows, and the labels: a text takes some tens of bytes, a number 16.
+    let needed = 3 + 64 / header.size as u64;
+    let found =
+        file::read_promised(name, file, header.bytes(), needed, |part| bytes.extend_from_slice(part))?;
+    header.check(name, found)?;
+    let elements = bytes.chunks_exact(header.size);
+    let labels = match header.kind {
+        Kind::Text | Kind::Bytes => Labels::Texts(elements.map(|bytes| header.text(bytes)).collect()),
+        Kind::Float => Labels::Floats(elements.map(|bytes| header.double(bytes)).collect()),
+        _ => Labels::Integers(elements.map(|bytes| header.integer(bytes)).collect()),
+    };
+    let labels = match labels {
+        labels if !header.fortran => labels,
+        Labels::Texts(texts) => Labels::Texts(row_major(texts, &header.shape)),
+        Labels::Integers(numbers) => Labels::Integers(row_major(numbers, &header.shape)),
+        Labels::Floats(numbers) => Labels::Floats(row_major(numbers, &header.shape)),
+    };
+    Ok((header.shape, labels))
+}
+
+/// Reads the description of an array.
+fn read_header(name: &str, mut file: impl Read) -> Result<Header> {
     let broken = |source: io::Error| Error::Data(format!("{name}: cannot be read: {source}"));
     let mut take = |bytes: u64| {
         let mut taken = Vec::new();
@@ -151,46 +301,12 @@ pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
     if header.len() < length || length == 0 {
         return Err(truncated());
     }
-    let header = Header::parse(&String::from_utf8_lossy(&header))
-        .map_err(|reason| Error::Data(format!("{name}: {reason}")))?;
-
-    // Even if one size is 0, the product of the others must not overflow.
-    let count = match memory::product(&header.shape.iter().map(|&size| size.max(1)).collect::<Vec<_>>()) {
-        count if count < 1 << 56 && header.shape.contains(&0) => 0,
-        count => count,
-    };
-    let expected = count.saturating_mul(header.size as u64);
-    let mut values = if header.kind == Kind::Bool || header.kind == Kind::Unsigned && header.size == 1 {
-        Values::Bytes(vec![])
-    } else {
-        Values::Floats(vec![])
-    };
-    // The values while the vector grows, the scaled values, and the packed rows.
-    let needed = (16 / header.size as u64).max(2);
-    let found = file::read_promised(name, file, expected, needed, |part| match &mut values {
-        Values::Bytes(bytes) => bytes.extend_from_slice(part),
-        Values::Floats(floats) => {
-            floats.extend(part.chunks_exact(header.size).map(|bytes| header.float(bytes)))
-        }
-    })?;
-    if found != expected {
-        let sizes = excerpt(&header.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × "));
-        let found = if found > expected { "more".into() } else { found.to_string() };
-        return bad_data!(
-            "{name}: the header promises {sizes} values = {expected} bytes, but {found} follow"
-        );
-    }
-    if header.fortran {
-        values = match values {
-            Values::Bytes(values) => Values::Bytes(row_major(&values, &header.shape)),
-            Values::Floats(values) => Values::Floats(row_major(&values, &header.shape)),
-        };
-    }
-    Ok(Array { shape: header.shape, values })
+    Header::parse(&String::from_utf8_lossy(&header))
+        .map_err(|reason| Error::Data(format!("{name}: {reason}")))
 }
 
 /// Reorders elements from first index fastest to last index fastest.
-fn row_major<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
+fn row_major<T: Clone>(values: Vec<T>, shape: &[usize]) -> Vec<T> {
     let mut strides = Vec::new();
     let mut stride = 1;
     for size in shape {
@@ -204,7 +320,7 @@ fn row_major<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
                 from += rest % size * stride;
                 rest /= size;
             }
-            values[from]
+            values[from].clone()
         })
         .collect()
 }
@@ -305,113 +421,219 @@ fn broken_archive(name: &str) -> impl Fn(zip::result::ZipError) -> Error {
     move |error| Error::Data(format!("{name}: expected a ZIP archive of arrays: {error}"))
 }
 
-/// A data set from one array: the first index is the case.
+/// A data set from one array.
 pub fn load(name: &str, file: impl Read, selection: &Selection) -> Result<Dataset> {
-    dataset(name, (name.into(), read_array(name, file)?), [None, None, None, None, None], selection)
+    Arrays::of((name.into(), read_array(name, file)?)).dataset(name, selection)
 }
 
 /// Common names of arrays in an `.npz` file, in lower case: those of Keras, of scikit-learn, and others.
-const TRAIN: [&str; 7] = ["x_train", "train_x", "train_images", "train", "x", "data", "images"];
-const TEST: [&str; 4] = ["x_test", "test_x", "test_images", "test"];
-const TRAIN_LABELS: [&str; 7] = ["y_train", "train_y", "train_labels", "y", "labels", "label", "target"];
-const TEST_LABELS: [&str; 3] = ["y_test", "test_y", "test_labels"];
+const TRAIN: [&str; 11] = [
+    "x_train",
+    "train_x",
+    "train_images",
+    "images_train",
+    "train_data",
+    "data_train",
+    "train",
+    "x",
+    "data",
+    "images",
+    "features",
+];
+const TEST: [&str; 7] = ["x_test", "test_x", "test_images", "images_test", "test_data", "data_test", "test"];
+const TRAIN_LABELS: [&str; 13] = [
+    "y_train",
+    "train_y",
+    "train_labels",
+    "labels_train",
+    "train_label",
+    "train_targets",
+    "y",
+    "labels",
+    "label",
+    "targets",
+    "target",
+    "classes",
+    "class",
+];
+const TEST_LABELS: [&str; 6] =
+    ["y_test", "test_y", "test_labels", "labels_test", "test_label", "test_targets"];
 const WEIGHTS: [&str; 4] = ["weights", "w_train", "sample_weight", "weights_train"];
 const TEST_WEIGHTS: [&str; 2] = ["weights_test", "w_test"];
+
+/// Finds an array by its usual names.
+fn find<'a>(names: &'a [String], wanted: &[&str]) -> Option<&'a String> {
+    wanted.iter().find_map(|wanted| names.iter().find(|name| name.to_lowercase() == *wanted))
+}
 
 /// A data set from several arrays.
 pub fn load_npz(name: &str, file: impl Read + Seek, selection: &Selection) -> Result<Dataset> {
     let mut archive = Archive::new(name, file)?;
     let names = archive.names.clone();
-    let mut take = |wanted: &[&str]| -> Result<Option<Named>> {
-        let found = wanted.iter().find_map(|wanted| names.iter().find(|name| name.to_lowercase() == *wanted));
-        let Some(found) = found else { return Ok(None) };
-        let array = archive.arrays(|name| name == found)?.pop_first();
-        Ok(array.map(|(array, values)| (format!("{name}: {}", excerpt(&array)), values)))
-    };
     let train = match names.as_slice() {
         // A single array may have any name.
-        [one] => take(&[&one.to_lowercase()])?,
-        _ => take(&TRAIN)?,
+        [one] => Some(one.clone()),
+        _ => find(&names, &TRAIN).cloned(),
     };
-    let Some(train) = train else {
-        return bad_data!(
-            "{name}: expected an array x_train (or {}), found {}",
-            TRAIN[1..].join(", "),
-            list(names)
-        );
+    let train = match train {
+        Some(train) => train,
+        None => archive.only_table()?,
     };
-    let others = match names.len() {
-        1 => [None, None, None, None, None],
-        _ => [take(&TRAIN_LABELS)?, take(&TEST)?, take(&TEST_LABELS)?, take(&WEIGHTS)?, take(&TEST_WEIGHTS)?],
+    let is_alone = names.len() == 1;
+    let among = |wanted: &[&str]| find(&names, wanted).filter(|found| **found != train && !is_alone).cloned();
+    // Arrays without names, as np.savez("new.npz", x, y) writes them.
+    let labels = among(&TRAIN_LABELS).or_else(|| among(&["arr_1"]).filter(|_| train == "arr_0"));
+    let [test, test_labels, weights, test_weights] =
+        [&TEST[..], &TEST_LABELS, &WEIGHTS, &TEST_WEIGHTS].map(among);
+
+    let mut take = |found: &String| -> Result<Named> {
+        match archive.arrays(|name| name == found)?.pop_first() {
+            Some((array, values)) => Ok((format!("{name}: {}", excerpt(&array)), values)),
+            None => bad_data!("{name}: expected an array {:?}, found none", excerpt(found)),
+        }
     };
-    dataset(name, train, others, selection)
+    let mut arrays = Arrays {
+        test: test.as_ref().map(&mut take).transpose()?,
+        weights: weights.as_ref().map(&mut take).transpose()?,
+        test_weights: test_weights.as_ref().map(&mut take).transpose()?,
+        ..Arrays::of(take(&train)?)
+    };
+    for (found, read) in [(&labels, &mut arrays.labels), (&test_labels, &mut arrays.test_labels)] {
+        if let Some(found) = found {
+            *read = Some((found.clone(), archive.labels(found)?));
+        }
+    }
+    let mut dataset = arrays.dataset(name, selection)?;
+    let read: Vec<String> =
+        [Some(train), labels, test, test_labels, weights, test_weights].into_iter().flatten().collect();
+    let unread: Vec<&String> = names.iter().filter(|name| !read.contains(name)).collect();
+    if !unread.is_empty() {
+        dataset.notes.insert(0, format!("arrays read: {}; not used: {}", list(&read), list(unread)));
+    }
+    Ok(dataset)
 }
 
 type Named = (String, Array);
+/// The name of an array of labels, and its shape and labels, or why they can't be read.
+type NamedLabels = (String, std::result::Result<(Vec<usize>, Labels), String>);
 
-fn dataset(
-    name: &str,
+impl<F: Read + Seek> Archive<F> {
+    /// The name of the only array that may be a table of numbers or images, where none has a known name.
+    fn only_table(&mut self) -> Result<String> {
+        let (mut tables, mut found) = (Vec::new(), Vec::new());
+        for index in 0..self.names.len() {
+            let name = self.names[index].clone();
+            let entry = self.archive.by_index(index).map_err(broken_archive(&self.name))?;
+            match read_header(&name, entry) {
+                Ok(header) => {
+                    found.push(format!("{} {}", excerpt(&name), excerpt(&format!("{:?}", header.shape))));
+                    if header.is_numbers() && header.shape.len() > 1 {
+                        tables.push(name);
+                    }
+                }
+                Err(_) => found.push(excerpt(&name)),
+            }
+        }
+        match &tables[..] {
+            [one] => Ok(one.clone()),
+            _ => bad_data!(
+                "{}: expected an array x_train (or {}), or a single table, found {}; choose one: \
+                 np.save(\"new.npy\", np.load(\"old.npz\")[\"NAME\"])",
+                self.name,
+                TRAIN[1..].join(", "),
+                list(found)
+            ),
+        }
+    }
+
+    /// Reads an array of labels, or says why it can't be read.
+    fn labels(&mut self, wanted: &str) -> Result<std::result::Result<(Vec<usize>, Labels), String>> {
+        let Some(index) = self.names.iter().position(|name| name == wanted) else {
+            return Ok(Err("it is not there".into()));
+        };
+        let entry = self.archive.by_index(index).map_err(broken_archive(&self.name));
+        match entry.and_then(|entry| read_labels(&excerpt(wanted), entry)) {
+            Ok(labels) => Ok(Ok(labels)),
+            Err(Error::Data(reason)) => Ok(Err(reason)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The arrays of a data set.
+struct Arrays {
     train: Named,
-    [labels, test, test_labels, weights, test_weights]: [Option<Named>; 5],
-    selection: &Selection,
-) -> Result<Dataset> {
-    let (cases, image) = cases_of(&train)?;
-    if let Some(test) = &test {
-        let (_, test_image) = cases_of(test)?;
-        if test_image != image {
-            return bad_data!(
-                "{}: expected cases of shape {image:?}, as in {}, found {test_image:?}",
-                test.0,
-                train.0
-            );
-        }
-    }
-    let units = image.iter().product();
-    let image = match image[..] {
-        [height, width] => Some((height, width)),
-        _ => None,
-    };
-    let test_cases = test.as_ref().map(|test| test.1.shape[0]);
-    let labels = labels.map(|labels| labels_of(labels, cases)).transpose()?;
-    let test_labels =
-        test_labels.zip(test_cases).map(|(labels, cases)| labels_of(labels, cases)).transpose()?;
-    let weights_of = |named: Option<Named>, cases: usize| {
-        named.map(|(name, array)| weights::checked(&name, array.values.floats(), cases)).transpose()
-    };
-    let weights = weights_of(weights, cases)?;
-    let test_weights = test_cases.map_or(Ok(None), |cases| weights_of(test_weights, cases))?;
-    let table = |(name, array): Named, labels, weights| {
-        let place = move |at: usize| format!("{name}: case {}, value {}", at / units, at % units);
-        Table { values: array.values, labels, weights, place: Box::new(place) }
-    };
-    let test = test.map(|test| table(test, test_labels, test_weights));
-    numbers::dataset(name, (units, image), table(train, labels, weights), test, selection)
+    labels: Option<NamedLabels>,
+    weights: Option<Named>,
+    test: Option<Named>,
+    test_labels: Option<NamedLabels>,
+    test_weights: Option<Named>,
 }
 
-/// The number of cases and the shape of one: a vector, or an image without a trailing dimension of 1.
-fn cases_of((name, array): &Named) -> Result<(usize, Vec<usize>)> {
-    match array.shape[..] {
-        [cases, units] => Ok((cases, vec![units])),
-        [cases, height, width] | [cases, height, width, 1] | [cases, 1, height, width] => {
-            Ok((cases, vec![height, width]))
-        }
-        _ => bad_data!(
-            "{name}: expected cases × values or cases × height × width, found an array of shape {:?}",
-            array.shape
-        ),
+impl Arrays {
+    /// Training cases alone.
+    fn of(train: Named) -> Self {
+        Self { train, labels: None, weights: None, test: None, test_labels: None, test_weights: None }
     }
-}
 
-/// Reads `cases` classes, as whole numbers.
-fn labels_of((name, array): Named, cases: usize) -> Result<Vec<String>> {
-    if array.values.len() != cases {
-        return bad_data!("{name}: {cases} cases but {} labels", array.values.len());
+    fn dataset(self, name: &str, selection: &Selection) -> Result<Dataset> {
+        let Self { train, test, .. } = self;
+        let mut notes = Vec::new();
+        let count = match &self.labels {
+            Some((_, Ok((shape, labels)))) => labels.cases(shape),
+            _ => None,
+        };
+        let arrangement = Arrangement::of(&train.1.shape, count)
+            .map_err(|reason| Error::Data(format!("{}: {reason}", train.0)))?;
+        notes.extend(arrangement.note.clone());
+        let Some((cases, case)) = arrangement.cases(&train.1.shape) else {
+            return bad_data!("{}: expected cases, found shape {:?}", train.0, train.1.shape);
+        };
+        let mut test_cases = 0;
+        if let Some(test) = &test {
+            test_cases = match arrangement.cases(&test.1.shape) {
+                Some((cases, found)) if found == case => cases,
+                _ => {
+                    return bad_data!(
+                        "{}: expected cases of shape {case:?}, as in {}, found an array of shape {:?}",
+                        test.0,
+                        train.0,
+                        test.1.shape
+                    );
+                }
+            };
+        }
+        let mut classes = |labels: Option<NamedLabels>, cases: usize| {
+            let (name, labels) = labels?;
+            match labels.and_then(|(shape, labels)| labels.classes(&shape, cases)) {
+                Ok((classes, note)) => {
+                    notes.extend(note.map(|note| format!("{}: {note}", excerpt(&name))));
+                    Some(classes)
+                }
+                Err(reason) => {
+                    notes.push(format!("no labels: {} is left out: {reason}", excerpt(&name)));
+                    None
+                }
+            }
+        };
+        let labels = classes(self.labels, cases);
+        let test_labels = classes(self.test_labels.filter(|_| test.is_some()), test_cases);
+        let weights_of = |named: Option<Named>, cases: usize| {
+            named.map(|(name, array)| weights::checked(&name, array.values.floats(), cases)).transpose()
+        };
+        let weights = weights_of(self.weights, cases)?;
+        let test_weights = weights_of(self.test_weights.filter(|_| test.is_some()), test_cases)?;
+        let units = arrangement.units();
+        let table = |(name, array): Named, labels, weights| {
+            let place = move |at: usize| format!("{name}: case {}, value {}", at / units, at % units);
+            Table { values: arrangement.arranged(array), labels, weights, place: Box::new(place) }
+        };
+        let test = test.map(|test| table(test, test_labels, test_weights));
+        let train = table(train, labels, weights);
+        let mut dataset = numbers::dataset(name, (units, arrangement.image()), train, test, selection)?;
+        dataset.notes.splice(..0, notes);
+        Ok(dataset)
     }
-    let label = |(case, x): (usize, f32)| match x {
-        x if x.fract() == 0.0 => Ok((x as i64).to_string()),
-        _ => bad_data!("{name}: case {case}: expected a class number, found {x}"),
-    };
-    array.values.floats().into_iter().enumerate().map(label).collect()
 }
 
 #[cfg(test)]
