@@ -20,6 +20,7 @@ mod labels;
 mod load;
 pub mod npy;
 mod numbers;
+pub(crate) mod recognised;
 mod rows;
 mod selection;
 mod source;

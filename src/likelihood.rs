@@ -27,16 +27,24 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ais::{self, Ais, AisOptions, Progress, Tracked, WIDEST},
     backend::{BackendExt, DeviceInfo},
+    base::Base,
     clock::{Clock, System},
     config::{Binarize, DeviceChoice},
+    data::{Dataset, Rows},
     device::{self, Footprint},
     error::{Result, usage},
-    exact, memory,
-    model::{self, DataOptions},
+    exact,
+    inference::Inference,
+    memory,
+    model::{self, DataOptions, Stored},
+    sample::{self, Sampler},
     unknown,
     wording::{self, Spelling},
 };
 
+/// Temperatures and Gibbs steps of the fantasies of a model without data.
+const FANTASY_TEMPERATURES: usize = 20;
+const FANTASY_STEPS: usize = 500;
 /// The relative error of a free energy.
 const ROUNDING: f64 = 1e-6;
 
@@ -278,6 +286,24 @@ pub struct HeldOut {
 }
 
 impl Likelihood {
+    /// Of a model without data: the rest is unknown.
+    fn of_log_z(log_z: LogZ) -> Self {
+        Self {
+            log_z,
+            train_log_likelihood: f64::NAN,
+            train_log_likelihood_low: f64::NAN,
+            train_log_likelihood_high: f64::NAN,
+            test_log_likelihood: None,
+            test_log_likelihood_low: None,
+            test_log_likelihood_high: None,
+            free_energy_gap: None,
+            pseudo_log_likelihood: f64::NAN,
+            pseudo_log_likelihood_per_unit: f64::NAN,
+            pseudo_log_likelihood_cases: 0,
+            reconstruction_error: f64::NAN,
+        }
+    }
+
     /// The mean over the test cases, or else the training cases. `None` if neither is known.
     pub fn held_out(&self) -> Option<HeldOut> {
         match self.test_log_likelihood {
@@ -313,7 +339,7 @@ pub struct EvalReport {
     /// The model's file.
     #[serde(serialize_with = "crate::output::lossy::path")]
     pub model: PathBuf,
-    /// The data set.
+    /// The data set; `none` for a model without data, of which only log Z is known.
     pub data: String,
     /// Whether the data were inverted, 1 − x for x.
     pub inverted: bool,
@@ -375,7 +401,18 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
             shape.hidden
         );
     }
-    let (source, dataset) = options.data.load(&stored)?;
+    let is_bare = options.data.data.is_none() && stored.config.is_none();
+    if is_bare && options.log_z == Method::Auto {
+        return usage!(
+            "{}: expected the name of its data in the model's metadata, found none; name the data with ‹data›, or, for \
+             log Z alone, choose ‹log-z=enumeration› or ‹log-z=ais›",
+            stored.path.display()
+        );
+    }
+    let (source, dataset) = match is_bare {
+        true => ("none".to_string(), fantasies(&stored, options)?),
+        false => options.data.load(&stored).map(|(source, dataset)| (source.to_string(), dataset))?,
+    };
     let dataset = dataset.judging();
     if options.binarize == Binarize::None && dataset.encoding.layer.is_binary() && !dataset.is_binary() {
         return usage!(
@@ -415,11 +452,17 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
     let model = backend.model_of(rbm)?;
     let mut evaluator = Evaluator::new(&mut *backend, ais, &dataset)?;
     evaluator.set_progress(begin(ais.map_or(0, |ais| ais.steps())));
-    let likelihood = evaluator.run(&mut *backend, model, rbm, &dataset)?;
+    let mut likelihood = evaluator.run(&mut *backend, model, rbm, &dataset)?;
+    let [mut train_cases, mut test_cases] =
+        [Some(&dataset.train), dataset.test.as_ref()].map(|cases| cases.map_or(0, |cases| cases.rows.len()));
+    if is_bare {
+        likelihood = Likelihood::of_log_z(likelihood.log_z);
+        (train_cases, test_cases) = (0, 0);
+    }
     Ok(EvalReport {
         version: env!("CARGO_PKG_VERSION"),
         model: stored.path.clone(),
-        data: source.to_string(),
+        data: source,
         inverted: options.data.selection(stored.config.as_ref()).is_inverted(),
         binarize: options.binarize,
         device: backend.info().clone(),
@@ -427,11 +470,31 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         hidden: shape.hidden,
         visible_units: rbm.layers().visible.to_string(),
         hidden_units: rbm.layers().hidden.to_string(),
-        train_cases: dataset.train.rows.len(),
-        test_cases: dataset.test.as_ref().map_or(0, |test| test.rows.len()),
+        train_cases,
+        test_cases,
         likelihood,
         seconds: clock.now().as_secs_f64(),
     })
+}
+
+/// Fantasies of a model without data, which take the data's place in finding log Z: as many as chains, from parallel
+/// tempering. They are states of the model, so their distinct ones bound log Z as cases do. Enumeration needs none.
+fn fantasies(stored: &Stored, options: &EvalOptions) -> Result<Dataset> {
+    let layers = stored.rbm.layers();
+    let starts = sample::random_starts(layers, options.chains, options.seed);
+    let states = if options.log_z == Method::Enumeration {
+        starts
+    } else {
+        exact::check_normalisation(&stored.rbm)?;
+        let inference = Inference::open(&stored.rbm, &options.device, 0, options.seed)?;
+        let base = Base::neutral(layers);
+        let mut sampler = Sampler::new(inference, &base, &starts, FANTASY_TEMPERATURES)?;
+        sampler.advance(FANTASY_STEPS)?;
+        sampler.read()?.1
+    };
+    let columns = layers.visible.columns();
+    let rows = Rows::from_values(columns, &states);
+    Ok(Dataset { encoding: stored.encoding.clone(), ..Dataset::new((1, columns), rows) })
 }
 
 #[cfg(test)]

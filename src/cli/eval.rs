@@ -59,15 +59,22 @@ fn table(report: &EvalReport) -> String {
     };
     let [visible, hidden] = [(visible, &report.visible_units), (hidden, &report.hidden_units)]
         .map(|(layer, text)| layer.map_or(text.clone(), |layer| layer.counted()));
+    let has_data = report.train_cases > 0;
+    let data = match has_data {
+        true => format!(
+            "{}{}{binarize}: {} training and {} test cases",
+            report.data,
+            if report.inverted { ", inverted" } else { "" },
+            report.train_cases,
+            report.test_cases
+        ),
+        false => "without data, of which fantasies take the place: log Z alone".into(),
+    };
     let mut text = format!(
-        "{}: {} visible and {} hidden units\n{}{}{binarize}: {} training and {} test cases, on {}\n\n",
+        "{}: {} visible and {} hidden units\n{data}, on {}\n\n",
         report.model.display(),
         visible,
         hidden,
-        report.data,
-        if report.inverted { ", inverted" } else { "" },
-        report.train_cases,
-        report.test_cases,
         report.device
     );
     let mut line = |what: &str, figures: String| text += &format!("{what:24}{figures}\n");
@@ -92,7 +99,7 @@ fn table(report: &EvalReport) -> String {
             for (which, measured) in [
                 ("  all", &ais.tempered.all),
                 ("  from the base", &ais.tempered.from_base),
-                ("  from data", &ais.tempered.from_data),
+                (if has_data { "  from data" } else { "  from fantasies" }, &ais.tempered.from_data),
             ] {
                 line(which, format!("{:>12.3}   ± {:.3}", measured.log_z, measured.standard_error));
             }
@@ -114,6 +121,25 @@ fn table(report: &EvalReport) -> String {
             }
         }
     }
+    if has_data {
+        text += &of_cases(report, has_densities);
+    }
+    text += &match &log_z.reason {
+        None => format!("\nreliable; {:.1} s\n", report.seconds),
+        Some(reason) => format!("\nNOT reliable: {reason}; {:.1} s\n", report.seconds),
+    };
+    text
+}
+
+/// The figures that need cases.
+fn of_cases(report: &EvalReport, has_densities: bool) -> String {
+    let likelihood = &report.likelihood;
+    let bracket = |low: f64, high: f64| match likelihood.log_z.ais {
+        Some(_) => format!("   between {low:.3} and {high:.3}"),
+        None => String::new(),
+    };
+    let mut text = String::new();
+    let mut line = |what: &str, figures: String| text += &format!("{what:24}{figures}\n");
     line(
         "log-likelihood, train",
         format!(
@@ -146,9 +172,5 @@ fn table(report: &EvalReport) -> String {
     if has_densities {
         text += "\nlog-likelihoods are log densities of the numbers in the file\n";
     }
-    text += &match &log_z.reason {
-        None => format!("\nreliable; {:.1} s\n", report.seconds),
-        Some(reason) => format!("\nNOT reliable: {reason}; {:.1} s\n", report.seconds),
-    };
     text
 }

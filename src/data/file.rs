@@ -30,16 +30,26 @@ pub fn opened(path: &Path) -> Result<File> {
     bad_data!("{}: expected a file, found {found}; save the data to a file first", path.display())
 }
 
-/// Opens a file, and unpacks it on the way if its name ends in `.gz`.
+/// The first bytes of a file packed by gzip.
+pub const GZIP: &[u8] = b"\x1f\x8b";
+
+/// Opens a file, and unpacks it on the way if gzip has packed it, whatever its name.
 pub fn open(path: &Path) -> Result<Box<dyn BufRead>> {
-    let file = BufReader::new(opened(path)?);
-    let packed = path.extension().is_some_and(|extension| extension == "gz");
+    let mut file = BufReader::new(opened(path)?);
+    let packed = file.fill_buf().map_err(Error::read(path))?.starts_with(GZIP);
     Ok(if packed { Box::new(unpacked(file)) } else { Box::new(BufReader::new(Measured { file, read: 0 })) })
 }
 
 /// Unpacks a `.gz` file.
 pub fn unpacked(file: impl BufRead) -> impl BufRead {
     BufReader::new(Measured { file: MultiGzDecoder::new(file), read: 0 })
+}
+
+/// The first bytes of a file, at most this many, unpacked as by [`open`].
+pub fn head(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most).read_to_end(&mut bytes).map_err(Error::read(path))?;
+    Ok(bytes)
 }
 
 /// All bytes of a file.

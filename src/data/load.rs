@@ -4,9 +4,11 @@ use std::path::Path;
 
 use super::{
     Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, csv, fasta, file, generated, idx, images,
-    known, npy, spread_out, weights,
+    known, npy, recognised, spread_out, weights,
 };
-use crate::error::{Error, Result, bad_data, usage};
+use recognised::Reading;
+
+use crate::error::{Error, Result, bad_data, list, usage};
 
 /// Makes the error for data with another number of columns than a model's.
 type Misfit<'a> = &'a dyn Fn(usize) -> Result<()>;
@@ -102,18 +104,29 @@ impl Selection {
             dataset.image = (height, width);
         }
         if let Some(classes) = &self.classes {
-            let wanted = classes.iter().map(|class| class_index(class, &dataset.classes, source));
+            let wanted = classes.iter().map(|class| class_index(class, &dataset, source));
             let wanted = wanted.collect::<Result<Vec<u32>>>()?;
             dataset.train = of_classes(&dataset.train, &wanted);
             dataset.test = dataset.test.map(|test| of_classes(&test, &wanted));
+            dataset.validation = dataset.validation.map(|cases| of_classes(&cases, &wanted));
             if dataset.train.rows.is_empty() {
                 return bad_data!("{source}: no training case is of the classes {}", classes.join(", "));
             }
         }
         dataset.test = dataset.test.filter(|test| !test.rows.is_empty());
+        dataset.validation = dataset.validation.filter(|cases| !cases.rows.is_empty());
         if let Some(limit) = self.limit {
             dataset.train = spread(&dataset.train, limit);
             dataset.test = dataset.test.map(|test| spread(&test, limit));
+            dataset.validation = dataset.validation.map(|cases| spread(&cases, limit));
+        }
+        if let (Some(share), Some(cases)) =
+            (self.validation.filter(|&share| share > 0.0), &dataset.validation)
+        {
+            return usage!(
+                "‹validation› {share}: {source} has {} validation cases of its own; leave the option out",
+                cases.rows.len()
+            );
         }
         if let Some(share) = self.validation.filter(|&share| share > 0.0) {
             dataset.split(share);
@@ -159,7 +172,21 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
     std::fs::metadata(path).map_err(Error::read(path))?;
     let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().to_lowercase());
     let unpacked = name.strip_suffix(".gz").unwrap_or(&name);
-    match unpacked.rsplit_once('.').map_or("", |(_, extension)| extension) {
+    let ending = unpacked.rsplit_once('.').map_or("", |(_, ending)| ending);
+    // What a file is, its first bytes say, whatever its name.
+    let head = file::head(path, recognised::HEAD)?;
+    let kind = recognised::by_head(&head);
+    let refuse = |what: &str, advice: &str| bad_data!("{}: this is {what}: {advice}", path.display());
+    match kind.or_else(|| recognised::by_ending(ending)).map(|kind| (kind.what, kind.reading)) {
+        Some((_, Reading::Npy)) => {
+            return npy::load(&path.display().to_string(), file::open(path)?, selection);
+        }
+        Some((_, Reading::Idx)) => return idx::load_file(path),
+        Some((_, Reading::Zip)) if ending != "npz" => return read_archive(path, selection),
+        Some((what, Reading::Refused(advice))) => return refuse(what, advice),
+        _ => {}
+    }
+    match ending {
         "npy" => npy::load(&path.display().to_string(), file::open(path)?, selection),
         "npz" if unpacked == name => {
             let file = std::io::BufReader::new(file::opened(path)?);
@@ -168,19 +195,37 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
         "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),
         "fasta" | "fa" | "faa" | "fna" | "afa" => fasta::load(path, file::open(path)?, selection),
         _ => bad_data!(
-            "{}: expected a folder of IDX files or PNGs, or a file that ends in .npy, .npz, .csv or .fasta; \
+            "{}: expected a folder of IDX files or images, or a file that ends in .npy, .npz, .csv or .fasta; \
              found another kind of file",
             path.display()
         ),
     }
 }
 
-fn class_index(class: &str, classes: &[String], source: &Source) -> Result<u32> {
+/// A ZIP archive: of NumPy's arrays, or another, which is refused.
+fn read_archive(path: &Path, selection: &Selection) -> Result<Dataset> {
+    let name = path.display().to_string();
+    let open = || Ok::<_, Error>(std::io::BufReader::new(file::opened(path)?));
+    if file::head(path, 2)? != [b'P', b'K'] {
+        return bad_data!("{name}: this is a ZIP archive packed by gzip: unpack it: gunzip {name}");
+    }
+    let names = npy::file_names(&name, open()?)?;
+    match recognised::archive(&names) {
+        None => npy::load_npz(&name, open()?, selection),
+        Some((what, advice)) => bad_data!("{name}: this is {what}: {advice}; it has {}", list(names)),
+    }
+}
+
+fn class_index(class: &str, Dataset { classes, notes, .. }: &Dataset, source: &Source) -> Result<u32> {
     match classes.iter().position(|name| name == class) {
         Some(index) => Ok(index as u32),
         None if classes.is_empty() => {
             usage!(
-                "‹classes› {class}: {source} has no classes; for a CSV file, name their column with ‹label-column›"
+                "‹classes› {class}: {source} has no classes; for a CSV file, name their column with ‹label-column›{}",
+                notes
+                    .iter()
+                    .find(|note| note.starts_with("no labels"))
+                    .map_or(String::new(), |note| format!("; {note}"))
             )
         }
         None => {

@@ -381,6 +381,13 @@ pub fn read_npz(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<(Strin
     Ok(Archive::new(&path.display().to_string(), file)?.arrays(wanted)?.into_iter().collect())
 }
 
+/// The names of the files in a ZIP archive; `name` identifies it in messages.
+pub(crate) fn file_names(name: &str, file: impl Read + Seek) -> Result<Vec<String>> {
+    let archive = ZipArchive::new(file).map_err(broken_archive(name))?;
+    let names = archive.file_names().map(|name| name.map(|name| name.into_owned()));
+    names.collect::<zip::result::ZipResult<_>>().map_err(broken_archive(name))
+}
+
 /// An `.npz` file whose arrays are not read yet.
 pub(crate) struct Archive<F> {
     name: String,
