@@ -1,8 +1,9 @@
 """Writes the examples that fuzzing starts from, as other programs write such files: python3 fuzz/seeds.py
-Needs numpy and safetensors; the files are committed, so this is run again only to add one."""
+Needs numpy, pillow and safetensors; the files are committed, so this is run again only to add one."""
 
 import gzip, hashlib, io, json, pathlib, struct, zipfile, zlib
 import numpy as np
+from PIL import Image
 from safetensors.numpy import save
 
 SEEDS = pathlib.Path(__file__).parent / "seeds"
@@ -23,6 +24,13 @@ def npy(array):
 def npz(save_archive, **arrays):
     out = io.BytesIO()
     save_archive(out, **arrays)
+    return out.getvalue()
+
+
+def zipped(name):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), b"1")
     return out.getvalue()
 
 
@@ -120,3 +128,28 @@ write("plot", "falling", np.array([9.0, 4.5, 3.0, 2.5]).tobytes())
 write("plot", "wild", np.array([1e-300, -1e300, np.inf, np.nan, 0.0]).tobytes())
 write("fasta", "rna", b">one\nACGU-\n>two, of two lines\nGG\n.cn\n")
 write("fasta", "protein", b">>a/1-9 more\r\nLPGEWX-*Y\r\n\r\n>b\r\nACDEFGHIK\r\n")
+
+
+def picture(mode, size, kind, **options):
+    out = io.BytesIO()
+    pixels = bytes(range(0, 240, 5)) * 99
+    Image.frombytes(mode, size, pixels[:size[0] * size[1] * len(mode)]).save(out, kind, **options)
+    return out.getvalue()
+
+
+write("jpeg", "grey", picture("L", (9, 8), "jpeg"))
+write("jpeg", "colours", picture("RGB", (17, 9), "jpeg"))
+write("jpeg", "progressive", picture("RGB", (8, 8), "jpeg", progressive=True))
+write("jpeg", "bmp", picture("RGB", (5, 3), "bmp"))
+write("jpeg", "pgm", picture("L", (5, 3), "ppm"))
+write("jpeg", "text-pgm", b"P2\n# a comment\n3 2\n15\n0 1 2\n3 4 15\n")
+write("labels", "names", npy(np.array(["cat", "dog", "cat", ""])))
+write("labels", "bytes", npy(np.array([b"a", b"bc", b"a", b"d"])))
+write("labels", "one-hot", npy(np.asfortranarray(np.eye(4)[[1, 0, 3, 3]])))
+write("labels", "large", npy(np.array([2**62, -1, 3, 2**62])))
+write("labels", "floats", npy(np.array([1, 2, 300, 1], ">f4")))
+write("idx", "qmnist", b"\0\0\x0c\x02" + np.array([3, 2, 7, 1, 4, 1, 7, 1], ">u4").tobytes())
+write("kind", "pickle", b"\x80\x04\x95\x05\0\0\0\0\0\0\0]\x94.")
+write("kind", "torch", zipped("archive/data.pkl"))
+write("kind", "sheet", zipped("xl/workbook.xml"))
+write("kind", "folder", zipped("a/b.csv"))

@@ -16,7 +16,7 @@ mod generated;
 pub(crate) mod idx;
 pub(crate) mod images;
 mod known;
-mod labels;
+pub(crate) mod labels;
 mod load;
 pub mod npy;
 mod numbers;

@@ -8,7 +8,7 @@ use crate::{
     checkpoint::{self, Policy},
     command,
     config::TrainConfig,
-    data::{Dataset, Rows, Selection, Source, Summary, csv, fasta, file, idx, images, npy},
+    data::{Dataset, Rows, Selection, Source, Summary, csv, fasta, file, idx, images, npy, recognised},
     doctor::{
         self,
         examine::{foreign, parse_log, plots, run},
@@ -29,13 +29,16 @@ use crate::{
 pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
 
 /// All parsers.
-pub const PARSERS: [Parser; 18] = [
+pub const PARSERS: [Parser; 21] = [
     ("idx", idx_file),
     ("gzip", gzip),
     ("npy", npy_file),
     ("npz", npz),
     ("csv", csv_file),
-    ("png", png),
+    ("png", image),
+    ("jpeg", image),
+    ("labels", labels),
+    ("kind", kind),
     ("model", model_file),
     ("fasta", fasta_file),
     ("arrays", arrays),
@@ -88,7 +91,11 @@ fn idx_file(bytes: &[u8]) -> Result<()> {
     let images = idx::images(name(), bytes).map(|((height, width), rows)| {
         assert!(rows.layout().units == height * width && !rows.is_empty());
     });
-    if bytes.get(3) == Some(&1) { idx::labels(name(), bytes).map(|_| ()) } else { images }
+    if bytes.get(3).is_some_and(|&dimensions| dimensions < 3) {
+        idx::labels(name(), bytes).map(|_| ())
+    } else {
+        images
+    }
 }
 
 fn gzip(bytes: &[u8]) -> Result<()> {
@@ -127,7 +134,28 @@ fn fasta_file(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn png(bytes: &[u8]) -> Result<()> {
+/// Reads an array of labels, for four cases.
+fn labels(bytes: &[u8]) -> Result<()> {
+    let (shape, labels) = npy::read_labels("file", bytes)?;
+    match labels.classes(&shape, 4) {
+        Ok((classes, _)) => assert_eq!(classes.len(), 4),
+        Err(reason) => return usage!("{reason}"),
+    }
+    Ok(())
+}
+
+/// Tells what a file is that is not read.
+fn kind(bytes: &[u8]) -> Result<()> {
+    let Some(kind) = recognised::by_head(bytes) else { return usage!("no known kind") };
+    if kind.reading == recognised::Reading::Zip {
+        let names = npy::file_names("file", Cursor::new(bytes))?;
+        assert!(recognised::archive(&names).is_none_or(|(what, _)| !what.is_empty()));
+    }
+    Ok(())
+}
+
+/// A PNG, JPEG, BMP or PGM image.
+fn image(bytes: &[u8]) -> Result<()> {
     let ((height, width), pixels) = images::decode(name(), bytes)?;
     gone_through(&Dataset::new((height, width), Rows::from_bytes(height * width, &pixels, 1.0 / 255.0)));
     Ok(())

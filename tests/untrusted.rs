@@ -155,7 +155,11 @@ fn idx(sizes: [u32; 3]) -> Vec<u8> {
 }
 
 fn npy(shape: &str, fortran: &str) -> Vec<u8> {
-    let header = format!("{{'descr': '|u1', 'fortran_order': {fortran}, 'shape': {shape}, }}");
+    npy_of("|u1", shape, fortran)
+}
+
+fn npy_of(kind: &str, shape: &str, fortran: &str) -> Vec<u8> {
+    let header = format!("{{'descr': '{kind}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat()
 }
 
@@ -195,6 +199,14 @@ fn png_of(width: u32, height: u32, kind: u8, bytes: usize, more: &[(&[u8], Vec<u
     [&b"\x89PNG\r\n\x1a\n"[..], &head, &more, &body, &chunk(b"IEND", &[])].concat()
 }
 
+/// The headers of a grey JPEG image without its pixels.
+fn jpeg(width: u16, height: u16) -> Vec<u8> {
+    let frame = [&[8][..], &height.to_be_bytes(), &width.to_be_bytes(), &[1, 1, 0x11, 0]].concat();
+    let segment =
+        |kind: u8, data: &[u8]| [&[0xff, kind][..], &(data.len() as u16 + 2).to_be_bytes(), data].concat();
+    [&[0xff, 0xd8][..], &segment(0xc0, &frame), &segment(0xda, &[1, 1, 0, 0, 63, 0]), &[0xff, 0xd9]].concat()
+}
+
 fn safetensors(length: u64, header: &str, data: usize) -> Vec<u8> {
     [&length.to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
 }
@@ -213,7 +225,7 @@ fn bombs_take_no_memory() {
         let header = r#"{"weights":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}"#;
         safetensors(header.len() as u64, header, 4)
     };
-    let bombs: [(&'static str, Vec<u8>, &str); 30] = [
+    let bombs: [(&'static str, Vec<u8>, &str); 38] = [
         ("idx", idx([4_000_000_000, 28, 28]), "truncated"),
         ("idx", idx([u32::MAX; 3]), "truncated"),
         ("idx", idx([0, u32::MAX, u32::MAX]), "nothing to learn from"),
@@ -237,6 +249,14 @@ fn bombs_take_no_memory() {
         ("png", png(0, 5, 0), "PNG"),
         ("png", palette(7, 0), "found 7 bytes"),
         ("png", palette(6, 3), "found 6 bytes, and 3 transparencies"),
+        ("jpeg", jpeg(60_000, 60_000), "cannot hold"),
+        ("jpeg", jpeg(0, 9), "expected a"),
+        ("jpeg", b"P5\n60000 60000\n255\n".to_vec(), "cannot hold"),
+        ("jpeg", b"P5\n99999999999 99999999999\n255\n".to_vec(), "expected a"),
+        ("labels", npy_of("<U9", "(99999999999,)", "False"), "0 follow"),
+        ("labels", npy_of("<U99999999999", "(4,)", "False"), "expected numbers"),
+        ("labels", npy("(4, 4294967296)", "True"), "0 follow"),
+        ("idx", [&[0, 0, 12, 2][..], &[255; 8]].concat(), "truncated"),
         ("model", safetensors(1 << 60, "{}", 0), "safetensors"),
         ("model", too_many, "safetensors"),
         ("model", nothing("weights"), "expected one matrix of weights"),

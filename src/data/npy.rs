@@ -254,7 +254,7 @@ pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
 }
 
 /// Reads one array as labels, with its shape: texts, or numbers without rounding.
-fn read_labels(name: &str, mut file: impl Read) -> Result<(Vec<usize>, Labels)> {
+pub(crate) fn read_labels(name: &str, mut file: impl Read) -> Result<(Vec<usize>, Labels)> {
     let header = read_header(name, &mut file)?;
     let mut bytes = Vec::new();
     // The bytes while the vector grows, and the labels: a text takes some tens of bytes, a number 16.

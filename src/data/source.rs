@@ -16,7 +16,7 @@ pub enum Source {
     BarsAndStripes(usize),
     /// The labelled shifter ensemble: 8 bits, the same bits rotated by −1, 0 or 1, and the rotation.
     Shifter,
-    /// A folder of IDX files or of PNG files, or an `.npy`, `.npz` or `.csv` file.
+    /// A folder of IDX files or of images, or an `.npy`, `.npz` or `.csv` file.
     Path(PathBuf),
 }
 

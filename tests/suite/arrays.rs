@@ -63,7 +63,7 @@ fn picture(format: ImageFormat, colour: [u8; 4]) -> Vec<u8> {
     image.put_pixel(0, 0, Rgba([255, 255, 255, 255]));
     let image = DynamicImage::from(image);
     let image = match (format, colour[3]) {
-        (ImageFormat::Png, 0..255) => image,
+        (ImageFormat::Png, alpha) if alpha < u8::MAX => image,
         (ImageFormat::Pnm, _) => image.into_luma8().into(),
         _ => image.into_rgb8().into(),
     };
