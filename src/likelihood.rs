@@ -481,6 +481,8 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
 /// tempering. They are states of the model, so their distinct ones bound log Z as cases do. Enumeration needs none.
 fn fantasies(stored: &Stored, options: &EvalOptions) -> Result<Dataset> {
     let layers = stored.rbm.layers();
+    let bytes = memory::product(&[options.chains, layers.visible.columns(), 12]);
+    memory::check("the states of fantasies", bytes, "choose fewer ‹chains›")?;
     let starts = sample::random_starts(layers, options.chains, options.seed);
     let states = if options.log_z == Method::Enumeration {
         starts

@@ -237,7 +237,7 @@ fn unreadable(path: &Path, bytes: &[u8]) -> impl Fn(image::ImageError) -> Error 
     let path = path.display().to_string();
     move |error| {
         Error::Data(format!(
-            "{path}: expected a PNG, JPEG, BMP or PGM image{found}: {}",
+            "{path}: expected a PNG image, or a JPEG, BMP or PGM image{found}: {}",
             excerpt(&error.to_string())
         ))
     }

@@ -8,7 +8,10 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::common;
+use crate::common::{
+    self,
+    program::{refuse, succeed},
+};
 use rbm_gpu::{
     ais::{Ais, AisOptions, Annealer, Progress},
     backend::{Backend, BackendExt},
@@ -475,4 +478,44 @@ fn the_processor_and_an_adapter_agree() {
             assert!(difference.abs() < tolerance, "{method}, {key}: {difference} apart");
         }
     }
+}
+
+/// Another program's model comes without the name of its data: log Z needs none.
+#[test]
+fn a_model_without_data_has_its_log_z() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (name, numbers) in
+        [("weights", "1,-2\n0.5,1\n-1,2\n"), ("hidden_bias", "0.5\n-0.5\n"), ("visible_bias", "0\n1\n-1\n")]
+    {
+        fs::create_dir_all(folder.join("csv")).unwrap();
+        fs::write(folder.join("csv").join(name).with_extension("csv"), numbers).unwrap();
+    }
+    succeed(folder, &["import", "csv", "-o", "bare.safetensors"]);
+    let few =
+        ["--rounds", "20", "--replicas", "3", "--temperatures", "20", "--annealed", "8", "--chains", "8"];
+    let eval = |how: &str| -> Value {
+        let arguments =
+            [&["eval", "bare.safetensors", "--device", "cpu", "--json", "--log-z", how], &few[..]].concat();
+        serde_json::from_str(&succeed(folder, &arguments)).unwrap()
+    };
+    let (exact, estimated) = (eval("enumeration"), eval("ais"));
+    // Σ_h e^(cᵀh) Π_i (1 + e^(b_i + Σ_j W_ij h_j)).
+    let of_hidden = |h: [f64; 2]| {
+        let visible = [(0.0, [1.0, -2.0]), (1.0, [0.5, 1.0]), (-1.0, [-1.0, 2.0])];
+        let factor = |(b, w): (f64, [f64; 2])| 1.0 + (b + w[0] * h[0] + w[1] * h[1]).exp();
+        (0.5 * h[0] - 0.5 * h[1]).exp() * visible.map(factor).iter().product::<f64>()
+    };
+    let z: f64 = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]].map(of_hidden).iter().sum();
+    let number = |report: &Value, key: &str| report[key].as_f64().unwrap();
+    assert!((number(&exact, "log_z") - z.ln()).abs() < 1e-5, "{exact}, expected {}", z.ln());
+    assert!((number(&estimated, "log_z") - z.ln()).abs() < 1.0, "{estimated}, expected {}", z.ln());
+    for report in [exact, estimated] {
+        assert!(
+            report["train_log_likelihood"].is_null() && report["pseudo_log_likelihood"].is_null(),
+            "{report}"
+        );
+        assert_eq!((&report["data"], &report["train_cases"]), (&"none".into(), &0.into()));
+    }
+    refuse(folder, &["eval", "bare.safetensors"], &["--log-z enumeration", "--log-z ais", "--data"]);
 }
