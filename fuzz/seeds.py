@@ -127,6 +127,12 @@ write("log", "columns", b"1, 5.5\n2, 4.5\n\n3, 4.25\n4, 4.25\n5, 4.25\n6, 1\n")
 write("plot", "falling", np.array([9.0, 4.5, 3.0, 2.5]).tobytes())
 write("plot", "wild", np.array([1e-300, -1e300, np.inf, np.nan, 0.0]).tobytes())
 write("fasta", "rna", b">one\nACGU-\n>two, of two lines\nGG\n.cn\n")
+write(
+    "stockholm",
+    "rna",
+    b"# STOCKHOLM 1.0\n#=GF ID x\n\na/1-6 ACg\nb -C.\n#=GR b PP 99.\n#=GC RF xx.\n\na/1-6 GUC\nb GU~\n#=GC RF xxx\n//\n",
+)
+write("stockholm", "protein", b"# STOCKHOLM 1.0\nQ9/2-9  LPg.EWX\n\nP1 LP.kDW-\n//\n")
 write("fasta", "protein", b">>a/1-9 more\r\nLPGEWX-*Y\r\n\r\n>b\r\nACDEFGHIK\r\n")
 
 

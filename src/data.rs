@@ -7,6 +7,8 @@
 //! [`Source`] says where the data come from, [`Selection`] which part is used and what the numbers mean.
 
 mod arrangement;
+mod alignment;
+mod alphabet;
 mod binarize;
 pub(crate) mod csv;
 mod encoding;
@@ -21,12 +23,17 @@ mod load;
 pub mod npy;
 mod numbers;
 pub(crate) mod recognised;
+mod reweight;
 mod rows;
 mod selection;
 mod source;
+mod stockholm;
 mod summary;
 mod weights;
 
+#[cfg(feature = "cli")]
+pub(crate) use alignment::{Form as AlignmentForm, load as load_alignment};
+pub use alignment::{Keep, UnknownLetters};
 pub use binarize::Binarize;
 pub use encoding::Encoding;
 #[cfg(feature = "report")]
@@ -125,6 +132,29 @@ impl Dataset {
             true => encoded.map(|rows, _| rows.as_floats()),
             false => encoded,
         })
+    }
+
+    /// Gives all cases weights that count similar ones once, among the cases of all parts.
+    ///
+    /// # Errors
+    /// Those of [`reweight::weights`].
+    fn reweighted(mut self, share: f64, source: &Source) -> crate::error::Result<Self> {
+        let sites = self.encoding.file_columns();
+        let parts: Vec<&Cases> = self.parts().collect();
+        let weights = reweight::weights(&source.to_string(), &parts, share)?;
+        let effective: f64 = weights.iter().flatten().map(|&weight| f64::from(weight)).sum();
+        let cases: usize = parts.iter().map(|cases| cases.rows.len()).sum();
+        self.notes.push(format!(
+            "weights 1/#{{cases with at most {} of {sites} values different, itself included}}, counted over all {cases} \
+             cases: effective number {effective:.2}",
+            reweight::most_different(sites, share)
+        ));
+        let mut weights = weights.into_iter();
+        self.train.weights = weights.next();
+        for cases in [&mut self.validation, &mut self.test].into_iter().flatten() {
+            cases.weights = weights.next();
+        }
+        Ok(self)
     }
 
     /// All parts.

@@ -8,7 +8,10 @@ use crate::{
     checkpoint::{self, Policy},
     command,
     config::TrainConfig,
-    data::{Dataset, Rows, Selection, Source, Summary, csv, fasta, file, idx, images, npy, recognised},
+    data::{
+        AlignmentForm, Dataset, Keep, Rows, Selection, Source, Summary, UnknownLetters, csv, file, idx,
+        images, load_alignment, npy, recognised,
+    },
     doctor::{
         self,
         examine::{foreign, parse_log, plots, run},
@@ -29,7 +32,7 @@ use crate::{
 pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
 
 /// All parsers.
-pub const PARSERS: [Parser; 21] = [
+pub const PARSERS: &[Parser] = &[
     ("idx", idx_file),
     ("gzip", gzip),
     ("npy", npy_file),
@@ -41,6 +44,7 @@ pub const PARSERS: [Parser; 21] = [
     ("kind", kind),
     ("model", model_file),
     ("fasta", fasta_file),
+    ("stockholm", stockholm_file),
     ("arrays", arrays),
     ("table", table),
     ("config", config),
@@ -125,13 +129,31 @@ fn csv_file(bytes: &[u8]) -> Result<()> {
     data(|selection| csv::load(name(), bytes, selection))
 }
 
-/// Reads letters, and encodes them as a command does.
+/// Reads letters, and encodes them as a command does, with and without insertions and doubtful sequences.
+fn alignment(bytes: &[u8], form: AlignmentForm) -> Result<()> {
+    let kept = Selection { inserts: Some(Keep::Keep), ..Selection::default() };
+    let strict = Selection {
+        inserts: Some(Keep::Drop),
+        unknown_letters: Some(UnknownLetters::Drop),
+        duplicates: Some(Keep::Drop),
+        ..Selection::default()
+    };
+    let outcomes = [Selection::default(), kept, strict].map(|selection| {
+        let dataset = load_alignment(name(), bytes, form, &selection)?;
+        let encoding = dataset.encoding.clone();
+        let dataset = dataset.encoded(encoding, &Source::Path(name().into()))?;
+        assert!(Summary::of(&dataset).units == dataset.encoding.file_columns());
+        Ok(())
+    });
+    outcomes.into_iter().reduce(Result::or).unwrap_or(Ok(()))
+}
+
 fn fasta_file(bytes: &[u8]) -> Result<()> {
-    let dataset = fasta::load(name(), bytes, &Selection::default())?;
-    let encoding = dataset.encoding.clone();
-    let dataset = dataset.encoded(encoding, &Source::Path(name().into()))?;
-    assert!(Summary::of(&dataset).units == dataset.encoding.file_columns());
-    Ok(())
+    alignment(bytes, AlignmentForm::Fasta)
+}
+
+fn stockholm_file(bytes: &[u8]) -> Result<()> {
+    alignment(bytes, AlignmentForm::Stockholm)
 }
 
 /// Reads an array of labels, for four cases.

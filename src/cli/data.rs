@@ -4,9 +4,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use rbm_gpu::{
     Result,
+    command::flag,
     data::{Dataset, Encoding, Selection, Source, Summary},
     output::Target,
     picture,
+    wording::spelled,
 };
 
 use super::{outputs, print, print_json};
@@ -40,7 +42,8 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let target = options.out.as_ref().map(|path| Target::new(path, options.force)).transpose()?;
     let dataset = options.selection.load(&options.data)?;
-    let summary = Summary::of(&dataset);
+    let mut summary = Summary::of(&dataset);
+    summary.notes.iter_mut().for_each(|note| *note = spelled(note, flag));
     if let Some(target) = &target {
         let values = values(&dataset, PICTURED);
         let cases = outputs::greys(&dataset.encoding, &values, &values, target)?;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, csv, fasta, file, generated, idx, images,
-    known, npy, recognised, spread_out, weights,
+    Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, alignment, csv, file, generated, idx,
+    images, known, npy, recognised, spread_out, weights,
 };
 use recognised::Reading;
 
@@ -87,8 +87,14 @@ impl Selection {
     fn part(&self, source: &Source) -> Result<Dataset> {
         self.check()?;
         let mut dataset = source.read(self)?;
+        if let Some(option) = self.of_alignments().filter(|_| dataset.encoding.letters.is_none()) {
+            return usage!("‹{option}› is for alignments of sequences, and {source} is none; leave it out");
+        }
         if let Some(path) = &self.weights {
             dataset.train.weights = Some(weights::read(path, dataset.train.rows.len())?);
+        }
+        if let Some(share) = self.reweight {
+            dataset = dataset.reweighted(share, source)?;
         }
         if self.is_inverted() {
             if self.is_raw() || !dataset.encoding.layer.is_binary() {
@@ -193,12 +199,14 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
             npy::load_npz(&path.display().to_string(), file, selection)
         }
         "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),
-        "fasta" | "fa" | "faa" | "fna" | "afa" => fasta::load(path, file::open(path)?, selection),
-        _ => bad_data!(
-            "{}: expected a folder of IDX files or images, or a file that ends in .npy, .npz, .csv or .fasta; \
-             found another kind of file",
-            path.display()
-        ),
+        extension => match alignment::Form::of(extension) {
+            Some(form) => alignment::load(path, file::open(path)?, form, selection),
+            None => bad_data!(
+                "{}: expected a folder of IDX files or images, or a file that ends in .npy, .npz, .csv, .fasta, .a2m or .sto; \
+                 found another kind of file",
+                path.display()
+            ),
+        },
     }
 }
 

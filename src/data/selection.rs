@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::Encoding;
+use super::{Encoding, Keep, UnknownLetters};
 use crate::{
     error::{Error, Result, usage},
     units::Kinds,
@@ -93,10 +93,42 @@ pub struct Selection {
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_shown")]
     pub weights: Option<PathBuf>,
-    /// Letters of a FASTA file, the states of its units in order [default: ACDEFGHIKLMNPQRSTVWY-, ACGU- or ACGT-]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "LETTERS", help_heading = "Data"))]
+    /// Weights 1/#{cases with at least this share of equal values, itself included}, counted over the whole file: 0.8 is usual
+    /// for alignments, and 0.9001 means fewer than 10 % of sites different, where 0.9 means at most 10 %
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SHARE", help_heading = "Data"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reweight: Option<f64>,
+    /// Letters of an alignment, the states of its units in order: protein, rna or dna, with the gap last; -protein, -rna or -dna,
+    /// with the gap first; or the letters themselves [default: protein, rna or dna, by the letters found]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "LETTERS", allow_hyphen_values = true, help_heading = "Data")
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alphabet: Option<String>,
+    /// Lower-case letters and dots of an alignment: keep (as letters and gaps) or drop (they are insertions) [default: drop of .a2m,
+    /// .a3m and Stockholm files, there whole columns; keep of FASTA files]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, help_heading = "Data")
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inserts: Option<Keep>,
+    /// Letters of an alignment that the alphabet does not have, such as X, B, Z or N: gap (they become gaps), drop (their
+    /// sequences are dropped) or refuse (the file is refused) [default: gap, or refuse without a gap]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, help_heading = "Data")
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_letters: Option<UnknownLetters>,
+    /// Sequences of an alignment that came before: keep or drop [default: keep]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "WHAT", value_enum, hide_possible_values = true, help_heading = "Data")
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<Keep>,
     /// Accept any numbers, even NaN: for the doctor, which says what is wrong with them
     #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip)]
@@ -118,6 +150,22 @@ impl Selection {
         if let Some(x) = self.divide_by.filter(|x| !(*x > 0.0 && x.is_finite())) {
             return usage!("‹divide-by› must be above 0 and finite, found {x}");
         }
+        if let Some(share) = self.reweight.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+            return usage!(
+                "‹reweight› must be above 0 and at most 1, a share of equal values such as 0.8, found {share}"
+            );
+        }
+        if self.weights.is_some() {
+            if self.reweight.is_some() {
+                return usage!("‹weights› and ‹reweight› both give weights; leave one of them out");
+            }
+            if self.drops_sequences() {
+                return usage!(
+                    "‹weights› has a weight for each sequence of the file, and ‹duplicates=drop› and ‹unknown-letters=drop› \
+                     drop some; count the weights with ‹reweight›, or drop the sequences from the file first"
+                );
+            }
+        }
         Ok(())
     }
 
@@ -129,6 +177,21 @@ impl Selection {
     /// The selection that reads data for units of this encoding.
     pub fn of_encoding(self, encoding: &Encoding) -> Self {
         Self { visible: Some(Kinds::from(&encoding.layer)), alphabet: encoding.letters.clone(), ..self }
+    }
+
+    /// Whether sequences of an alignment may be dropped.
+    fn drops_sequences(&self) -> bool {
+        self.duplicates == Some(Keep::Drop) || self.unknown_letters == Some(UnknownLetters::Drop)
+    }
+
+    /// The first option that only alignments have, and that was given.
+    pub(super) fn of_alignments(&self) -> Option<&'static str> {
+        let options = [
+            ("inserts", self.inserts.is_some()),
+            ("unknown-letters", self.unknown_letters.is_some()),
+            ("duplicates", self.duplicates.is_some()),
+        ];
+        options.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
     }
 
     /// Whether the data are inverted.
@@ -150,7 +213,11 @@ impl Selection {
             visible: this.visible.or(other.visible),
             standardize: this.standardize.or(other.standardize),
             weights: this.weights.or(other.weights),
+            reweight: this.reweight.or(other.reweight),
             alphabet: this.alphabet.or(other.alphabet),
+            inserts: this.inserts.or(other.inserts),
+            unknown_letters: this.unknown_letters.or(other.unknown_letters),
+            duplicates: this.duplicates.or(other.duplicates),
             any_numbers: this.any_numbers,
         }
     }
