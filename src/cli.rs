@@ -1,6 +1,7 @@
 //! The command line: a function for each command, no mathematics.
 
 mod bench;
+mod contacts;
 mod data;
 mod devices;
 mod doctor;
@@ -122,6 +123,14 @@ enum Command {
         rbm-gpu filters runs/mnist-1\n  \
         rbm-gpu filters model.safetensors --image 16x8 -o filters.png")]
     Filters(filters::Options),
+    /// Rank pairs of sites by their effective couplings: the contacts of an alignment, or the couplings of spins
+    #[command(after_help = "Examples:\n  \
+        rbm-gpu contacts runs/family-1\n  \
+        rbm-gpu contacts runs/family-1 --separation 5 -o contacts.csv -o contacts.png\n  \
+        rbm-gpu contacts runs/hsp70-1 --measure variances -o contacts.npy\n\n\
+        A site is a visible unit with states: binary, spin or potts. Its couplings are in the zero-sum gauge; the score of a \
+        pair is their Frobenius norm after the average product correction.")]
+    Contacts(Box<contacts::Options>),
     /// Write a model's arrays for NumPy, scikit-learn, PyTorch or a spreadsheet
     #[command(after_help = "Examples:\n  \
         rbm-gpu export runs/mnist-1 -o model.npz\n  \
@@ -237,6 +246,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Score(options) => score::run(&options),
         Command::Transform(options) => transform::run(&options),
         Command::Filters(options) => filters::run(&options),
+        Command::Contacts(options) => contacts::run(&options),
         Command::Export(options) => exchange::export(&options),
         Command::Import(options) => exchange::import(&options),
         Command::Probe(options) => probe::run(&options),

@@ -69,6 +69,7 @@ pub mod clock;
 pub mod command;
 pub mod completion;
 pub mod config;
+pub mod contacts;
 pub mod cpu;
 pub mod data;
 pub mod device;

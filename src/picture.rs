@@ -61,6 +61,26 @@ pub fn cases(cases: &[f32], image: (usize, usize), columns: usize) -> GrayImage 
     grid(image, count, columns.min(count), |case, pixel| 255.0 * cases[case * units + pixel])
 }
 
+/// The most sites of a map.
+pub const LARGEST_MAP: usize = 4000;
+/// The least width of a map in pixels.
+const SMALLEST_MAP: usize = 400;
+
+/// A map of scores of pairs, sites × sites: white is 0 or less, black is the largest.
+///
+/// # Panics
+/// If there are more than [`LARGEST_MAP`] sites, or not a score for each pair.
+pub fn map(scores: &[f64], sites: usize) -> GrayImage {
+    assert!(sites <= LARGEST_MAP && scores.len() == sites * sites, "a score for each pair");
+    let largest = scores.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let zoom = SMALLEST_MAP.div_ceil(sites.max(1));
+    let side = (sites * zoom) as u32;
+    GrayImage::from_fn(side, side, |x, y| {
+        let score = scores[y as usize / zoom * sites + x as usize / zoom];
+        Luma([(255.0 - 255.0 * score / largest).round().clamp(0.0, 255.0) as u8])
+    })
+}
+
 /// Cases, in [0, 1], side by side as lines of text, two pixels per character; on above 0.5.
 pub fn blocks(cases: &[f32], (height, width): (usize, usize)) -> String {
     let mut text = String::new();
