@@ -43,16 +43,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             return Err(Error::Usage(format!("--{option} must be from 1 to 2^24 − 1, found {value}")));
         }
     }
-    let target = options.output.target("inpainted.png", &["png", "npy"])?;
     let found = options.model.open()?;
+    let encoding = &found.encoding;
+    let target =
+        options.output.target(&outputs::named("inpainted", encoding), &["png", "npy", "fasta", "fa"])?;
+    outputs::check(encoding, &target)?;
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
     let units = found.rbm.shape().visible;
-    let encoding = &found.encoding;
-    if target.extension() == "png" {
-        // Before any work.
-        outputs::greys(encoding, &[], &[], &target)?;
-    }
     let unknown_units = options.mask.units(dataset.image, options.model.seed)?;
     let unknown = encoding.by_column(&unknown_units);
     let base = Base::new(found.rbm.layers(), dataset.train.marginals());
@@ -70,6 +68,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let values: Vec<f32> = (0..count).flat_map(|case| cases.rows.values(case)).collect();
     if target.extension() == "npy" {
         outputs::write_numbers(&target, encoding.file_columns(), encoding.decode(&filled), false)?;
+    } else if outputs::LETTERS.contains(&&*target.extension()) {
+        outputs::write_letters(&target, encoding, &encoding.decode(&filled))?;
     } else {
         // Unknown values are dark grey.
         let pictured = 40.min(count) * units;

@@ -52,15 +52,42 @@ pub fn write_numbers(target: &Target, columns: usize, values: Vec<f32>, are_stat
     target.write(|out| write_array(out, &Array { shape, values }))
 }
 
-/// Writes rows of letters' numbers as sequences.
-pub fn write_letters(target: &Target, encoding: &Encoding, values: &[f32]) -> Result<()> {
-    let Some(sequences) = encoding.spelled(values) else {
-        return Err(Error::Usage(format!(
+/// The name of a file of cases by default: a picture of what has grey levels, sequences of letters, or an array.
+pub fn named(stem: &str, encoding: &Encoding) -> String {
+    let extension = match encoding.greys(&[], &[]) {
+        _ if encoding.letters.is_some() => "fasta",
+        Some(_) => "png",
+        None => "npy",
+    };
+    format!("{stem}.{extension}")
+}
+
+/// Checks before any work that cases of these units can be written to a file of its kind.
+pub fn check(encoding: &Encoding, target: &Target) -> Result<()> {
+    match target.extension().as_str() {
+        "npy" => Ok(()),
+        extension if LETTERS.contains(&extension) => letters(encoding, &[], target).map(drop),
+        _ => greys(encoding, &[], &[], target).map(drop),
+    }
+}
+
+/// The extensions of files of sequences.
+pub const LETTERS: [&str; 2] = ["fasta", "fa"];
+
+/// Rows of letters' numbers as sequences.
+pub fn letters(encoding: &Encoding, values: &[f32], target: &Target) -> Result<Vec<String>> {
+    encoding.spelled(values).ok_or_else(|| {
+        Error::Usage(format!(
             "--out {}: the model was not trained on letters, but on {} units; choose a name that ends in .npy",
             target.path().display(),
             encoding.layer
-        )));
-    };
+        ))
+    })
+}
+
+/// Writes rows of letters' numbers as sequences.
+pub fn write_letters(target: &Target, encoding: &Encoding, values: &[f32]) -> Result<()> {
+    let sequences = letters(encoding, values, target)?;
     target.write(|out| fasta::write(out, &sequences))
 }
 

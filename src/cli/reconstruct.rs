@@ -21,12 +21,12 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let target = options.output.target("reconstructions.png", &["png", "npy"])?;
     let found = options.model.open()?;
-    if target.extension() == "png" {
-        // Before any work.
-        outputs::greys(&found.encoding, &[], &[], &target)?;
-    }
+    let encoding = &found.encoding;
+    let target = options
+        .output
+        .target(&outputs::named("reconstructions", encoding), &["png", "npy", "fasta", "fa"])?;
+    outputs::check(encoding, &target)?;
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
     let cases = dataset.held_out();
@@ -37,15 +37,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let means = inference.reconstruct(&cases.rows)?;
     let values: Vec<f32> = (0..cases.rows.len()).flat_map(|case| cases.rows.values(case)).collect();
     if target.extension() == "npy" {
-        let encoding = &found.encoding;
         outputs::write_numbers(&target, encoding.file_columns(), encoding.decode(&means), false)?;
+    } else if outputs::LETTERS.contains(&&*target.extension()) {
+        // The most probable ones.
+        outputs::write_letters(&target, encoding, &encoding.decode(&means))?;
     } else {
         let pictured = cases.pictured(options.count.max(1));
         let of = |all: &[f32]| -> Vec<f32> {
             pictured.iter().flat_map(|case| &all[case * units..(case + 1) * units]).copied().collect()
         };
         let originals = of(&values);
-        let greys = |shown: &[f32]| outputs::greys(&found.encoding, shown, &originals, &target);
+        let greys = |shown: &[f32]| outputs::greys(encoding, shown, &originals, &target);
         let picture = picture::reconstructions(&greys(&originals)?, &greys(&of(&means))?, dataset.image);
         target.write_png(&picture)?;
     }

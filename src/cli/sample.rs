@@ -54,11 +54,12 @@ pub struct Options {
     /// Hidden units that keep their states: an .npy file likewise, with a column for each of the model's; NaN is free
     #[arg(long, value_name = "FILE")]
     clamp_hidden: Option<PathBuf>,
-    /// What to write: mean (p(v|h) of the last step) or state (drawn from it)
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Show::Mean, hide_possible_values = true)]
-    show: Show,
+    /// What to write: mean (p(v|h) of the last step) or state (drawn from it) [default: state if letters are written, else mean]
+    #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true)]
+    show: Option<Show>,
     /// Files to write: .png (the last step as a grid), .gif (the chains over the steps), .npy (chains × columns of the data),
-    /// .fasta (states of a model of letters) [default: samples.png, or samples.npy of Potts units and of several kinds]
+    /// .fasta (states of a model of letters) [default: samples.png, samples.fasta of letters, or samples.npy of other Potts units and
+    /// of several kinds]
     #[arg(short, long, value_name = "FILE")]
     out: Vec<PathBuf>,
     /// Also write the chains over the steps as a PNG strip, a row for each of the first chains
@@ -94,16 +95,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let found = options.model.open()?;
     let encoding = &found.encoding;
     let targets = targets(options, encoding)?;
-    for target in targets.iter().filter(|target| ["png", "gif"].contains(&&*target.extension())).chain(&strip)
-    {
-        // Before any work.
-        outputs::greys(encoding, &[], &[], target)?;
+    for target in targets.iter().chain(&strip) {
+        outputs::check(encoding, target)?;
     }
-    if let (Show::Mean, Some(target)) =
-        (options.show, targets.iter().find(|target| ["fasta", "fa"].contains(&&*target.extension())))
-    {
+    let of_letters = targets.iter().find(|target| outputs::LETTERS.contains(&&*target.extension()));
+    let show = options.show.unwrap_or(if of_letters.is_some() { Show::State } else { Show::Mean });
+    if let (Show::Mean, Some(target)) = (show, of_letters) {
         let path = target.path().display();
-        return Err(Error::Usage(format!("--out {path}: letters are states; add --show state")));
+        return Err(Error::Usage(format!("--out {path}: letters are states; choose --show state")));
     }
     let (image, units) = (found.image(), found.rbm.shape().visible);
     // The states shown; a replica has means and states of both layers.
@@ -165,7 +164,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let step = |frame: usize| frame * options.steps / (frames - 1);
         sampler.advance(step(frame) - step(frame - 1))?;
         let (means, drawn) = sampler.read()?;
-        states.push(if options.show == Show::Mean { means } else { drawn });
+        states.push(if show == Show::Mean { means } else { drawn });
     }
 
     let last = &states[frames - 1];
@@ -173,7 +172,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         match target.extension().as_str() {
             "npy" => {
                 let values = encoding.decode(last);
-                outputs::write_numbers(target, encoding.file_columns(), values, options.show == Show::State)?;
+                outputs::write_numbers(target, encoding.file_columns(), values, show == Show::State)?;
             }
             "fasta" | "fa" => outputs::write_letters(target, encoding, &encoding.decode(last))?,
             "gif" => {
@@ -245,9 +244,11 @@ fn given(path: &Path, columns: usize, chains: usize) -> Result<(Vec<f32>, usize)
 }
 
 fn targets(options: &Options, encoding: &Encoding) -> Result<Vec<Target>> {
-    let default = if encoding.greys(&[], &[]).is_some() { "samples.png" } else { "samples.npy" };
-    let default =
-        if options.out.is_empty() && options.strip.is_none() { vec![default.into()] } else { vec![] };
+    let name = match encoding.letters {
+        Some(_) if options.show == Some(Show::Mean) => "samples.npy".into(),
+        _ => outputs::named("samples", encoding),
+    };
+    let default = (options.out.is_empty() && options.strip.is_none()).then(|| PathBuf::from(name));
     let paths = options.out.iter().cloned().chain(default);
     paths.map(|path| outputs::target(path, options.force, &["png", "gif", "npy", "fasta", "fa"])).collect()
 }

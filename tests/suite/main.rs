@@ -4,6 +4,7 @@
 mod common;
 
 mod arrays;
+mod alignments;
 mod cli;
 mod dependencies;
 mod doctor;
