@@ -62,10 +62,12 @@ enum Command {
         rbm-gpu data fashion-mnist --classes sneaker,bag -o samples.png\n  \
         rbm-gpu data digits.csv --label-column digit --divide-by 16\n  \
         rbm-gpu data folder-of-pngs\n  \
+        rbm-gpu data family.sto.gz --reweight 0.8\n  \
         rbm-gpu data arrays.npz --json\n\n\
         A data set is mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files, a folder of PNGs (with \
         folders train and test, and one for each class, if there are any), an .npy file (cases × values, or cases × \
-        height × width), an .npz file (x_train, y_train, x_test, y_test), or a .csv file (a case a line).")]
+        height × width), an .npz file (x_train, y_train, x_test, y_test), a .csv file (a case a line), or an alignment of sequences: .fasta, .a2m \
+        or .sto (Stockholm), also with .gz.")]
     Data(data::Options),
     /// List the devices, their limits, and which one auto takes
     #[command(after_help = "Example:\n  rbm-gpu devices")]
@@ -129,7 +131,7 @@ enum Command {
         rbm-gpu contacts runs/family-1 --separation 5 -o contacts.csv -o contacts.png\n  \
         rbm-gpu contacts runs/hsp70-1 --measure variances -o contacts.npy\n\n\
         A site is a visible unit with states: binary, spin or potts. Its couplings are in the zero-sum gauge; the score of a \
-        pair is their Frobenius norm after the average product correction.")]
+        pair is their Frobenius norm, after the average product correction unless --score norm is given.")]
     Contacts(Box<contacts::Options>),
     /// Write a model's arrays for NumPy, scikit-learn, PyTorch or a spreadsheet
     #[command(after_help = "Examples:\n  \

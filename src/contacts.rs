@@ -35,6 +35,17 @@ pub enum Measure {
     Variances,
 }
 
+/// What pairs are ranked by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Score {
+    /// The norm after the average product correction, which is for many sites with few contacts each.
+    #[default]
+    Corrected,
+    /// The norm.
+    Norm,
+}
+
 /// Options of contacts: the model, its data, and how couplings are measured.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
@@ -201,8 +212,16 @@ pub fn contacts(
 }
 
 impl Contacts {
-    /// The pairs of sites at least this far from each other, from the largest corrected score to the smallest.
-    pub fn ranked(&self, separation: usize) -> Vec<Pair> {
+    /// One of the scores: sites × sites.
+    pub fn scores(&self, score: Score) -> &[f64] {
+        match score {
+            Score::Corrected => &self.corrected,
+            Score::Norm => &self.raw,
+        }
+    }
+
+    /// The pairs of sites at least this far from each other, from the largest score to the smallest.
+    pub fn ranked(&self, separation: usize, score: Score) -> Vec<Pair> {
         let n = self.sites;
         let pair = |i: usize, j: usize| Pair {
             sites: (i, j),
@@ -212,9 +231,8 @@ impl Contacts {
         };
         let far = |i: usize| (i + separation.max(1)).min(n);
         let mut pairs: Vec<Pair> = (0..n).flat_map(|i| (far(i)..n).map(move |j| pair(i, j))).collect();
-        pairs.sort_by(|one, other| {
-            other.corrected.total_cmp(&one.corrected).then(one.sites.cmp(&other.sites))
-        });
+        let of = |pair: &Pair| self.scores(score)[pair.sites.0 * n + pair.sites.1];
+        pairs.sort_by(|one, other| of(other).total_cmp(&of(one)).then(one.sites.cmp(&other.sites)));
         pairs
     }
 }
@@ -535,7 +553,7 @@ mod tests {
             for left_out in [None, Some(1)] {
                 let found = contacts(&rbm, &cases, Measure::Differences, None, left_out).unwrap();
                 assert_eq!(found.cases, 8, "those of weight 0 are not counted");
-                for pair in found.ranked(1) {
+                for pair in found.ranked(1, Score::Norm) {
                     let (i, j) = pair.sites;
                     let (norm, coupling) = by_definition(&rbm, &cases, i, j, left_out);
                     assert!((pair.raw - norm).abs() < 1e-6, "{visible} × {hidden}: {pair:?}, {norm}");

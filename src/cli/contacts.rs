@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
 
 use rbm_gpu::{
     Error, Result,
-    contacts::{ContactOptions, Measure, Pair, measure},
+    contacts::{ContactOptions, Measure, Pair, Score, measure},
     data::npy::{Array, Values, write_array},
     picture,
 };
@@ -18,11 +18,15 @@ const SHOWN: usize = 10;
 pub struct Options {
     #[command(flatten)]
     measured: ContactOptions,
+    /// What pairs are ranked by, and what is in a map and in an array: corrected (norms after the average product correction, for many
+    /// sites with few contacts each) or norm (for few sites)
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "corrected", hide_possible_values = true)]
+    score: Score,
     /// Write and print only pairs of sites at least this far from each other
     #[arg(long, value_name = "N", default_value_t = 1)]
     separation: usize,
-    /// Files to write: .csv or .tsv (a pair a line, the strongest first), .png (a map of the corrected scores), .npy (the
-    /// corrected scores, sites × sites)
+    /// Files to write: .csv or .tsv (a pair a line, the strongest first), .png (a map of the scores), .npy (the
+    /// scores, sites × sites)
     #[arg(short, long, value_name = "FILE", default_value = "contacts.csv")]
     out: Vec<PathBuf>,
     /// Replace existing files
@@ -42,12 +46,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             target.path().display()
         )));
     }
-    let pairs = contacts.ranked(options.separation);
+    let pairs = contacts.ranked(options.separation, options.score);
     for target in &targets {
         match target.extension().as_str() {
-            "png" => target.write_png(&picture::map(&contacts.corrected, n))?,
+            "png" => target.write_png(&picture::map(contacts.scores(options.score), n))?,
             "npy" => {
-                let values = Values::Floats(contacts.corrected.iter().map(|&x| x as f32).collect());
+                let values =
+                    Values::Floats(contacts.scores(options.score).iter().map(|&x| x as f32).collect());
                 target.write(|out| write_array(out, &Array { shape: vec![n, n], values }))?;
             }
             extension => {
