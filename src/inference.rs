@@ -186,9 +186,8 @@ impl Inference {
         let (layout, count) = (rows.layout(), self.rows.min(rows.len()));
         let data = self.backend.data(layout, count)?;
         self.backend.write_order(data, &(0..count as u32).collect::<Vec<_>>());
-        for (part, words) in rows.words().chunks(count.max(1) * layout.words()).enumerate() {
-            let cases = words.len() / layout.words();
-            self.backend.write_data(data, words);
+        for (part, (cases, words)) in rows.parts(count).enumerate() {
+            self.backend.write_data(data, &words);
             self.backend.gather(&Gather::new(layout, cases), data, units);
             work(self, part * count..part * count + cases)?;
         }

@@ -135,7 +135,7 @@ impl Schedule<'_> {
         block.words.clear();
         if self.stream_rows {
             block.order.extend(0..cases.len() as u32);
-            cases.iter().for_each(|&case| block.words.extend_from_slice(self.rows.row(case as usize)));
+            cases.iter().for_each(|&case| block.words.extend_from_slice(&self.rows.row(case as usize)));
         } else {
             block.order.extend_from_slice(cases);
         }

@@ -91,9 +91,9 @@ impl Trainer {
         check::options(config, &dataset)?;
         let dataset = as_learnt(config, dataset);
         let footprint = |stream_rows| Room::footprint(config, &dataset, stream_rows, observe);
-        // Streaming the cases takes least memory.
+        // Streaming the cases takes least memory; sparse cases stay so.
         let (candidate, backend) = device::open(&config.device, &footprint(true)?)?;
-        let stream_rows = !candidate.holds(&footprint(false)?);
+        let stream_rows = dataset.train.rows.is_sparse() || !candidate.holds(&footprint(false)?);
         Self::build(config, dataset, backend, stream_rows, Arc::new(System::new()), observe)
     }
 

@@ -72,7 +72,7 @@ impl Workload {
     pub fn new(backend: &mut dyn Backend, rows: Rows, batch: usize, cd: u32) -> Result<Self> {
         let Room { data, model, phases } = Room::new(backend, rows.layout(), rows.len(), batch)?;
         let shape = backend.shape();
-        backend.write_data(data, rows.words());
+        backend.write_data(data, &rows.words());
         backend.write_order(data, &(0..rows.len() as u32).collect::<Vec<_>>());
         let base = Base::new(backend.layers(), Cases::from(rows.clone()).marginals());
         backend.write_model(model, &Rbm::initial(backend.layers(), base.potentials(), 1));

@@ -327,7 +327,7 @@ fn gather(stage: &mut Stage, rows: fn(Size) -> Rows, drawn: bool) -> Result<Prep
     let size = stage.size;
     let rows = rows(size);
     let data = stage.backend.data(rows.layout(), rows.len())?;
-    stage.backend.write_data(data, rows.words());
+    stage.backend.write_data(data, &rows.words());
     let count = size.rows as u32;
     stage
         .backend

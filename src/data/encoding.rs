@@ -93,10 +93,10 @@ impl Encoding {
         if self.layer.is_binary() {
             return Ok(rows);
         }
-        let columns = self.layer.columns();
-        let mut values = vec![0.0; rows.len() * columns];
-        for (row, out) in values.chunks_mut(columns).enumerate() {
-            for (unit, (Place { kind, column }, x)) in self.layer.places().zip(rows.values(row)).enumerate() {
+        let mut values = vec![0.0; expected];
+        Rows::from_rows(self.layer.columns(), rows.len(), rows.is_sparse(), |row, out| {
+            rows.unpack(row, &mut values);
+            for (unit, (Place { kind, column }, &x)) in self.layer.places().zip(&values).enumerate() {
                 let wrong = |expected: &str, cure: &str| {
                     bad_data!("{}: expected {expected}, found {x}{cure}", place(row, unit))
                 };
@@ -132,8 +132,8 @@ impl Encoding {
                     }
                 }
             }
-        }
-        Ok(Rows::from_values(columns, &values))
+            Ok(())
+        })
     }
 
     /// [`Encoding::encode`] of numbers of the file, row by row. NaN stands for an unknown number, and becomes an arbitrary state
@@ -281,6 +281,30 @@ mod tests {
         assert_eq!(encoding.likeliest(&means), [1.0, 1.0, 15.0]);
         assert_eq!(encoding.spread(&means, &[0.0, 0.0, 0.0, 0.0, 0.5]), [0.25, 0.5, 1.0]);
         assert_eq!(Cases::from(encoded).marginals().means, [0.5, 0.0, 0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn sparse_rows_are_encoded_as_dense_ones() {
+        let starts: Vec<usize> = (0..=50).collect();
+        let columns: Vec<u32> = (0..50).map(|row| row * 7 % 64).collect();
+        let sparse = Rows::from_entries(64, &starts, &columns, &[2.0; 50]);
+        assert!(sparse.is_sparse());
+        let dense = Rows::from_values(64, &(0..50).flat_map(|row| sparse.values(row)).collect::<Vec<_>>());
+        for (kinds, stays) in [
+            ("64 gaussian", false),
+            ("64 relu", true),
+            ("60 relu, 4 double-relu", true),
+            ("64 potts:3", false),
+        ] {
+            let encoding = Encoding::new(kinds.parse().unwrap());
+            let encode = |rows: &Rows| {
+                let encoding = encoding.clone().standardised(&rows.clone().into());
+                encoding.encode(rows.clone(), |row, column| format!("{row} {column}")).unwrap()
+            };
+            let (dense, sparse) = (encode(&dense), encode(&sparse));
+            assert_eq!((dense.layout(), dense.words()), (sparse.layout(), sparse.words()), "{kinds}");
+            assert_eq!(sparse.is_sparse(), stays, "{kinds}");
+        }
     }
 
     #[test]

@@ -1,8 +1,17 @@
-//! Packed rows, as they are uploaded to the device, and their layout in memory.
+//! Rows: packed, as they are uploaded to the device, or sparse, and packed on the way there.
+
+mod entries;
+
+use std::{borrow::Cow, ops::Range};
 
 use rayon::prelude::*;
 
-use crate::rng::{self, Address, Stream};
+use crate::{
+    error::Result,
+    memory,
+    rng::{self, Address, Stream},
+};
+use entries::Entries;
 
 /// The storage of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +54,54 @@ impl RowLayout {
         self.units.div_ceil(self.packing.values_a_word())
     }
 
+    fn is_bits(&self) -> bool {
+        self.packing == Packing::Bits
+    }
+
+    /// What is stored of a number.
+    fn stored(&self, x: f32) -> u32 {
+        match self.packing {
+            Packing::Bits | Packing::Spins => u32::from(x == 1.0),
+            Packing::Bytes => u32::from((x / self.scale).round() as u8),
+            Packing::Floats => x.to_bits(),
+        }
+    }
+
+    /// The number of which this is stored.
+    #[inline(always)]
+    fn number(&self, stored: u32) -> f32 {
+        match self.packing {
+            Packing::Bits => stored as f32,
+            Packing::Spins => stored as f32 * 2.0 - 1.0,
+            Packing::Bytes => stored as f32 * self.scale,
+            Packing::Floats => f32::from_bits(stored),
+        }
+    }
+
+    /// Stores a number in a row whose words are 0 there.
+    #[inline(always)]
+    fn put(&self, row: &mut [u32], unit: usize, stored: u32) {
+        let a_word = self.packing.values_a_word();
+        row[unit / a_word] |= stored << (unit % a_word * (32 / a_word));
+    }
+
+    /// Adds a packed row of numbers that the layout can hold.
+    fn pack(&self, values: &[f32], words: &mut Vec<u32>) {
+        let bits = 32 / self.packing.values_a_word();
+        let word = |part: &[f32]| {
+            part.iter().zip(0..).fold(0, |word, (&x, at)| word | self.stored(x) << (at * bits))
+        };
+        words.extend(values.chunks(self.packing.values_a_word()).map(word));
+    }
+
     /// The value of `unit` in a row. Every device computes exactly this value.
     #[inline(always)]
     pub fn value(&self, row: &[u32], unit: usize) -> f32 {
-        match self.packing {
-            Packing::Bits => (row[unit / 32] >> (unit % 32) & 1) as f32,
-            Packing::Spins => (row[unit / 32] >> (unit % 32) & 1) as f32 * 2.0 - 1.0,
-            Packing::Bytes => (row[unit / 4] >> (unit % 4 * 8) & 0xff) as f32 * self.scale,
-            Packing::Floats => f32::from_bits(row[unit]),
-        }
+        self.number(match self.packing {
+            Packing::Bits | Packing::Spins => row[unit / 32] >> (unit % 32) & 1,
+            Packing::Bytes => row[unit / 4] >> (unit % 4 * 8) & 0xff,
+            Packing::Floats => row[unit],
+        })
     }
 
     /// Unpacks the values of a row, word by word, in loops that the compiler vectorises.
@@ -80,14 +128,69 @@ impl RowLayout {
     }
 }
 
-/// Packed rows.
+/// The packings that lose nothing of some numbers.
+struct Packings {
+    bits: bool,
+    spins: bool,
+    bytes: bool,
+}
+
+impl Packings {
+    /// Of no numbers.
+    fn all() -> Self {
+        Self { bits: true, spins: true, bytes: true }
+    }
+
+    fn of(numbers: impl IntoIterator<Item = f32>) -> Self {
+        let mut packings = Self::all();
+        numbers.into_iter().for_each(|x| packings.add(x));
+        packings
+    }
+
+    fn add(&mut self, x: f32) {
+        self.bits &= x == 0.0 || x == 1.0;
+        self.spins &= x.abs() == 1.0;
+        if self.bytes && !self.bits {
+            let byte = (x * 255.0).round();
+            let is_byte = (x * 255.0 - byte).abs() <= 2.0 * f32::EPSILON * byte;
+            self.bytes = (0.0..=1.0).contains(&x) && is_byte;
+        }
+    }
+
+    /// The tightest: bits if all numbers are 0 or 1, or all −1 or +1, bytes if all are multiples of 1/255 from 0 to 1, else
+    /// `f32`.
+    fn tightest(&self, units: usize) -> RowLayout {
+        let (packing, scale) = match self {
+            Self { bits: true, .. } => (Packing::Bits, 1.0),
+            Self { spins: true, .. } => (Packing::Spins, 1.0),
+            Self { bytes: true, .. } => (Packing::Bytes, 1.0 / 255.0),
+            _ => (Packing::Floats, 1.0),
+        };
+        RowLayout { units, packing, scale }
+    }
+}
+
+/// Rows of numbers: packed, or sparse.
+///
+/// Sparse rows are kept as the numbers that are not 0 and their columns, where that takes less memory. They are packed in parts,
+/// on their way to a device.
 #[derive(Clone, Debug)]
 pub struct Rows {
     layout: RowLayout,
-    words: Vec<u32>,
+    store: Store,
+}
+
+#[derive(Clone, Debug)]
+enum Store {
+    Packed(Vec<u32>),
+    Sparse(Entries),
 }
 
 impl Rows {
+    fn packed_as(layout: RowLayout, words: Vec<u32>) -> Self {
+        Self { layout, store: Store::Packed(words) }
+    }
+
     /// Rows of `units` bytes each; a value is a byte times `scale`.
     ///
     /// # Panics
@@ -103,7 +206,7 @@ impl Rows {
                 words.push(rest.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte)));
             }
         }
-        Self { layout, words }
+        Self::packed_as(layout, words)
     }
 
     /// Binary rows.
@@ -114,7 +217,7 @@ impl Rows {
         assert!(units > 0 && values.len().is_multiple_of(units), "rows of {units} bits in {}", values.len());
         let layout = RowLayout { units, packing: Packing::Bits, scale: 1.0 };
         let word = |bits: &[bool]| bits.iter().rev().fold(0, |word, &bit| word << 1 | u32::from(bit));
-        Self { layout, words: values.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect() }
+        Self::packed_as(layout, values.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect())
     }
 
     /// Rows of values in the tightest lossless packing: as bits if all are 0 or 1, or all −1 or +1, as bytes if all are multiples of
@@ -128,18 +231,7 @@ impl Rows {
             "rows of {units} values in {}",
             values.len()
         );
-        let byte = |x: f32| (x * 255.0).round();
-        let is_byte = |x: f32| (x * 255.0 - byte(x)).abs() <= 2.0 * f32::EPSILON * byte(x);
-        let (packing, scale) = if values.iter().all(|&x| x == 0.0 || x == 1.0) {
-            (Packing::Bits, 1.0)
-        } else if values.iter().all(|&x| x.abs() == 1.0) {
-            (Packing::Spins, 1.0)
-        } else if values.iter().all(|&x| (0.0..=1.0).contains(&x) && is_byte(x)) {
-            (Packing::Bytes, 1.0 / 255.0)
-        } else {
-            (Packing::Floats, 1.0)
-        };
-        Self::of_layout(RowLayout { units, packing, scale }, values)
+        Self::of_layout(Packings::of(values.iter().copied()).tightest(units), values)
     }
 
     /// Rows of values that a layout can hold.
@@ -148,27 +240,110 @@ impl Rows {
     /// If `values` is not a whole number of rows.
     pub(crate) fn of_layout(layout: RowLayout, values: &[f32]) -> Self {
         let units = layout.units;
-        match layout.packing {
-            Packing::Bits | Packing::Spins => {
-                let bits: Vec<bool> = values.iter().map(|&x| x == 1.0).collect();
-                Self { layout, ..Self::from_bits(units, &bits) }
+        assert!(values.len().is_multiple_of(units), "rows of {units} values in {}", values.len());
+        let mut words = Vec::with_capacity(values.len() / units * layout.words());
+        values.chunks(units).for_each(|row| layout.pack(row, &mut words));
+        Self::packed_as(layout, words)
+    }
+
+    /// Rows of which only some numbers are given, by their columns, and all others are 0. `starts` has the first entry of each
+    /// row, and the number of entries last. The numbers are packed as those of [`Rows::from_values`], or kept sparse if that takes
+    /// less memory.
+    ///
+    /// # Panics
+    /// If `starts` does not rise from 0 to the number of columns and values, or the columns of a row do not rise, or reach
+    /// `units`.
+    pub fn from_entries(units: usize, starts: &[usize], columns: &[u32], values: &[f32]) -> Self {
+        let is_full = columns.len() == (starts.len().saturating_sub(1)).saturating_mul(units);
+        let zero = (!is_full).then_some(0.0);
+        let layout = Packings::of(values.iter().copied().chain(zero)).tightest(units);
+        Self::of_entries(layout, starts, columns, values)
+    }
+
+    /// [`Rows::from_entries`] of bytes, divided by 255.
+    pub(super) fn from_byte_entries(units: usize, starts: &[usize], columns: &[u32], values: &[f32]) -> Self {
+        let layout = RowLayout { units, packing: Packing::Bytes, scale: 1.0 / 255.0 };
+        Self::of_entries(layout, starts, columns, values)
+    }
+
+    /// [`Rows::from_entries`] in a layout that can hold the numbers.
+    fn of_entries(layout: RowLayout, starts: &[usize], columns: &[u32], values: &[f32]) -> Self {
+        assert!(starts.first() == Some(&0) && starts.last() == Some(&columns.len()), "all entries");
+        assert_eq!(columns.len(), values.len(), "a number for each entry");
+        let count = starts.len() - 1;
+        let stored = values.iter().filter(|&&x| x != 0.0).count();
+        let sparse = Self::is_smaller_sparse(layout, count, stored);
+        let (mut entries, mut words) = (Entries::new(), Vec::new());
+        for row in starts.windows(2) {
+            let (columns, values) = (&columns[row[0]..row[1]], &values[row[0]..row[1]]);
+            let are_in_order = columns.is_sorted_by(|a, b| a < b);
+            assert!(are_in_order && columns.last().is_none_or(|&last| (last as usize) < layout.units));
+            let row = columns.iter().copied().zip(values.iter().copied());
+            match sparse {
+                true => entries.push(layout, row),
+                false => {
+                    let first = words.len();
+                    words.resize(first + layout.words(), 0);
+                    row.for_each(|(unit, x)| {
+                        layout.put(&mut words[first..], unit as usize, layout.stored(x))
+                    });
+                }
             }
-            Packing::Bytes => {
-                let bytes: Vec<u8> = values.iter().map(|&x| (x / layout.scale).round() as u8).collect();
-                Self::from_bytes(units, &bytes, layout.scale)
-            }
-            Packing::Floats => Self { layout, words: values.iter().map(|x| x.to_bits()).collect() },
         }
+        if sparse { Self { layout, store: Store::Sparse(entries) } } else { Self::packed_as(layout, words) }
+    }
+
+    /// Whether rows with so many numbers that are not 0 take less memory if they are sparse. Spins are never 0.
+    fn is_smaller_sparse(layout: RowLayout, rows: usize, entries: usize) -> bool {
+        let packed = memory::product(&[rows, layout.words(), 4]);
+        layout.packing != Packing::Spins && Entries::bytes_of(layout, rows, entries) < packed
+    }
+
+    /// Rows whose values `fill` writes, called twice for each row: never are all values in memory at once. If `may_be_sparse`,
+    /// they are kept sparse where that takes less memory.
+    ///
+    /// # Errors
+    /// The first of `fill`; [`crate::Error::Usage`] if the packed rows don't fit the memory that is left.
+    pub(super) fn from_rows(
+        units: usize,
+        count: usize,
+        may_be_sparse: bool,
+        mut fill: impl FnMut(usize, &mut [f32]) -> Result<()>,
+    ) -> Result<Self> {
+        let mut values = vec![0.0; units];
+        let (mut packings, mut entries) = (Packings::all(), 0);
+        for row in 0..count {
+            values.fill(0.0);
+            fill(row, &mut values)?;
+            values.iter().for_each(|&x| packings.add(x));
+            entries += values.iter().filter(|&&x| x != 0.0).count();
+        }
+        let layout = packings.tightest(units);
+        let sparse = may_be_sparse && Self::is_smaller_sparse(layout, count, entries);
+        let (mut kept, mut words) = (Entries::new(), Vec::new());
+        if !sparse {
+            let bytes = memory::product(&[count, layout.words(), 4]);
+            memory::check(&format!("{count} cases of {units} values"), bytes, "choose fewer with ‹limit›")?;
+            words.reserve_exact(count * layout.words());
+        }
+        for row in 0..count {
+            values.fill(0.0);
+            fill(row, &mut values)?;
+            match sparse {
+                true => kept.push(layout, (0..).zip(values.iter().copied())),
+                false => layout.pack(&values, &mut words),
+            }
+        }
+        Ok(if sparse { Self { layout, store: Store::Sparse(kept) } } else { Self::packed_as(layout, words) })
     }
 
     /// The same values as floats.
     pub(crate) fn as_floats(self) -> Self {
         let layout = RowLayout { packing: Packing::Floats, scale: 1.0, ..self.layout };
-        if self.layout == layout {
-            return self;
+        match self.layout == layout && !self.is_sparse() {
+            true => self,
+            false => Self::of_layout(layout, &self.all_values()),
         }
-        let values: Vec<f32> = (0..self.len()).flat_map(|row| self.values(row)).collect();
-        Self::of_layout(layout, &values)
     }
 
     /// These rows with NaN for the units that are missing.
@@ -188,37 +363,116 @@ impl Rows {
         self.layout
     }
 
-    /// All rows, one after another.
-    pub fn words(&self) -> &[u32] {
-        &self.words
+    /// All rows, one after another, packed.
+    pub fn words(&self) -> Cow<'_, [u32]> {
+        self.packed(0..self.len())
+    }
+
+    /// Some rows, one after another, packed.
+    pub fn packed(&self, rows: Range<usize>) -> Cow<'_, [u32]> {
+        let width = self.layout.words();
+        match &self.store {
+            Store::Packed(words) => words[rows.start * width..rows.end * width].into(),
+            Store::Sparse(entries) => {
+                let mut words = vec![0; rows.len() * width];
+                for (row, words) in rows.zip(words.chunks_mut(width)) {
+                    entries.pack(self.layout, row, words);
+                }
+                words.into()
+            }
+        }
+    }
+
+    /// All rows in parts of at most `most`: the number of rows of each part, and its words.
+    pub fn parts(&self, most: usize) -> impl Iterator<Item = (usize, Cow<'_, [u32]>)> {
+        let most = most.max(1);
+        (0..self.len()).step_by(most).map(move |first| {
+            let end = self.len().min(first + most);
+            (end - first, self.packed(first..end))
+        })
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.words.len() / self.layout.words()
+        match &self.store {
+            Store::Packed(words) => words.len() / self.layout.words(),
+            Store::Sparse(entries) => entries.len(),
+        }
     }
 
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.len() == 0
+    }
+
+    /// Whether only the numbers that are not 0 are kept.
+    pub fn is_sparse(&self) -> bool {
+        matches!(self.store, Store::Sparse(_))
+    }
+
+    /// Bytes that the rows take.
+    pub fn bytes(&self) -> u64 {
+        match &self.store {
+            Store::Packed(words) => 4 * words.len() as u64,
+            Store::Sparse(entries) => Entries::bytes_of(self.layout, entries.len(), entries.count()),
+        }
+    }
+
+    /// The columns and numbers that are not 0 of one row, if the rows are sparse.
+    pub fn entries(&self, row: usize) -> Option<impl Iterator<Item = (usize, f32)>> {
+        match &self.store {
+            Store::Packed(_) => None,
+            Store::Sparse(entries) => Some(entries.row(self.layout, row)),
+        }
     }
 
     /// One packed row.
-    pub fn row(&self, row: usize) -> &[u32] {
-        let words = self.layout.words();
-        &self.words[row * words..][..words]
+    pub fn row(&self, row: usize) -> Cow<'_, [u32]> {
+        self.packed(row..row + 1)
+    }
+
+    /// What equal rows have in common, and others of the same store have not.
+    pub(crate) fn key(&self, row: usize) -> Cow<'_, [u32]> {
+        match &self.store {
+            Store::Packed(_) => self.row(row),
+            Store::Sparse(entries) => entries.key(row),
+        }
+    }
+
+    /// Writes the values of one row.
+    pub fn unpack(&self, row: usize, values: &mut [f32]) {
+        match self.entries(row) {
+            None => self.layout.unpack(&self.row(row), values),
+            Some(entries) => {
+                values.fill(0.0);
+                entries.for_each(|(unit, x)| values[unit] = x);
+            }
+        }
     }
 
     /// The values of one row.
     pub fn values(&self, row: usize) -> impl Iterator<Item = f32> + '_ {
         let packed = self.row(row);
-        (0..self.layout.units).map(move |unit| self.layout.value(packed, unit))
+        (0..self.layout.units).map(move |unit| self.layout.value(&packed, unit))
+    }
+
+    /// One value.
+    pub fn value(&self, row: usize, unit: usize) -> f32 {
+        match self.entries(row) {
+            None => self.layout.value(&self.row(row), unit),
+            Some(mut entries) => entries.find(|&(column, _)| column == unit).map_or(0.0, |(_, x)| x),
+        }
     }
 
     /// Whether a value is missing: NaN.
     pub fn has_missing(&self) -> bool {
         self.layout.packing == Packing::Floats
-            && self.words.par_iter().any(|word| f32::from_bits(*word).is_nan())
+            && match &self.store {
+                Store::Packed(words) => words.par_iter().any(|word| f32::from_bits(*word).is_nan()),
+                Store::Sparse(entries) => {
+                    (0..self.len()).any(|row| entries.row(self.layout, row).any(|(_, x)| x.is_nan()))
+                }
+            }
     }
 
     /// The values of all rows, one row after another.
@@ -232,6 +486,16 @@ impl Rows {
             return self.column_means(None, |_, x| x);
         }
         let (words, units) = (self.layout.words(), self.layout.units);
+        let packed = match &self.store {
+            Store::Packed(packed) => packed,
+            Store::Sparse(entries) => {
+                let mut sums = vec![0.0; units];
+                for row in 0..self.len() {
+                    entries.row(self.layout, row).for_each(|(unit, x)| sums[unit] += f64::from(x));
+                }
+                return sums.into_iter().map(|sum| sum / self.len() as f64).collect();
+            }
+        };
         let a_word = self.layout.packing.values_a_word();
         // A share of the units to each thread: the order of additions does not depend on the number of threads.
         let share = words.div_ceil(rayon::current_num_threads());
@@ -240,7 +504,7 @@ impl Rows {
             let units = units.min((first + share) * a_word) - first * a_word;
             let layout = RowLayout { units, ..self.layout };
             let (mut sums, mut values) = (vec![0.0; units], vec![0.0; units]);
-            for row in self.words.chunks(words) {
+            for row in packed.chunks(words) {
                 layout.unpack(&row[first..][..layout.words()], &mut values);
                 sums.iter_mut().zip(&values).for_each(|(sum, x)| *sum += f64::from(*x));
             }
@@ -261,15 +525,13 @@ impl Rows {
         let units = self.layout.units;
         let weight = |row: usize| weights.map_or(1.0, |weights| f64::from(weights[row]));
         // The sum of each column, and the weight of its missing values.
-        let parts: Vec<[Vec<f64>; 2]> = self
-            .words
-            .par_chunks(PART * self.layout.words())
-            .enumerate()
-            .map(|(part, words)| {
+        let parts: Vec<[Vec<f64>; 2]> = (0..self.len().div_ceil(PART))
+            .into_par_iter()
+            .map(|part| {
                 let (mut sums, mut values) = ([vec![0.0; units], vec![0.0; units]], vec![0.0; units]);
-                for (row, packed) in (part * PART..).zip(words.chunks(self.layout.words())) {
+                for row in part * PART..self.len().min((part + 1) * PART) {
                     let weight = weight(row);
-                    self.layout.unpack(packed, &mut values);
+                    self.unpack(row, &mut values);
                     let [known, missing] = &mut sums;
                     for (column, (sum, &x)) in known.iter_mut().zip(&values).enumerate() {
                         if x.is_nan() {
@@ -294,13 +556,31 @@ impl Rows {
 
     /// These rows, in this order.
     pub fn select(&self, rows: &[usize]) -> Self {
-        Self { layout: self.layout, words: rows.iter().flat_map(|&row| self.row(row)).copied().collect() }
+        let store = match &self.store {
+            Store::Packed(_) => {
+                let mut words = Vec::with_capacity(rows.len() * self.layout.words());
+                rows.iter().for_each(|&row| words.extend_from_slice(&self.row(row)));
+                Store::Packed(words)
+            }
+            Store::Sparse(entries) => {
+                let mut selected = Entries::new();
+                rows.iter().for_each(|&row| selected.take(entries, row));
+                Store::Sparse(selected)
+            }
+        };
+        Self { layout: self.layout, store }
     }
 
-    /// Adds rows of the same layout at the end.
+    /// Adds rows of the same layout at the end. Rows that are not both sparse are packed.
     pub fn append(&mut self, mut more: Self) {
         assert_eq!(self.layout, more.layout, "rows of one layout");
-        self.words.append(&mut more.words);
+        match (&mut self.store, &mut more.store) {
+            (Store::Packed(words), Store::Packed(more)) => words.append(more),
+            (Store::Sparse(entries), Store::Sparse(more)) => {
+                (0..more.len()).for_each(|row| entries.take(more, row));
+            }
+            _ => self.store = Store::Packed([self.words(), more.words()].concat()),
+        }
     }
 
     /// At most `count` rows, spread over all, which may be in some order.
@@ -310,13 +590,20 @@ impl Rows {
 
     /// The first rows, at most `count`.
     pub fn truncate(&mut self, count: usize) {
-        self.words.truncate(count * self.layout.words());
+        match &mut self.store {
+            Store::Packed(words) => words.truncate(count * self.layout.words()),
+            Store::Sparse(entries) => entries.truncate(count),
+        }
     }
 
     /// Whether every value is 0 or 1, or missing.
     pub fn is_binary(&self) -> bool {
-        self.layout.packing == Packing::Bits
-            || (0..self.len()).all(|row| self.values(row).all(|x| x == 0.0 || x == 1.0 || x.is_nan()))
+        let is_bit = |x: f32| x == 0.0 || x == 1.0 || x.is_nan();
+        self.layout.is_bits()
+            || (0..self.len()).all(|row| match self.entries(row) {
+                Some(mut entries) => entries.all(|(_, x)| is_bit(x)),
+                None => self.values(row).all(is_bit),
+            })
     }
 
     pub(super) fn sample(self, seed: u64, step: u32) -> Self {
@@ -331,7 +618,7 @@ impl Rows {
     /// Binary rows: a unit is on if its value is above its limit. Limits are 0.5 unless set, row by row. Missing values stay so.
     fn above(self, set_limits: impl Fn(usize, &mut [f32]) + Sync) -> Self {
         if self.has_missing() {
-            let Self { layout, mut words } = self;
+            let (layout, mut words) = (self.layout, self.words().into_owned());
             words.par_chunks_mut(layout.units).enumerate().for_each_init(
                 || vec![0.5; layout.units],
                 |limits, (row, words)| {
@@ -342,14 +629,25 @@ impl Rows {
                     }
                 },
             );
-            return Self { layout, words };
+            return Self::packed_as(layout, words);
         }
         let layout = RowLayout { packing: Packing::Bits, scale: 1.0, ..self.layout };
+        let buffers = || (vec![0.0; layout.units], vec![0.5; layout.units]);
+        if let Store::Sparse(entries) = &self.store {
+            // What is 0 is above no limit.
+            let (mut bits, (_, mut limits)) = (Entries::new(), buffers());
+            for row in 0..self.len() {
+                set_limits(row, &mut limits);
+                let entries = entries.row(self.layout, row).filter(|&(unit, x)| x > limits[unit]);
+                bits.push(layout, entries.map(|(unit, _)| (unit as u32, 1.0)));
+            }
+            return Self { layout, store: Store::Sparse(bits) };
+        }
         let mut words = vec![0; self.len() * layout.words()];
         words.par_chunks_mut(layout.words()).enumerate().with_min_len(64).for_each_init(
-            || (vec![0.0; layout.units], vec![0.5; layout.units]),
+            buffers,
             |(values, limits), (row, words)| {
-                self.layout.unpack(self.row(row), values);
+                self.unpack(row, values);
                 set_limits(row, limits);
                 for (word, (values, limits)) in words.iter_mut().zip(values.chunks(32).zip(limits.chunks(32)))
                 {
@@ -359,34 +657,37 @@ impl Rows {
                 }
             },
         );
-        Self { layout, words }
+        Self::packed_as(layout, words)
     }
 
+    /// 1 − x for each x, packed: few of these are 0 where many x are. Only numbers from 0 to 1 are inverted.
     pub(super) fn invert(self) -> Self {
-        let Self { layout, words } = self;
-        let packed = words.chunks(layout.words());
-        match layout.packing {
-            Packing::Bits => {
-                let values =
-                    packed.flat_map(|row| (0..layout.units).map(|unit| layout.value(row, unit) == 0.0));
-                Self::from_bits(layout.units, &values.collect::<Vec<_>>())
-            }
+        let layout = self.layout;
+        if layout.packing == Packing::Spins {
+            return self;
+        }
+        let mut words = match self.store {
+            Store::Packed(words) => words,
+            Store::Sparse(_) => self.words().into_owned(),
+        };
+        let inverted: &dyn Fn(u32) -> u32 = match layout.packing {
+            Packing::Bits | Packing::Spins => &|word| !word,
             Packing::Bytes => {
                 // The byte for 1; no value is above it.
                 let one = (1.0 / layout.scale).round() as u8;
-                let bytes = packed.flat_map(|row| {
-                    (0..layout.units)
-                        .map(move |unit| one.saturating_sub((row[unit / 4] >> (unit % 4 * 8)) as u8))
-                });
-                Self::from_bytes(layout.units, &bytes.collect::<Vec<_>>(), layout.scale)
+                &move |word| u32::from_le_bytes(word.to_le_bytes().map(|byte| one.saturating_sub(byte)))
             }
-            // Only binary data are inverted.
-            Packing::Spins => Self { layout, words },
-            Packing::Floats => {
-                let words = words.iter().map(|word| (1.0 - f32::from_bits(*word)).to_bits()).collect();
-                Self { layout, words }
-            }
+            Packing::Floats => &|word| (1.0 - f32::from_bits(word)).to_bits(),
+        };
+        words.iter_mut().for_each(|word| *word = inverted(*word));
+        // What pads a row stays 0.
+        let a_word = layout.packing.values_a_word();
+        let rest = layout.units % a_word;
+        if rest > 0 {
+            let kept = (1 << (rest * (32 / a_word))) - 1;
+            words.chunks_mut(layout.words()).for_each(|row| row[layout.words() - 1] &= kept);
         }
+        Self::packed_as(layout, words)
     }
 
     pub(super) fn threshold(self) -> Self {
@@ -483,6 +784,75 @@ mod tests {
         }
     }
 
+    /// Rows that are mostly 0, dense and sparse.
+    fn both(units: usize, values: &[f32]) -> (Rows, Rows) {
+        let (mut starts, mut columns, mut given) = (vec![0], Vec::new(), Vec::new());
+        for row in values.chunks(units) {
+            let entries = row.iter().zip(0..).filter(|(x, _)| **x != 0.0);
+            entries.for_each(|(&x, column)| {
+                columns.push(column);
+                given.push(x);
+            });
+            starts.push(columns.len());
+        }
+        (Rows::from_values(units, values), Rows::from_entries(units, &starts, &columns, &given))
+    }
+
+    #[test]
+    fn sparse_rows_are_the_same_rows_in_less_memory() {
+        for (packing, one) in [
+            (Packing::Bits, [1.0, 1.0]),
+            (Packing::Bytes, [1.0, 80.0 / 255.0]),
+            (Packing::Floats, [0.37, -5.0]),
+        ] {
+            let (units, rows) = (1003, 41);
+            let mut values = vec![0.0; units * rows];
+            (0..400).for_each(|i| values[i * i * 7 % (units * rows)] = one[i % 2]);
+            values[4 * units..6 * units].fill(0.0);
+            let (dense, sparse) = both(units, &values);
+            assert_eq!((sparse.layout(), sparse.is_sparse()), (dense.layout(), true), "{packing:?}");
+            assert_eq!(sparse.layout().packing, packing);
+            assert!(sparse.bytes() < dense.bytes() && !dense.is_sparse());
+            let same = |dense: &Rows, sparse: &Rows| {
+                assert_eq!((dense.len(), dense.words()), (sparse.len(), sparse.words()), "{packing:?}");
+            };
+            same(&dense, &sparse);
+            assert_eq!(dense.density(), sparse.density());
+            let parts: Vec<u32> = sparse.parts(7).flat_map(|(_, words)| words.into_owned()).collect();
+            assert_eq!(parts, *dense.words());
+            let chosen = [40, 3, 3, 5, 0];
+            same(&dense.select(&chosen), &sparse.select(&chosen));
+            let (mut a, mut b) = (dense.clone(), sparse.clone());
+            (a.truncate(9), b.truncate(9));
+            same(&a, &b);
+            a.append(dense.select(&chosen));
+            let mut c = b.clone();
+            b.append(sparse.select(&chosen));
+            c.append(dense.select(&chosen));
+            same(&a, &b);
+            same(&a, &c);
+            same(&dense.clone().threshold(), &sparse.clone().threshold());
+            assert!(sparse.clone().threshold().is_sparse());
+            if packing != Packing::Floats {
+                same(&dense.clone().sample(3, 1), &sparse.clone().sample(3, 1));
+                same(&dense.clone().invert(), &sparse.clone().invert());
+            }
+            let [x, y] =
+                [dense, sparse].map(|rows| Cases { weights: Some(vec![0.5; rows.len()]), ..rows.into() });
+            assert_eq!(x.marginals(), y.marginals());
+            let mut unpacked = vec![9.0; units];
+            y.rows.unpack(3, &mut unpacked);
+            assert_eq!(unpacked, values[3 * units..4 * units]);
+            assert!((0..units).all(|unit| y.rows.value(3, unit) == unpacked[unit]));
+            assert_ne!(y.rows.key(0), y.rows.key(1));
+            assert_eq!(y.rows.key(4), y.rows.key(5));
+        }
+        // Not where it takes more memory.
+        let (dense, sparse) = both(64, &(0..640).map(|i| f32::from(i % 3 == 0)).collect::<Vec<_>>());
+        assert!(!sparse.is_sparse());
+        assert_eq!(dense.words(), sparse.words());
+    }
+
     #[test]
     fn values_are_kept_as_tightly_as_loses_nothing() {
         for (values, packing) in [
@@ -498,7 +868,7 @@ mod tests {
             let error = crate::check::largest_difference(&kept, &values);
             assert!(error <= if packing == Packing::Bytes { 1.2e-7 } else { 0.0 }, "{packing:?}: {error:e}");
             let mut unpacked = vec![0.0; rows.layout().units];
-            rows.layout().unpack(rows.row(1), &mut unpacked);
+            rows.unpack(1, &mut unpacked);
             let (first, second) = kept.split_at(unpacked.len());
             assert_eq!(unpacked, second, "{packing:?}");
             let means = first.iter().zip(second).map(|(x, y)| (f64::from(*x) + f64::from(*y)) / 2.0);

@@ -80,12 +80,12 @@ impl<'a> Values<'a> {
 
     /// Writes one row, with the data set's own scale, into `values`.
     fn unpack(&self, row: usize, values: &mut [f32]) {
-        self.rows.layout().unpack(self.rows.row(self.first + row), values);
+        self.rows.unpack(self.first + row, values);
     }
 
     /// One value.
     pub fn value(&self, row: usize, unit: usize) -> f64 {
-        self.as_meant(self.rows.layout().value(self.rows.row(self.first + row), unit))
+        self.as_meant(self.rows.value(self.first + row, unit))
     }
 
     fn as_meant(&self, x: f32) -> f64 {

@@ -109,7 +109,7 @@ impl Look {
                 true => Rows::of_layout(layout, &base.filled(&cases, seed).all_values()),
                 false => cases,
             };
-            (cases.len(), cases.words().to_vec())
+            (cases.len(), cases.words().into_owned())
         };
         let (train, mut words) = some(train);
         let unseen = dataset.validation.as_ref().or(dataset.test.as_ref());

@@ -23,7 +23,7 @@ pub(super) fn features(rbm: &Rbm, rows: &Rows) -> Vec<f32> {
         let cases = features.len() / hidden;
         let mut values = vec![0.0_f32; cases * visible];
         for (case, values) in values.chunks_mut(visible).enumerate() {
-            rows.layout().unpack(rows.row(block * BLOCK + case), values);
+            rows.unpack(block * BLOCK + case, values);
         }
         let bias: Vec<f64> = match is_binary {
             true => rbm.hidden_bias().iter().map(|&c| f64::from(c)).collect(),

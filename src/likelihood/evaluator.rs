@@ -1,6 +1,6 @@
 //! Computes all figures of a model on a device, including log Z.
 
-use std::{collections::HashSet, ops::Range};
+use std::{borrow::Cow, collections::HashSet, ops::Range};
 
 use super::{
     Likelihood, LogZ,
@@ -34,12 +34,12 @@ const START: u64 = 1;
 /// log Σ e^(−F) over cases, counting duplicates once: a lower bound of log Z where the visible units are discrete.
 #[derive(Default)]
 struct DistinctCases<'a> {
-    seen: HashSet<&'a [u32]>,
+    seen: HashSet<Cow<'a, [u32]>>,
     mass: LogSum,
 }
 
 impl<'a> DistinctCases<'a> {
-    fn add(&mut self, case: &'a [u32], free_energy: f64) {
+    fn add(&mut self, case: Cow<'a, [u32]>, free_energy: f64) {
         if self.seen.insert(case) {
             self.mass.add(-free_energy);
         }
@@ -223,13 +223,12 @@ impl Evaluator {
         rows: &Rows,
         mut work: impl FnMut(&mut dyn Backend, Range<usize>) -> Result<()>,
     ) -> Result<()> {
-        let (layout, width) = (rows.layout(), rows.layout().words());
-        for (part, words) in rows.words().chunks(PART * width).enumerate() {
-            let (first, cases) = (part * PART, words.len() / width);
-            backend.write_data(self.data, words);
+        for (part, (cases, words)) in rows.parts(PART).enumerate() {
+            let first = part * PART;
+            backend.write_data(self.data, &words);
             let completion = self.observed.as_ref().map(Observed::completion);
             let gathered = completion.map_or(self.visible, Completion::observed);
-            backend.gather(&Gather::new(layout, cases), self.data, gathered);
+            backend.gather(&Gather::new(rows.layout(), cases), self.data, gathered);
             if let Some(completion) = completion {
                 completion.show(backend, model, self.pair(), (first, cases), 0);
             }
@@ -266,7 +265,8 @@ impl Evaluator {
         let has_missing = self.observed.is_some();
         let energies = self.free_energies(backend, of, &cases.rows, |case, energy| {
             if !has_missing {
-                distinct.add(cases.rows.row(case), energy);
+                distinct.add(cases.rows.key(case), energy);
+            }
             }
         })?;
         Ok(cases.mean(&energies))
@@ -329,7 +329,7 @@ mod tests {
         let rows = [[1, 2], [1, 3], [1, 2]];
         let mut cases = DistinctCases::default();
         for (case, free_energy) in rows.iter().zip([-3.0, -2.0, -3.0]) {
-            cases.add(case, free_energy);
+            cases.add(case.into(), free_energy);
         }
         let expected = (3f64.exp() + 2f64.exp()).ln();
         assert!((cases.mass.value() - expected).abs() < 1e-12, "{}", cases.mass.value());

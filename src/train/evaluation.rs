@@ -65,10 +65,8 @@ impl Evaluation {
 
     pub fn reconstruction_error(&self, backend: &mut dyn Backend, model: Model, rows: &Rows) -> Result<f64> {
         backend.write_values(self.errors, &vec![0.0; self.rows]);
-        let width = rows.layout().words();
-        for (part, words) in rows.words().chunks(self.rows * width).enumerate() {
-            let cases = words.len() / width;
-            self.show(backend, model, rows.layout(), words, part * self.rows);
+        for (part, (cases, words)) in rows.parts(self.rows).enumerate() {
+            self.show(backend, model, rows.layout(), &words, part * self.rows);
             self.reflect(backend, model, cases);
             if let Some(completion) = &self.completion {
                 completion.forgive(backend, cases, self.reconstruction, self.visible);
@@ -102,8 +100,7 @@ impl Evaluation {
 
     /// Uploads some cases as the states of the visible units.
     fn show_some(&self, backend: &mut dyn Backend, model: Model, rows: &Rows, cases: &[usize]) {
-        let words: Vec<u32> = cases.iter().flat_map(|&case| rows.row(case)).copied().collect();
-        self.show(backend, model, rows.layout(), &words, 0);
+        self.show(backend, model, rows.layout(), &rows.select(cases).words(), 0);
     }
 
     pub fn fantasies(

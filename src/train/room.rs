@@ -130,7 +130,7 @@ impl Room {
             (None, _) => {}
         }
         if !stream_rows {
-            backend.write_data(self.training, dataset.train.rows.words());
+            backend.write_data(self.training, &dataset.train.rows.words());
         }
         if let Some(completion) = &self.completion {
             completion.start(backend, base);

@@ -17,7 +17,7 @@ use rbm_gpu::{
     command,
     config::{DeviceChoice, LearningRate, TrainConfig, Uniforms},
     data::ImageSize,
-    digest::sha256,
+    digest::sha256_of,
     doctor::watch::Memory,
     finding::Finding,
     model,
@@ -481,7 +481,8 @@ impl Session {
 
 /// The SHA-256 of the training cases, as the run learns from them.
 fn data_sum(trainer: &Trainer) -> String {
-    sha256(bytemuck::cast_slice(trainer.dataset().train.rows.words()))
+    let parts = trainer.dataset().train.rows.parts(1024);
+    sha256_of(parts.map(|(_, words)| bytemuck::cast_slice(&words).to_vec()))
 }
 
 /// Refuses options that differ from those that the run was begun with.
