@@ -27,8 +27,10 @@ mod reweight;
 mod rows;
 mod selection;
 mod source;
+mod sparse;
 mod stockholm;
 mod summary;
+pub(crate) mod svmlight;
 mod weights;
 
 #[cfg(feature = "cli")]
@@ -44,7 +46,7 @@ pub use rows::{Packing, RowLayout, Rows};
 pub(crate) use selection::as_shown;
 pub use selection::{ImageSize, Selection, Switch};
 pub use source::Source;
-pub use summary::Summary;
+pub use summary::{Sparse, Summary};
 
 use std::collections::BTreeMap;
 

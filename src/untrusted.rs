@@ -10,7 +10,7 @@ use crate::{
     config::TrainConfig,
     data::{
         AlignmentForm, Dataset, Keep, Rows, Selection, Source, Summary, UnknownLetters, csv, file, idx,
-        images, load_alignment, npy, recognised,
+        images, load_alignment, npy, recognised, svmlight,
     },
     doctor::{
         self,
@@ -37,6 +37,8 @@ pub const PARSERS: &[Parser] = &[
     ("gzip", gzip),
     ("npy", npy_file),
     ("npz", npz),
+    ("sparse", npz),
+    ("svmlight", svmlight_file),
     ("csv", csv_file),
     ("png", image),
     ("jpeg", image),
@@ -80,7 +82,10 @@ fn gone_through(dataset: &Dataset) {
         assert!(known && cases.labels.as_ref().is_none_or(|labels| labels.len() == cases.rows.len()));
         let is_binary = dataset.encoding.layer.is_binary();
         let inside = |x: f32| if is_binary { (0.0..=1.0).contains(&x) } else { x.abs() == 1.0 };
-        let are_inside = (0..cases.rows.len()).all(|row| cases.rows.values(row).all(inside));
+        let are_inside = (0..cases.rows.len()).all(|row| match cases.rows.entries(row) {
+            Some(mut entries) => entries.all(|(column, x)| column < summary.units && inside(x)),
+            None => cases.rows.values(row).all(inside),
+        });
         assert!(are_inside, "values from 0 to 1, or -1 and 1");
     }
 }
@@ -146,6 +151,10 @@ fn alignment(bytes: &[u8], form: AlignmentForm) -> Result<()> {
         Ok(())
     });
     outcomes.into_iter().reduce(Result::or).unwrap_or(Ok(()))
+}
+
+fn svmlight_file(bytes: &[u8]) -> Result<()> {
+    data(|selection| svmlight::load(name(), bytes, selection))
 }
 
 fn fasta_file(bytes: &[u8]) -> Result<()> {

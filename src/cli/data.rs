@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use rbm_gpu::{
     Result,
     command::flag,
-    data::{Dataset, Encoding, Selection, Source, Summary},
+    data::{Dataset, Encoding, Selection, Source, Sparse, Summary},
     output::Target,
     picture,
     wording::spelled,
@@ -88,6 +88,14 @@ fn values(dataset: &Dataset, count: usize) -> Vec<f32> {
     cases.iter().flat_map(|&case| dataset.train.rows.values(case)).collect()
 }
 
+/// Bytes for people.
+fn memory(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 * 1e-3),
+        _ => format!("{:.1} MB", bytes as f64 * 1e-6),
+    }
+}
+
 fn text(source: &Source, summary: &Summary) -> String {
     let (height, width) = summary.image;
     let packing = match summary.packing {
@@ -96,11 +104,24 @@ fn text(source: &Source, summary: &Summary) -> String {
         "spins" => "-1 or 1, a bit each",
         _ => "between grey levels, 32-bit floats",
     };
+    let packing = match &summary.sparse {
+        None => packing.to_string(),
+        Some(Sparse { numbers, share, bytes }) => format!(
+            "{}; sparse: only the {numbers} that are not 0 are kept, {:.3} % of all, in {}",
+            packing.split(',').next().unwrap_or_default(),
+            100.0 * share,
+            memory(*bytes)
+        ),
+    };
     let is_binary = summary.visible == format!("{} binary", summary.units);
     let mut text = match is_binary {
         true => format!("{source}: {} values a case, as {height}×{width} pixels; {packing}\n", summary.units),
         false => {
-            format!("{source}: {} values a case, for visible units: {}\n", summary.units, summary.visible)
+            let sparse = if summary.sparse.is_some() { format!("; {packing}") } else { String::new() };
+            format!(
+                "{source}: {} values a case, for visible units: {}{sparse}\n",
+                summary.units, summary.visible
+            )
         }
     };
     for part in &summary.parts {
@@ -135,7 +156,7 @@ fn text(source: &Source, summary: &Summary) -> String {
         }
     }
     for note in &summary.notes {
-        text += &format!("  {:15}{note}\n", "note");
+        text += &format!("  {:15}{}\n", "note", wording::spelled(note, flag));
     }
     if summary.constant_units > 0 {
         text += &format!("  {:15}{} values never change in training\n", "constant", summary.constant_units);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, alignment, csv, file, generated, idx,
-    images, known, npy, recognised, spread_out, weights,
+    images, known, npy, recognised, spread_out, svmlight, weights,
 };
 use recognised::Reading;
 
@@ -199,11 +199,12 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
             npy::load_npz(&path.display().to_string(), file, selection)
         }
         "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),
+        "svmlight" | "libsvm" | "svm" => svmlight::load(path, file::open(path)?, selection),
         extension => match alignment::Form::of(extension) {
             Some(form) => alignment::load(path, file::open(path)?, form, selection),
             None => bad_data!(
-                "{}: expected a folder of IDX files or images, or a file that ends in .npy, .npz, .csv, .fasta, .a2m or .sto; \
-                 found another kind of file",
+                "{}: expected a folder of IDX files or images, or a file that ends in .npy, .npz, .csv, .svmlight, .fasta, .a2m or \
+                 .sto; found another kind of file",
                 path.display()
             ),
         },

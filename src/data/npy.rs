@@ -16,7 +16,7 @@ use super::{
     file,
     labels::Labels,
     numbers::{self, Table},
-    weights,
+    sparse, weights,
 };
 use crate::{
     error::{Error, Result, bad_data, excerpt, list},
@@ -27,6 +27,8 @@ use crate::{
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The most characters of a text.
 const LONGEST_TEXT: usize = 1 << 20;
+/// The most bytes of a short text with its header.
+const SHORT_TEXT: u64 = 512;
 /// The longest accepted header, in bytes. Real ones have about a hundred.
 const LONGEST_HEADER: usize = 1 << 16;
 
@@ -128,6 +130,11 @@ impl Header {
             false => wide.iter_mut().zip(bytes).for_each(|(at, byte)| *at = *byte),
         }
         u64::from_le_bytes(wide)
+    }
+
+    /// A whole number that is not negative and less than 2³².
+    fn index(&self, bytes: &[u8]) -> Option<u32> {
+        u32::try_from(self.integer(bytes)).ok()
     }
 
     /// An integer.
@@ -237,13 +244,12 @@ pub fn read_array(name: &str, mut file: impl Read) -> Result<Array> {
     };
     // The values while the vector grows, the scaled values, and the packed rows.
     let needed = (16 / header.size as u64).max(2);
-    let found = file::read_promised(name, file, header.bytes(), needed, |part| match &mut values {
+    elements(name, file, &header, needed, |part| match &mut values {
         Values::Bytes(bytes) => bytes.extend_from_slice(part),
         Values::Floats(floats) => {
             floats.extend(part.chunks_exact(header.size).map(|bytes| header.float(bytes)))
         }
     })?;
-    header.check(name, found)?;
     if header.fortran {
         values = match values {
             Values::Bytes(values) => Values::Bytes(row_major(values, &header.shape)),
@@ -259,9 +265,7 @@ pub(crate) fn read_labels(name: &str, mut file: impl Read) -> Result<(Vec<usize>
     let mut bytes = Vec::new();
     // The bytes while the vector grows, and the labels: a text takes some tens of bytes, a number 16.
     let needed = 3 + 64 / header.size as u64;
-    let found =
-        file::read_promised(name, file, header.bytes(), needed, |part| bytes.extend_from_slice(part))?;
-    header.check(name, found)?;
+    elements(name, file, &header, needed, |part| bytes.extend_from_slice(part))?;
     let elements = bytes.chunks_exact(header.size);
     let labels = match header.kind {
         Kind::Text | Kind::Bytes => Labels::Texts(elements.map(|bytes| header.text(bytes)).collect()),
@@ -303,6 +307,44 @@ fn read_header(name: &str, mut file: impl Read) -> Result<Header> {
     }
     Header::parse(&String::from_utf8_lossy(&header))
         .map_err(|reason| Error::Data(format!("{name}: {reason}")))
+}
+
+/// Reads the elements that follow a header, in parts; each has whole elements. `needed` is the final memory per byte.
+fn elements(
+    name: &str,
+    file: impl Read,
+    header: &Header,
+    needed: u64,
+    each: impl FnMut(&[u8]),
+) -> Result<()> {
+    let found = file::read_promised(name, file, header.bytes(), needed, each)?;
+    header.check(name, found)
+}
+
+/// Reads an array of whole numbers that are not negative and less than 2³², in the order of the file.
+///
+/// # Errors
+/// [`Error::Data`] says what was expected and found.
+fn read_indices(name: &str, mut file: impl Read) -> Result<Vec<u32>> {
+    let header = read_header(name, &mut file)?;
+    if !matches!(header.kind, Kind::Unsigned | Kind::Signed) {
+        return bad_data!("{name}: expected whole numbers (i4 or i8), found other ones");
+    }
+    let (mut indices, mut wrong) = (Vec::new(), None);
+    // The numbers while the vector grows.
+    let needed = (8 / header.size as u64).max(1);
+    elements(name, file, &header, needed, |part| {
+        for bytes in part.chunks_exact(header.size) {
+            match header.index(bytes) {
+                Some(index) => indices.push(index),
+                None => wrong = wrong.or(Some(indices.len())),
+            }
+        }
+    })?;
+    match wrong {
+        Some(at) => bad_data!("{name}: number {at}: expected one from 0 to {}, found another", u32::MAX),
+        None => Ok(indices),
+    }
 }
 
 /// Reorders elements from first index fastest to last index fastest.
@@ -424,6 +466,46 @@ impl<F: Read + Seek> Archive<F> {
     }
 }
 
+impl<F: Read + Seek> Archive<F> {
+    /// The file, for messages.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The entry of an array, and its name for messages.
+    fn entry(&mut self, wanted: &str) -> Result<(String, impl Read)> {
+        let Some(index) = self.names.iter().position(|name| name == wanted) else {
+            return bad_data!("{}: expected an array {wanted:?}, found {}", self.name, list(&self.names));
+        };
+        let entry = self.archive.by_index(index).map_err(broken_archive(&self.name))?;
+        Ok((format!("{}: {wanted}", self.name), entry))
+    }
+
+    /// The array with this name.
+    pub fn array(&mut self, wanted: &str) -> Result<Array> {
+        let (name, entry) = self.entry(wanted)?;
+        read_array(&name, entry)
+    }
+
+    /// Whole numbers of the array with this name.
+    pub fn indices(&mut self, wanted: &str) -> Result<Vec<u32>> {
+        let (name, entry) = self.entry(wanted)?;
+        read_indices(&name, entry)
+    }
+
+    /// The letters of a short text, which NumPy stores as bytes or as characters of four bytes.
+    pub fn text(&mut self, wanted: &str) -> Result<String> {
+        let (name, entry) = self.entry(wanted)?;
+        let mut bytes = Vec::new();
+        let broken = |source: io::Error| Error::Data(format!("{name}: cannot be read: {source}"));
+        entry.take(SHORT_TEXT).read_to_end(&mut bytes).map_err(broken)?;
+        // The header ends with a line feed.
+        let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or(bytes.len());
+        let letters = bytes.iter().skip(end + 1).filter(|byte| **byte != 0);
+        Ok(letters.map(|&byte| char::from(byte)).collect())
+    }
+}
+
 fn broken_archive(name: &str) -> impl Fn(zip::result::ZipError) -> Error {
     move |error| Error::Data(format!("{name}: expected a ZIP archive of arrays: {error}"))
 }
@@ -476,6 +558,9 @@ fn find<'a>(names: &'a [String], wanted: &[&str]) -> Option<&'a String> {
 /// A data set from several arrays.
 pub fn load_npz(name: &str, file: impl Read + Seek, selection: &Selection) -> Result<Dataset> {
     let mut archive = Archive::new(name, file)?;
+    if sparse::is_sparse(&archive.names) {
+        return sparse::load(&mut archive, selection);
+    }
     let names = archive.names.clone();
     let train = match names.as_slice() {
         // A single array may have any name.

@@ -70,6 +70,26 @@ pub struct Table<'a> {
     pub place: Box<dyn Fn(usize) -> String + 'a>,
 }
 
+/// The places of the values of a sparse table, row by row. All other values are 0.
+pub struct Places {
+    /// The first entry of each row, and the number of entries, last.
+    pub starts: Vec<usize>,
+    /// Columns of the entries, which rise in each row.
+    pub columns: Vec<u32>,
+}
+
+impl Places {
+    fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The row and the column of an entry.
+    pub fn of(&self, entry: usize) -> (usize, usize) {
+        let row = self.starts.partition_point(|&start| start <= entry) - 1;
+        (row, self.columns[entry] as usize)
+    }
+}
+
 /// A data set of training cases and optional test cases, of `units` values each, shaped as `image`.
 pub fn dataset(
     name: &str,
@@ -78,25 +98,54 @@ pub fn dataset(
     test: Option<Table>,
     selection: &Selection,
 ) -> Result<Dataset> {
+    of_tables(name, (units, image), (train, None), test, selection)
+}
+
+/// A data set of sparse training cases of `units` values each; the table has only the values at these places.
+pub fn sparse_dataset(
+    name: &str,
+    units: usize,
+    train: (Table, &Places),
+    selection: &Selection,
+) -> Result<Dataset> {
+    of_tables(name, (units, None), (train.0, Some(train.1)), None, selection)
+}
+
+fn of_tables(
+    name: &str,
+    (units, image): (usize, Option<(usize, usize)>),
+    (train, places): (Table, Option<&Places>),
+    test: Option<Table>,
+    selection: &Selection,
+) -> Result<Dataset> {
     let tables: Vec<&Table> = [Some(&train), test.as_ref()].into_iter().flatten().collect();
-    if units == 0 || train.values.is_empty() {
-        let cases = train.values.len().checked_div(units).unwrap_or(0);
+    let cases = match places {
+        None => train.values.len().checked_div(units).unwrap_or(0),
+        Some(places) => places.rows(),
+    };
+    if units == 0 || cases == 0 {
         return bad_data!("{name}: {cases} cases of {units} values: nothing to learn from");
     }
-    let are_spins = !selection.is_raw() && selection.divide_by.is_none() && are_spins(&tables);
+    let is_full = places.is_none_or(|places| places.columns.len() == cases.saturating_mul(units));
+    let are_spins = is_full && !selection.is_raw() && selection.divide_by.is_none() && are_spins(&tables);
     let divisor = match selection.is_raw() || are_spins {
         true => selection.divide_by.unwrap_or(1.0),
         false => divisor(name, &tables, selection)?,
     };
     let classes = classes(name, &tables)?;
     let numbers: HashMap<&String, u32> = classes.iter().zip(0..).collect();
-    let cases = |table: &Table| Cases {
+    let scaled =
+        |values: &Values| -> Vec<f32> { (0..values.len()).map(|at| values.get(at) / divisor).collect() };
+    let cases = |table: &Table, places: Option<&Places>| Cases {
         weights: table.weights.clone(),
-        rows: match &table.values {
-            Values::Bytes(bytes) if divisor == 255.0 => Rows::from_bytes(units, bytes, 1.0 / 255.0),
-            values => {
-                let scaled: Vec<f32> = (0..values.len()).map(|at| values.get(at) / divisor).collect();
-                Rows::from_values(units, &scaled)
+        rows: match (&table.values, places) {
+            (Values::Bytes(bytes), None) if divisor == 255.0 => Rows::from_bytes(units, bytes, 1.0 / 255.0),
+            (values, None) => Rows::from_values(units, &scaled(values)),
+            (Values::Bytes(_), Some(Places { starts, columns })) if divisor == 255.0 => {
+                Rows::from_byte_entries(units, starts, columns, &scaled(&table.values))
+            }
+            (values, Some(Places { starts, columns })) => {
+                Rows::from_entries(units, starts, columns, &scaled(values))
             }
         },
         // There is a number for every label.
@@ -106,8 +155,8 @@ pub fn dataset(
             .map(|labels| labels.iter().map(|label| numbers.get(label).copied().unwrap_or(0)).collect()),
     };
     let ImageSize(height, width) = ImageSize::guess(units);
-    let test = test.as_ref().map(cases).filter(|test| !test.rows.is_empty());
-    let train = cases(&train);
+    let test = test.as_ref().map(|test| cases(test, None)).filter(|test| !test.rows.is_empty());
+    let train = cases(&train, places);
     let kind = if are_spins { Kind::Spin } else { Kind::Binary };
     let mut dataset = Dataset::new(image.unwrap_or((height, width)), train);
     let cases = dataset.train.rows.len();

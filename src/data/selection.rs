@@ -129,6 +129,10 @@ pub struct Selection {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicates: Option<Keep>,
+    /// The first index of a file of sparse rows (.svmlight): 0 or 1 [default: 0 if it occurs, else 1]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", help_heading = "Data"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_index: Option<u32>,
     /// Accept any numbers, even NaN: for the doctor, which says what is wrong with them
     #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip)]
@@ -165,6 +169,9 @@ impl Selection {
                      drop some; count the weights with ‹reweight›, or drop the sequences from the file first"
                 );
             }
+        }
+        if let Some(first) = self.first_index.filter(|&first| first > 1) {
+            return usage!("‹first-index› must be 0 or 1, found {first}");
         }
         Ok(())
     }
@@ -218,6 +225,7 @@ impl Selection {
             inserts: this.inserts.or(other.inserts),
             unknown_letters: this.unknown_letters.or(other.unknown_letters),
             duplicates: this.duplicates.or(other.duplicates),
+            first_index: this.first_index.or(other.first_index),
             any_numbers: this.any_numbers,
         }
     }

@@ -1,8 +1,10 @@
 //! Summary of a data set.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
-use super::{Cases, Dataset, Encoding, Packing};
+use super::{Cases, Dataset, Encoding, Packing, Rows};
 use crate::units::Kind;
 
 /// Summary of a data set, for people and for reports.
@@ -16,6 +18,9 @@ pub struct Summary {
     pub image: (usize, usize),
     /// Packing of the values: `bits`, `spins`, `bytes` or `floats`.
     pub packing: &'static str,
+    /// If the rows are sparse, what is kept of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<Sparse>,
     /// How the file was read, where that is not plain, and how its columns were standardised.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -23,6 +28,17 @@ pub struct Summary {
     pub parts: Vec<Part>,
     /// Units with the same value in all training cases.
     pub constant_units: usize,
+}
+
+/// What is kept of sparse rows: the numbers that are not 0, and their columns.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sparse {
+    /// Numbers that are not 0.
+    pub numbers: usize,
+    /// Their share of all numbers.
+    pub share: f64,
+    /// Bytes that all parts take.
+    pub bytes: u64,
 }
 
 /// A part of a data set.
@@ -59,15 +75,7 @@ impl Summary {
             ("validation", dataset.validation.as_ref()),
             ("test", dataset.test.as_ref()),
         ];
-        let mut row = vec![0.0; layout.units];
         let units = dataset.encoding.file_columns();
-        let (mut low, mut high) = (vec![f32::INFINITY; units], vec![f32::NEG_INFINITY; units]);
-        for case in 0..dataset.train.rows.len() {
-            layout.unpack(dataset.train.rows.row(case), &mut row);
-            let row = dataset.encoding.decode(&row);
-            low.iter_mut().zip(&row).for_each(|(low, x)| *low = low.min(*x));
-            high.iter_mut().zip(&row).for_each(|(high, x)| *high = high.max(*x));
-        }
         Self {
             units,
             visible: dataset.encoding.layer.to_string(),
@@ -80,13 +88,58 @@ impl Summary {
                 Packing::Floats => "floats",
             },
             parts: parts.into_iter().filter_map(|(name, cases)| Some(part(name, cases?, dataset))).collect(),
-            constant_units: low.iter().zip(&high).filter(|(low, high)| low == high).count(),
+            sparse: sparse(dataset),
+            constant_units: constant_units(dataset),
         }
     }
 }
 
 fn is_zero(number: &usize) -> bool {
     *number == 0
+}
+
+fn sparse(dataset: &Dataset) -> Option<Sparse> {
+    if !dataset.parts().any(|cases| cases.rows.is_sparse()) {
+        return None;
+    }
+    let numbers = dataset.parts().map(|cases| entries(&cases.rows).count()).sum();
+    let all: f64 =
+        dataset.parts().map(|cases| cases.rows.len() as f64 * cases.rows.layout().units as f64).sum();
+    let bytes = dataset.parts().map(|cases| cases.rows.bytes()).sum();
+    Some(Sparse { numbers, share: numbers as f64 / all, bytes })
+}
+
+/// The columns and numbers that are not 0 of all rows, if they are sparse.
+fn entries(rows: &Rows) -> impl Iterator<Item = (usize, f32)> {
+    (0..rows.len()).filter_map(|row| rows.entries(row)).flatten()
+}
+
+/// Whether the numbers of the file are the rows' own, and those that are 0 need not be looked at.
+fn are_entries_all(rows: &Rows, encoding: &Encoding) -> bool {
+    rows.is_sparse() && encoding.layer.is_binary()
+}
+
+/// Units with the same value in all training cases.
+fn constant_units(Dataset { train, encoding, .. }: &Dataset) -> usize {
+    let (units, rows) = (encoding.file_columns(), &train.rows);
+    if are_entries_all(rows, encoding) {
+        let mut of_columns: HashMap<usize, (f32, f32, usize)> = HashMap::new();
+        for (column, x) in entries(rows) {
+            let (low, high, count) = of_columns.entry(column).or_insert((x, x, 0));
+            (*low, *high, *count) = (low.min(x), high.max(x), *count + 1);
+        }
+        let changes = |(low, high, count): &&(f32, f32, usize)| low != high || *count < rows.len();
+        return units - of_columns.values().filter(changes).count();
+    }
+    let mut row = vec![0.0; rows.layout().units];
+    let (mut low, mut high) = (vec![f32::INFINITY; units], vec![f32::NEG_INFINITY; units]);
+    for case in 0..rows.len() {
+        rows.unpack(case, &mut row);
+        let row = encoding.decode(&row);
+        low.iter_mut().zip(&row).for_each(|(low, x)| *low = low.min(*x));
+        high.iter_mut().zip(&row).for_each(|(high, x)| *high = high.max(*x));
+    }
+    low.iter().zip(&high).filter(|(low, high)| low == high).count()
 }
 
 /// How the columns were standardised.
@@ -113,22 +166,29 @@ fn standards(encoding: &Encoding) -> Vec<String> {
 
 fn part(name: &'static str, cases: &Cases, Dataset { encoding, classes, .. }: &Dataset) -> Part {
     let rows = &cases.rows;
-    let mut row = vec![0.0; rows.layout().units];
     let (mut least, mut greatest, mut sum, mut above) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0);
     let mut missing = 0;
-    for case in 0..rows.len() {
-        rows.layout().unpack(rows.row(case), &mut row);
-        for x in encoding.decode(&row) {
-            if x.is_nan() {
-                missing += 1;
-                continue;
-            }
-            (least, greatest) = (least.min(x), greatest.max(x));
-            sum += f64::from(x);
-            above += usize::from(x > 0.5);
+    let mut add = |x: f32| {
+        if x.is_nan() {
+            missing += 1;
+            return;
+        }
+        (least, greatest) = (least.min(x), greatest.max(x));
+        sum += f64::from(x);
+        above += usize::from(x > 0.5);
+    };
+    if are_entries_all(rows, encoding) {
+        // Some number is 0, as rows without zeros are not sparse.
+        add(0.0);
+        entries(rows).for_each(|(_, x)| add(x));
+    } else {
+        let mut row = vec![0.0; rows.layout().units];
+        for case in 0..rows.len() {
+            rows.unpack(case, &mut row);
+            encoding.decode(&row).into_iter().for_each(&mut add);
         }
     }
-    let values = (rows.len() * encoding.file_columns() - missing) as f64;
+    let values = rows.len() as f64 * encoding.file_columns() as f64 - missing as f64;
     let mut counts: Vec<(String, usize)> = classes.iter().map(|name| (name.clone(), 0)).collect();
     cases.labels.iter().flatten().for_each(|&label| counts[label as usize].1 += 1);
     counts.retain(|(_, count)| *count > 0);

@@ -267,7 +267,6 @@ impl Evaluator {
             if !has_missing {
                 distinct.add(cases.rows.key(case), energy);
             }
-            }
         })?;
         Ok(cases.mean(&energies))
     }
