@@ -1,10 +1,12 @@
 """Writes the examples that fuzzing starts from, as other programs write such files: python3 fuzz/seeds.py
-Needs numpy, pillow and safetensors; the files are committed, so this is run again only to add one."""
+Needs numpy, scipy, scikit-learn, pillow and safetensors; the files are committed, so this is run again only to add one."""
 
 import gzip, hashlib, io, json, pathlib, struct, zipfile, zlib
 import numpy as np
+import scipy.sparse as sparse
 from PIL import Image
 from safetensors.numpy import save
+from sklearn.datasets import dump_svmlight_file
 
 SEEDS = pathlib.Path(__file__).parent / "seeds"
 rng = np.random.default_rng(1)
@@ -159,3 +161,26 @@ write("kind", "pickle", b"\x80\x04\x95\x05\0\0\0\0\0\0\0]\x94.")
 write("kind", "torch", zipped("archive/data.pkl"))
 write("kind", "sheet", zipped("xl/workbook.xml"))
 write("kind", "folder", zipped("a/b.csv"))
+
+
+def save_sparse(matrix):
+    out = io.BytesIO()
+    sparse.save_npz(out, matrix)
+    return out.getvalue()
+
+
+def svmlight(matrix, labels, **options):
+    out = io.BytesIO()
+    dump_svmlight_file(matrix.astype(float), labels, out, **options)
+    return out.getvalue()
+
+
+few = (np.arange(5 * 70).reshape(5, 70) % 41 == 0).astype(np.uint8)
+for form in ["csr", "csc", "coo", "bsr"]:
+    write("sparse", form, save_sparse(sparse.csr_matrix(few).asformat(form)))
+write("sparse", "array", save_sparse(sparse.csr_array(few * 0.25)))
+write("sparse", "blocks", save_sparse(sparse.bsr_matrix(few * 255, blocksize=(5, 7))))
+write("svmlight", "from-zero", svmlight(few, np.arange(5) % 2))
+write("svmlight", "from-one", svmlight(few * 0.5, np.arange(5) % 2, zero_based=False, comment="one", query_id=[1, 1, 2, 2, 2]))
+write("svmlight", "plain", b"+1 3:1 9:1\n-1\n\n# none\n+1 1:0.25 9:1e-1 # more\r\n")
+write("svmlight", "unlabelled", b"3:1 9:1\n1:1\n")

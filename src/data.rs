@@ -51,6 +51,7 @@ pub use summary::{Sparse, Summary};
 use std::collections::BTreeMap;
 
 use crate::{
+    memory,
     rng::{Philox, Stream},
     units::{Kind, Marginals},
 };
@@ -122,8 +123,16 @@ impl Dataset {
             let place = |row: usize, column: usize| format!("{source}: {part} case {row}, column {column}");
             Ok::<_, crate::Error>(Cases { rows: encoding.encode(cases.rows, place)?, ..cases })
         };
+        let was_sparse = self.train.rows.is_sparse();
+        let train = encode(self.train, "training")?;
+        let mut notes = self.notes;
+        if was_sparse && !train.rows.is_sparse() {
+            let bytes = memory::gb(train.rows.bytes());
+            notes.push(format!("the training rows of these units are not sparse: they take {bytes}"));
+        }
         let encoded = Self {
-            train: encode(self.train, "training")?,
+            train,
+            notes,
             validation: self.validation.map(|cases| encode(cases, "validation")).transpose()?,
             test: self.test.map(|cases| encode(cases, "test")).transpose()?,
             encoding,

@@ -173,6 +173,30 @@ fn npz(name: &str, array: &[u8], zeros: usize) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
+/// A sparse matrix of ones, as SciPy writes it.
+fn sparse(format: &str, shape: [i64; 2], starts: &[i64], indices: &[i64]) -> Vec<u8> {
+    let array = |descr: &str, shape: &str, body: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), body].concat()
+    };
+    let numbers = |numbers: &[i64]| {
+        let body: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        array("<i8", &format!("({},)", numbers.len()), &body)
+    };
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in [
+        ("indices.npy", numbers(indices)),
+        ("indptr.npy", numbers(starts)),
+        ("format.npy", array("|S3", "()", format.as_bytes())),
+        ("shape.npy", numbers(&shape)),
+        ("data.npy", array("|u1", &format!("({},)", indices.len()), &vec![1; indices.len()])),
+    ] {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
 fn png(width: u32, height: u32, bytes: usize) -> Vec<u8> {
     png_of(width, height, 0, bytes, &[])
 }
@@ -225,7 +249,7 @@ fn bombs_take_no_memory() {
         let header = r#"{"weights":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}"#;
         safetensors(header.len() as u64, header, 4)
     };
-    let bombs: [(&'static str, Vec<u8>, &str); 38] = [
+    let bombs: Vec<(&'static str, Vec<u8>, &str)> = vec![
         ("idx", idx([4_000_000_000, 28, 28]), "truncated"),
         ("idx", idx([u32::MAX; 3]), "truncated"),
         ("idx", idx([0, u32::MAX, u32::MAX]), "nothing to learn from"),
@@ -239,6 +263,28 @@ fn bombs_take_no_memory() {
         ("npz", npz("x_train.npy", &npy("(2, 2)", "False"), 300 << 20), "more follow"),
         ("npz", npz("../../x_train.npy", &npy("(2, 2)", "False"), 1 << 20), "more follow"),
         ("npz", npz("x_train.npy", &npy("(4000000000, 784)", "False"), 0), "0 follow"),
+        ("sparse", sparse("csr", [1_000_000_000; 2], &[0], &[]), "at most 4194304 columns, found 1000000000"),
+        ("sparse", sparse("csr", [1_000_000_000, 10], &[0], &[]), "indptr: expected 1000000001 numbers"),
+        ("sparse", sparse("csc", [1_000_000_000, 1], &[0, 0], &[]), "1000000000 rows with 0 numbers"),
+        ("sparse", sparse("csr", [2, 9], &[0, 2, 1], &[1]), "indptr: expected numbers that rise from 0 to 1"),
+        ("sparse", sparse("csr", [2, 9], &[1, 1, 1], &[1]), "indptr: expected numbers that rise from 0 to 1"),
+        (
+            "sparse",
+            sparse("csr", [2, 9], &[0, 1, 2], &[1, 9]),
+            "number 1: expected a place in 2 rows and 9 columns",
+        ),
+        (
+            "sparse",
+            sparse("csr", [2, 9], &[0, 1, 2], &[1, -1]),
+            "number 1: expected one from 0 to 4294967295",
+        ),
+        (
+            "sparse",
+            sparse("csr", [2, 9], &[0, 2, 2], &[7, 7]),
+            "case 0, value 7: expected one number, found more",
+        ),
+        ("svmlight", b"1 4294967295:1\n".to_vec(), "with an index from 0 to 4194304"),
+        ("svmlight", deep("1", 20 << 20), "line 1: expected less than 16 MiB"),
         ("arrays", npz("components_.npy", &npy("(2, 2)", "False"), 300 << 20), "more follow"),
         ("arrays", npz("another.npy", &npy("(2, 2)", "False"), 300 << 20), "found another"),
         ("csv", deep("1", 20 << 20), "line 1: expected a line of less than 16 MiB"),

@@ -290,12 +290,9 @@ mod tests {
         let sparse = Rows::from_entries(64, &starts, &columns, &[2.0; 50]);
         assert!(sparse.is_sparse());
         let dense = Rows::from_values(64, &(0..50).flat_map(|row| sparse.values(row)).collect::<Vec<_>>());
-        for (kinds, stays) in [
-            ("64 gaussian", false),
-            ("64 relu", true),
-            ("60 relu, 4 double-relu", true),
-            ("64 potts:3", false),
-        ] {
+        for (kinds, stays) in
+            [("64 gaussian", false), ("64 relu", true), ("60 relu, 4 drelu", true), ("64 potts:3", false)]
+        {
             let encoding = Encoding::new(kinds.parse().unwrap());
             let encode = |rows: &Rows| {
                 let encoding = encoding.clone().standardised(&rows.clone().into());

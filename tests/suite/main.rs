@@ -28,6 +28,7 @@ mod rng;
 mod sampling;
 mod scores;
 mod shaders;
+mod sparse;
 mod stationary;
 mod terminal;
 mod training;
