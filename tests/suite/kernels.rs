@@ -254,7 +254,7 @@ fn more_rows_than_workgroups() {
     for (name, mut backend) in common::all(test, shape) {
         let model = backend.model_of(&random_rbm(shape, 0.3, 1)).unwrap();
         let data = backend.data(cases.layout(), rows).unwrap();
-        backend.write_data(data, cases.words());
+        backend.write_data(data, &cases.words());
         backend.write_order(data, &order);
         let visible = backend.units(Side::Visible, rows).unwrap();
         let values = backend.values(rows).unwrap();

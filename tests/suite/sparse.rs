@@ -15,7 +15,8 @@ fn a_sparse_file_gives_what_a_dense_one_gives() {
     let is_on = |case: usize, unit: usize| {
         unit % 3 == case % 3 && (case * 31 + unit * 17) % 41 == 0 && unit > 0 && unit + 1 < units
     };
-    let (mut dense, mut sparse) = (String::new(), String::new());
+    let names: String = (0..units).map(|unit| format!(",x{unit}")).collect();
+    let (mut dense, mut sparse) = (format!("label{names}\n"), String::new());
     for case in 0..cases {
         write!(dense, "c{}", case % 3).unwrap();
         write!(sparse, "c{}", case % 3).unwrap();
@@ -32,7 +33,7 @@ fn a_sparse_file_gives_what_a_dense_one_gives() {
     fs::write(folder.join("sparse.svmlight"), sparse).unwrap();
     // The file does not say that there is a last unit, nor that indices begin at 0.
     let of = |name: &'static str| match name {
-        "dense" => ["--data", "dense.csv", "--label-column", "1"],
+        "dense" => ["--data", "dense.csv", "--limit", "1000"],
         _ => ["--data", "sparse.svmlight", "--first-index", "0"],
     };
     let all_units = format!("1 binary, {} binary", units - 1);
