@@ -823,7 +823,8 @@ mod tests {
             let chosen = [40, 3, 3, 5, 0];
             same(&dense.select(&chosen), &sparse.select(&chosen));
             let (mut a, mut b) = (dense.clone(), sparse.clone());
-            (a.truncate(9), b.truncate(9));
+            a.truncate(9);
+            b.truncate(9);
             same(&a, &b);
             a.append(dense.select(&chosen));
             let mut c = b.clone();
