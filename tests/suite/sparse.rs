@@ -13,7 +13,7 @@ fn a_sparse_file_gives_what_a_dense_one_gives() {
     let (cases, units) = (90, 130);
     // Each class has its own units; the first and the last unit are never on.
     let is_on = |case: usize, unit: usize| {
-        unit % 3 == case % 3 && (case * 31 + unit * 17) % 41 == 0 && unit > 0 && unit + 1 < units
+        unit % 3 == case % 3 && (case * 31 + unit * 17).is_multiple_of(41) && unit > 0 && unit + 1 < units
     };
     let names: String = (0..units).map(|unit| format!(",x{unit}")).collect();
     let (mut dense, mut sparse) = (format!("label{names}\n"), String::new());
