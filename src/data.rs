@@ -6,9 +6,9 @@
 //!
 //! [`Source`] says where the data come from, [`Selection`] which part is used and what the numbers mean.
 
-mod arrangement;
 mod alignment;
 mod alphabet;
+mod arrangement;
 mod binarize;
 pub(crate) mod csv;
 mod encoding;

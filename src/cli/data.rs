@@ -156,7 +156,7 @@ fn text(source: &Source, summary: &Summary) -> String {
         }
     }
     for note in &summary.notes {
-        text += &format!("  {:15}{}\n", "note", wording::spelled(note, flag));
+        text += &format!("  {:15}{note}\n", "note");
     }
     if summary.constant_units > 0 {
         text += &format!("  {:15}{} values never change in training\n", "constant", summary.constant_units);

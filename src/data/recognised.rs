@@ -61,7 +61,7 @@ const UNPACK: &str = "unpack it, and name the file or the folder inside";
 const DOWNLOAD: &str = "the download went wrong: get the file itself";
 
 /// All kinds.
-const KINDS: [FileKind; 53] = [
+const KINDS: &[FileKind] = &[
     magic(&[(0, b"\x93NUMPY")], "a NumPy array", Npy),
     magic(&[(0, b"PK\x03\x04")], "a ZIP archive", Zip),
     magic(&[(0, b"PK\x05\x06")], "an empty ZIP archive", Zip),
@@ -142,11 +142,6 @@ const KINDS: [FileKind; 53] = [
          .features.feature[\"NAME\"].bytes_list.value[0], np.uint8) for r in tf.data.TFRecordDataset(\"old.tfrecord\")]))",
     ),
     ending(&["safetensors"], "a model's file", "name the data set; models go to other commands"),
-    ending(
-        &["svmlight", "libsvm", "svm"],
-        "a sparse table of libsvm",
-        "in Python: np.save(\"new.npy\", sklearn.datasets.load_svmlight_file(\"old.svm\")[0].toarray())",
-    ),
 ];
 
 /// ZIP archives with a file of such a name are these.

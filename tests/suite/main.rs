@@ -3,8 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod arrays;
 mod alignments;
+mod arrays;
 mod cli;
 mod dependencies;
 mod doctor;
