@@ -29,7 +29,7 @@
 //!
 //! # Features
 //! `cli`, on by default, is for the program; without it there is no command line, nor its dependencies. `report`, which
-//! `cli` implies, is for reports, charts and animations.
+//! `cli` implies, is for reports, charts and animations. `hdf5`, on by default, reads and writes HDF5 files.
 //!
 //! # An example
 //! ```
@@ -81,6 +81,11 @@ pub mod exact;
 pub mod exchange;
 pub mod finding;
 pub mod gpu;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
+#[cfg(not(feature = "hdf5"))]
+#[path = "hdf5/absent.rs"]
+pub mod hdf5;
 pub mod host;
 pub mod inference;
 pub mod inpaint;

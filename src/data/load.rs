@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, alignment, csv, file, generated, idx,
-    images, known, npy, recognised, spread_out, svmlight, weights,
+    Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, alignment, csv, file, generated, hdf5,
+    idx, images, known, npy, recognised, spread_out, svmlight, weights,
 };
 use recognised::Reading;
 
@@ -175,6 +175,9 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
     if path.is_dir() {
         return if idx::is_folder(path) { idx::load(path) } else { images::load(path) };
     }
+    if let Some((file, inner)) = hdf5::inside(path) {
+        return hdf5::load(&crate::hdf5::File::open(&file)?, Some(&inner), selection);
+    }
     std::fs::metadata(path).map_err(Error::read(path))?;
     let name = path.file_name().map_or(String::new(), |name| name.to_string_lossy().to_lowercase());
     let unpacked = name.strip_suffix(".gz").unwrap_or(&name);
@@ -188,6 +191,7 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
             return npy::load(&path.display().to_string(), file::open(path)?, selection);
         }
         Some((_, Reading::Idx)) => return idx::load_file(path),
+        Some((_, Reading::Hdf5)) => return hdf5::load(&crate::hdf5::File::open(path)?, None, selection),
         Some((_, Reading::Zip)) if ending != "npz" => return read_archive(path, selection),
         Some((what, Reading::Refused(advice))) => return refuse(what, advice),
         _ => {}
@@ -202,9 +206,12 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
         "svmlight" | "libsvm" | "svm" => svmlight::load(path, file::open(path)?, selection),
         extension => match alignment::Form::of(extension) {
             Some(form) => alignment::load(path, file::open(path)?, form, selection),
+            None if hdf5::EXTENSIONS.contains(&extension) => {
+                bad_data!("{}: expected an HDF5 file, found other bytes", path.display())
+            }
             None => bad_data!(
-                "{}: expected a folder of IDX files or images, or a file that ends in .npy, .npz, .csv, .svmlight, .fasta, .a2m or \
-                 .sto; found another kind of file",
+                "{}: expected a folder of IDX files or images, or a file that ends in .npy, .npz, .h5, .csv, .svmlight, .fasta, \
+                 .a2m or .sto; found another kind of file",
                 path.display()
             ),
         },

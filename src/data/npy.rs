@@ -348,7 +348,7 @@ fn read_indices(name: &str, mut file: impl Read) -> Result<Vec<u32>> {
 }
 
 /// Reorders elements from first index fastest to last index fastest.
-fn row_major<T: Clone>(values: Vec<T>, shape: &[usize]) -> Vec<T> {
+pub(super) fn row_major<T: Clone>(values: Vec<T>, shape: &[usize]) -> Vec<T> {
     let mut strides = Vec::new();
     let mut stride = 1;
     for size in shape {
@@ -516,7 +516,7 @@ pub fn load(name: &str, file: impl Read, selection: &Selection) -> Result<Datase
 }
 
 /// Common names of arrays in an `.npz` file, in lower case: those of Keras, of scikit-learn, and others.
-const TRAIN: [&str; 11] = [
+pub(super) const TRAIN: [&str; 11] = [
     "x_train",
     "train_x",
     "train_images",
@@ -529,8 +529,9 @@ const TRAIN: [&str; 11] = [
     "images",
     "features",
 ];
-const TEST: [&str; 7] = ["x_test", "test_x", "test_images", "images_test", "test_data", "data_test", "test"];
-const TRAIN_LABELS: [&str; 13] = [
+pub(super) const TEST: [&str; 7] =
+    ["x_test", "test_x", "test_images", "images_test", "test_data", "data_test", "test"];
+pub(super) const TRAIN_LABELS: [&str; 13] = [
     "y_train",
     "train_y",
     "train_labels",
@@ -545,10 +546,10 @@ const TRAIN_LABELS: [&str; 13] = [
     "classes",
     "class",
 ];
-const TEST_LABELS: [&str; 6] =
+pub(super) const TEST_LABELS: [&str; 6] =
     ["y_test", "test_y", "test_labels", "labels_test", "test_label", "test_targets"];
-const WEIGHTS: [&str; 4] = ["weights", "w_train", "sample_weight", "weights_train"];
-const TEST_WEIGHTS: [&str; 2] = ["weights_test", "w_test"];
+pub(super) const WEIGHTS: [&str; 4] = ["weights", "w_train", "sample_weight", "weights_train"];
+pub(super) const TEST_WEIGHTS: [&str; 2] = ["weights_test", "w_test"];
 
 /// Finds an array by its usual names.
 fn find<'a>(names: &'a [String], wanted: &[&str]) -> Option<&'a String> {
@@ -605,9 +606,10 @@ pub fn load_npz(name: &str, file: impl Read + Seek, selection: &Selection) -> Re
     Ok(dataset)
 }
 
-type Named = (String, Array);
+/// The name of an array, for messages, and the array.
+pub(super) type Named = (String, Array);
 /// The name of an array of labels, and its shape and labels, or why they can't be read.
-type NamedLabels = (String, std::result::Result<(Vec<usize>, Labels), String>);
+pub(super) type NamedLabels = (String, std::result::Result<(Vec<usize>, Labels), String>);
 
 impl<F: Read + Seek> Archive<F> {
     /// The name of the only array that may be a table of numbers or images, where none has a known name.
@@ -653,13 +655,13 @@ impl<F: Read + Seek> Archive<F> {
 }
 
 /// The arrays of a data set.
-struct Arrays {
-    train: Named,
-    labels: Option<NamedLabels>,
-    weights: Option<Named>,
-    test: Option<Named>,
-    test_labels: Option<NamedLabels>,
-    test_weights: Option<Named>,
+pub(super) struct Arrays {
+    pub train: Named,
+    pub labels: Option<NamedLabels>,
+    pub weights: Option<Named>,
+    pub test: Option<Named>,
+    pub test_labels: Option<NamedLabels>,
+    pub test_weights: Option<Named>,
 }
 
 impl Arrays {
@@ -668,7 +670,8 @@ impl Arrays {
         Self { train, labels: None, weights: None, test: None, test_labels: None, test_weights: None }
     }
 
-    fn dataset(self, name: &str, selection: &Selection) -> Result<Dataset> {
+    /// Finds out what the arrays are, and takes what can't be classes for no labels.
+    pub fn dataset(self, name: &str, selection: &Selection) -> Result<Dataset> {
         let Self { train, test, .. } = self;
         let mut notes = Vec::new();
         let count = match &self.labels {
@@ -752,6 +755,11 @@ mod tests {
             ("<f4", [1.0f32, -0.5, 0.1, 9.0].map(f32::to_le_bytes).concat(), floats(&[1.0, -0.5, 0.1, 9.0])),
             (">f4", [1.0f32, -0.5, 0.1, 9.0].map(f32::to_be_bytes).concat(), floats(&[1.0, -0.5, 0.1, 9.0])),
             ("<f8", [1.0f64, -0.5, 0.1, 9.0].map(f64::to_le_bytes).concat(), floats(&[1.0, -0.5, 0.1, 9.0])),
+            (
+                "<f2",
+                [1.0, -0.5, 2.0, 9.0].map(|x| f16::from_f32(x).to_le_bytes()).concat(),
+                floats(&[1.0, -0.5, 2.0, 9.0]),
+            ),
             ("<i8", [1i64, -5, 0, 9].map(i64::to_le_bytes).concat(), floats(&[1.0, -5.0, 0.0, 9.0])),
             (">i2", [1i16, -5, 0, 300].map(i16::to_be_bytes).concat(), floats(&[1.0, -5.0, 0.0, 300.0])),
             ("<u4", [1u32, 5, 0, 300].map(u32::to_le_bytes).concat(), floats(&[1.0, 5.0, 0.0, 300.0])),

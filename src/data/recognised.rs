@@ -13,10 +13,12 @@ pub enum Reading {
     Zip,
     /// As an IDX file.
     Idx,
+    /// As an HDF5 file.
+    Hdf5,
     /// Not at all: what to do instead.
     Refused(&'static str),
 }
-use Reading::{Idx, Npy, Refused, Zip};
+use Reading::{Hdf5, Idx, Npy, Refused, Zip};
 
 /// Bytes at a position.
 type Magic = (usize, &'static [u8]);
@@ -86,16 +88,8 @@ const KINDS: &[FileKind] = &[
         "a MATLAB file",
         Refused("in Python: np.save(\"new.npy\", scipy.io.loadmat(\"old.mat\")[\"NAME\"])"),
     ),
-    magic(
-        &[(0, b"\x89HDF\r\n\x1a\n")],
-        "an HDF5 file",
-        Refused("in Python: np.save(\"new.npy\", h5py.File(\"old.h5\")[\"NAME\"][:])"),
-    ),
-    magic(
-        &[(512, b"\x89HDF\r\n\x1a\n")],
-        "a MATLAB file in HDF5",
-        Refused("in Python: np.save(\"new.npy\", h5py.File(\"old.mat\")[\"NAME\"][:].T)"),
-    ),
+    magic(&[(0, b"\x89HDF\r\n\x1a\n")], "an HDF5 file", Hdf5),
+    magic(&[(512, b"\x89HDF\r\n\x1a\n")], "a MATLAB file in HDF5", Hdf5),
     magic(&[(0, b"PAR1\x15")], "a Parquet table", Refused(PARQUET)),
     magic(&[(0, b"ARROW1\0\0")], "a Feather table", Refused(FEATHER)),
     magic(&[(0, b"FEA1\0")], "a Feather table", Refused(FEATHER)),

@@ -16,7 +16,8 @@ pub enum Source {
     BarsAndStripes(usize),
     /// The labelled shifter ensemble: 8 bits, the same bits rotated by −1, 0 or 1, and the rotation.
     Shifter,
-    /// A folder of IDX files or of images, or an `.npy`, `.npz` or `.csv` file.
+    /// A folder of IDX files or of images, or a file: `.npy`, `.npz`, `.csv`, `.svmlight`, `.fasta` or `.h5`; `.h5:/path` names an
+    /// array in it.
     Path(PathBuf),
 }
 
