@@ -1,30 +1,46 @@
-//! Exchanges models with other programs: exports and imports their arrays.
+//! Exchanges models with other programs: exports and imports their arrays and files.
 //!
 //! | names | W | c | b |
 //! | --- | --- | --- | --- |
 //! | `rbm-gpu` | `weights` [visible, hidden] | `hidden_bias` | `visible_bias` |
 //! | `sklearn` | `components_` [hidden, visible] | `intercept_hidden_` | `intercept_visible_` |
 //! | `rbms` | `weight_matrix` [visible, hidden] | `hbias` | `vbias` |
+//!
+//! These are for binary units. The files of rbms, RBMs.jl and PGM, spin glasses and NetKet's wave functions, each in a module
+//! here, have more kinds of units.
+
+mod contents;
+mod ising;
+mod julia;
+mod named;
+mod netket;
+mod pgm;
+mod rbms;
+mod tensors;
+mod wide;
 
 use std::{
-    collections::BTreeMap,
     fs,
-    io::{self, Cursor, Write},
+    io::{self, Write},
     path::Path,
 };
 
-use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, tensor::TensorView};
 
 use crate::{
     data::{
-        file,
-        npy::{self, Archive, Array, Values},
+        Encoding, file, foreign,
+        npy::{self, Array, Values},
     },
-    error::{Error, Result, excerpt, list, usage},
+    error::{Error, Result, excerpt, usage},
+    hdf5::{self, Content},
+    model,
     output::Target,
-    rbm::{Rbm, Shape},
+    rbm::{Layers, Rbm, Shape, Side},
+    units::{Kind, Kinds},
 };
+use tensors::Tensors;
+use wide::Wide;
 
 /// The naming scheme of the arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +72,7 @@ impl Names {
     }
 }
 
-/// File formats for arrays.
+/// File formats of models of other programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Format {
@@ -66,10 +82,94 @@ pub enum Format {
     Safetensors,
     /// A folder with a CSV file for each array.
     Csv,
+    /// An HDF5 file of the Python library rbms.
+    Rbms,
+    /// An HDF5 file of RestrictedBoltzmannMachines.jl.
+    RbmsJl,
+    /// An HDF5 file of PGM's arrays.
+    Pgm,
+    /// A spin glass in JSON, as for D-Wave's tools.
+    Ising,
+    /// NetKet's wave function, in an archive of arrays.
+    Netket,
+}
+
+impl Format {
+    /// The extension of its files; none of a folder.
+    pub fn extension(self) -> Option<&'static str> {
+        match self {
+            Self::Npz | Self::Netket => Some("npz"),
+            Self::Safetensors => Some("safetensors"),
+            Self::Csv => None,
+            Self::Rbms | Self::RbmsJl | Self::Pgm => Some("h5"),
+            Self::Ising => Some("json"),
+        }
+    }
+
+    /// Whether it is of arrays under names that can be chosen.
+    pub fn has_names(self) -> bool {
+        matches!(self, Self::Npz | Self::Safetensors | Self::Csv)
+    }
+}
+
+/// The states of units of two, in an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum States {
+    /// −1 and 1.
+    Spin,
+    /// 0 and 1.
+    Binary,
+}
+
+/// How a model is exported.
+#[derive(Clone, Copy, Debug)]
+pub struct Export {
+    /// The format.
+    pub format: Format,
+    /// The names of the arrays, where they can be chosen.
+    pub names: Names,
+    /// The states of units of two, if they are to be others.
+    pub states: Option<States>,
+}
+
+/// What is wanted of a model that is imported; nothing by default.
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    /// The update of a file of rbms, if not the last.
+    pub update: Option<u64>,
+    /// The kind of the visible units, where a file does not name it.
+    pub visible: Option<Kinds>,
+    /// The kind of the hidden units, where a file does not name it.
+    pub hidden: Option<Kinds>,
+    /// The letters of the states of Potts units, in order.
+    pub letters: Option<String>,
+    /// Columns of the data: visible units.
+    pub columns: Option<usize>,
+    /// Whether what names and data do not tell may be guessed, and said.
+    pub may_guess: bool,
+}
+
+/// A model that was imported.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The model.
+    pub rbm: Rbm,
+    /// What its visible units are in files of data.
+    pub encoding: Encoding,
+    /// How it was read, where that is not plain: for people.
+    pub notes: Vec<String>,
+}
+
+/// A model as it was read.
+struct Read {
+    wide: Wide,
+    letters: Option<String>,
+    notes: Vec<String>,
 }
 
 /// Transposes a matrix of `rows` × `columns`.
-pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
 }
 
@@ -91,24 +191,105 @@ fn arrays(rbm: &Rbm, names: Names) -> [(&'static str, Array); 3] {
     ]
 }
 
-/// Exports a model to another program, as 32-bit floats.
+/// The error for units that a format does not have; `cure` is the kind that spins or zeros and ones may be turned into.
+fn unfit(layers: &Layers, has: &str, cure: Option<Kind>) -> Error {
+    let two = |kind| matches!(kind, Kind::Binary | Kind::Spin);
+    let blocks = || layers.visible.blocks().iter().chain(layers.hidden.blocks());
+    let cure = match cure {
+        Some(kind) if blocks().all(|block| two(block.kind)) => {
+            format!("; ‹as› {kind} writes the same model so")
+        }
+        _ => String::new(),
+    };
+    Error::Usage(format!(
+        "{has}, found {} × {}{cure}; the model's own file has all parameters, as safetensors",
+        layers.visible, layers.hidden
+    ))
+}
+
+/// The one kind of a side that was named, or else this.
+fn only(kinds: &Option<Kinds>, default: Kind) -> Result<Kind> {
+    let Some(kinds) = kinds else { return Ok(default) };
+    let layer = kinds.layer(1);
+    match layer.blocks() {
+        [one] => Ok(one.kind),
+        _ => usage!("expected one kind of unit a layer, found {kinds}"),
+    }
+}
+
+/// Exports a model to another program; returns what was changed on the way, for people. Numbers have 32 bits, or 64 where a
+/// change of units needs them.
 ///
 /// # Errors
-/// [`Error::Write`]; [`Error::Usage`] for units that are not binary, whose parameters those programs do not have.
-pub fn export(rbm: &Rbm, target: &Target, format: Format, names: Names) -> Result<()> {
-    if !rbm.layers().are_binary() {
-        return usage!(
-            "expected a model of binary units, the only ones that other programs' arrays are written for, found {} × {}; \
-             its own file has all parameters, as safetensors",
-            rbm.layers().visible,
-            rbm.layers().hidden
+/// [`Error::Write`]; [`Error::Usage`] for units that the format does not have.
+pub fn export(rbm: &Rbm, encoding: &Encoding, target: &Target, export: Export) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    let (mut wide, folded) = Wide::from(rbm).of_plain_numbers(encoding);
+    if folded {
+        notes.push(
+            "the standardisation is in the parameters: they are for the numbers as in the data".to_string(),
         );
+    }
+    if let Some(states) = export.states {
+        let to = if states == States::Spin { Kind::Spin } else { Kind::Binary };
+        let before = wide.layers.clone();
+        wide = wide.of_states(to);
+        if wide.layers == before {
+            return usage!(
+                "‹as› {to}: expected units of two other states, found {} × {}",
+                before.visible,
+                before.hidden
+            );
+        }
+        notes.push(format!("units of two states are {to} ones; energies change by a constant, p(v) stays"));
+    }
+    let write_hdf5 = |contents: Vec<(String, Content)>| {
+        target.write(|out| {
+            hdf5::write(out, contents.iter().map(|(path, content)| (path.as_str(), content.clone())))
+        })
+    };
+    match export.format {
+        Format::Rbms => {
+            let contents = rbms::contents(wide, &mut notes)?;
+            write_hdf5(contents)?;
+        }
+        Format::RbmsJl => write_hdf5(julia::contents(&wide)?)?,
+        Format::Pgm => write_hdf5(pgm::contents(&wide)?)?,
+        Format::Ising => target.write(ising::write(&wide)?)?,
+        Format::Netket => {
+            let arrays = netket::arrays(&wide)?.map(|(name, shape, values)| (name, Array { shape, values }));
+            target.write(|out| npy::write_npz(out, arrays.iter().map(|(name, array)| (*name, array))))?;
+        }
+        Format::Npz | Format::Safetensors | Format::Csv => {
+            // What was not changed stays the same to the last bit.
+            let rbm = if notes.is_empty() { rbm.clone() } else { wide.rbm() };
+            if export.format == Format::Safetensors
+                && export.names == Names::RbmGpu
+                && !rbm.layers().are_binary()
+            {
+                let encoding = Encoding {
+                    letters: encoding.letters.clone(),
+                    ..Encoding::new(rbm.layers().visible.clone())
+                };
+                let bytes = model::imported(target.path(), &rbm, &encoding)?;
+                target.write(|out| out.write_all(&bytes))?;
+                return Ok(notes);
+            }
+            named_arrays(&rbm, target, export.format, export.names)?;
+        }
+    }
+    Ok(notes)
+}
+
+/// Writes the arrays of a binary model under chosen names.
+fn named_arrays(rbm: &Rbm, target: &Target, format: Format, names: Names) -> Result<()> {
+    if !rbm.layers().are_binary() {
+        let has = "expected a model of binary units, the only ones that these arrays are written for";
+        let more = "rbms, rbms-jl, pgm and ising have other kinds";
+        return Err(unfit(rbm.layers(), &format!("{has} (‹to› {more})"), Some(Kind::Binary)));
     }
     let arrays = arrays(rbm, names);
     match format {
-        Format::Npz => {
-            target.write(|out| npy::write_npz(out, arrays.iter().map(|(name, array)| (*name, array))))
-        }
         Format::Safetensors => {
             let floats: Vec<_> =
                 arrays.iter().map(|(name, array)| (*name, &array.shape, array.values.floats())).collect();
@@ -135,127 +316,135 @@ pub fn export(rbm: &Rbm, target: &Target, format: Format, names: Names) -> Resul
             }
             Ok(())
         }),
+        _ => target.write(|out| npy::write_npz(out, arrays.iter().map(|(name, array)| (*name, array)))),
     }
 }
 
-/// Imports a model from another program's arrays: an `.npz` or safetensors file, or a folder of CSV files, in any of the
-/// naming schemes. 64-bit floats are rounded.
+/// Imports a model of another program: an `.npz`, HDF5, JSON or safetensors file, or a folder of CSV files. 64-bit floats are
+/// rounded.
 ///
 /// # Errors
-/// [`Error::Model`] says what was expected and what was found; [`Error::Read`], [`Error::Data`].
-pub fn import(path: &Path) -> Result<Rbm> {
-    let rbm = parameters(path)?;
-    if let Some((tensor, index, value)) = rbm.non_finite() {
+/// [`Error::Model`] says what was expected and what was found; [`Error::Read`], [`Error::Data`]; [`Error::Usage`] for what is
+/// wanted and does not fit.
+pub fn import(path: &Path, wanted: &Import) -> Result<Imported> {
+    let imported = parameters(path, wanted)?;
+    if let Some((tensor, index, value)) = imported.rbm.non_finite() {
         let reason = format!("expected finite numbers, found {tensor}[{index}] = {value}");
         return Err(Error::Model { path: path.into(), reason });
     }
-    Ok(rbm)
+    Ok(imported)
 }
 
 /// [`import`] without the check that parameters are finite.
 ///
 /// # Errors
 /// Those of [`import`], except for non-finite parameters.
-pub fn parameters(path: &Path) -> Result<Rbm> {
+pub fn parameters(path: &Path, wanted: &Import) -> Result<Imported> {
     if path.is_dir() {
-        return model(path, read_folder(path)?);
+        let names: Vec<_> = Names::ALL.iter().flat_map(|names| names.names()).collect();
+        return finish(path, named::read(Tensors::of_folder(path, &names)?, wanted)?, wanted);
     }
-    parse(path, &file::read_whole(path)?)
+    if hdf5::is_hdf5(path)? {
+        return finish(path, of_hdf5(path, &hdf5::File::open(path)?, wanted)?, wanted);
+    }
+    foreign::refused(path)?;
+    parse(path, &file::read_whole(path)?, wanted)
 }
 
 /// Imports a model from a file's bytes, without the check that parameters are finite.
-pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Rbm> {
-    model(path, arrays_of(path, bytes, |name| Names::ALL.iter().any(|names| names.names().contains(&name)))?)
+pub(crate) fn parse(path: &Path, bytes: &[u8], wanted: &Import) -> Result<Imported> {
+    let read = if bytes.starts_with(b"\x89HDF") {
+        of_hdf5(path, &hdf5::File::parse(&path.display().to_string(), bytes)?, wanted)?
+    } else if bytes.starts_with(b"PK") {
+        let is_wanted =
+            |name: &str| named::is_wanted(name) || netket::is_wanted(name) || pgm::is_wanted(name);
+        of_tensors(Tensors::of_npz(path, bytes, is_wanted)?, wanted)?
+    } else if bytes.trim_ascii_start().starts_with(b"{") && !bytes.iter().take(8).any(|&byte| byte == 0) {
+        // The length in front of a safetensors file has a zero.
+        ising::read(path, bytes, wanted)?
+    } else {
+        of_tensors(Tensors::of_safetensors(path, bytes)?, wanted)?
+    };
+    finish(path, read, wanted)
 }
 
-/// The model in arrays of one of the naming schemes.
-fn model(path: &Path, Arrays { mut arrays, names: found }: Arrays) -> Result<Rbm> {
+/// Reads named arrays of any program.
+fn of_tensors(tensors: Tensors, wanted: &Import) -> Result<Read> {
+    match () {
+        () if pgm::are_these(&tensors) => pgm::read(tensors, wanted),
+        () if netket::are_these(&tensors) => netket::read(tensors),
+        () => named::read(tensors, wanted),
+    }
+}
+
+/// Reads an HDF5 file of any program.
+fn of_hdf5(path: &Path, file: &hdf5::File, wanted: &Import) -> Result<Read> {
+    let updates = rbms::updates(file)?;
+    if !updates.is_empty() {
+        return rbms::read(file, &updates, wanted);
+    }
+    if wanted.update.is_some() {
+        return usage!("‹update› is for a file of rbms, with groups update_N; {} has none", path.display());
+    }
+    if file.text("/", julia::HEADER.0)?.is_some() {
+        let is_wanted = |name: &str| name == julia::HEADER.0 || julia::ARRAYS.contains(&name);
+        return julia::read(Tensors::of_hdf5(path, file, is_wanted)?);
+    }
+    let is_wanted = |name: &str| named::is_wanted(name) || netket::is_wanted(name) || pgm::is_wanted(name);
+    of_tensors(Tensors::of_hdf5(path, file, is_wanted)?, wanted)
+}
+
+/// Checks a model that was read against what is wanted, and rounds it.
+fn finish(path: &Path, read: Read, wanted: &Import) -> Result<Imported> {
     let bad = |reason: String| Error::Model { path: path.into(), reason };
-    let has = |names: &Names| names.names().iter().all(|name| arrays.contains_key(*name));
-    let Some(names) = Names::ALL.into_iter().find(has) else {
-        let expected: Vec<_> = Names::ALL.map(|names| names.names().join(", ")).into();
-        return Err(bad(format!("expected arrays {}; found {}", expected.join("; or "), list(found))));
-    };
-    let [w, c, b] = names.names();
-    let weights = arrays.remove(w).ok_or_else(|| bad(format!("expected {w}")))?;
-    let [rows, columns] = weights.shape[..] else {
-        let found = excerpt(&format!("{:?}", weights.shape));
-        return Err(bad(format!("expected {w} with 2 dimensions, found {found}")));
-    };
-    let (visible, hidden) = if names.is_transposed() { (columns, rows) } else { (rows, columns) };
-    if visible == 0 || hidden == 0 {
-        return Err(bad(format!("expected at least one unit in each layer, found {visible} × {hidden}")));
-    }
-    let mut bias = |name: &str, units: usize| {
-        let array = arrays.remove(name).ok_or_else(|| bad(format!("expected {name}")))?;
-        // A row or column matrix counts as a vector.
-        if array.values.len() != units || array.shape.iter().filter(|&&size| size != 1).count() > 1 {
-            return Err(bad(format!(
-                "expected {name} of {units} values, as {w} has, found {}",
-                excerpt(&format!("{:?}", array.shape))
-            )));
-        }
-        Ok(array.values.floats())
-    };
-    let (hidden_bias, visible_bias) = (bias(c, hidden)?, bias(b, visible)?);
-    let values = weights.values.floats();
-    let weights = if names.is_transposed() { transposed(&values, rows, columns) } else { values };
-    Ok(Rbm::from_tensors(Shape { visible, hidden }, [weights, visible_bias, hidden_bias]))
-}
-
-/// Arrays by name, and all names found.
-pub(crate) struct Arrays {
-    pub arrays: BTreeMap<String, Array>,
-    names: Vec<String>,
-}
-
-/// The arrays of an `.npz` or safetensors file whose names `wanted` accepts.
-pub(crate) fn arrays_of(path: &Path, bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Arrays> {
-    if bytes.starts_with(b"PK") {
-        let mut archive = Archive::new(&path.display().to_string(), Cursor::new(bytes))?;
-        let arrays = archive.arrays(wanted)?;
-        archive.names.sort();
-        return Ok(Arrays { arrays, names: archive.names });
-    }
-    let broken = |error| Error::Model {
-        path: path.into(),
-        reason: format!(
-            "expected an .npz or a safetensors file, or a folder of CSV files: {}",
-            excerpt(&format!("{error}"))
-        ),
-    };
-    let file = SafeTensors::deserialize(bytes).map_err(broken)?;
-    let tensors = file.iter().filter(|(name, _)| wanted(name));
-    let array = |(name, view): (&str, TensorView)| {
-        let values = Values::Floats(numbers(&view)?);
-        Some((name.to_string(), Array { shape: view.shape().to_vec(), values }))
-    };
-    let names = file.names().into_iter().map(str::to_string).collect();
-    Ok(Arrays { arrays: tensors.filter_map(array).collect(), names })
-}
-
-/// The numbers of a floating-point tensor; 64-bit ones are rounded.
-fn numbers(view: &TensorView) -> Option<Vec<f32>> {
-    let bytes = view.data();
-    Some(match view.dtype() {
-        Dtype::F32 => bytemuck::pod_collect_to_vec::<u8, f32>(bytes),
-        Dtype::F64 => bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
-        Dtype::F16 => bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
-        Dtype::BF16 => bytes.as_chunks().0.iter().map(|bytes| bf16::from_le_bytes(*bytes).to_f32()).collect(),
-        _ => return None,
-    })
-}
-
-/// The CSV files of a folder that have one of the names.
-fn read_folder(folder: &Path) -> Result<Arrays> {
-    let mut arrays = BTreeMap::new();
-    for name in Names::ALL.iter().flat_map(|names| names.names()) {
-        let path = folder.join(format!("{name}.csv"));
-        if path.is_file() {
-            arrays.insert(name.to_string(), parse_table(&path, &file::read_whole(&path)?)?);
+    let Read { wide, letters, notes } = read;
+    for (side, kinds, option) in
+        [(Side::Visible, &wanted.visible, "visible"), (Side::Hidden, &wanted.hidden, "hidden")]
+    {
+        let found = wide.layers.side(side);
+        if let Some(kinds) = kinds
+            && kinds.layer(found.units()) != *found
+        {
+            return usage!("‹{option}› {kinds}: {} has {found} units", path.display());
         }
     }
-    Ok(Arrays { names: arrays.keys().cloned().collect(), arrays })
+    let units = wide.layers.visible.units();
+    if let Some(columns) = wanted.columns
+        && columns != units
+    {
+        return usage!("{}: {units} visible units, but the data have {columns} columns", path.display());
+    }
+    let letters = wanted.letters.clone().or(letters);
+    if let Some(letters) = &letters {
+        let states = letters.chars().count();
+        let visible = &wide.layers.visible;
+        if visible.blocks().iter().any(|block| block.kind.columns() != states || states < 2) {
+            return usage!("‹alphabet› has {states} letters, but the visible units are {visible}");
+        }
+        if let Some((_, letter)) = letters.char_indices().find(|&(at, letter)| letters[..at].contains(letter))
+        {
+            return usage!(
+                "‹alphabet›: expected different letters, found {} twice",
+                excerpt(&letter.to_string())
+            );
+        }
+    }
+    let rbm = wide.rbm();
+    model::check_precisions(&rbm).map_err(bad)?;
+    let encoding = Encoding { letters, ..Encoding::new(rbm.layers().visible.clone()) };
+    Ok(Imported { rbm, encoding, notes })
+}
+
+/// Writes an imported model as one of ours.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn save(imported: &Imported, target: &Target) -> Result<()> {
+    if imported.rbm.layers().are_binary() {
+        return named_arrays(&imported.rbm, target, Format::Safetensors, Names::RbmGpu);
+    }
+    let bytes = model::imported(target.path(), &imported.rbm, &imported.encoding)?;
+    target.write(|out| out.write_all(&bytes))
 }
 
 /// Lines of comma-separated numbers.
@@ -296,8 +485,11 @@ mod tests {
         for format in [Format::Npz, Format::Safetensors, Format::Csv] {
             for names in Names::ALL {
                 let path = folder.path().join(format!("{format:?}-{names:?}"));
-                export(&rbm, &Target::new(&path, false).unwrap(), format, names).unwrap();
-                assert_eq!(import(&path).unwrap(), rbm, "{format:?} {names:?}");
+                let encoding = Encoding::new(rbm.layers().visible.clone());
+                let how = Export { format, names, states: None };
+                export(&rbm, &encoding, &Target::new(&path, false).unwrap(), how).unwrap();
+                let found = import(&path, &Import::default()).unwrap();
+                assert_eq!((found.rbm, found.notes.len()), (rbm.clone(), 0), "{format:?} {names:?}");
             }
         }
     }
@@ -341,7 +533,7 @@ mod tests {
             target
                 .write(|out| npy::write_npz(out, arrays.iter().map(|(name, array)| (*name, array))))
                 .unwrap();
-            let message = import(&path).unwrap_err().to_string();
+            let message = import(&path, &Import::default()).unwrap_err().to_string();
             assert!(message.contains(expected), "{expected:?} in {message}");
         }
         let path = folder.path().join("csv");
@@ -351,10 +543,15 @@ mod tests {
             ("1,2\n3,x\n", "line 2, column 2: expected a number"),
         ] {
             fs::write(path.join("weights.csv"), text).unwrap();
-            let message = import(&path).unwrap_err().to_string();
+            let message = import(&path, &Import::default()).unwrap_err().to_string();
             assert!(message.contains(expected), "{expected:?} in {message}");
         }
         fs::write(folder.path().join("text"), "text").unwrap();
-        assert!(import(&folder.path().join("text")).unwrap_err().to_string().contains("expected an .npz"));
+        assert!(
+            import(&folder.path().join("text"), &Import::default())
+                .unwrap_err()
+                .to_string()
+                .contains("expected an .npz")
+        );
     }
 }

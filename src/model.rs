@@ -27,6 +27,9 @@ use crate::{
 /// The only key of the metadata. The order of keys in the file is not fixed, and equal runs must give equal bytes.
 const CONFIG: &str = "rbm_gpu_config";
 
+/// The key of the layers alone, of a model that was imported, and has no options.
+const LAYERS: &str = "rbm_gpu_layers";
+
 /// The metadata.
 #[derive(Serialize, Deserialize)]
 struct Metadata<Config> {
@@ -92,6 +95,22 @@ pub fn save(path: &Path, rbm: &Rbm, config: &TrainConfig, encoding: &Encoding) -
 
 /// The bytes of a model file that will be at `path`.
 pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig, encoding: &Encoding) -> Result<Vec<u8>> {
+    bytes_with(path, rbm, encoding, CONFIG, config.model_options())
+}
+
+/// The bytes of a model file without options.
+pub(crate) fn imported(path: &Path, rbm: &Rbm, encoding: &Encoding) -> Result<Vec<u8>> {
+    bytes_with(path, rbm, encoding, LAYERS, serde_json::Map::new())
+}
+
+/// The bytes of a model file with the layers and other metadata under a key.
+fn bytes_with(
+    path: &Path,
+    rbm: &Rbm,
+    encoding: &Encoding,
+    key: &str,
+    config: impl Serialize,
+) -> Result<Vec<u8>> {
     let model_error = |reason: String| Error::Model { path: path.into(), reason };
     let standards = STANDARDS.into_iter().zip([&encoding.means, &encoding.deviations]);
     let standards = standards.map(|(name, values)| (name, vec![values.len()], &values[..]));
@@ -105,9 +124,9 @@ pub(crate) fn to_bytes(path: &Path, rbm: &Rbm, config: &TrainConfig, encoding: &
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(|error| model_error(error.to_string()))?;
     let names = Names::of(rbm.layers(), encoding);
-    let metadata = Metadata { layers: Some(names), config: config.model_options() };
+    let metadata = Metadata { layers: Some(names), config };
     let config = serde_json::to_string(&metadata).map_err(|error| model_error(error.to_string()))?;
-    safetensors::serialize(views, Some(HashMap::from([(CONFIG.to_string(), config)])))
+    safetensors::serialize(views, Some(HashMap::from([(key.to_string(), config)])))
         .map_err(|error| model_error(error.to_string()))
 }
 
@@ -147,7 +166,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Stored> {
     let config = metadata.map(|text| TrainConfig::parse(text)).transpose();
     let config = config.map_err(|error| in_metadata(error.marked()))?;
     // A checkpoint has the layers with its position.
-    let names = metadata.or(entry(POSITION));
+    let names = metadata.or(entry(POSITION)).or(entry(LAYERS));
     let names = names.map(|text| serde_json::from_str::<Metadata<IgnoredAny>>(text)).transpose();
     let names = names.map_err(|error| in_metadata(excerpt(&error.to_string())))?;
     let names = names.and_then(|metadata| metadata.layers);
@@ -212,7 +231,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Stored> {
 }
 
 /// Checks that the precisions of the units that have some are above 0.
-fn check_precisions(rbm: &Rbm) -> std::result::Result<(), String> {
+pub(crate) fn check_precisions(rbm: &Rbm) -> std::result::Result<(), String> {
     for side in [Side::Visible, Side::Hidden] {
         let layer = rbm.layers().side(side);
         for Place { kind, column } in layer.places() {

@@ -9,8 +9,12 @@ use crate::{
     command,
     config::TrainConfig,
     data::{
+<<<<<<< HEAD
         AlignmentForm, Dataset, Keep, Rows, Selection, Source, Summary, UnknownLetters, csv, file, idx,
         images, load_alignment, npy, recognised, svmlight,
+=======
+        Dataset, Rows, Selection, Source, Summary, csv, fasta, file, hdf5 as data_hdf5, idx, images, npy,
+>>>>>>> 3b197b3 (Exchange models with rbms, RBMs.jl, PGM, D-Wave's tools and NetKet)
     },
     doctor::{
         self,
@@ -20,7 +24,8 @@ use crate::{
         watch::Memory,
     },
     error::{Error, Result, excerpt, usage},
-    exchange,
+    exchange::{self, Import},
+    hdf5,
     inpaint::mask,
     model,
     rbm::Rbm,
@@ -32,7 +37,11 @@ use crate::{
 pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
 
 /// All parsers.
+<<<<<<< HEAD
 pub const PARSERS: &[Parser] = &[
+=======
+pub const PARSERS: [Parser; 20] = [
+>>>>>>> 3b197b3 (Exchange models with rbms, RBMs.jl, PGM, D-Wave's tools and NetKet)
     ("idx", idx_file),
     ("gzip", gzip),
     ("npy", npy_file),
@@ -48,6 +57,8 @@ pub const PARSERS: &[Parser] = &[
     ("fasta", fasta_file),
     ("stockholm", stockholm_file),
     ("arrays", arrays),
+    ("hdf5", hdf5_file),
+    ("ising", arrays),
     ("table", table),
     ("config", config),
     ("log", log),
@@ -204,7 +215,24 @@ fn model_file(bytes: &[u8]) -> Result<()> {
 }
 
 fn arrays(bytes: &[u8]) -> Result<()> {
-    exchange::parse(name(), bytes).map(|rbm| is_whole(&rbm))
+    exchange::parse(name(), bytes, &Import::default()).map(|found| is_whole(&found.rbm))
+}
+
+/// Reads data, as they are and raw, and a model of any program.
+fn hdf5_file(bytes: &[u8]) -> Result<()> {
+    let file = hdf5::File::parse("file", bytes)?;
+    let load = |selection: &Selection| {
+        let dataset = data_hdf5::load(&file, None, selection)?;
+        let encoding = dataset.encoding.clone();
+        dataset.encoded(encoding, &Source::Path(name().into()))
+    };
+    let raw = Selection { any_numbers: true, ..Selection::default() };
+    let outcomes = [Selection::default(), raw].map(|selection| {
+        load(&selection)
+            .map(|dataset| assert!(Summary::of(&dataset).units == dataset.encoding.file_columns()))
+    });
+    let model = exchange::parse(name(), bytes, &Import::default()).map(|found| is_whole(&found.rbm));
+    outcomes.into_iter().fold(model, Result::or)
 }
 
 fn table(bytes: &[u8]) -> Result<()> {

@@ -8,7 +8,9 @@ use rbm_gpu::{
         Encoding, fasta,
         npy::{Array, Values, write_array},
     },
+    hdf5::{self, Content},
     output::Target,
+    units::Kind,
 };
 
 /// A file to write.
@@ -44,12 +46,40 @@ pub fn greys(encoding: &Encoding, values: &[f32], of: &[f32], target: &Target) -
 /// Writes rows of numbers as an array, in bytes where these are whole numbers that fit and no means.
 pub fn write_numbers(target: &Target, columns: usize, values: Vec<f32>, are_states: bool) -> Result<()> {
     let shape = vec![values.len() / columns, columns];
+    let values = numbers(values, are_states);
+    target.write(|out| write_array(out, &Array { shape, values }))
+}
+
+/// The extensions of HDF5 files.
+pub const HDF5: [&str; 2] = ["h5", "hdf5"];
+
+/// Writes rows of numbers of these units as an HDF5 file in rbms' layout: `samples`, and `variable_type` where it has a word for
+/// the units.
+pub fn write_samples(target: &Target, encoding: &Encoding, values: Vec<f32>, are_states: bool) -> Result<()> {
+    let columns = encoding.file_columns();
+    let samples = Array { shape: vec![values.len() / columns, columns], values: numbers(values, are_states) };
+    let kinds = encoding.layer.blocks();
+    let is_one = |is: fn(Kind) -> bool| kinds.iter().all(|block| is(block.kind));
+    let kind = match () {
+        () if is_one(|kind| kind.is_binary()) => Some("bernoulli"),
+        () if is_one(|kind| matches!(kind, Kind::Potts { .. })) => Some("categorical"),
+        // Means of spins are no spins.
+        () if is_one(|kind| kind == Kind::Spin) && are_states => Some("ising"),
+        () if is_one(|kind| !matches!(kind, Kind::Binary | Kind::Potts { .. })) => Some("continuous"),
+        () => None,
+    };
+    let kind = kind.map(|kind| ("variable_type", Content::Text(kind.into())));
+    let contents = [("samples", Content::Array(samples))].into_iter().chain(kind);
+    target.write(|out| hdf5::write(out, contents))
+}
+
+/// Numbers, in bytes where these are whole numbers that fit and no means.
+fn numbers(values: Vec<f32>, are_states: bool) -> Values {
     let are_bytes = are_states && values.iter().all(|x| (0.0..256.0).contains(x) && x.fract() == 0.0);
-    let values = match are_bytes {
+    match are_bytes {
         true => Values::Bytes(values.iter().map(|&x| x as u8).collect()),
         false => Values::Floats(values),
-    };
-    target.write(|out| write_array(out, &Array { shape, values }))
+    }
 }
 
 /// The name of a file of cases by default: a picture of what has grey levels, sequences of letters, or an array.

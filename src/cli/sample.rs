@@ -57,7 +57,7 @@ pub struct Options {
     /// What to write: mean (p(v|h) of the last step) or state (drawn from it) [default: state if letters are written, else mean]
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true)]
     show: Option<Show>,
-    /// Files to write: .png (the last step as a grid), .gif (the chains over the steps), .npy (chains × columns of the data),
+    /// Files to write: .png (the last step as a grid), .gif (the chains over the steps), .npy or .h5 (chains × columns of the data),
     /// .fasta (states of a model of letters) [default: samples.png, samples.fasta of letters, or samples.npy of other Potts units and
     /// of several kinds]
     #[arg(short, long, value_name = "FILE")]
@@ -174,6 +174,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
                 let values = encoding.decode(last);
                 outputs::write_numbers(target, encoding.file_columns(), values, show == Show::State)?;
             }
+            "h5" | "hdf5" => {
+                outputs::write_samples(target, encoding, encoding.decode(last), show == Show::State)?;
+            }
             "fasta" | "fa" => outputs::write_letters(target, encoding, &encoding.decode(last))?,
             "gif" => {
                 let pictures = states.iter().map(|cases| {
@@ -250,7 +253,9 @@ fn targets(options: &Options, encoding: &Encoding) -> Result<Vec<Target>> {
     };
     let default = (options.out.is_empty() && options.strip.is_none()).then(|| PathBuf::from(name));
     let paths = options.out.iter().cloned().chain(default);
-    paths.map(|path| outputs::target(path, options.force, &["png", "gif", "npy", "fasta", "fa"])).collect()
+    paths
+        .map(|path| outputs::target(path, options.force, &["png", "gif", "npy", "fasta", "fa", "h5", "hdf5"]))
+        .collect()
 }
 
 fn grid(cases: &[f32], image: (usize, usize), chains: usize) -> image::GrayImage {

@@ -8,11 +8,17 @@ use rbm_gpu::{
         Cases, Source,
         npy::{Array, Values, write_array, write_npz},
     },
+    hdf5::{self, Content},
     inference::{Inference, ModelOptions},
     memory,
+    output::Target,
+    units::{Kind, Layer},
 };
 
-use super::{outputs::Output, print};
+use super::{
+    outputs::{HDF5, Output},
+    print,
+};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -21,7 +27,7 @@ pub struct Options {
     /// Data set; short for --data
     #[arg(value_name = "DATA", conflicts_with = "data")]
     cases: Option<Source>,
-    /// Which cases go into an .npy or .csv file; an .npz file has all
+    /// Which cases go into an .npy file; an .npz or .h5 file has all
     #[arg(long, value_name = "SET", value_enum, default_value_t = Set::Train)]
     set: Set,
     #[command(flatten)]
@@ -37,7 +43,8 @@ enum Set {
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let target = options.output.target("features.npy", &["npy", "npz"])?;
+    let target = options.output.target("features.npy", &["npy", "npz", "h5", "hdf5"])?;
+    let is_hdf5 = HDF5.contains(&&*target.extension());
     let found = options.model.open()?;
     let mut model = options.model.clone();
     model.data.data = options.cases.clone().or(model.data.data);
@@ -53,7 +60,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         (Set::Validation, "validation", dataset.validation.as_ref()),
         (Set::Test, "test", dataset.test.as_ref()),
     ];
-    if target.extension() == "npz" {
+    if is_hdf5 || target.extension() == "npz" {
         let mut arrays = Vec::new();
         for (_, name, cases) in sets {
             let Some(cases) = cases else { continue };
@@ -70,7 +77,12 @@ pub fn run(options: &Options) -> Result<ExitCode> {
                 arrays.push((format!("y_{name}"), Array { shape: vec![labels.len()], values }));
             }
         }
-        target.write(|out| write_npz(out, arrays.iter().map(|(name, array)| (name.as_str(), array))))?;
+        match is_hdf5 {
+            true => write_hdf5(&target, arrays, &found.rbm.layers().hidden)?,
+            false => {
+                target.write(|out| write_npz(out, arrays.iter().map(|(name, array)| (&**name, array))))?
+            }
+        }
     } else {
         let cases = sets.into_iter().find_map(|(set, _, cases)| cases.filter(|_| set == options.set));
         let Some(cases) = cases else {
@@ -88,6 +100,24 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         target.path().display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the arrays as HDF5: those of the training cases as rbms has them, `samples` and `labels`.
+fn write_hdf5(target: &Target, arrays: Vec<(String, Array)>, hidden: &Layer) -> Result<()> {
+    // Means of states of 0 and 1 are from 0 to 1.
+    let kind = if hidden.blocks().iter().all(|block| !block.kind.is_signed() && block.kind != Kind::Relu) {
+        "bernoulli"
+    } else {
+        "continuous"
+    };
+    let arrays = arrays.into_iter().map(|(name, array)| match &*name {
+        "x_train" => ("samples".into(), Content::Array(array)),
+        "y_train" => ("labels".into(), Content::Array(array)),
+        _ => (name, Content::Array(array)),
+    });
+    let kind = ("variable_type".to_string(), Content::Text(kind.into()));
+    let contents: Vec<(String, Content)> = arrays.chain([kind]).collect();
+    target.write(|out| hdf5::write(out, contents.iter().map(|(name, content)| (&**name, content.clone()))))
 }
 
 fn features(inference: &mut Inference, cases: &Cases) -> Result<Array> {

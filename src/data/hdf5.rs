@@ -205,7 +205,7 @@ impl<'a> Arrays<'a> {
                 // The encoding says which number is none of a state.
                 let states = (states.max(2.0)).min(Kind::MOST_STATES as f32) as u32;
                 notes.push(format!(
-                    "variable_type categorical: {states} states, as the largest number is {}; for more choose ‹visible› \
+                    "variable_type categorical: {states} states, as the largest number is {}; units of more states are named \
                      potts:Q",
                     states - 1
                 ));

@@ -25,7 +25,6 @@ use crate::{
     data::{Dataset, Packing, Selection, Source, file},
     device::DeviceChoice,
     error::{Error, Result, usage},
-    exchange,
     finding::{Finding, Severity, sorted},
     memory,
     units::Layer,
@@ -302,7 +301,7 @@ fn kind(subject: &Path) -> Result<Kind> {
         return Ok(Kind::Run(subject.into()));
     }
     let extension = subject.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let arrays = foreign::is_archive(subject) && exchange::parameters(subject).is_ok();
+    let arrays = foreign::is_archive(subject) && subject.is_file() && foreign::is_model(subject);
     if subject.is_file() && (extension == "safetensors" || arrays) {
         return Ok(Kind::Model(subject.into()));
     }
@@ -310,7 +309,8 @@ fn kind(subject: &Path) -> Result<Kind> {
     let name = subject.to_string_lossy().to_lowercase();
     let array = [".npy", ".npz", ".csv", ".tsv", ".npy.gz", ".csv.gz", ".tsv.gz"]
         .iter()
-        .any(|end| name.ends_with(end));
+        .any(|end| name.ends_with(end))
+        || foreign::is_archive(subject);
     // Anything else, such as a pipe, is refused when it is read, with a fitting message.
     let is_folder = subject.is_dir() || !subject.exists();
     if !is_folder && (!array || log::is_table_of_costs(subject)) {
