@@ -1,7 +1,9 @@
 """Writes the examples that fuzzing starts from, as other programs write such files: python3 fuzz/seeds.py
-Needs numpy, scipy, scikit-learn, pillow and safetensors; the files are committed, so this is run again only to add one."""
+Needs numpy, scipy, scikit-learn, h5py, pillow and safetensors; the files are committed, so this is run again only to add
+one."""
 
 import gzip, hashlib, io, json, pathlib, struct, zipfile, zlib
+import h5py
 import numpy as np
 import scipy.sparse as sparse
 from PIL import Image
@@ -184,3 +186,29 @@ write("svmlight", "from-zero", svmlight(few, np.arange(5) % 2))
 write("svmlight", "from-one", svmlight(few * 0.5, np.arange(5) % 2, zero_based=False, comment="one", query_id=[1, 1, 2, 2, 2]))
 write("svmlight", "plain", b"+1 3:1 9:1\n-1\n\n# none\n+1 1:0.25 9:1e-1 # more\r\n")
 write("svmlight", "unlabelled", b"3:1 9:1\n1:1\n")
+
+
+def hdf5(contents, libver="earliest", **how):
+    """An HDF5 file as h5py writes it; arrays of numbers are stored as `how` says."""
+    out = io.BytesIO()
+    with h5py.File(out, "w", libver=libver, track_order=False) as file:
+        for path, value in contents.items():
+            is_large = isinstance(value, np.ndarray) and value.ndim == 2
+            file.create_dataset(path, data=value, track_times=False, **(how if is_large else {}))
+    return out.getvalue()
+
+
+samples = {"samples": bits.astype(np.uint8), "labels": np.array([3, 1, 3, 0]), "variable_type": "bernoulli"}
+write("hdf5", "rbms", hdf5(samples))
+write("hdf5", "gzip", hdf5(samples, chunks=(3, 4), compression="gzip", shuffle=True))
+write("hdf5", "lzf", hdf5(samples | {"labels": [b"a", b"b", b"a", b"b"]}, chunks=(2, 6), compression="lzf"))
+write("hdf5", "latest", hdf5({"x": 2.0 * bits - 1}, "latest", chunks=(3, 4), maxshape=(None, None), fletcher32=True))
+update = {"weight_matrix": rng.random((4, 3)), "vbias": np.zeros(4), "hbias": np.zeros(3)}
+write("hdf5", "updates", hdf5({"model_type": "BBRBM"} | {f"update_2/params/{name}": value for name, value in update.items()}))
+write("hdf5", "julia", hdf5({"rbm_hdf5_file_format_version": "1.0.0", "rbm_type": "RBM", "weights": rng.random((3, 2, 4)),
+                             "visible_type": "Potts", "hidden_type": "dReLU", "visible_par": np.zeros((2, 4, 1)),
+                             "hidden_par": np.ones((3, 4))}))
+write("hdf5", "pgm", hdf5({"weights": rng.random((3, 4)), "v_fields": np.zeros(4), "h_theta_plus": np.zeros(3),
+                           "h_theta_minus": np.zeros(3), "h_gamma_plus": np.ones(3), "h_gamma_minus": np.ones(3)}, "latest"))
+write("ising", "pairs", b'{"h": {"0": 0.5, "a": -1, "b": 2e-1}, "J": [[0, "a", 1], [0, "b", -2.5]], "visible": [0]}')
+write("ising", "keys", b'{"h": [0, 1, 2], "J": {"0,2": -1, "(\'1\', 2)": 0.5}, "hidden": [2]}')

@@ -9,12 +9,8 @@ use crate::{
     command,
     config::TrainConfig,
     data::{
-<<<<<<< HEAD
-        AlignmentForm, Dataset, Keep, Rows, Selection, Source, Summary, UnknownLetters, csv, file, idx,
-        images, load_alignment, npy, recognised, svmlight,
-=======
-        Dataset, Rows, Selection, Source, Summary, csv, fasta, file, hdf5 as data_hdf5, idx, images, npy,
->>>>>>> 3b197b3 (Exchange models with rbms, RBMs.jl, PGM, D-Wave's tools and NetKet)
+        AlignmentForm, Dataset, Keep, Rows, Selection, Source, Summary, UnknownLetters, csv, file,
+        hdf5 as data_hdf5, idx, images, load_alignment, npy, recognised, svmlight,
     },
     doctor::{
         self,
@@ -37,11 +33,7 @@ use crate::{
 pub type Parser = (&'static str, fn(&[u8]) -> Result<()>);
 
 /// All parsers.
-<<<<<<< HEAD
 pub const PARSERS: &[Parser] = &[
-=======
-pub const PARSERS: [Parser; 20] = [
->>>>>>> 3b197b3 (Exchange models with rbms, RBMs.jl, PGM, D-Wave's tools and NetKet)
     ("idx", idx_file),
     ("gzip", gzip),
     ("npy", npy_file),

@@ -231,6 +231,13 @@ fn jpeg(width: u16, height: u16) -> Vec<u8> {
     [&[0xff, 0xd8][..], &segment(0xc0, &frame), &segment(0xda, &[1, 1, 0, 0, 63, 0]), &[0xff, 0xd9]].concat()
 }
 
+/// A spin glass of twice as many spins, without couplings.
+fn glass(spins: usize) -> Vec<u8> {
+    let fields = |side: &str| (0..spins).map(|i| format!("\"{side}{i}\":1")).collect::<Vec<_>>().join(",");
+    let visible = (0..spins).map(|i| format!("\"v{i}\"")).collect::<Vec<_>>().join(",");
+    format!("{{\"h\":{{{},{}}},\"J\":[],\"visible\":[{visible}]}}", fields("v"), fields("h")).into_bytes()
+}
+
 fn safetensors(length: u64, header: &str, data: usize) -> Vec<u8> {
     [&length.to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
 }
@@ -310,6 +317,13 @@ fn bombs_take_no_memory() {
         ("config", deep("{\"x\":", 100_000), "recursion limit"),
         ("metrics", deep("[", 1_000_000), "no findings"),
         ("log", deep("{\"cost\":[", 100_000), "found no costs"),
+        // 2^40 × 784 numbers in chunks, none of which is there; and one chunk of 64 MiB, of a few bytes.
+        ("hdf5", include_bytes!("fixtures/empty-chunks.h5").to_vec(), "times the file's"),
+        ("hdf5", include_bytes!("fixtures/large-chunk.h5").to_vec(), "times the file's"),
+        ("hdf5", b"\x89HDF\r\n\x1a\n".to_vec(), "cannot be read as HDF5"),
+        ("ising", deep("{\"h\":", 100_000), "recursion limit"),
+        ("ising", glass(4000), "mostly empty"),
+        ("ising", b"{\"h\":{\"0\":1e999},\"J\":[]}".to_vec(), "out of range"),
     ];
     for (name, bytes, expected) in bombs {
         let error = granted(GRANTED, name, || parser(name)(&bytes)).unwrap_err().to_string();

@@ -131,7 +131,7 @@ def ours(path):
         if f"{name}_asymmetry" in tensors:
             delta = tensors[f"{name}_asymmetry"]
             return [theta + delta, theta - delta, tensors[f"{name}_precision"], tensors[f"{name}_negative_precision"]]
-        return [theta] + [tensors[f"{name}_precision"]] * (f"{name}_precision" in tensors)
+        return [theta] + [tensors[key] for key in [f"{name}_precision"] if key in tensors]
     return side("visible"), side("hidden"), tensors["weights"]
 
 
@@ -309,6 +309,6 @@ with h5py.File(folder / "s.h5") as f:
 assert summary("s.h5")["parts"][0]["cases"] == 30
 run("transform", "run", "-o", "t.h5", "--device", "cpu")
 with h5py.File(folder / "t.h5") as f:
-    assert f["samples"].shape == (14, 4) and f["samples"].dtype == np.float32
+    assert f["samples"].shape == (16, 4) and f["samples"].dtype == np.float32
 assert summary("t.h5")["units"] == 4
 print(f"hdf5: {reads} ways to store data are read, {models} models come in or go out with their free energies, to 1e-6")

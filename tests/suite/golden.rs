@@ -17,7 +17,7 @@ use rbm_gpu::{
 };
 use serde_json::Value;
 
-fn numbers(value: &Value) -> Vec<f64> {
+pub fn numbers(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(values) => values.iter().flat_map(numbers).collect(),
         _ => vec![value.as_f64().unwrap()],
@@ -43,17 +43,17 @@ fn parameters(block: &Value, kind: Kind, join: fn(f64, f64) -> (f64, f64)) -> Ve
     }
 }
 
-struct Golden {
-    name: String,
-    rbm: Rbm,
+pub struct Golden {
+    pub name: String,
+    pub rbm: Rbm,
     /// Columns.
-    visible: Vec<f32>,
+    pub visible: Vec<f32>,
     hidden: Vec<f32>,
     rows: usize,
-    values: Value,
+    pub values: Value,
 }
 
-fn golden() -> Vec<Golden> {
+pub fn golden() -> Vec<Golden> {
     let mut text = String::new();
     let file = include_bytes!("../fixtures/golden/models.json.gz");
     GzDecoder::new(&file[..]).read_to_string(&mut text).unwrap();

@@ -11,6 +11,7 @@ mod doctor;
 mod earlier;
 mod exact;
 mod examples;
+mod exchange;
 mod faults;
 mod gauge;
 mod golden;
