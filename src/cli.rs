@@ -64,7 +64,7 @@ enum Command {
         rbm-gpu data folder-of-pngs\n  \
         rbm-gpu data family.sto.gz --reweight 0.8\n  \
         rbm-gpu data arrays.npz --json\n\n\
-        A data set is mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files, a folder of PNGs (with \
+        A data set is mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files, a folder of images (with \
         folders train and test, and one for each class, if there are any), an .npy file (cases × values, or cases × \
         height × width), an .npz file (x_train, y_train, x_test, y_test), a .csv file (a case a line), or an alignment of sequences: .fasta, .a2m \
         or .sto (Stockholm), also with .gz.")]
@@ -133,17 +133,21 @@ enum Command {
         A site is a visible unit with states: binary, spin or potts. Its couplings are in the zero-sum gauge; the score of a \
         pair is their Frobenius norm, after the average product correction unless --score norm is given.")]
     Contacts(Box<contacts::Options>),
-    /// Write a model's arrays for NumPy, scikit-learn, PyTorch or a spreadsheet
+    /// Write a model for NumPy, scikit-learn, PyTorch, rbms, RBMs.jl, PGM, D-Wave's tools, NetKet or a spreadsheet
     #[command(after_help = "Examples:\n  \
         rbm-gpu export runs/mnist-1 -o model.npz\n  \
         rbm-gpu export runs/mnist-1 --to safetensors --names rbms -o rbms.safetensors\n  \
-        rbm-gpu export runs/mnist-1 --to csv -o model-csv\n\n\
+        rbm-gpu export runs/mnist-1 --to csv -o model-csv\n  \
+        rbm-gpu export runs/rna-1 --to rbms-jl -o model.h5\n  \
+        rbm-gpu export runs/mnist-1 --to ising --as spin -o glass.json\n\n\
         In Python: arrays = numpy.load(\"model.npz\"); rbm.components_ = arrays[\"components_\"], and so for \
         intercept_hidden_ and intercept_visible_.")]
     Export(exchange::ExportOptions),
-    /// Make a model from scikit-learn's or another program's arrays
+    /// Make a model from the file of another program: scikit-learn, PyTorch, rbms, RBMs.jl, PGM, D-Wave's tools, NetKet
     #[command(after_help = "Examples:\n  \
         rbm-gpu import arrays.npz -o model.safetensors\n  \
+        rbm-gpu import rbms.h5 --update 10000\n  \
+        rbm-gpu import torch.safetensors --data digits.npz\n  \
         rbm-gpu eval model.safetensors --data mnist\n\n\
         In Python: numpy.savez(\"arrays.npz\", components_=rbm.components_, intercept_hidden_=rbm.intercept_hidden_, \
         intercept_visible_=rbm.intercept_visible_)")]

@@ -24,8 +24,8 @@ const LINE: usize = 120;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files or of PNGs, or an .npy, .npz, .csv,
-    /// .fasta, .a2m or .sto file
+    /// mnist, fashion-mnist, bars-and-stripes:N, shifter, a folder of IDX files or of images, or a file: .npy, .npz, .h5, .csv,
+    /// .svmlight, .fasta, .a2m or .sto
     data: Source,
     #[command(flatten)]
     selection: Selection,

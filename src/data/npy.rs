@@ -735,6 +735,8 @@ impl Arrays {
 mod tests {
     use std::{fs::File, io::Cursor};
 
+    use half::f16;
+
     use super::*;
 
     fn file(header: &str, body: &[u8]) -> Vec<u8> {
