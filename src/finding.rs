@@ -160,6 +160,7 @@ pub const NAMES: &[&str] = &[
     "duplicate-hidden-units",
     "saturated-hidden-units",
     "unused-hidden-units",
+    "nothing-learnt",
     "weights-too-large",
     "variance-wrong",
     "gauge-drifts",
@@ -176,9 +177,15 @@ pub const NAMES: &[&str] = &[
     "usual-suspects",
 ];
 
-/// Sorts findings by severity, then causes before effects; keeps only the first of each name.
+/// Notes that are true of most data: of all images with a border, of all grey and of all binary data. They explain least.
+const COMMON: [&str; 4] = ["duplicated-columns", "constant-columns", "grey-values", "binary-values"];
+
+/// Sorts findings by severity, then causes before effects, and common notes last; keeps only the first of each name.
 pub fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by_key(|finding| (finding.severity, finding.rank()));
+    findings.sort_by_key(|finding| {
+        let is_common = finding.severity == Severity::Note && COMMON.contains(&&*finding.name);
+        (finding.severity, is_common, finding.rank())
+    });
     let mut seen = std::collections::HashSet::new();
     findings.retain(|finding| seen.insert(finding.name.clone()));
     findings
@@ -199,5 +206,22 @@ mod tests {
         ]);
         let names: Vec<_> = findings.iter().map(|finding| &*finding.name).collect();
         assert_eq!(names, ["gradient-not-averaged", "cost-explodes", "label-column"]);
+        let notes = [
+            "constant-columns",
+            "binary-values",
+            "one-hot-columns",
+            "duplicate-hidden-units",
+            "duplicated-rows",
+        ];
+        let notes = sorted(notes.map(|name| make(name, Severity::Note)).to_vec());
+        let names: Vec<_> = notes.iter().map(|finding| &*finding.name).collect();
+        let expected = [
+            "duplicated-rows",
+            "one-hot-columns",
+            "duplicate-hidden-units",
+            "constant-columns",
+            "binary-values",
+        ];
+        assert_eq!(names, expected);
     }
 }

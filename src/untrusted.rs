@@ -15,7 +15,7 @@ use crate::{
     doctor::{
         self,
         examine::{foreign, parse_log, plots, run},
-        log::{Log, LogFigures},
+        log::{Log, LogFigures, taken},
         model::ModelFigures,
         watch::Memory,
     },
@@ -197,7 +197,7 @@ fn image(bytes: &[u8]) -> Result<()> {
 
 /// Parses as every command does, and as the doctor does.
 fn model_file(bytes: &[u8]) -> Result<()> {
-    let read = foreign::parse(name(), bytes).map(|(rbm, _, _)| {
+    let read = foreign::parse(name(), bytes).map(|foreign::Loaded { rbm, .. }| {
         is_whole(&rbm);
         if !rbm.weights().is_empty() {
             let _ = ModelFigures::measure(&rbm, None).findings();
@@ -245,10 +245,12 @@ fn config(bytes: &[u8]) -> Result<()> {
 }
 
 fn log(bytes: &[u8]) -> Result<()> {
-    for key in [None, Some("a")] {
-        if let Ok(log) = parse_log(name(), bytes, key) {
+    for key in [None, Some("a"), Some("2")] {
+        for log in parse_log(name(), bytes, key).unwrap_or_default() {
             let _ = LogFigures::measure(&log).findings(None);
         }
+        let text = String::from_utf8_lossy(bytes);
+        let _ = [false, true].map(|is_array| taken(&text, is_array, key));
     }
     parse_log(name(), bytes, None).map(|_| ())
 }
@@ -289,7 +291,7 @@ fn picture(bytes: &[u8]) -> Result<()> {
 /// A plot of arbitrary costs.
 fn plot(bytes: &[u8]) -> Result<()> {
     let costs = bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
-    let chart = plots::costs(&Log { key: "cost".into(), costs }, None);
+    let chart = plots::costs(&Log::new("cost", costs), None);
     match chart.map_or(Ok(String::new()), |chart| chart::page(plots::SIZE, &[chart])) {
         Ok(_) => Ok(()),
         Err(reason) => usage!("{reason}"),

@@ -9,6 +9,7 @@ pub(crate) mod plots;
 pub(crate) mod run;
 
 use std::{
+    io::Read,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -19,16 +20,16 @@ use serde_json::{Value, json};
 use super::{
     data::{DataFigures, Values},
     levels::Levels,
-    log::{self, LogFigures},
+    log::{self, LogFigures, Taken},
 };
 use crate::{
-    data::{Dataset, Packing, Selection, Source, file},
+    data::{Dataset, Encoding, Packing, Selection, Source, file},
     device::DeviceChoice,
     error::{Error, Result, usage},
     finding::{Finding, Severity, sorted},
     memory,
     units::Layer,
-    wording::Spelling,
+    wording::{Spelling, spelled},
 };
 #[cfg(not(feature = "report"))]
 use no_plots as plots;
@@ -52,15 +53,31 @@ pub struct DoctorOptions {
     /// Device to run models on: auto, discrete, integrated, software, cpu, reference, or a part of an adapter's name
     #[cfg_attr(feature = "cli", arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto))]
     pub device: DeviceChoice,
-    /// Name of the costs in the logs [default: the first found of cost, loss, error, …]
+    /// Name of the costs in the logs, or the number of their column from 1 [default: the first found of cost, loss, error, …]
     #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub key: Option<String>,
+    /// What a file is that might be either: data or log
+    #[cfg_attr(
+        feature = "cli",
+        arg(long = "as", value_name = "KIND", value_enum, hide_possible_values = true)
+    )]
+    pub read_as: Option<ReadAs>,
     /// Write pictures of the findings into this folder, new or empty
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub plots: Option<PathBuf>,
     /// One JSON object instead of text
     #[cfg_attr(feature = "cli", arg(long))]
     pub json: bool,
+}
+
+/// What a file is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum ReadAs {
+    /// A data set.
+    Data,
+    /// A log of costs.
+    Log,
 }
 
 /// A range of rows of a data set.
@@ -119,14 +136,15 @@ impl Report {
     /// The report with options in this spelling.
     pub fn spelled(mut self, spelling: Spelling) -> Self {
         self.findings.iter_mut().for_each(|finding| finding.spell(spelling));
+        self.subjects.iter_mut().for_each(|subject| subject.about = spelled(&subject.about, spelling));
         self
     }
 }
 
-/// Something to examine.
+/// Something to examine. A table that might be either data or a log has a word on that.
 enum Kind {
-    Data(Source),
-    Log(PathBuf),
+    Data(Source, &'static str),
+    Log(PathBuf, &'static str),
     Run(PathBuf),
     Model(PathBuf),
 }
@@ -151,18 +169,19 @@ impl Examination {
         self.findings.extend(findings);
     }
 
-    /// Examines a data set, for a model of these hidden units if they are known. Only data of binary units have levels.
+    /// Examines a data set, for a model of these hidden units if they are known. `aside` is said of it, too.
     fn data(
         &mut self,
         name: &Source,
         values: &Values,
         labels: Option<&[u32]>,
         hidden: Option<&Layer>,
-    ) -> Option<Levels> {
+        aside: &str,
+    ) -> Levels {
         let figures = DataFigures::measure(values, labels);
-        let levels = values.are_binary().then(|| Levels::measure(values));
+        let levels = Levels::measure(values);
         let about = format!(
-            "{} training case{} of {}",
+            "{} training case{} of {}{aside}",
             figures.cases,
             if figures.cases == 1 { "" } else { "s" },
             match &figures.layer {
@@ -175,17 +194,37 @@ impl Examination {
         levels
     }
 
-    /// Examines a log, against the data's levels if there are any; `same_rows` says that its costs are of these very rows.
-    fn log(&mut self, name: &Path, log: &log::Log, levels: Option<&Levels>, same_rows: bool) -> Result<()> {
-        let figures = LogFigures::measure(log);
-        let same_rows = same_rows || levels.is_some_and(|levels| is_total_of(levels, &figures));
-        let findings = figures.findings(levels.map(|levels| (levels, same_rows)));
-        let about = format!("{}, called {:?}", log::costs(figures.count), log.key);
-        self.add("log", name.display().to_string(), about, json!(figures), findings);
-        match &mut self.plots {
-            Some(plots) => plots.costs(log, levels),
-            None => Ok(()),
+    /// Examines the parts of a log, against the data's levels if there are any; `same_rows` says that its costs are of these very
+    /// rows. `aside` is said of it, too. A finding of several parts says so once.
+    fn log(
+        &mut self,
+        name: &Path,
+        parts: &[log::Log],
+        levels: Option<&Levels>,
+        same_rows: bool,
+        aside: &str,
+    ) -> Result<()> {
+        let mut all: Vec<Finding> = Vec::new();
+        for log in parts {
+            let figures = LogFigures::measure(log);
+            let same_rows = same_rows || levels.is_some_and(|levels| is_total_of(levels, &figures));
+            for mut finding in figures.findings(levels.map(|levels| (levels, same_rows))) {
+                if let Some(part) = &log.part {
+                    finding.seen = format!("{part}: {}", finding.seen);
+                }
+                match all.iter_mut().find(|other| other.name == finding.name) {
+                    Some(other) => other.seen = format!("{}; {}", other.seen, finding.seen),
+                    None => all.push(finding),
+                }
+            }
+            let about = format!("{}{aside}", log.about());
+            self.add("log", name.display().to_string(), about, json!(figures), Vec::new());
+            if let Some(plots) = &mut self.plots {
+                plots.costs(log, levels)?;
+            }
         }
+        self.findings.extend(all);
+        Ok(())
     }
 }
 
@@ -200,9 +239,9 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     }
     let (mut source, mut others) = (None, Vec::new());
     for subject in &options.subjects {
-        match kind(subject)? {
-            Kind::Data(named) => {
-                if let Some(other) = source.replace(named) {
+        match kind(subject, options)? {
+            Kind::Data(named, aside) => {
+                if let Some((other, _)) = source.replace((named, aside)) {
                     return usage!(
                         "{other} and {}: expected one data set; name one at a time",
                         subject.display()
@@ -221,23 +260,25 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     let mut levels = None;
     let named = match source {
         None => None,
-        Some(source) => {
-            let (dataset, usable) = load(&source, &options.selection)?;
+        Some((source, aside)) => {
+            let known =
+                others.iter().find_map(|other| known(other, &options.selection).transpose()).transpose()?;
+            let (dataset, usable) = load(&source, &options.selection, known.as_ref())?;
             let values = values(&dataset, options)?;
-            levels = examination.data(&source, &values, dataset.train.labels.as_deref(), None);
+            levels = Some(examination.data(&source, &values, dataset.train.labels.as_deref(), None, aside));
             usable.then_some((source, dataset))
         }
     };
     for other in others {
         match other {
-            Kind::Log(path) => {
-                let log = read_log(&path, options.key.as_deref())?;
+            Kind::Log(path, aside) => {
+                let parts = read_log(&path, options.key.as_deref())?;
                 // Only named rows are known to be the log's own.
-                examination.log(&path, &log, levels.as_ref(), options.rows.is_some())?;
+                examination.log(&path, &parts, levels.as_ref(), options.rows.is_some(), aside)?;
             }
             Kind::Run(path) => run::run(&mut examination, &path, named.as_ref(), &options.device)?,
             Kind::Model(path) => run::model(&mut examination, &path, named.as_ref(), &options.device)?,
-            Kind::Data(_) => {}
+            Kind::Data(..) => {}
         }
     }
     let findings = sorted(examination.findings);
@@ -251,18 +292,52 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
     })
 }
 
-/// Loads the data set, and says whether it can be learnt from. If its numbers stand in the way, they are read as they are:
-/// the findings say what is wrong with them.
-fn load(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
-    let (dataset, can_be_learnt) = load_any(source, selection)?;
+/// A model's file, its data's encoding, and the selection of its data.
+struct Known {
+    path: PathBuf,
+    encoding: Encoding,
+    selection: Selection,
+}
+
+/// The encoding of the data of a model, or of a run's: it says what the numbers of a data set are that was named beside it.
+fn known(subject: &Kind, selection: &Selection) -> Result<Option<Known>> {
+    let path = match subject {
+        Kind::Model(path) => path.clone(),
+        Kind::Run(folder) => folder.join(run::MODEL),
+        Kind::Data(..) | Kind::Log(..) => return Ok(None),
+    };
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let foreign::Loaded { config, encoding, .. } = foreign::load(&path)?;
+    let invert = config.and_then(|config| config.selection.invert);
+    let selection = Selection { invert: selection.invert.or(invert), ..selection.clone() };
+    Ok(encoding.map(|encoding| Known { path, encoding, selection }))
+}
+
+/// Loads the data set, for a model if one is known, and says whether it can be learnt from. If its numbers stand in the way, they
+/// are read as they are: the findings say what is wrong with them.
+fn load(source: &Source, selection: &Selection, known: Option<&Known>) -> Result<(Dataset, bool)> {
+    let (dataset, can_be_learnt) = load_any(source, selection, known)?;
     let units = dataset.train.rows.layout().units;
     let needed = memory::product(&[units, DataFigures::BYTES_A_COLUMN]);
     memory::check(&format!("the figures of {units} columns"), needed, "choose fewer columns")?;
     Ok((dataset, can_be_learnt))
 }
 
-fn load_any(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
-    match selection.load(source) {
+fn load_any(source: &Source, selection: &Selection, known: Option<&Known>) -> Result<(Dataset, bool)> {
+    let loaded = match known {
+        None => selection.load(source),
+        Some(Known { path, encoding, selection }) => selection.load_for(source, encoding, |units| {
+            usage!(
+                "{}: expected data of {} units, as the model has visible ones, found {units} in {source}; name the model's \
+                 own data",
+                path.display(),
+                encoding.file_columns()
+            )
+        }),
+    };
+    match loaded {
         Ok(dataset) => Ok((dataset, true)),
         Err(error @ Error::Data(_)) if selection.divide_by.is_none() => {
             let any = Selection { any_numbers: true, ..selection.clone() };
@@ -274,9 +349,10 @@ fn load_any(source: &Source, selection: &Selection) -> Result<(Dataset, bool)> {
 
 /// Whether a plateau of the log equals a level of these data to the last digit: then they are the log's own data.
 fn is_total_of(levels: &Levels, figures: &LogFigures) -> bool {
-    let all = [levels.all_off, levels.all_on, levels.mean_image];
+    let saturated = levels.saturated.map(|saturated| [saturated.all_off, saturated.all_on]);
+    let all = || saturated.iter().flatten().chain([&levels.mean_image]);
     let mut plateaus = figures.plateaus.iter();
-    plateaus.any(|plateau| all.iter().any(|&level| levels.matches(level, plateau.cost, true).is_some()))
+    plateaus.any(|plateau| all().any(|&level| levels.matches(level, plateau.cost, true).is_some()))
 }
 
 /// The values, with the rows and the scale of the options.
@@ -295,8 +371,18 @@ fn values<'a>(dataset: &'a Dataset, options: &DoctorOptions) -> Result<Values<'a
     }
 }
 
+/// The bytes of a file that say whether it is data or a log.
+const SAMPLE: u64 = 1 << 16;
+
+/// The beginning of a file.
+fn sample(path: &Path) -> Result<String> {
+    let mut bytes = Vec::new();
+    file::open(path)?.take(SAMPLE).read_to_end(&mut bytes).map_err(Error::read(path))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// The kind of an argument.
-fn kind(subject: &Path) -> Result<Kind> {
+fn kind(subject: &Path, options: &DoctorOptions) -> Result<Kind> {
     if run::FILES.iter().any(|name| subject.join(name).exists()) {
         return Ok(Kind::Run(subject.into()));
     }
@@ -305,17 +391,26 @@ fn kind(subject: &Path) -> Result<Kind> {
     if subject.is_file() && (extension == "safetensors" || arrays) {
         return Ok(Kind::Model(subject.into()));
     }
-    // A table is data unless its first line names costs; every other file is read as a log.
     let name = subject.to_string_lossy().to_lowercase();
-    let array = [".npy", ".npz", ".csv", ".tsv", ".npy.gz", ".csv.gz", ".tsv.gz"]
-        .iter()
-        .any(|end| name.ends_with(end))
-        || foreign::is_archive(subject);
+    let unpacked = name.strip_suffix(".gz").unwrap_or(&name);
+    let ends = |all: &[&str]| all.iter().any(|end| unpacked.ends_with(end));
+    let is_array = foreign::is_archive(subject)
+        || ends(&[".npy", ".fasta", ".fa", ".faa", ".fna", ".afa", ".a2m", ".a3m", ".sto", ".stockholm", ".svmlight", ".libsvm", ".svm"]);
     // Anything else, such as a pipe, is refused when it is read, with a fitting message.
     let is_folder = subject.is_dir() || !subject.exists();
-    if !is_folder && (!array || log::is_table_of_costs(subject)) {
-        return Ok(Kind::Log(subject.into()));
+    let taken = match options.read_as {
+        _ if is_folder => Taken { is_log: false, is_unsure: false },
+        Some(read_as) => Taken { is_log: read_as == ReadAs::Log, is_unsure: false },
+        None if is_array => Taken { is_log: false, is_unsure: false },
+        None if !subject.is_file() => Taken { is_log: true, is_unsure: false },
+        None => log::taken(&sample(subject)?, ends(&[".csv", ".tsv"]), options.key.as_deref()),
+    };
+    if taken.is_log {
+        let aside = "; taken for a log: ‹as=data› looks at it as data";
+        return Ok(Kind::Log(subject.into(), if taken.is_unsure { aside } else { "" }));
     }
+    let aside = "; taken for data: ‹as=log›, or ‹key› with its column, reads it as a log of costs";
+    let aside = if taken.is_unsure { aside } else { "" };
     let text = subject.to_string_lossy();
     let source: Source = text.parse()?;
     match &source {
@@ -326,7 +421,7 @@ fn kind(subject: &Path) -> Result<Kind> {
         Source::Path(path) if !path.exists() => usage!(
             "{text}: expected a data set (as for train), a run's folder, a model or a log; found nothing there"
         ),
-        _ => Ok(Kind::Data(source)),
+        _ => Ok(Kind::Data(source, aside)),
     }
 }
 
@@ -334,19 +429,25 @@ fn is_empty_folder(path: &Path) -> bool {
     path.read_dir().is_ok_and(|mut entries| entries.next().is_none())
 }
 
-fn read_log(path: &Path, key: Option<&str>) -> Result<log::Log> {
-    parse_log(path, &file::read_whole(path)?, key)
+fn read_log(path: &Path, key: Option<&str>) -> Result<Vec<log::Log>> {
+    if path.extension().is_none_or(|end| end != "gz") {
+        return parse_log(path, &file::read_whole(path)?, key);
+    }
+    let mut bytes = Vec::new();
+    file::open(path)?.read_to_end(&mut bytes).map_err(Error::read(path))?;
+    parse_log(path, &bytes, key)
 }
 
-/// Parses a log from its bytes.
-pub(crate) fn parse_log(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<log::Log> {
+/// Parses a log from its bytes: one for each part, at least one.
+pub(crate) fn parse_log(path: &Path, bytes: &[u8], key: Option<&str>) -> Result<Vec<log::Log>> {
     let text = String::from_utf8_lossy(bytes);
     let looked_for = key.unwrap_or("cost, loss, error, …");
-    match log::parse(&text, key) {
-        Some(log) if !text.contains('\0') => Ok(log),
-        _ => crate::error::bad_data!(
-            "{}: found no costs; expected lines such as `cost = 12.5`, JSON lines with such a key, or columns of numbers \
-             (looked for: {looked_for}); name the key with ‹key›",
+    let parts = if text.contains('\0') { Vec::new() } else { log::parse(&text, key) };
+    match parts.is_empty() {
+        false => Ok(parts),
+        true => crate::error::bad_data!(
+            "{}: found no costs; expected lines such as `cost = 12.5`, JSON with such a key, or columns of numbers \
+             (looked for: {looked_for}); name the key with ‹key›, or, if these are data, say ‹as=data›",
             path.display()
         ),
     }

@@ -23,12 +23,20 @@ pub struct Levels {
     pub units: usize,
     /// Mean of all values.
     pub density: f64,
+    /// Σ(x−x̄)²: the mean image, which the visible biases alone can give.
+    pub mean_image: Level,
+    /// Those of binary units that are saturated.
+    #[serde(flatten)]
+    pub saturated: Option<Saturated>,
+}
+
+/// The squared errors of reconstructions by binary units that are all off, or all on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Saturated {
     /// Σx²: every visible unit off.
     pub all_off: Level,
     /// Σ(1−x)²: every visible unit on.
     pub all_on: Level,
-    /// Σ(x−x̄)²: the mean image, which the visible biases alone can give.
-    pub mean_image: Level,
     /// Standard deviation over the cases of Σ(1−x)² − Σx².
     pub difference_deviation: f64,
     /// Standard deviation over the cases of Σx² − s·(Σ(1−x)² − Σx²), where s is the ratio of the totals.
@@ -36,7 +44,7 @@ pub struct Levels {
 }
 
 impl Levels {
-    /// Measures all rows.
+    /// Measures all rows, in the columns of the visible layer.
     pub fn measure(values: &Values) -> Self {
         let (cases, units) = (values.len(), values.units());
         let mut mean = vec![0.0; units];
@@ -60,11 +68,13 @@ impl Levels {
             cases,
             units,
             density: mean.iter().sum::<f64>() / units as f64,
-            all_off,
-            all_on: level(&|x, _| (1.0 - x) * (1.0 - x)),
             mean_image: level(&|x, mean| (x - mean) * (x - mean)),
-            difference_deviation: difference.deviation,
-            residual_deviation: level(&|x, _| x * x - share * (1.0 - 2.0 * x)).deviation,
+            saturated: values.are_binary().then(|| Saturated {
+                all_off,
+                all_on: level(&|x, _| (1.0 - x) * (1.0 - x)),
+                difference_deviation: difference.deviation,
+                residual_deviation: level(&|x, _| x * x - share * (1.0 - 2.0 * x)).deviation,
+            }),
         }
     }
 
@@ -88,17 +98,18 @@ impl Levels {
     /// The number N of cases like these that gives two plateaus, Σx² and Σ(1−x)² in this order. Their difference is
     /// N·d·(1 − 2·density), which gives N; the first must then be N times the mean Σx², within four standard errors.
     pub fn cases_of(&self, off: f64, on: f64) -> Option<Count> {
+        let saturated = self.saturated?;
         let cases = self.cases as f64;
-        let difference = (self.all_on.total - self.all_off.total) / cases;
+        let difference = (saturated.all_on.total - saturated.all_off.total) / cases;
         let count = (on - off) / difference;
         if !(count >= 1.0 && count.is_finite()) {
             return None;
         }
-        let expected = count * self.all_off.total / cases;
-        let expected_error = self.residual_deviation * count.sqrt();
+        let expected = count * saturated.all_off.total / cases;
+        let expected_error = saturated.residual_deviation * count.sqrt();
         ((off - expected).abs() <= 4.0 * expected_error).then_some(Count {
             cases: count,
-            standard_error: self.difference_deviation * count.sqrt() / difference.abs(),
+            standard_error: saturated.difference_deviation * count.sqrt() / difference.abs(),
             expected,
             expected_error,
         })

@@ -1,12 +1,18 @@
 //! A log of costs, of this program or another: what their course says, and, given the data, what the visible units do.
 
+mod lines;
+mod literal;
+mod names;
 mod parse;
+mod parts;
+mod table;
 
-pub use parse::{is_table_of_costs, parse};
+pub use parse::parse;
+pub use table::{Taken, taken};
 
 use serde::Serialize;
 
-use super::levels::{Level, Levels};
+use super::levels::{Level, Levels, Saturated};
 use crate::finding::Finding;
 
 /// The costs of a log, in order; NaN where there was no number.
@@ -14,8 +20,28 @@ use crate::finding::Finding;
 pub struct Log {
     /// The name of the costs.
     pub key: String,
+    /// The layer of a stack, or the part of a log whose epochs begin anew, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// What the values were taken for, in words, where their name does not say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub how: Option<&'static str>,
     /// The costs, one for each line.
     pub costs: Vec<f64>,
+}
+
+impl Log {
+    /// A log of costs of this name.
+    pub fn new(key: &str, costs: Vec<f64>) -> Self {
+        Self { key: key.into(), part: None, how: None, costs }
+    }
+
+    /// The number of costs, their name and their part, in words.
+    pub fn about(&self) -> String {
+        let part = self.part.as_ref().map_or(String::new(), |part| format!("{part}: "));
+        let how = self.how.map_or(String::new(), |how| format!(" ({how})"));
+        format!("{part}{}, called {:?}{how}", costs(self.costs.len()), self.key)
+    }
 }
 
 /// A cost that a log returns to.
@@ -36,7 +62,7 @@ pub struct LogFigures {
     pub first_non_finite: Option<usize>,
     /// Costs that repeat, to seven digits, the most frequent first.
     pub plateaus: Vec<Plateau>,
-    /// The first cost.
+    /// The first cost; where the costs are noisy, as those of minibatches, the median of the first fiftieth.
     pub first: f64,
     /// The median of the last tenth.
     pub end: f64,
@@ -48,7 +74,16 @@ pub struct LogFigures {
     pub reversals: f64,
     /// The median absolute change over the median cost, in the second half.
     pub jump: f64,
+    /// The standard deviation of independent noise that would make such changes, in the second half.
+    pub noise: f64,
+    /// Whether costs are on both sides of 0, as differences of free energies are.
+    pub has_both_signs: bool,
 }
+
+/// The fewest costs whose course can be judged by medians.
+const MANY: usize = 30;
+/// The share of changes that reverse the one before, of independent noise.
+const BY_CHANCE: f64 = 2.0 / 3.0;
 
 impl LogFigures {
     /// Measures a log.
@@ -70,16 +105,25 @@ impl LogFigures {
             finite.windows(2).map(|pair| pair[1] - pair[0]).filter(|d| *d != 0.0).collect();
         let reversals = changes.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
         let late: Vec<f64> = changes[changes.len() / 2..].iter().map(|change| change.abs()).collect();
+        let middle = median(&finite[finite.len() / 2..]).abs();
+        // Half of the differences of two independent normal numbers are below 0.954 of their deviation.
+        let noise = if late.is_empty() { 0.0 } else { median(&late) / 0.954 };
+        let is_noisy = finite.len() >= MANY && noise > 0.02 * middle;
+        let some = if is_noisy { (finite.len() / 50).max(3) } else { 1 };
+        let first = finite.get(..some).map_or(f64::NAN, median);
         Self {
             count: log.costs.len(),
             first_non_finite: log.costs.iter().position(|cost| !cost.is_finite()),
             plateaus,
-            first: finite.first().copied().unwrap_or(f64::NAN),
+            first,
             end: windows.last().copied().unwrap_or(f64::NAN),
             lowest: windows.iter().copied().fold(f64::INFINITY, f64::min),
             highest: finite.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             reversals: reversals as f64 / changes.len().saturating_sub(1).max(1) as f64,
-            jump: median(&late) / median(&finite[finite.len() / 2..]).abs(),
+            // What remains of a cost that has fallen far may jump by chance.
+            jump: median(&late) / middle.max(0.05 * first.abs()),
+            noise,
+            has_both_signs: finite.iter().any(|cost| *cost < 0.0) && finite.iter().any(|cost| *cost > 0.0),
         }
     }
 
@@ -138,7 +182,25 @@ impl LogFigures {
             self.count, self.first, self.lowest, self.end
         );
         let positive = self.lowest > 0.0;
-        if positive && self.end > 3.0 * self.lowest && self.end > 0.3 * self.highest && self.end > self.first
+        let rise = self.end - self.lowest;
+        // Medians of a tenth differ by chance, the lowest of ten most of all.
+        let in_a_tenth = (self.count as f64 / 10.0).max(1.0);
+        let is_rise = rise > 4.0 * self.noise / in_a_tenth.sqrt();
+        let falls = self.end < 0.9 * self.first && !is_rise;
+        // Independent noise reverses two changes of three, with this standard error (Bienaymé 1874).
+        let error = (16.0 / 90.0 / (self.count as f64).max(1.0)).sqrt();
+        let is_alternating = self.reversals > (BY_CHANCE + 3.0 * error).min(0.9);
+        let oscillates = self.jump > 0.15
+            && !self.has_both_signs
+            && match is_alternating {
+                true => self.end > 0.5 * self.first,
+                false => self.count < MANY && self.reversals > 0.6 && positive && !falls,
+            };
+        if positive
+            && is_rise
+            && self.end > 3.0 * self.lowest
+            && self.end > 0.3 * self.highest
+            && self.end > self.first
         {
             found.push(Finding::error(
                 "cost-explodes",
@@ -148,7 +210,7 @@ impl LogFigures {
                 "a tenth of ‹lr›, and ‹momentum=0.5› at first; in your own code: θ ← θ + ε(⟨·⟩_data − ⟨·⟩_model), data first, \
                  and means, not sums, over the cases",
             ));
-        } else if self.reversals > 0.6 && self.jump > 0.15 {
+        } else if oscillates {
             found.push(Finding::warning(
                 "cost-oscillates",
                 format!(
@@ -160,7 +222,12 @@ impl LogFigures {
                  small (Hinton 2010, sections 4 and 7)",
                 "a third of ‹lr›, or a larger ‹batch›; ‹lr-schedule=linear› lets the run settle at its end",
             ));
-        } else if positive && self.end > 1.3 * self.lowest && self.count >= 10 {
+        } else if positive
+            && is_rise
+            && self.end > 1.3 * self.lowest
+            && rise > 0.05 * (self.first - self.lowest)
+            && self.count >= 10
+        {
             found.push(Finding::warning(
                 "cost-rises",
                 range,
@@ -198,12 +265,18 @@ const ASK_FOR_DATA: &str =
 
 /// Says that the data are not the log's, or that the costs are at none of these levels.
 fn other_data(levels: &Levels) -> String {
+    let Some(Saturated { all_off, all_on, .. }) = levels.saturated else {
+        return format!(
+            "with every visible unit at its mean, a case of the data that were given would cost {:.6}",
+            levels.mean_image.total / levels.cases as f64
+        );
+    };
     format!(
         "with every visible unit off, on, or at its mean, a case of the data that were given would cost {:.6}, {:.6} and {:.6}, and \
          no number of such cases gives these costs: if they are the log's own data, and the cost is a squared error, \
          the hidden units are saturated rather than the visible ones; name the exact rows with ‹rows› and ‹scale›",
-        levels.all_off.total / levels.cases as f64,
-        levels.all_on.total / levels.cases as f64,
+        all_off.total / levels.cases as f64,
+        all_on.total / levels.cases as f64,
         levels.mean_image.total / levels.cases as f64
     )
 }
@@ -226,16 +299,19 @@ fn two_plateaus(a: Plateau, b: Plateau, and: String) -> Finding {
 
 fn two_with_data(a: Plateau, b: Plateau, levels: &Levels, same_rows: bool) -> Vec<Finding> {
     let pairs = [(a, b), (b, a)];
+    let Some(Saturated { all_off, all_on, .. }) = levels.saturated else {
+        return vec![two_plateaus(a, b, other_data(levels))];
+    };
     let exact = pairs.iter().find_map(|&(off, on)| {
-        let norm = levels.matches(levels.all_off, off.cost, true).filter(|_| same_rows)?;
-        levels.matches(levels.all_on, on.cost, true).map(|_| (off, on, norm))
+        let norm = levels.matches(all_off, off.cost, true).filter(|_| same_rows)?;
+        levels.matches(all_on, on.cost, true).map(|_| (off, on, norm))
     });
     let reckoned =
         || pairs.iter().find_map(|&(off, on)| Some((off, on, levels.cases_of(off.cost, on.cost)?)));
     let (off, on, cases, how) = if let Some((off, on, norm)) = exact {
         let how = format!(
             "for these {} cases Σx² is {:.8} and Σ(1−x)² is {:.8}, {norm}: the plateaus to the last digit",
-            levels.cases, levels.all_off.total, levels.all_on.total
+            levels.cases, all_off.total, all_on.total
         );
         (off, on, levels.cases as f64, how)
     } else if let Some((off, on, count)) = reckoned() {
@@ -292,10 +368,13 @@ fn one_plateau(plateau: Plateau, count: usize, levels: Option<(&Levels, bool)>) 
     let Plateau { cost, times } = plateau;
     let seen = format!("{times} of {count} costs are {cost}");
     if let Some((levels, same_rows)) = levels {
-        for (name, level, what, state) in [
-            ("visible-units-all-off", levels.all_off, "Σx²", "off"),
-            ("visible-units-all-on", levels.all_on, "Σ(1−x)²", "on"),
-        ] {
+        let saturated = levels.saturated.map(|Saturated { all_off, all_on, .. }| {
+            [
+                ("visible-units-all-off", all_off, "Σx²", "off"),
+                ("visible-units-all-on", all_on, "Σ(1−x)²", "on"),
+            ]
+        });
+        for (name, level, what, state) in saturated.into_iter().flatten() {
             if let Some(norm) = levels.matches(level, cost, same_rows) {
                 return Finding::error(
                     name,
@@ -350,7 +429,7 @@ mod tests {
     #[test]
     fn each_course_has_its_name() {
         let names = |costs: Vec<f64>| -> Vec<String> {
-            let figures = LogFigures::measure(&Log { key: "cost".into(), costs });
+            let figures = LogFigures::measure(&Log::new("cost", costs));
             figures.findings(None).into_iter().map(|finding| finding.name.into()).collect()
         };
         let course = |cost: fn(f64) -> f64| (0..30).map(|t| cost(f64::from(t))).collect::<Vec<_>>();
@@ -371,18 +450,19 @@ mod tests {
         let bytes: Vec<u8> = (0..200 * 9).map(|i| (i * i * 7 % 251) as u8 / 2).collect();
         let rows = Rows::from_bytes(9, &bytes, 1.0 / 255.0);
         let levels = Levels::measure(&Values::new(&rows));
+        let Some(Saturated { all_off, all_on, .. }) = levels.saturated else { panic!("binary units") };
         for (level, name) in [
-            (levels.all_off, "visible-units-all-off"),
-            (levels.all_on, "visible-units-all-on"),
+            (all_off, "visible-units-all-off"),
+            (all_on, "visible-units-all-on"),
             (levels.mean_image, "mean-image"),
         ] {
             for factor in [1.0, 1.0 / 200.0, 1.0 / 1800.0] {
-                let log = Log { key: "cost".into(), costs: vec![level.total * factor; 20] };
+                let log = Log::new("cost", vec![level.total * factor; 20]);
                 let found = LogFigures::measure(&log).findings(Some((&levels, true)));
                 assert_eq!(found[0].name, name, "{}", found[0].seen);
             }
         }
-        let other = Log { key: "cost".into(), costs: vec![levels.all_off.total * 1.3; 20] };
+        let other = Log::new("cost", vec![all_off.total * 1.3; 20]);
         assert_eq!(LogFigures::measure(&other).findings(Some((&levels, true)))[0].name, "cost-constant");
     }
 }

@@ -56,6 +56,9 @@ pub struct ModelFigures {
     /// W_ij in the deviations of its units, √γ⁻¹, if they are not all binary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scaled_weights: Option<Spread>,
+    /// Whether equal visible biases are what the data call for: all their columns have one mean and one variance.
+    #[serde(skip)]
+    pub has_equal_columns: bool,
     /// b.
     pub visible_bias: Spread,
     /// c.
@@ -220,6 +223,7 @@ impl ModelFigures {
             non_finite: rbm.non_finite().map(|(tensor, index, value)| (tensor, index, value.to_string())),
             weights: Spread::of(rbm.weights()),
             scaled_weights: (!rbm.layers().are_binary()).then(|| scaled(rbm)),
+            has_equal_columns: marginals.is_some_and(has_equal_columns),
             visible_bias: Spread::of(rbm.visible_bias()),
             hidden_bias: Spread::of(rbm.hidden_bias()),
             compared,
@@ -242,7 +246,9 @@ impl ModelFigures {
             ("visible", "b", self.visible_bias, self.units.0),
             ("hidden", "c", self.hidden_bias, self.units.1),
         ] {
-            if units > 2 && bias.mean.abs() > 0.5 && bias.deviation < 1e-3 * bias.mean.abs() {
+            let is_called_for = letter == "b" && self.has_equal_columns;
+            if units > 2 && bias.mean.abs() > 0.5 && bias.deviation < 1e-3 * bias.mean.abs() && !is_called_for
+            {
                 found.push(bias_moves_as_one(
                     format!(
                         "all {units} {name} biases are {:.6}, give or take {:.1e}",
@@ -286,6 +292,16 @@ impl ModelFigures {
         let many = self.duplicates * 2 > self.compared;
         Some(if many { Finding::warning } else { Finding::note }("duplicate-hidden-units", seen, why, fix))
     }
+}
+
+/// Whether all columns have almost one mean and one variance, as one-hot rows of which each comes once.
+fn has_equal_columns(marginals: &Marginals) -> bool {
+    let is_one = |values: &[f64]| {
+        let (low, high) =
+            values.iter().fold((f64::MAX, f64::MIN), |(low, high), &x| (low.min(x), high.max(x)));
+        high - low <= 0.01 * high.abs().max(low.abs())
+    };
+    is_one(&marginals.means) && is_one(&marginals.variances)
 }
 
 /// The finding of a parameter that is NaN or infinite.

@@ -11,6 +11,8 @@ mod trainer;
 #[cfg(test)]
 pub(crate) use trainer::doctor;
 
+pub(super) use learning::{NOTHING_LEARNT, outcome};
+
 use std::{borrow::Cow, collections::HashSet, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,7 @@ use crate::{
     train::observer::{Observer, Start, StepTaken, Watched},
     units::Marginals,
 };
+use learning::Expected;
 use step::{Parameters, StepFigures, StepReading, Trace};
 
 /// The least number of steps from one look to the next, by the kind of device. On two cores a look took as long as 4 steps
@@ -92,6 +95,8 @@ pub struct Watch {
     look: Look,
     /// Means and variances of the training cases.
     marginals: Marginals,
+    /// What ends of the run are judged by.
+    expected: Expected,
     /// Epochs from one look to the next.
     every: usize,
     clock: Arc<dyn Clock>,
@@ -130,6 +135,7 @@ impl Watch {
         let mut watch = Self {
             look,
             marginals: base.marginals().clone(),
+            expected: Expected::of(config, dataset),
             every: steps_between_looks(kind).div_ceil(steps_an_epoch),
             clock,
             spent: Duration::ZERO,
@@ -204,7 +210,7 @@ impl Watch {
         }
         // Some of many epochs are enough to show the course.
         let some = spread_out(self.errors.len(), 300).into_iter().map(|at| self.errors[at]);
-        let log = Log { key: "reconstruction_error".into(), costs: some.collect() };
+        let log = Log::new("reconstruction_error", some.collect());
         LogFigures::measure(&log).findings(None)
     }
 }
@@ -265,6 +271,10 @@ impl Observer for Watch {
     fn after_epoch(&mut self, backend: &mut dyn Backend, model: Model, error: f64) -> Result<()> {
         self.epoch += 1;
         self.errors.push(error);
+        if self.epoch * self.steps_an_epoch == self.steps {
+            // A resumed run that goes on may end so again.
+            self.fresh.extend(self.expected.outcome(&self.errors));
+        }
         if !std::mem::take(&mut self.looking) {
             return Ok(());
         }

@@ -19,6 +19,7 @@ mod interruptions;
 mod kernels;
 mod levels;
 mod likelihood;
+mod logs;
 mod memory;
 mod missing;
 mod outputs;

@@ -4,30 +4,43 @@ use std::path::Path;
 
 use crate::{
     config::TrainConfig,
-    data::file,
+    data::{Encoding, file},
     error::Result,
     exchange::{self, Import, Imported},
     model,
     rbm::Rbm,
 };
 
-/// Loads a model, with its options if it is one of ours, else with a note on how it was read.
-pub fn load(path: &Path) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
+/// A model, of this program or of another.
+pub struct Loaded {
+    pub rbm: Rbm,
+    /// The options, if it is one of ours that has them.
+    pub config: Option<TrainConfig>,
+    /// What its visible units are in files of data, if it is one of ours.
+    pub encoding: Option<Encoding>,
+    /// How the model of another program was read.
+    pub how: Option<String>,
+}
+
+/// Loads a model.
+pub fn load(path: &Path) -> Result<Loaded> {
     if is_hdf5(path) {
-        return exchange::parameters(path, &wanted()).map(noted);
+        return exchange::parameters(path, &wanted()).map(of_other);
     }
     parse(path, &file::read_whole(path)?)
 }
 
 /// Parses a model from its bytes, as [`load`] does.
-pub fn parse(path: &Path, bytes: &[u8]) -> Result<(Rbm, Option<TrainConfig>, Option<String>)> {
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Loaded> {
     if bytes.starts_with(b"PK") {
-        return exchange::parse(path, bytes, &wanted()).map(noted);
+        return exchange::parse(path, bytes, &wanted()).map(of_other);
     }
     match model::parse(path, bytes) {
-        Ok(model::Stored { rbm, config, .. }) => Ok((rbm, config, None)),
+        Ok(model::Stored { rbm, config, encoding, .. }) => {
+            Ok(Loaded { rbm, config, encoding: Some(encoding), how: None })
+        }
         Err(ours) if safetensors::SafeTensors::deserialize(bytes).is_err() => Err(ours),
-        Err(_) => exchange::parse(path, bytes, &wanted()).map(noted),
+        Err(_) => exchange::parse(path, bytes, &wanted()).map(of_other),
     }
 }
 
@@ -35,8 +48,8 @@ fn wanted() -> Import {
     Import { may_guess: true, ..Import::default() }
 }
 
-fn noted(Imported { rbm, notes, .. }: Imported) -> (Rbm, Option<TrainConfig>, Option<String>) {
-    (rbm, None, (!notes.is_empty()).then(|| notes.join("; ")))
+fn of_other(Imported { rbm, notes, .. }: Imported) -> Loaded {
+    Loaded { rbm, config: None, encoding: None, how: (!notes.is_empty()).then(|| notes.join("; ")) }
 }
 
 /// Whether this may be a model or data, by its name: an archive of arrays, or an HDF5 file.

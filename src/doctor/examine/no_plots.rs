@@ -28,7 +28,7 @@ impl Plots {
         match self.0 {}
     }
 
-    pub fn activity(&mut self, _: &[f32], _: usize) -> Result<()> {
+    pub fn activity(&mut self, _: &[f32], _: &Rbm) -> Result<()> {
         match self.0 {}
     }
 }

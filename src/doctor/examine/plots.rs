@@ -8,12 +8,14 @@ use image::{GrayImage, Luma};
 use crate::{
     chart::{self, Axis, Chart, Curve, INK, PALETTE, Scale, histogram},
     doctor::{
-        levels::Levels,
-        log::{self, Log, LogFigures},
+        activity::deviations,
+        levels::{Levels, Saturated},
+        log::{Log, LogFigures},
     },
     error::{Error, Result, usage},
     output::Target,
-    rbm::Rbm,
+    rbm::{Rbm, Side},
+    units::Kind,
 };
 
 /// The most hidden units in a picture.
@@ -80,7 +82,7 @@ impl Plots {
         ];
         let charts: Vec<Chart> = groups
             .iter()
-            .filter_map(|(group, values)| histogram(format!("{group} {title}"), values))
+            .filter_map(|(group, values)| histogram(printable(&format!("{group} {title}")), values))
             .map(|chart| Chart { y: Axis { name: "count".into(), ..chart.y }, ..chart })
             .collect();
         if charts.is_empty() {
@@ -89,14 +91,33 @@ impl Plots {
         chart::write(&self.target(name)?, SIZE, &charts)
     }
 
-    /// Draws p(h=1|v), black for 0 and white for 1: a row for each case, from the top, a column for each hidden unit.
+    /// Draws the means of the hidden units, a row for each case, from the top, a column for each of the layer. Binary units are
+    /// black for p(h=1|v) = 0 and white for 1, spins for −1 and 1; a Potts unit has a column for each state; other units are from
+    /// the least to the most of all their means, each in its own scale, √γ⁻¹.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub fn activity(&mut self, means: &[f32], hidden: usize) -> Result<()> {
+    pub fn activity(&mut self, means: &[f32], rbm: &Rbm) -> Result<()> {
+        let layer = &rbm.layers().hidden;
+        let hidden = layer.columns();
         let (units, cases) = (hidden.min(MOST_UNITS), means.len() / hidden);
+        let scales = deviations(layer, rbm.potentials(Side::Hidden));
+        let kinds: Vec<Kind> =
+            layer.places().flat_map(|place| std::iter::repeat_n(place.kind, place.kind.columns())).collect();
+        let scaled = |at: usize| means[at] / scales[at % hidden];
+        let numbers = (0..means.len()).filter(|at| kinds[at % hidden].states().is_none()).map(scaled);
+        let (least, most) =
+            numbers.filter(|x| x.is_finite()).fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(x), b.max(x)));
+        let grey = |at: usize| match kinds[at % hidden] {
+            Kind::Binary | Kind::Potts { .. } => means[at],
+            Kind::Spin => means[at].midpoint(1.0),
+            Kind::Gaussian | Kind::Relu | Kind::DoubleRelu => {
+                (scaled(at) - least) / (most - least).max(f32::MIN_POSITIVE)
+            }
+        };
         let picture = GrayImage::from_fn(units as u32, cases as u32, |unit, case| {
-            Luma([(255.0 * means[case as usize * hidden + unit as usize]).round().clamp(0.0, 255.0) as u8])
+            let grey = grey(case as usize * hidden + unit as usize);
+            Luma([(255.0 * grey).round().clamp(0.0, 255.0) as u8])
         });
         let numbered = |name: &str, count: usize| Axis {
             range: Some(0.5..count as f64 + 0.5),
@@ -105,7 +126,16 @@ impl Plots {
         };
         let first = if units < hidden { format!("the first {units} of ") } else { String::new() };
         let chart = Chart {
-            title: format!("p(h=1|v) of {first}{hidden} hidden units: black is 0, white is 1"),
+            title: match layer.is_binary() {
+                true => format!("p(h=1|v) of {first}{hidden} hidden units: black is 0, white is 1"),
+                false => {
+                    let range = match most > least {
+                        true => format!(": black is {least:.2}, white is {most:.2} of 1/√γ"),
+                        false => ": black is the least, white is the most".into(),
+                    };
+                    format!("means of {first}{hidden} columns of hidden units{range}")
+                }
+            },
             x: numbered("hidden unit", units),
             y: Axis { down: true, ..numbered("training case", cases) },
             picture: Some(picture),
@@ -115,6 +145,11 @@ impl Plots {
         let cells = |count: usize, least: usize| (least.div_ceil(count.max(1)) * count) as u32;
         chart::write(&self.target("activity")?, (cells(units, 500) + 90, cells(cases, 400) + 80), &[chart])
     }
+}
+
+/// A text without control characters, which XML forbids.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// The chart of a log; `None` without a finite cost.
@@ -128,11 +163,14 @@ pub(crate) fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
     }
     let lines = levels.map_or(Vec::new(), |levels| {
         let factor = factor(levels, log, (largest.abs() * smallest.abs().max(1e-12)).sqrt());
-        vec![
-            ("all off, Σx²", levels.all_off.total * factor, PALETTE[0]),
-            ("all on, Σ(1−x)²", levels.all_on.total * factor, PALETTE[1]),
-            ("mean image, Σ(x−x̄)²", levels.mean_image.total * factor, PALETTE[2]),
-        ]
+        let saturated = levels.saturated.map(|Saturated { all_off, all_on, .. }| {
+            [
+                ("all off, Σx²", all_off.total * factor, PALETTE[0]),
+                ("all on, Σ(1−x)²", all_on.total * factor, PALETTE[1]),
+            ]
+        });
+        let mean = ("mean image, Σ(x−x̄)²", levels.mean_image.total * factor, PALETTE[2]);
+        saturated.into_iter().flatten().chain([mean]).collect()
     });
     let ends = (0.5, log.costs.len() as f64 + 0.5);
     // Squared errors are positive and differ by orders of magnitude; anything else gets a linear axis.
@@ -148,7 +186,7 @@ pub(crate) fn costs(log: &Log, levels: Option<&Levels>) -> Option<Chart> {
     let odd = log.costs.iter().position(|cost| !cost.is_finite());
     let marks = odd.map(|at| (at as f64 + 1.0, "not finite".into())).into_iter().collect();
     Some(Chart {
-        title: format!("{}, called {:?}", log::costs(log.costs.len()), log.key),
+        title: printable(&log.about()),
         x: Axis { range: Some(ends.0..ends.1), whole: true, ..Axis::new("number in the log") },
         y: Axis {
             scale: if positive { Scale::Logarithmic(10.0) } else { Scale::Linear },

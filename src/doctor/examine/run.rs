@@ -20,7 +20,7 @@ use crate::{
         log::Log,
         look::{Look, LookFigures},
         model::ModelFigures,
-        watch,
+        watch::{self, NOTHING_LEARNT, outcome},
     },
     error::{Error, Result, usage},
     finding::{Finding, NAMES},
@@ -29,7 +29,7 @@ use crate::{
     train::{EpochMetrics, Event, Failure},
 };
 
-const MODEL: &str = "model.safetensors";
+pub(super) const MODEL: &str = "model.safetensors";
 const CHECKPOINTS: &str = "checkpoints";
 /// A folder with one of these in it is a run's.
 pub const FILES: [&str; 4] = ["config.json", "metrics.jsonl", MODEL, CHECKPOINTS];
@@ -50,7 +50,7 @@ pub(super) fn run(
             let dataset = prepared(config.selection.load(&config.data)?, config);
             let labels = dataset.train.labels.as_deref();
             let hidden = config.hidden_layer();
-            let levels = to.data(&config.data, &Values::of(&dataset), labels, Some(&hidden));
+            let levels = to.data(&config.data, &Values::of(&dataset), labels, Some(&hidden), "");
             Some(((config.data.clone(), dataset), levels))
         }
         _ => None,
@@ -60,10 +60,19 @@ pub(super) fn run(
     let (costs, recorded) = recorded(&bytes);
     if let Some(costs) = &costs {
         // The costs are those of held-out cases, which are like the training cases.
-        to.log(&metrics, costs, own.as_ref().and_then(|(_, levels)| levels.as_ref()), false)?;
+        let levels = own.as_ref().map(|(_, levels)| levels);
+        to.log(&metrics, std::slice::from_ref(costs), levels, false, "")?;
     }
     let mut findings = config.as_ref().map_or(Vec::new(), config::findings);
-    findings.extend(recorded);
+    if let (Some(config), Some(((_, dataset), _)), Some(costs)) = (&config, &own, &costs) {
+        // Of the whole run, which may have gone on since the end that was recorded.
+        let is_over = costs.costs.len() >= config.epochs;
+        let nothing = is_over.then(|| outcome(config, dataset, &costs.costs)).flatten();
+        findings.extend(nothing);
+        findings.extend(recorded.into_iter().filter(|finding| finding.name != NOTHING_LEARNT));
+    } else {
+        findings.extend(recorded);
+    }
     // Before its first epoch ends a run has no model, but perhaps a checkpoint.
     let saved = folder.join(MODEL);
     let newest = match saved.is_file() {
@@ -127,7 +136,7 @@ pub(crate) fn recorded(metrics: &[u8]) -> (Option<Log>, Vec<Finding>) {
         let known = findings.into_iter().filter(|finding| NAMES.contains(&&*finding.name));
         all.extend(known.map(|found| Finding { seen: format!("in epoch {epoch}: {}", found.seen), ..found }));
     }
-    ((!costs.is_empty()).then(|| Log { key: "reconstruction_error".into(), costs }), all)
+    ((!costs.is_empty()).then(|| Log::new("reconstruction_error", costs)), all)
 }
 
 /// The data that the run learnt from.
@@ -145,7 +154,7 @@ pub(super) fn model(
     named: Option<&Named>,
     device: &DeviceChoice,
 ) -> Result<()> {
-    let (rbm, mut config, how) = foreign::load(path)?;
+    let foreign::Loaded { rbm, mut config, how, .. } = foreign::load(path)?;
     // The options of a checkpoint are in the folder of its run.
     if let Some(folder) = path.parent().filter(|folder| folder.ends_with(CHECKPOINTS) && config.is_none()) {
         config = options(&folder.join(".."))?;
@@ -195,7 +204,7 @@ pub(super) fn model(
         findings.extend(seen.figures.findings());
         measured["look"] = json!(seen.figures);
         if let (Some(plots), Some((activity, update))) = (&mut to.plots, seen.pictured) {
-            plots.activity(&activity, shape.hidden)?;
+            plots.activity(&activity, &rbm)?;
             plots.histograms(
                 "updates",
                 &format!("moved by one CD-1 step, at a learning rate of {}", config.learning_rate),

@@ -3,6 +3,8 @@
 use super::step::StepFigures;
 use crate::{
     base::Base,
+    config::{Estimator, Optimizer, TrainConfig},
+    data::Dataset,
     doctor::model::{Spread, scaled},
     finding::Finding,
     rbm::{Rbm, Side},
@@ -167,4 +169,112 @@ pub fn chains(figures: &StepFigures, k: u32) -> Option<Finding> {
         "more Gibbs steps (‹k›), a lower ‹lr›, and more ‹chains›; in your own code: keep the final states of the chains, \
          and start the next step from them",
     ))
+}
+
+/// The name of [`Expected::outcome`].
+pub const NOTHING_LEARNT: &str = "nothing-learnt";
+/// A run has learnt something if its reconstruction error is below this share of the mean image's.
+const LEARNT: f64 = 0.98;
+/// With fewer updates than this, the error must be lower.
+const FEW_UPDATES: usize = 100;
+/// The share that tells it then.
+const LEARNT_BY_FEW: f64 = 0.9;
+/// Updates that small data take.
+const USUAL_UPDATES: usize = 1000;
+
+/// What the end of a run is judged by.
+pub struct Expected {
+    /// The error of the mean of the training cases on the held-out cases.
+    mean_image: f64,
+    cases: usize,
+    epochs: usize,
+    batch: usize,
+    learning_rate: f32,
+    optimizer: Optimizer,
+    estimator: Estimator,
+}
+
+/// Whether a run that has ended has learnt nothing, from the errors after its epochs.
+pub fn outcome(config: &TrainConfig, dataset: &Dataset, errors: &[f64]) -> Option<Finding> {
+    Expected::of(config, dataset).outcome(errors)
+}
+
+impl Expected {
+    /// For a run with these options.
+    pub fn of(config: &TrainConfig, dataset: &Dataset) -> Self {
+        let means = dataset.train.marginals().means;
+        let held_out = &dataset.held_out().rows;
+        let of_case = |case: usize| -> f64 {
+            held_out.values(case).zip(&means).map(|(x, mean)| (f64::from(x) - mean).powi(2)).sum()
+        };
+        Self {
+            mean_image: (0..held_out.len()).map(of_case).sum::<f64>() / held_out.len() as f64,
+            cases: dataset.train.rows.len(),
+            epochs: config.epochs,
+            batch: config.batch,
+            learning_rate: config.learning_rate,
+            optimizer: config.optimizer,
+            estimator: config.estimator,
+        }
+    }
+
+    /// Judges the errors after the epochs of the whole run.
+    pub fn outcome(&self, errors: &[f64]) -> Option<Finding> {
+        let mut last: Vec<f64> = errors.iter().rev().take(3).copied().collect();
+        last.sort_by(f64::total_cmp);
+        let end = *last.get(last.len() / 2)?;
+        let steps_an_epoch = self.cases.div_ceil(self.batch);
+        let steps = steps_an_epoch * self.epochs;
+        let share = end / self.mean_image;
+        // Chains that go on learn the likelihood, and may reconstruct little better.
+        let learnt = if self.estimator == Estimator::Cd { LEARNT } else { 1.0 };
+        let learnt = if steps < FEW_UPDATES { LEARNT_BY_FEW } else { learnt };
+        if !(end.is_finite() && self.mean_image > 0.0) || share < learnt {
+            return None;
+        }
+        let few = steps < USUAL_UPDATES;
+        let mut ways = Vec::new();
+        if few {
+            ways.push(format!(
+                "‹epochs={}›, which are {USUAL_UPDATES} updates",
+                USUAL_UPDATES.div_ceil(steps_an_epoch)
+            ));
+        }
+        if self.batch > 10 && self.cases > 10 {
+            ways.push(format!(
+                "‹batch=10›, which makes {} updates an epoch and not {steps_an_epoch}",
+                self.cases.div_ceil(10)
+            ));
+        }
+        if self.learning_rate < 0.1 && self.optimizer == Optimizer::Sgd {
+            ways.push(format!("‹lr={}›", (f64::from(self.learning_rate) * 1e5).round() / 1e4));
+        }
+        if !few {
+            ways.push(
+                "a lower ‹lr› if the error goes up and down, ten times as many ‹epochs› if it falls slowly"
+                    .into(),
+            );
+        }
+        Some(Finding::warning(
+            NOTHING_LEARNT,
+            format!(
+                "after {steps} updates ({} epochs of {steps_an_epoch}) the reconstruction error is {end:.3}, {:.0} % of that of the \
+                 mean of each column alone, {:.3}",
+                self.epochs,
+                100.0 * share,
+                self.mean_image
+            ),
+            match few {
+                true => {
+                    "a model that has learnt which columns go together reconstructs its cases better than their mean does (Hinton \
+                     2010, section 5); so few updates hardly leave the start, where all hidden units do the same"
+                }
+                false => {
+                    "a model that has learnt which columns go together reconstructs its cases better than their mean does (Hinton \
+                     2010, section 5); if none do, as in noise, there is nothing to learn but the biases"
+                }
+            },
+            ways.join("; or "),
+        ))
+    }
 }
