@@ -5,6 +5,11 @@ use crate::{
     finding::Finding,
 };
 
+/// The findings of data, without those that the options answer: a centred gradient learns from data that are mostly on as well.
+pub fn answered(findings: Vec<Finding>, config: &TrainConfig) -> Vec<Finding> {
+    findings.into_iter().filter(|finding| !(config.is_centred() && finding.name == "inverted-data")).collect()
+}
+
 /// Findings from the options alone.
 pub fn findings(config: &TrainConfig) -> Vec<Finding> {
     let mut found = Vec::new();

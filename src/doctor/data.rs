@@ -136,6 +136,8 @@ pub struct DataFigures {
     pub equal_columns: Option<(usize, usize)>,
     /// Rows that equal an earlier one.
     pub duplicated_rows: usize,
+    /// Rows that equal no other.
+    pub single_rows: usize,
     /// A column of class numbers, and the reason to think so.
     pub label_column: Option<(usize, String)>,
     /// A block of one-hot columns, exactly one on in each row: its first column, and how many it has.
@@ -237,6 +239,7 @@ impl DataFigures {
             *rows.entry(row_hash).or_default() += 1;
         }
         duplicated_rows += rows.values().map(|count| count - 1).sum::<usize>();
+        let single_rows = rows.values().filter(|&&count| count == 1).count();
 
         let mut first_with: HashMap<u64, usize> = HashMap::new();
         let (mut duplicated_columns, mut equal_columns) = (0, None);
@@ -283,6 +286,7 @@ impl DataFigures {
             duplicated_columns,
             equal_columns,
             duplicated_rows,
+            single_rows,
             label_column: label,
             one_hot: is_class.then(|| one_hot(values, &columns)).flatten(),
             one_hot_blocks,

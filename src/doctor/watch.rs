@@ -154,7 +154,7 @@ impl Watch {
             said: HashSet::new(),
             fresh: Vec::new(),
         };
-        watch.say(data.findings(Some(&config.hidden_layer())));
+        watch.say(config::answered(data.findings(Some(&config.hidden_layer())), config));
         watch.say(config::findings(config));
         let rbm = backend.read_model(model)?;
         // A model that was trained before has no initial weights.

@@ -10,6 +10,9 @@ use crate::{
     units::{Kind, Layer},
 };
 
+/// The most columns of rows that repeat by chance, though they go together.
+const MOST_REPEATED: usize = 64;
+
 type Check = fn(&DataFigures) -> Option<Finding>;
 
 /// The checks, in the order of their findings.
@@ -214,8 +217,11 @@ impl DataFigures {
 
     /// Repeated rows.
     fn copied_rows(&self) -> Option<Finding> {
-        // Where few different rows are possible, some repeat by chance.
-        let by_chance = self.bits < (self.cases as f64).log2() + 2.0;
+        // Where few different rows are possible, or are likely, because columns go together, some repeat by chance, and others do
+        // not. Copies in bulk leave none alone.
+        let different = self.cases - self.duplicated_rows;
+        let are_few = self.units <= MOST_REPEATED && self.single_rows * 10 > different;
+        let by_chance = are_few || self.bits < (self.cases as f64).log2() + 2.0;
         if self.duplicated_rows * 2 > self.cases && !by_chance {
             return Some(Finding::warning(
                 "duplicated-rows",

@@ -51,6 +51,7 @@ pub(super) fn run(
             let labels = dataset.train.labels.as_deref();
             let hidden = config.hidden_layer();
             let levels = to.data(&config.data, &Values::of(&dataset), labels, Some(&hidden), "");
+            to.findings = config::answered(std::mem::take(&mut to.findings), config);
             Some(((config.data.clone(), dataset), levels))
         }
         _ => None,
