@@ -331,6 +331,79 @@ fn models_from_elsewhere_are_read() {
 }
 
 #[test]
+fn a_run_that_learnt_nothing_says_so_at_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["train", "--device", "cpu", "--data", "shifter", "--hidden", "40", "--out", "run"];
+    let output = rbm_gpu(folder.path(), &[&arguments[..], &["--epochs", "3"]].concat());
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(printed.matches("warning: nothing-learnt").count(), 1, "{printed}");
+    assert!(printed.contains("after 24 updates (3 epochs of 8)"), "{printed}");
+    assert!(printed.contains("--epochs 125, which are 1000 updates; or --batch 10"), "{printed}");
+    let (report, code) = doctor(folder.path(), &["run", "--device", "cpu"]);
+    assert_eq!((names(&report)[0], code), ("nothing-learnt", Some(1)), "{report}");
+    // The end of the longer run counts.
+    let longer = ["train", "--resume", "run", "--epochs", "200"];
+    let output = rbm_gpu(folder.path(), &longer);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("nothing-learnt"), "{output:?}");
+    let (report, _) = doctor(folder.path(), &["run", "--device", "cpu"]);
+    assert!(!names(&report).contains(&"nothing-learnt"), "{report}");
+}
+
+#[test]
+fn one_hot_rows_are_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |i: usize| (0..8).map(|j| if i == j { "1" } else { "0" }).collect::<Vec<_>>().join(",") + "\n";
+    fs::write(folder.path().join("eye.csv"), (0..8).map(row).collect::<String>()).unwrap();
+    let arguments =
+        ["train", "--device", "cpu", "--data", "eye.csv", "--hidden", "4", "--out", "run", "--batch", "8"];
+    let output = rbm_gpu(folder.path(), &[&arguments[..], &["--epochs", "60"]].concat());
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(!printed.contains("bias-moves-as-one"), "{printed}");
+    let (report, _) = doctor(folder.path(), &["run", "--device", "cpu"]);
+    assert!(!names(&report).contains(&"bias-moves-as-one"), "{report}");
+}
+
+#[test]
+fn data_beside_a_model_are_read_as_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |i: usize| format!("{},{},{}\n", i % 3, i / 3 % 3, i % 3);
+    fs::write(folder.path().join("states.csv"), (0..60).map(row).collect::<String>()).unwrap();
+    let arguments =
+        ["train", "--device", "cpu", "--data", "states.csv", "--visible", "potts:3", "--hidden", "4"];
+    let output = rbm_gpu(folder.path(), &[&arguments[..], &["--out", "run", "--epochs", "20"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Nothing says that these are states but the model.
+    let (report, _) = doctor(folder.path(), &["run/model.safetensors", "states.csv", "--plots", "plots"]);
+    assert_eq!(report["subjects"][0]["figures"]["data"]["layer"], "3 potts:3", "{report}");
+    assert!(
+        report["subjects"][0]["figures"]["levels"]["mean_image"]["total"].as_f64().unwrap() > 0.0,
+        "{report}"
+    );
+    assert!(
+        report["subjects"][1]["about"].as_str().unwrap().contains("looked at with states.csv"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_table_that_might_be_either_says_what_it_was_taken_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |i: usize| format!("{},{}\n", i % 2, i / 3 % 2);
+    let rows: String = (0..60).map(row).collect();
+    fs::write(folder.path().join("census.csv"), format!("native,capital-loss\n{rows}")).unwrap();
+    for (more, kind, about) in [
+        (&[][..], "data", "--as log"),
+        (&["--as", "log"], "log", "called \"capital-loss\""),
+        (&["--key", "capital-loss"], "log", "called \"capital-loss\""),
+    ] {
+        let (report, _) = doctor(folder.path(), &[&["census.csv"], more].concat());
+        let subject = &report["subjects"][0];
+        assert_eq!(subject["kind"], kind, "{report}");
+        assert!(subject["about"].as_str().unwrap().contains(about), "{report}");
+    }
+}
+
+#[test]
 fn verify_ends_with_a_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let output = rbm_gpu(folder.path(), &["verify", "--device", "cpu"]);

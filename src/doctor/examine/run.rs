@@ -69,6 +69,10 @@ pub(super) fn run(
         // Of the whole run, which may have gone on since the end that was recorded.
         let is_over = costs.costs.len() >= config.epochs;
         let nothing = is_over.then(|| outcome(config, dataset, &costs.costs)).flatten();
+        if nothing.is_some() {
+            // It says the same, with more figures.
+            to.findings.retain(|finding| !["mean-image", "cost-does-not-fall"].contains(&&*finding.name));
+        }
         findings.extend(nothing);
         findings.extend(recorded.into_iter().filter(|finding| finding.name != NOTHING_LEARNT));
     } else {
