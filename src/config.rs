@@ -585,7 +585,7 @@ pub(crate) use serde_as_text;
 mod as_text {
     use crate::{
         config::{ByEpoch, DeviceChoice},
-        data::{ImageSize, Source},
+        data::{ImageSize, Source, table::ColumnUse},
         units::Kinds,
     };
     use std::result::Result;
@@ -620,6 +620,7 @@ mod as_text {
     }
     serde_as_text!(ImageSize);
     serde_as_text!(Kinds);
+    serde_as_text!(ColumnUse);
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ mod alignment;
 mod alphabet;
 mod arrangement;
 mod binarize;
-pub(crate) mod csv;
 mod encoding;
 pub mod fasta;
 pub(crate) mod file;
@@ -24,6 +23,7 @@ pub(crate) mod labels;
 mod load;
 pub mod npy;
 mod numbers;
+pub(crate) mod ranges;
 pub(crate) mod recognised;
 mod reweight;
 mod rows;
@@ -33,6 +33,7 @@ mod sparse;
 mod stockholm;
 mod summary;
 pub(crate) mod svmlight;
+pub mod table;
 mod weights;
 
 #[cfg(feature = "cli")]
@@ -46,9 +47,9 @@ pub(crate) use rows::spread_out;
 use rows::starts;
 pub use rows::{Packing, RowLayout, Rows};
 pub(crate) use selection::as_shown;
-pub use selection::{ImageSize, Selection, Switch};
+pub use selection::{ImageSize, Selection, Switch, Trained};
 pub use source::Source;
-pub use summary::{Sparse, Summary};
+pub use summary::{ColumnSummary, Sparse, Summary};
 
 use std::collections::BTreeMap;
 

@@ -341,6 +341,9 @@ pub struct EvalReport {
     pub model: PathBuf,
     /// The data set; `none` for a model without data, of which only log Z is known.
     pub data: String,
+    /// How its file was read, where that is not plain.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Whether the data were inverted, 1 − x for x.
     pub inverted: bool,
     /// How grey pixels were made binary.
@@ -463,6 +466,7 @@ pub fn evaluate(options: &EvalOptions, begin: impl FnOnce(u64) -> Progress) -> R
         version: env!("CARGO_PKG_VERSION"),
         model: stored.path.clone(),
         data: source,
+        notes: dataset.notes.clone(),
         inverted: options.data.selection(stored.config.as_ref()).is_inverted(),
         binarize: options.binarize,
         device: backend.info().clone(),

@@ -7,7 +7,7 @@ mod data;
 pub use data::DataOptions;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 use crate::{
     checkpoint::POSITION,
     config::TrainConfig,
-    data::{Encoding, ImageSize, file},
+    data::{Encoding, ImageSize, file, table::Column},
     error::{Error, Result, excerpt, list, usage},
     output,
     rbm::{Layers, Rbm, Shape, Side, tensors},
-    units::{Layer, PRECISIONS, Place},
+    units::{Kind, Layer, PRECISIONS, Place},
 };
 
 /// The only key of the metadata. The order of keys in the file is not fixed, and equal runs must give equal bytes.
@@ -47,13 +47,18 @@ pub(crate) struct Names {
     hidden: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     letters: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<Column>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scale: Option<f32>,
 }
 
 impl Names {
     /// Of a model's layers, for data of this encoding.
     pub fn of(layers: &Layers, encoding: &Encoding) -> Self {
         let [visible, hidden] = [&layers.visible, &layers.hidden].map(|layer| layer.to_string());
-        Self { visible, hidden, letters: encoding.letters.clone() }
+        let scale = (encoding.scale != 1.0).then_some(encoding.scale);
+        Self { visible, hidden, letters: encoding.letters.clone(), columns: encoding.columns.clone(), scale }
     }
 }
 
@@ -194,8 +199,15 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Stored> {
         }
         parameters.extend(values);
     }
-    let mut encoding =
-        Encoding { letters: names.and_then(|names| names.letters), ..Encoding::new(layers.visible.clone()) };
+    let mut encoding = Encoding::new(layers.visible.clone());
+    if let Some(names) = names {
+        encoding.scale = names.scale.unwrap_or(1.0);
+        (encoding.letters, encoding.columns) = (names.letters, names.columns);
+    }
+    if !(encoding.scale > 0.0 && encoding.scale.is_finite()) {
+        return Err(in_metadata(format!("expected a scale above 0, found {}", encoding.scale)));
+    }
+    check_columns(&encoding).map_err(in_metadata)?;
     if STANDARDS.iter().any(|name| file.tensor(name).is_ok()) {
         let [means, deviations] = STANDARDS.map(|name| tensor(name, 1));
         let ((_, means), (_, deviations)) = (means?, deviations?);
@@ -228,6 +240,46 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Stored> {
     let rbm = Rbm::from_parameters(layers, parameters);
     check_precisions(&rbm).map_err(bad)?;
     Ok(Stored { path: path.into(), rbm, config, encoding })
+}
+
+/// Checks that there is a column for each visible unit, with a name of its own, and as many words as the unit has states, or none.
+fn check_columns(encoding: &Encoding) -> std::result::Result<(), String> {
+    let Encoding { layer, columns, .. } = encoding;
+    if columns.is_empty() {
+        return Ok(());
+    }
+    if columns.len() != layer.units() {
+        return Err(format!(
+            "expected a column for each of {} visible units, found {}",
+            layer.units(),
+            columns.len()
+        ));
+    }
+    let mut names = HashSet::new();
+    for (Column { name, words }, Place { kind, .. }) in columns.iter().zip(layer.places()) {
+        let states = match kind {
+            Kind::Binary => 2,
+            Kind::Potts { states } => states as usize,
+            _ => 0,
+        };
+        if !words.is_empty() && words.len() != states {
+            let name = excerpt(name);
+            return Err(format!(
+                "expected {states} words of column {name:?}, a {kind} unit, found {}",
+                words.len()
+            ));
+        }
+        if words.iter().collect::<HashSet<_>>().len() < words.len() {
+            return Err(format!("expected different words of column {:?}", excerpt(name)));
+        }
+        if !names.insert(name) {
+            return Err(format!(
+                "expected different names of columns, found {:?} more than once",
+                excerpt(name)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the precisions of the units that have some are above 0.
@@ -321,6 +373,29 @@ mod tests {
             (vec![], vec![2.0; 11], "expected a tensor \"visible_mean\""),
         ] {
             let message = standardised(means, deviations);
+            assert!(message.contains(expected), "{message}");
+        }
+        let named = |name: &str, words: &[&str]| Column {
+            name: name.into(),
+            words: words.iter().map(|word| word.to_string()).collect(),
+        };
+        let states: &[&str] = &["x", "y", "z"];
+        let columns = |names: [&str; 7], words: &[&str]| {
+            let of = |(at, name): (usize, &str)| named(name, if (4..6).contains(&at) { words } else { &[] });
+            names.into_iter().enumerate().map(of).collect::<Vec<_>>()
+        };
+        let letters = ["a", "b", "c", "d", "e", "f", "g"];
+        let typed = |columns| Encoding { columns, scale: 255.0, ..Encoding::new(layers.visible.clone()) };
+        let encoding = typed(columns(letters, states));
+        let back = parse(path, &to_bytes(path, &rbm, &config, &encoding).unwrap()).unwrap();
+        assert_eq!(back.encoding, encoding);
+        for (columns, expected) in [
+            (columns(letters, states)[1..].to_vec(), "a column for each of 7 visible units, found 6"),
+            (columns(letters, &["x", "y"]), "expected 3 words of column \"e\""),
+            (columns(letters, &["x", "y", "x"]), "different words of column \"e\""),
+            (columns(["a", "b", "c", "d", "e", "f", "a"], states), "found \"a\" more than once"),
+        ] {
+            let message = refused(&rbm, &typed(columns));
             assert!(message.contains(expected), "{message}");
         }
         let sites = Layers { visible: "4 potts:3".parse().unwrap(), hidden: "2 binary".parse().unwrap() };

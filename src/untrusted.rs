@@ -9,8 +9,9 @@ use crate::{
     command,
     config::TrainConfig,
     data::{
-        AlignmentForm, Dataset, Keep, Rows, Selection, Source, Summary, UnknownLetters, csv, file,
+        AlignmentForm, Dataset, Keep, Rows, Selection, Source, Summary, UnknownLetters, file,
         hdf5 as data_hdf5, idx, images, load_alignment, npy, recognised, svmlight,
+        table::{self, ColumnUse, Use},
     },
     doctor::{
         self,
@@ -80,11 +81,16 @@ fn gone_through(dataset: &Dataset) {
     assert!(summary.parts.iter().all(|part| part.cases > 0), "{summary:?}");
     assert_eq!(dataset.image.0 * dataset.image.1, summary.units);
     for cases in dataset.parts() {
-        assert_eq!(cases.rows.layout().units, summary.units);
+        assert_eq!(cases.rows.layout().units, dataset.encoding.layer.columns());
         let known = cases.labels.iter().flatten().all(|&label| (label as usize) < dataset.classes.len());
         assert!(known && cases.labels.as_ref().is_none_or(|labels| labels.len() == cases.rows.len()));
         let is_binary = dataset.encoding.layer.is_binary();
-        let inside = |x: f32| if is_binary { (0.0..=1.0).contains(&x) } else { x.abs() == 1.0 };
+        let has_types = !dataset.encoding.columns.is_empty();
+        let inside = |x: f32| match is_binary {
+            _ if x.is_nan() => true,
+            true => (0.0..=1.0).contains(&x),
+            false => x.abs() == 1.0 || has_types && x.is_finite(),
+        };
         let are_inside = (0..cases.rows.len()).all(|row| match cases.rows.entries(row) {
             Some(mut entries) => entries.all(|(column, x)| column < summary.units && inside(x)),
             None => cases.rows.values(row).all(inside),
@@ -133,8 +139,35 @@ fn npz(bytes: &[u8]) -> Result<()> {
     data(|selection| npy::load_npz("file", Cursor::new(bytes), selection))
 }
 
+/// Reads a table, and what is written of it: the same columns.
 fn csv_file(bytes: &[u8]) -> Result<()> {
-    data(|selection| csv::load(name(), bytes, selection))
+    let dataset = table::load(name(), bytes, &Selection::default());
+    if let Some(Dataset { encoding, train, .. }) =
+        dataset.ok().filter(|dataset| !dataset.encoding.columns.is_empty())
+    {
+        let values: Vec<f32> = (0..train.rows.len()).flat_map(|row| train.rows.values(row)).collect();
+        let mut written = Vec::new();
+        table::write(&mut written, &encoding, &values).map_err(Error::read(name()))?;
+        let for_model = Selection::default().of_encoding(&encoding, Vec::new());
+        let again = table::load(name(), &written[..], &for_model)?;
+        let read: Vec<f32> =
+            (0..again.train.rows.len()).flat_map(|row| again.train.rows.values(row)).collect();
+        assert_eq!((read, &again.encoding.columns), (values, &encoding.columns), "written and read");
+    }
+    let typed = Selection {
+        columns: Some(vec![ColumnUse { column: "1".into(), of: Use::Categories }]),
+        drop: Some(vec!["2".into()]),
+        missing: Some(vec!["0".into()]),
+        ..Selection::default()
+    };
+    // Encoded as a command does.
+    let load = |selection: &Selection| {
+        let dataset = table::load(name(), bytes, selection)?;
+        let encoding = dataset.encoding.clone();
+        dataset.encoded(encoding, &Source::Path(name().into()))
+    };
+    let _ = load(&typed).map(|data| gone_through(&data));
+    data(load)
 }
 
 /// Reads letters, and encodes them as a command does, with and without insertions and doubtful sequences.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use rbm_gpu::{
     Result,
     command::flag,
-    data::{Dataset, Encoding, Selection, Source, Sparse, Summary},
+    data::{ColumnSummary, Dataset, Encoding, Selection, Source, Sparse, Summary, table},
     output::Target,
     picture,
     wording::spelled,
@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         None => {
             let shown = SHOWN.min(LINE / (dataset.image.1 + 1)).max(1);
             let (values, encoding) = (values(&dataset, shown), &dataset.encoding);
-            print(match encoding.greys(&values, &values) {
+            print(match encoding.greys(&values, &values).filter(|_| has_picture(encoding)) {
                 Some(greys) => format!("\n{}", picture::blocks(&greys, dataset.image)),
                 None => format!("\n{}", lines(encoding, &encoding.decode(&values))),
             });
@@ -69,11 +69,37 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether the columns are pixels or the like: those of a table have no common scale, unless all are 0 and 1.
+fn has_picture(encoding: &Encoding) -> bool {
+    encoding.columns.is_empty() || encoding.layer.is_binary()
+}
+
+/// A number with the digits that are certain among numbers up to `most`: a standardised number has a rounding.
+fn rounded(x: f32, most: f32) -> f32 {
+    let digits = 5 - f64::from(most.max(f32::MIN_POSITIVE)).log10().floor() as i32;
+    let unit = 10f64.powi(digits);
+    let rounded = (f64::from(x) * unit).round() / unit;
+    if rounded.is_finite() { rounded as f32 } else { x }
+}
+
 /// Cases as letters or numbers, a line each.
 fn lines(encoding: &Encoding, values: &[f32]) -> String {
     let cut = |line: String| line.chars().take(LINE).collect::<String>() + "\n";
     match encoding.spelled(values) {
         Some(sequences) => sequences.into_iter().map(cut).collect(),
+        None if !encoding.columns.is_empty() => {
+            let units = encoding.file_columns();
+            let most = |unit: usize| {
+                values.iter().skip(unit).step_by(units).fold(0.0_f32, |most, x| most.max(x.abs()))
+            };
+            let most: Vec<f32> = (0..units).map(most).collect();
+            let values: Vec<f32> =
+                values.iter().zip(most.iter().cycle()).map(|(&x, &most)| rounded(x, most)).collect();
+            let mut text = Vec::new();
+            // A vector takes everything.
+            let _ = table::write(&mut text, encoding, &values);
+            String::from_utf8_lossy(&text).lines().map(|line| cut(line.into())).collect()
+        }
         None => {
             let number = |x: &f32| if x.is_nan() { "?".into() } else { x.to_string() };
             let line = |row: &[f32]| row.iter().map(number).collect::<Vec<_>>().join(" ");
@@ -94,6 +120,36 @@ fn memory(bytes: u64) -> String {
         0..1_000_000 => format!("{:.1} kB", bytes as f64 * 1e-3),
         _ => format!("{:.1} MB", bytes as f64 * 1e-6),
     }
+}
+
+/// The columns of a table, a line each.
+fn columns(columns: &[ColumnSummary]) -> String {
+    /// Lines, at most.
+    const MOST: usize = 40;
+    if columns.is_empty() {
+        return String::new();
+    }
+    let width =
+        columns.iter().take(MOST).map(|column| column.name.chars().count()).max().unwrap_or(0).clamp(6, 30);
+    let mut text = format!("\n  {:width$}  {:12}{:>8}  values\n", "column", "type", "missing");
+    for column in columns.iter().take(MOST) {
+        let words: Vec<String> = column.words.iter().map(|(word, count)| format!("{word} {count}")).collect();
+        let values = match column.range {
+            Some((least, greatest)) if least == greatest => format!("always {least}"),
+            Some((least, greatest)) => {
+                let most = least.abs().max(greatest.abs());
+                format!("{} to {}", rounded(least, most), rounded(greatest, most))
+            }
+            None => words.join(", "),
+        };
+        let name: String = column.name.chars().take(width).collect();
+        let values: String = values.chars().take(LINE).collect();
+        text += &format!("  {name:width$}  {:12}{:>8}  {values}\n", column.kind, column.missing);
+    }
+    if columns.len() > MOST {
+        text += &format!("  and {} more columns: --json has all\n", columns.len() - MOST);
+    }
+    text + "\n"
 }
 
 fn text(source: &Source, summary: &Summary) -> String {
@@ -125,17 +181,20 @@ fn text(source: &Source, summary: &Summary) -> String {
         }
     };
     for part in &summary.parts {
+        let values = format!("; values {} to {}, mean {:.4}", part.least, part.greatest, part.density);
         text += &format!(
-            "  {:15}{} cases; values {} to {}, mean {:.4}{}\n",
+            "  {:15}{} cases{}\n",
             match part.name {
                 "train" => "training",
                 name => name,
             },
             part.cases,
-            part.least,
-            part.greatest,
-            part.density,
-            if is_binary { format!(", {:.1} % above 0.5", part.above_half * 1e2) } else { String::new() }
+            match is_binary {
+                true => format!("{values}, {:.1} % above 0.5", part.above_half * 1e2),
+                // Columns of several types have nothing in common.
+                false if !summary.columns.is_empty() => String::new(),
+                false => values,
+            }
         );
         if part.missing > 0 {
             let values = part.cases * summary.units;
@@ -155,6 +214,7 @@ fn text(source: &Source, summary: &Summary) -> String {
             text += &format!("  {:15}{}\n", "  classes", counts.join(", "));
         }
     }
+    text += &columns(&summary.columns);
     for note in &summary.notes {
         text += &format!("  {:15}{note}\n", "note");
     }

@@ -169,6 +169,8 @@ fn of_cases(report: &EvalReport, has_densities: bool) -> String {
         ),
     );
     line("reconstruction error", format!("{:>12.3}   of {held_out} cases", likelihood.reconstruction_error));
+    let notes = report.notes.iter().map(|note| format!("\nnote: {note}\n"));
+    text += &notes.collect::<String>();
     if has_densities {
         text += "\nlog-likelihoods are log densities of the numbers in the file\n";
     }

@@ -45,8 +45,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let found = options.model.open()?;
     let encoding = &found.encoding;
-    let target =
-        options.output.target(&outputs::named("inpainted", encoding), &["png", "npy", "fasta", "fa"])?;
+    let target = options.output.target(
+        &outputs::named("inpainted", encoding),
+        &["png", "npy", "csv", "h5", "hdf5", "fasta", "fa"],
+    )?;
     outputs::check(encoding, &target)?;
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
@@ -66,10 +68,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 
     let count = cases.rows.len();
     let values: Vec<f32> = (0..count).flat_map(|case| cases.rows.values(case)).collect();
-    if target.extension() == "npy" {
-        outputs::write_numbers(&target, encoding.file_columns(), encoding.decode(&filled), false)?;
-    } else if outputs::LETTERS.contains(&&*target.extension()) {
-        outputs::write_letters(&target, encoding, &encoding.decode(&filled))?;
+    if target.extension() != "png" {
+        outputs::write_cases(&target, encoding, encoding.decode(&filled), false)?;
     } else {
         // Unknown values are dark grey.
         let pictured = 40.min(count) * units;
@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     print(format!(
         "{}: {} of {} values unknown, in {count} {name} of {source}, {} chains of {} Gibbs steps each, on {}\n\
-         squared error of the unknown values{scale} {error:.3}; of the mean {mean_of} {of_mean:.3}: {:.1} % {}\n  {}\n",
+         squared error of the unknown values{scale} {error:.3}; of the mean {mean_of} {of_mean:.3}: {:.1} % {}\n{}  {}\n",
         found.path.display(),
         unknown_units.iter().filter(|&&unknown| unknown).count(),
         unknown_units.len(),
@@ -102,6 +102,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         } else {
             "MORE: this model has not learnt how values depend on each other"
         },
+        outputs::notes(&dataset),
         target.path().display()
     ));
     Ok(ExitCode::SUCCESS)

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use rbm_gpu::{
     Error, Result,
     data::{
-        Encoding, fasta,
+        Dataset, Encoding, fasta,
         npy::{Array, Values, write_array},
+        table,
     },
     hdf5::{self, Content},
     output::Target,
@@ -38,7 +39,7 @@ pub fn greys(encoding: &Encoding, values: &[f32], of: &[f32], target: &Target) -
             "--out {}: a picture has a grey level for each unit, all on one scale, and these are {} units; choose a name that ends in {}",
             target.path().display(),
             encoding.layer,
-            if encoding.letters.is_some() { ".fasta or .npy" } else { ".npy" }
+            if encoding.letters.is_some() { ".fasta, .csv or .npy" } else { ".csv or .npy" }
         ))
     })
 }
@@ -86,6 +87,7 @@ fn numbers(values: Vec<f32>, are_states: bool) -> Values {
 pub fn named(stem: &str, encoding: &Encoding) -> String {
     let extension = match encoding.greys(&[], &[]) {
         _ if encoding.letters.is_some() => "fasta",
+        _ if !encoding.columns.is_empty() => "csv",
         Some(_) => "png",
         None => "npy",
     };
@@ -95,7 +97,7 @@ pub fn named(stem: &str, encoding: &Encoding) -> String {
 /// Checks before any work that cases of these units can be written to a file of its kind.
 pub fn check(encoding: &Encoding, target: &Target) -> Result<()> {
     match target.extension().as_str() {
-        "npy" => Ok(()),
+        "npy" | "csv" | "h5" | "hdf5" => Ok(()),
         extension if LETTERS.contains(&extension) => letters(encoding, &[], target).map(drop),
         _ => greys(encoding, &[], &[], target).map(drop),
     }
@@ -113,6 +115,21 @@ pub fn letters(encoding: &Encoding, values: &[f32], target: &Target) -> Result<V
             encoding.layer
         ))
     })
+}
+
+/// Writes rows of numbers as an array, a table with the columns' names and words, an HDF5 file or sequences, by the file's extension.
+pub fn write_cases(target: &Target, encoding: &Encoding, values: Vec<f32>, are_states: bool) -> Result<()> {
+    match target.extension().as_str() {
+        "csv" => target.write(|out| table::write(out, encoding, &values)),
+        "h5" | "hdf5" => write_samples(target, encoding, values, are_states),
+        "fasta" | "fa" => write_letters(target, encoding, &values),
+        _ => write_numbers(target, encoding.file_columns(), values, are_states),
+    }
+}
+
+/// How the file of a data set was read, where that is not plain, a line each.
+pub fn notes(dataset: &Dataset) -> String {
+    dataset.notes.iter().map(|note| format!("  note: {note}\n")).collect()
 }
 
 /// Writes rows of letters' numbers as sequences.

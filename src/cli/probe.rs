@@ -11,7 +11,7 @@ use rbm_gpu::{
 };
 use serde_json::json;
 
-use super::{print, print_json};
+use super::{outputs, print, print_json};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -92,6 +92,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         "test error"
     ));
     let shape = found.rbm.shape();
+    print(outputs::notes(&dataset));
     for (what, errors) in [
         (format!("{} features, p(h|v)", shape.hidden), of_features),
         (format!("{} values", shape.visible), of_values),

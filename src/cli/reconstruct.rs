@@ -23,9 +23,10 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let found = options.model.open()?;
     let encoding = &found.encoding;
-    let target = options
-        .output
-        .target(&outputs::named("reconstructions", encoding), &["png", "npy", "fasta", "fa"])?;
+    let target = options.output.target(
+        &outputs::named("reconstructions", encoding),
+        &["png", "npy", "csv", "h5", "hdf5", "fasta", "fa"],
+    )?;
     outputs::check(encoding, &target)?;
     let (source, dataset) = options.model.load(&found)?;
     let dataset = dataset.judging();
@@ -36,11 +37,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut inference = options.model.inference(&found.rbm, 0)?;
     let means = inference.reconstruct(&cases.rows)?;
     let values: Vec<f32> = (0..cases.rows.len()).flat_map(|case| cases.rows.values(case)).collect();
-    if target.extension() == "npy" {
-        outputs::write_numbers(&target, encoding.file_columns(), encoding.decode(&means), false)?;
-    } else if outputs::LETTERS.contains(&&*target.extension()) {
-        // The most probable ones.
-        outputs::write_letters(&target, encoding, &encoding.decode(&means))?;
+    if target.extension() != "png" {
+        outputs::write_cases(&target, encoding, encoding.decode(&means), false)?;
     } else {
         let pictured = cases.pictured(options.count.max(1));
         let of = |all: &[f32]| -> Vec<f32> {
@@ -52,12 +50,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         target.write_png(&picture)?;
     }
     print(format!(
-        "{}: reconstruction error {:.3}, of {} {} of {source}, on {}\n  {}\n",
+        "{}: reconstruction error {:.3}, of {} {} of {source}, on {}\n{}  {}\n",
         found.path.display(),
         squared_error(&values, &means, &vec![true; units]),
         cases.rows.len(),
         dataset.held_out_name(),
         inference.device(),
+        outputs::notes(&dataset),
         target.path().display()
     ));
     Ok(ExitCode::SUCCESS)

@@ -54,12 +54,13 @@ pub struct Options {
     /// Hidden units that keep their states: an .npy file likewise, with a column for each of the model's; NaN is free
     #[arg(long, value_name = "FILE")]
     clamp_hidden: Option<PathBuf>,
-    /// What to write: mean (p(v|h) of the last step) or state (drawn from it) [default: state if letters are written, else mean]
+    /// What to write: mean (p(v|h) of the last step) or state (drawn from it) [default: state if letters or tables are written, else
+    /// mean]
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true)]
     show: Option<Show>,
     /// Files to write: .png (the last step as a grid), .gif (the chains over the steps), .npy or .h5 (chains × columns of the data),
-    /// .fasta (states of a model of letters) [default: samples.png, samples.fasta of letters, or samples.npy of other Potts units and
-    /// of several kinds]
+    /// .csv (the same with the columns' names and words), .fasta (states of a model of letters) [default: samples.png, samples.fasta
+    /// of letters, samples.csv of columns with types, or samples.npy of other Potts units and of several kinds]
     #[arg(short, long, value_name = "FILE")]
     out: Vec<PathBuf>,
     /// Also write the chains over the steps as a PNG strip, a row for each of the first chains
@@ -99,7 +100,9 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         outputs::check(encoding, target)?;
     }
     let of_letters = targets.iter().find(|target| outputs::LETTERS.contains(&&*target.extension()));
-    let show = options.show.unwrap_or(if of_letters.is_some() { Show::State } else { Show::Mean });
+    let are_tables = options.strip.is_none() && targets.iter().all(|target| target.extension() == "csv");
+    let are_states = of_letters.is_some() || are_tables;
+    let show = options.show.unwrap_or(if are_states { Show::State } else { Show::Mean });
     if let (Show::Mean, Some(target)) = (show, of_letters) {
         let path = target.path().display();
         return Err(Error::Usage(format!("--out {path}: letters are states; choose --show state")));
@@ -170,12 +173,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let last = &states[frames - 1];
     for target in &targets {
         match target.extension().as_str() {
-            "npy" => {
-                let values = encoding.decode(last);
-                outputs::write_numbers(target, encoding.file_columns(), values, show == Show::State)?;
-            }
-            "h5" | "hdf5" => {
-                outputs::write_samples(target, encoding, encoding.decode(last), show == Show::State)?;
+            "npy" | "csv" | "h5" | "hdf5" => {
+                outputs::write_cases(target, encoding, encoding.decode(last), show == Show::State)?;
             }
             "fasta" | "fa" => outputs::write_letters(target, encoding, &encoding.decode(last))?,
             "gif" => {
@@ -254,7 +253,9 @@ fn targets(options: &Options, encoding: &Encoding) -> Result<Vec<Target>> {
     let default = (options.out.is_empty() && options.strip.is_none()).then(|| PathBuf::from(name));
     let paths = options.out.iter().cloned().chain(default);
     paths
-        .map(|path| outputs::target(path, options.force, &["png", "gif", "npy", "fasta", "fa", "h5", "hdf5"]))
+        .map(|path| {
+            outputs::target(path, options.force, &["png", "gif", "npy", "csv", "fasta", "fa", "h5", "hdf5"])
+        })
         .collect()
 }
 

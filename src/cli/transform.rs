@@ -7,6 +7,7 @@ use rbm_gpu::{
     data::{
         Cases, Source,
         npy::{Array, Values, write_array, write_npz},
+        table,
     },
     hdf5::{self, Content},
     inference::{Inference, ModelOptions},
@@ -16,7 +17,7 @@ use rbm_gpu::{
 };
 
 use super::{
-    outputs::{HDF5, Output},
+    outputs::{self, HDF5, Output},
     print,
 };
 
@@ -43,7 +44,7 @@ enum Set {
 }
 
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let target = options.output.target("features.npy", &["npy", "npz", "h5", "hdf5"])?;
+    let target = options.output.target("features.npy", &["npy", "npz", "csv", "h5", "hdf5"])?;
     let is_hdf5 = HDF5.contains(&&*target.extension());
     let found = options.model.open()?;
     let mut model = options.model.clone();
@@ -90,13 +91,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         };
         let features = features(&mut inference, cases)?;
         shapes.push(format!("{:?}", features.shape));
-        target.write(|out| write_array(out, &features))?;
+        match target.extension().as_str() {
+            // Columns without names: v1 and so on would be those of the data.
+            "csv" => target.write(|out| table::write_numbers(out, "h", hidden, &features.values.floats()))?,
+            _ => target.write(|out| write_array(out, &features))?,
+        }
     }
     print(format!(
-        "{}: p(h|v) of {source}, on {}: {}\n  {}\n",
+        "{}: p(h|v) of {source}, on {}: {}\n{}  {}\n",
         found.path.display(),
         inference.device(),
         shapes.join(", "),
+        outputs::notes(&dataset),
         target.path().display()
     ));
     Ok(ExitCode::SUCCESS)

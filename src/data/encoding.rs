@@ -1,6 +1,6 @@
 //! How the columns of a file become visible units, and back.
 
-use super::{Cases, Rows};
+use super::{Cases, Rows, table::Column};
 use crate::{
     error::{Result, bad_data},
     units::{Kind, Layer, Marginals, Place},
@@ -21,6 +21,10 @@ pub struct Encoding {
     pub deviations: Vec<f32>,
     /// The letters of the states of Potts units, if the file has letters.
     pub letters: Option<String>,
+    /// The columns of a table whose columns have types of their own, one for each unit; else empty.
+    pub columns: Vec<Column>,
+    /// What the file's whole numbers were divided by, if that was found from their range: 255; else 1.
+    pub scale: f32,
 }
 
 /// The most that a standardised value of the training cases may be. A column that hardly ever changes has a small standard
@@ -30,7 +34,14 @@ const LARGEST: f64 = 10.0;
 impl Encoding {
     /// Of these units, whose values are as in the file.
     pub fn new(layer: Layer) -> Self {
-        Self { layer, means: Vec::new(), deviations: Vec::new(), letters: None }
+        Self {
+            layer,
+            means: Vec::new(),
+            deviations: Vec::new(),
+            letters: None,
+            columns: Vec::new(),
+            scale: 1.0,
+        }
     }
 
     /// Units of one kind for values as they are.

@@ -45,6 +45,9 @@ pub fn unpacked(file: impl BufRead) -> impl BufRead {
     BufReader::new(Measured { file: MultiGzDecoder::new(file), read: 0 })
 }
 
+/// Bytes that have some lines of a text.
+pub const LINES: u64 = 1 << 16;
+
 /// The first bytes of a file, at most this many, unpacked as by [`open`].
 pub fn head(path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, alignment, csv, file, generated, hdf5,
-    idx, images, known, npy, recognised, spread_out, svmlight, weights,
+    Cases, Dataset, Encoding, ImageSize, Selection, Source, Switch, alignment, file, generated, hdf5, idx,
+    images, known, npy, recognised, spread_out, svmlight, table, weights,
 };
 use recognised::Reading;
 
@@ -34,7 +34,8 @@ impl Selection {
         known: &Encoding,
         misfit: impl Fn(usize) -> Result<()>,
     ) -> Result<Dataset> {
-        self.clone().of_encoding(known).encoded(source, Some((known, &misfit)))
+        let others = self.trained.as_ref().map_or(Vec::new(), |trained| trained.others.clone());
+        self.clone().of_encoding(known, others).encoded(source, Some((known, &misfit)))
     }
 
     /// Loads data and encodes them.
@@ -48,7 +49,7 @@ impl Selection {
         }
         let encoding = match (known, &self.visible) {
             (Some((encoding, _)), _) => encoding.clone(),
-            (None, Some(kinds)) => {
+            (None, Some(kinds)) if dataset.encoding.columns.is_empty() => {
                 let columns = dataset.encoding.file_columns();
                 if let Some(units) = kinds.units().filter(|&units| units != columns) {
                     return usage!(
@@ -57,7 +58,7 @@ impl Selection {
                 }
                 Encoding { layer: kinds.layer(columns), ..dataset.encoding.clone() }
             }
-            (None, None) => dataset.encoding.clone(),
+            (None, _) => dataset.encoding.clone(),
         };
         if encoding.layer.is_binary() && !dataset.encoding.layer.is_binary() {
             return usage!(
@@ -202,16 +203,21 @@ fn read_path(path: &Path, selection: &Selection) -> Result<Dataset> {
             let file = std::io::BufReader::new(file::opened(path)?);
             npy::load_npz(&path.display().to_string(), file, selection)
         }
-        "csv" | "tsv" | "txt" => csv::load(path, file::open(path)?, selection),
+        "csv" | "tsv" | "txt" | "tab" | "dat" | "data" | "amat" | "asc" => {
+            table::load(path, file::open(path)?, selection)
+        }
         "svmlight" | "libsvm" | "svm" => svmlight::load(path, file::open(path)?, selection),
         extension => match alignment::Form::of(extension) {
             Some(form) => alignment::load(path, file::open(path)?, form, selection),
             None if hdf5::EXTENSIONS.contains(&extension) => {
                 bad_data!("{}: expected an HDF5 file, found other bytes", path.display())
             }
+            None if table::is_of_numbers(&file::head(path, file::LINES)?) => {
+                table::load(path, file::open(path)?, selection)
+            }
             None => bad_data!(
                 "{}: expected a folder of IDX files or images, or a file that ends in .npy, .npz, .h5, .csv, .svmlight, .fasta, \
-                 .a2m or .sto; found another kind of file",
+                 .a2m or .sto; found another kind of file; if it is a table of text, name it .csv",
                 path.display()
             ),
         },

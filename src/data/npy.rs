@@ -19,7 +19,7 @@ use super::{
     sparse, weights,
 };
 use crate::{
-    error::{Error, Result, bad_data, excerpt, list},
+    error::{Error, Result, bad_data, excerpt, list, usage},
     memory,
 };
 
@@ -654,6 +654,36 @@ impl<F: Read + Seek> Archive<F> {
     }
 }
 
+/// An array of cases × values without some columns, named by their numbers from 1.
+fn without((name, array): &Named, dropped: &[String]) -> Result<Array> {
+    let [cases, units] = array.shape[..] else {
+        return usage!(
+            "‹drop› {}: expected an array of cases × values, found {name} of shape {:?}",
+            dropped.join(","),
+            array.shape
+        );
+    };
+    let mut is_kept = vec![true; units];
+    for column in dropped {
+        match column.parse::<usize>().ok().filter(|number| (1..=units).contains(number)) {
+            Some(number) => is_kept[number - 1] = false,
+            None => {
+                return usage!(
+                    "‹drop› {column}: expected a column's number, from 1 to {units}, for the array {name}"
+                );
+            }
+        }
+    }
+    fn kept<T: Copy>(values: &[T], is_kept: &[bool]) -> Vec<T> {
+        values.iter().zip(is_kept.iter().cycle()).filter(|(_, kept)| **kept).map(|(&x, _)| x).collect()
+    }
+    let values = match &array.values {
+        Values::Bytes(values) => Values::Bytes(kept(values, &is_kept)),
+        Values::Floats(values) => Values::Floats(kept(values, &is_kept)),
+    };
+    Ok(Array { shape: vec![cases, is_kept.iter().filter(|kept| **kept).count()], values })
+}
+
 /// The arrays of a data set.
 pub(super) struct Arrays {
     pub train: Named,
@@ -672,7 +702,21 @@ impl Arrays {
 
     /// Finds out what the arrays are, and takes what can't be classes for no labels.
     pub fn dataset(self, name: &str, selection: &Selection) -> Result<Dataset> {
-        let Self { train, test, .. } = self;
+        if let Some(columns) = &selection.columns {
+            let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+            return usage!(
+                "‹columns› {}: these are for tables in text files, and {name} is an array; choose the kinds of the units by column with \
+                 ‹visible›",
+                columns.join(",")
+            );
+        }
+        let Self { mut train, mut test, .. } = self;
+        if let Some(dropped) = &selection.drop {
+            train.1 = without(&train, dropped)?;
+            if let Some(test) = &mut test {
+                test.1 = without(test, dropped)?;
+            }
+        }
         let mut notes = Vec::new();
         let count = match &self.labels {
             Some((_, Ok((shape, labels)))) => labels.cases(shape),
@@ -721,7 +765,11 @@ impl Arrays {
         let units = arrangement.units();
         let table = |(name, array): Named, labels, weights| {
             let place = move |at: usize| format!("{name}: case {}, value {}", at / units, at % units);
-            Table { values: arrangement.arranged(array), labels, weights, place: Box::new(place) }
+            // Numbers of columns change where some are left out already.
+            let option = |unit: usize| selection.drop.is_none().then(|| (unit + 1).to_string());
+            let column = move |unit: usize| (format!("column {}", unit + 1), option(unit));
+            let values = arrangement.arranged(array);
+            Table { values, labels, weights, place: Box::new(place), column: Box::new(column) }
         };
         let test = test.map(|test| table(test, test_labels, test_weights));
         let train = table(train, labels, weights);

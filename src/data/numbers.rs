@@ -1,10 +1,13 @@
-//! Converts the numbers of a file to rows: determines their range, and rejects infinite and negative ones. NaN is a missing value.
+//! Converts the numbers of a file to rows: determines their scale, and rejects infinite and negative ones. NaN is a missing value.
 
 use std::collections::HashMap;
 
-use super::{Cases, Dataset, Encoding, ImageSize, Rows, Selection};
+use super::{
+    Cases, Dataset, Encoding, ImageSize, Rows, Selection,
+    ranges::{Range, Scale},
+};
 use crate::{
-    error::{Result, bad_data, excerpt},
+    error::{Result, bad_data, excerpt, list},
     units::Kind,
 };
 
@@ -68,6 +71,8 @@ pub struct Table<'a> {
     pub weights: Option<Vec<f32>>,
     /// Place of a value, for messages: the file, and a line and column or an index.
     pub place: Box<dyn Fn(usize) -> String + 'a>,
+    /// A column for people, and how an option names it, if there is one that leaves it out.
+    pub column: Box<dyn Fn(usize) -> (String, Option<String>) + 'a>,
 }
 
 /// The places of the values of a sparse table, row by row. All other values are 0.
@@ -88,6 +93,14 @@ impl Places {
         let row = self.starts.partition_point(|&start| start <= entry) - 1;
         (row, self.columns[entry] as usize)
     }
+}
+
+/// Bytes up to this are asked about, as whole numbers of other types are: grey levels would all be dark.
+const DARK: f32 = 32.0;
+
+/// A column that no option leaves out.
+pub fn column(unit: usize) -> (String, Option<String>) {
+    (format!("column {}", unit + 1), None)
 }
 
 /// A data set of training cases and optional test cases, of `units` values each, shaped as `image`.
@@ -114,10 +127,15 @@ pub fn sparse_dataset(
 fn of_tables(
     name: &str,
     (units, image): (usize, Option<(usize, usize)>),
-    (train, places): (Table, Option<&Places>),
-    test: Option<Table>,
+    (mut train, places): (Table, Option<&Places>),
+    mut test: Option<Table>,
     selection: &Selection,
 ) -> Result<Dataset> {
+    let marks = selection.missing.as_deref().unwrap_or_default();
+    train.mark_missing(marks);
+    if let Some(test) = &mut test {
+        test.mark_missing(marks);
+    }
     let tables: Vec<&Table> = [Some(&train), test.as_ref()].into_iter().flatten().collect();
     let cases = match places {
         None => train.values.len().checked_div(units).unwrap_or(0),
@@ -128,10 +146,21 @@ fn of_tables(
     }
     let is_full = places.is_none_or(|places| places.columns.len() == cases.saturating_mul(units));
     let are_spins = is_full && !selection.is_raw() && selection.divide_by.is_none() && are_spins(&tables);
+    let is_asked = selection.is_raw() || are_spins || selection.divide_by.is_some() || image.is_some();
+    if places.is_none() && !is_asked {
+        check_scale(name, units, &train)?;
+    }
     let divisor = match selection.is_raw() || are_spins {
         true => selection.divide_by.unwrap_or(1.0),
         false => divisor(name, &tables, selection)?,
     };
+    let trained = selection.trained.as_ref().filter(|_| selection.divide_by.is_none() && !selection.is_raw());
+    let notes = trained.and_then(|trained| {
+        let scale = trained.scale;
+        let of_model = if scale == 1.0 { "from 0 to 1".to_string() } else { format!("divided by {scale}") };
+        (scale != divisor)
+            .then(|| format!("the model's data were {of_model}, these are divided by {divisor}"))
+    });
     let classes = classes(name, &tables)?;
     let numbers: HashMap<&String, u32> = classes.iter().zip(0..).collect();
     let scaled =
@@ -163,7 +192,60 @@ fn of_tables(
     if classes.len() > MANY_CLASSES && 2 * classes.len() > cases {
         dataset.notes.push(format!("{} classes for {cases} cases: are these the classes?", classes.len()));
     }
-    Ok(Dataset { test, classes, encoding: Encoding::of(kind, units), ..dataset })
+    dataset.notes.extend(notes);
+    let scale = if selection.divide_by.is_none() { divisor } else { 1.0 };
+    let encoding = Encoding { scale, ..Encoding::of(kind, units) };
+    Ok(Dataset { test, classes, encoding, ..dataset })
+}
+
+impl Table<'_> {
+    /// Makes NaN of the numbers that mark what is missing.
+    fn mark_missing(&mut self, marks: &[String]) {
+        let marks: Vec<f32> = marks.iter().filter_map(|mark| mark.parse().ok()).collect();
+        if !marks.is_empty() {
+            let floats = self.values.floats();
+            let without = floats.into_iter().map(|x| if marks.contains(&x) { f32::NAN } else { x });
+            self.values = Values::Floats(without.collect());
+        }
+    }
+}
+
+/// Checks that all columns are of one scale.
+fn check_scale(name: &str, units: usize, table: &Table) -> Result<()> {
+    let ranges = Range::of(units, (0..table.values.len()).map(|at| table.values.get(at)));
+    let shown = |&column: &usize| format!("{}: {}", (table.column)(column).0, ranges[column].named());
+    match Scale::of(&ranges, table.values.len() / units) {
+        Scale::One => Ok(()),
+        Scale::But(columns) => {
+            let (these, others) = (columns.len(), units - columns.len());
+            let options: Option<Vec<String>> =
+                columns.iter().map(|&column| (table.column)(column).1).collect();
+            let cure = match options {
+                Some(options) if these == 1 => {
+                    let option = &options[0];
+                    format!(
+                        "leave it out with ‹drop› {option}, name it with ‹label-column› {option} if it has the classes, or give it \
+                         a unit of its own with ‹columns› {option}:gaussian"
+                    )
+                }
+                Some(options) => format!(
+                    "leave them out with ‹drop› {}, or give them units of their own with ‹columns›",
+                    list(options)
+                ),
+                None => "leave it out, or choose the kinds of the units by column with ‹visible›".into(),
+            };
+            bad_data!(
+                "{name}: expected columns of one scale, found {}, where the {} from 0 to 1; {cure}",
+                list(columns.iter().map(shown)),
+                if others == 1 { "other one is".into() } else { format!("{others} others are") }
+            )
+        }
+        Scale::Several => bad_data!(
+            "{name}: expected columns of one scale, found several: {}; choose the kinds of the units by column with ‹visible›, as in \
+             \"4 binary, 3 gaussian\"",
+            list((0..units).collect::<Vec<_>>().iter().map(shown))
+        ),
+    }
 }
 
 /// Whether all numbers are −1 or +1, and both occur.
@@ -171,7 +253,8 @@ fn are_spins(tables: &[&Table]) -> bool {
     let of = |table: &&Table| match &table.values {
         Values::Bytes(_) => None,
         Values::Floats(values) => {
-            values.iter().all(|x| x.abs() == 1.0 || x.is_nan()).then(|| values.iter().any(|&x| x == -1.0))
+            let all = values.iter().all(|x| x.abs() == 1.0 || x.is_nan());
+            all.then(|| values.iter().any(|&x| x == -1.0))
         }
     };
     let signs: Option<Vec<bool>> = tables.iter().map(of).collect();
@@ -186,15 +269,25 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
             Values::Bytes(values) => high = high.max(f32::from(values.iter().copied().max().unwrap_or(0))),
             Values::Floats(values) => {
                 bytes = false;
-                for (at, &x) in values.iter().enumerate().filter(|(_, x)| !x.is_nan()) {
-                    if !(x.is_finite() && x >= 0.0) {
-                        let least = if x.is_finite() { "a number that is not negative" } else { "a number" };
-                        let cure = if x.is_finite() {
-                            "; for units of real numbers choose ‹visible› gaussian"
-                        } else {
-                            ""
+                for (at, &x) in values.iter().enumerate() {
+                    if x.is_nan() {
+                        continue;
+                    }
+                    if x.is_infinite() {
+                        return bad_data!("{}: expected a number, found {x}", (table.place)(at));
+                    }
+                    if x < 0.0 {
+                        let place = (table.place)(at);
+                        return match mark(tables) {
+                            Some(mark) => bad_data!(
+                                "{place}: expected a number that is not negative, found {mark}, and no other number is below 0: if \
+                                 it stands for a missing value, say ‹missing› {mark}; if it is a number, choose ‹visible› gaussian"
+                            ),
+                            None => bad_data!(
+                                "{place}: expected a number that is not negative, found {x}; for units of real numbers choose \
+                                 ‹visible› gaussian"
+                            ),
                         };
-                        return bad_data!("{}: expected {least}, found {x}{cure}", (table.place)(at));
                     }
                     high = high.max(x);
                     whole &= x.fract() == 0.0;
@@ -202,10 +295,13 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
             }
         }
     }
+    let trained = selection.trained.as_ref().map_or(1.0, |trained| trained.scale);
     let divisor = match selection.divide_by {
         Some(divisor) => divisor,
+        // Whole numbers are the model's, whatever the largest one here is; fractions are scaled already.
+        None if trained > 1.0 && whole => trained,
         None if high <= 1.0 => 1.0,
-        None if whole && (bytes || (128.0..=255.0).contains(&high)) => 255.0,
+        None if whole && (bytes && high > DARK || (128.0..=255.0).contains(&high)) => 255.0,
         None if whole => {
             let states = f64::from(high) + 1.0;
             let categories = match states <= f64::from(Kind::MOST_STATES) {
@@ -231,6 +327,12 @@ fn divisor(name: &str, tables: &[&Table], selection: &Selection) -> Result<f32> 
         }
     }
     Ok(divisor)
+}
+
+/// A number that seems to stand for what is missing.
+fn mark(tables: &[&Table]) -> Option<f32> {
+    let values = tables.iter().flat_map(|table| (0..table.values.len()).map(|at| table.values.get(at)));
+    Range::of(1, values)[0].mark()
 }
 
 /// The names of all classes, sorted numerically if all are integers, else alphabetically.

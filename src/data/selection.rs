@@ -4,10 +4,13 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Encoding, Keep, UnknownLetters};
+use super::{
+    Encoding, Keep, UnknownLetters,
+    table::{Column, ColumnUse, Use},
+};
 use crate::{
     error::{Error, Result, usage},
-    units::Kinds,
+    units::{Kinds, Layer},
 };
 
 /// On or off.
@@ -32,10 +35,38 @@ impl Switch {
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[serde(default)]
 pub struct Selection {
-    /// Column of a CSV file with the classes: its name, or its number from 1 [default: a column named label]
+    /// Column of a table with the classes: its name, or its number from 1 [default: a column named label]
     #[cfg_attr(feature = "cli", arg(long, value_name = "COLUMN", help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
+    /// Columns of a table to leave out: names, or numbers from 1, as in id,7
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "COLUMNS", value_delimiter = ',', help_heading = "Data")
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop: Option<Vec<String>>,
+    /// What columns of a table are for, by name or number: binary, spin, gaussian, potts (categories), label or drop, as in
+    /// age:gaussian,city:potts [default: what their values are, if they are not all of one scale]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "COLUMN:TYPE", value_delimiter = ',', help_heading = "Data")
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<ColumnUse>>,
+    /// Marks of a missing value, besides empty cells, NA, NaN, null and ?: as in -1
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_name = "MARKS",
+            value_delimiter = ',',
+            allow_hyphen_values = true,
+            help_heading = "Data"
+        )
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Vec<String>>,
     /// Use only these classes, as in 3,5
     #[cfg_attr(
         feature = "cli",
@@ -137,6 +168,23 @@ pub struct Selection {
     #[cfg_attr(feature = "cli", arg(skip))]
     #[serde(skip)]
     pub any_numbers: bool,
+    /// What a model knows of the table it was trained on: for reading others
+    #[cfg_attr(feature = "cli", arg(skip))]
+    #[serde(skip)]
+    pub trained: Option<Trained>,
+}
+
+/// What a model knows of the table it was trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// The visible units.
+    pub layer: Layer,
+    /// Their columns, if these have types of their own.
+    pub columns: Vec<Column>,
+    /// What whole numbers are divided by, if that was found: else 1.
+    pub scale: f32,
+    /// The columns that were left out, and that of the classes, by their names or numbers.
+    pub others: Vec<ColumnUse>,
 }
 
 impl Selection {
@@ -181,9 +229,29 @@ impl Selection {
         self.any_numbers || self.visible.as_ref().is_some_and(|kinds| !kinds.are_binary())
     }
 
-    /// The selection that reads data for units of this encoding.
-    pub fn of_encoding(self, encoding: &Encoding) -> Self {
-        Self { visible: Some(Kinds::from(&encoding.layer)), alphabet: encoding.letters.clone(), ..self }
+    /// The selection that reads data for a model with this encoding, whose training data had these other columns.
+    pub fn of_encoding(self, encoding: &Encoding, others: Vec<ColumnUse>) -> Self {
+        let trained = Trained {
+            layer: encoding.layer.clone(),
+            columns: encoding.columns.clone(),
+            scale: encoding.scale,
+            others,
+        };
+        Self {
+            visible: Some(Kinds::from(&encoding.layer)),
+            alphabet: encoding.letters.clone(),
+            trained: Some(trained),
+            ..self
+        }
+    }
+
+    /// The columns of a table that are not for units, as far as the options say.
+    pub fn others(&self) -> Vec<ColumnUse> {
+        let of = |of: Use| move |column: &String| ColumnUse { column: column.clone(), of };
+        let dropped = self.drop.iter().flatten().map(of(Use::Drop));
+        let label = self.label_column.iter().map(of(Use::Label));
+        let named = self.columns.iter().flatten().filter(|one| matches!(one.of, Use::Drop | Use::Label));
+        label.chain(dropped).chain(named.cloned()).collect()
     }
 
     /// Whether sequences of an alignment may be dropped.
@@ -211,6 +279,9 @@ impl Selection {
         let (this, other) = (self.clone(), other.clone());
         Self {
             label_column: this.label_column.or(other.label_column),
+            drop: this.drop.or(other.drop),
+            columns: this.columns.or(other.columns),
+            missing: this.missing.or(other.missing),
             classes: this.classes.or(other.classes),
             limit: this.limit.or(other.limit),
             validation: this.validation.or(other.validation),
@@ -227,6 +298,7 @@ impl Selection {
             duplicates: this.duplicates.or(other.duplicates),
             first_index: this.first_index.or(other.first_index),
             any_numbers: this.any_numbers,
+            trained: this.trained.or(other.trained),
         }
     }
 }

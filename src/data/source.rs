@@ -1,6 +1,10 @@
 //! Sources of data sets.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use super::generated;
 use crate::error::{Error, Result, usage};
@@ -57,6 +61,30 @@ impl fmt::Display for Source {
 }
 
 impl Source {
+    /// The training data of the model at `model`: where they were named, or else beside or above the model, where a run that was
+    /// moved, or is used from another folder, has them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if they are in none of these places.
+    pub fn near(&self, model: &Path) -> Result<Self> {
+        let Self::Path(path) = self else { return Ok(self.clone()) };
+        if path.exists() {
+            return Ok(self.clone());
+        }
+        let folder = std::path::absolute(model).unwrap_or(model.into());
+        let mut found =
+            folder.ancestors().skip(1).map(|folder| folder.join(path)).filter(|path| path.exists());
+        match found.next() {
+            Some(path) => Ok(Self::Path(path)),
+            None => usage!(
+                "{}: expected the model's training data at {}, here or in a folder above the model, found nothing there; name \
+                 them with ‹data›",
+                model.display(),
+                path.display()
+            ),
+        }
+    }
+
     /// A short name for folders and messages.
     pub fn name(&self) -> String {
         match self {

@@ -76,7 +76,13 @@ pub(super) fn load<F: Read + Seek>(archive: &mut Archive<F>, selection: &Selecti
         let (row, column) = places.of(at);
         format!("{name}: case {row}, value {column}")
     };
-    let table = Table { values, labels: None, weights: None, place: Box::new(place) };
+    let table = Table {
+        values,
+        labels: None,
+        weights: None,
+        place: Box::new(place),
+        column: Box::new(numbers::column),
+    };
     let dataset = numbers::sparse_dataset(&name, units, (table, &places), selection)?;
     Ok(Dataset { notes: vec![note(&format!("a sparse {format} matrix"), count, rows, units)], ..dataset })
 }

@@ -28,6 +28,27 @@ pub struct Summary {
     pub parts: Vec<Part>,
     /// Units with the same value in all training cases.
     pub constant_units: usize,
+    /// The columns of a table whose columns have types of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<ColumnSummary>,
+}
+
+/// A column of a table, in the training cases.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnSummary {
+    /// Its name.
+    pub name: String,
+    /// The kind of its unit.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its words with their numbers of cases, if it has words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<(String, usize)>,
+    /// The smallest and the largest number, if it has numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<(f32, f32)>,
+    /// Cases in which its value is missing.
+    pub missing: usize,
 }
 
 /// What is kept of sparse rows: the numbers that are not 0, and their columns.
@@ -76,7 +97,32 @@ impl Summary {
             ("test", dataset.test.as_ref()),
         ];
         let units = dataset.encoding.file_columns();
+        let columns = &dataset.encoding.columns;
+        let mut words: Vec<Vec<usize>> = columns.iter().map(|column| vec![0; column.words.len()]).collect();
+        let mut missing = vec![0; columns.len()];
+        let [mut low, mut high] = [f32::INFINITY, f32::NEG_INFINITY].map(|x| vec![x; columns.len()]);
+        let mut row = vec![0.0; layout.units];
+        let typed = if columns.is_empty() { 0 } else { dataset.train.rows.len() };
+        for case in 0..typed {
+            dataset.train.rows.unpack(case, &mut row);
+            for (unit, &x) in dataset.encoding.decode(&row).iter().enumerate() {
+                (low[unit], high[unit]) = (low[unit].min(x), high[unit].max(x));
+                missing[unit] += usize::from(x.is_nan());
+                if let Some(count) = words[unit].get_mut(x as usize).filter(|_| !x.is_nan()) {
+                    *count += 1;
+                }
+            }
+        }
+        let kinds = dataset.encoding.layer.places().map(|place| place.kind);
+        let columns = columns.iter().zip(kinds).enumerate().map(|(unit, (column, kind))| ColumnSummary {
+            name: column.name.clone(),
+            kind: kind.to_string(),
+            words: column.words.iter().cloned().zip(words[unit].iter().copied()).collect(),
+            range: (column.words.is_empty() && low[unit] <= high[unit]).then_some((low[unit], high[unit])),
+            missing: missing[unit],
+        });
         Self {
+            columns: columns.collect(),
             units,
             visible: dataset.encoding.layer.to_string(),
             notes: [dataset.notes.clone(), standards(&dataset.encoding)].concat(),

@@ -87,7 +87,13 @@ pub fn load(path: &Path, file: impl BufRead, selection: &Selection) -> Result<Da
         format!("{name}: line {}, index {}", numbers[row], column + first as usize)
     };
     let labels = are_classes.then_some(labels);
-    let table = Table { values: Values::Floats(values), labels, weights: None, place: Box::new(place) };
+    let table = Table {
+        values: Values::Floats(values),
+        labels,
+        weights: None,
+        place: Box::new(place),
+        column: Box::new(numbers::column),
+    };
     let dataset = numbers::sparse_dataset(&name, units, (table, &places), selection)?;
     Ok(Dataset { notes, ..dataset })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Selection, csv, file, npy};
+use super::{Selection, file, npy, table};
 use crate::error::{Result, bad_data};
 
 /// Checks weights: one for each case, none negative, one above 0.
@@ -30,7 +30,7 @@ pub fn read(path: &Path, cases: usize) -> Result<Vec<f32>> {
         true => npy::read_array(&name, file::open(path)?)?.values.floats(),
         false => {
             let raw = Selection { any_numbers: true, ..Selection::default() };
-            let rows = csv::load(path, file::open(path)?, &raw)?.train.rows;
+            let rows = table::load(path, file::open(path)?, &raw)?.train.rows;
             if rows.layout().units != 1 {
                 return bad_data!(
                     "{name}: expected one weight a line, found {} columns",

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use crate::{
-    data::{Dataset, Encoding, Rows},
+    data::{Dataset, Encoding, Rows, ranges::Range},
     units::Layer,
 };
 use classes::{Blocks, label_column, one_hot, one_hot_blocks};
@@ -122,6 +122,9 @@ pub struct DataFigures {
     pub outside: usize,
     /// The first value outside [0, 1]: case, unit, value.
     pub first_outside: Option<(usize, usize, f64)>,
+    /// The only number below 0, if it seems to stand for what is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<f32>,
     /// Columns with values outside [0, 1].
     pub columns_outside: usize,
     /// The share of values that are neither 0 nor 1, though their units are binary.
@@ -198,6 +201,7 @@ impl DataFigures {
         let mut columns = vec![empty; units];
         let (mut outside, mut first_outside, mut grey) = (0, None, 0);
         let (mut missing, mut not_finite, mut first_not_finite) = (0, 0, None);
+        let mut range = Range::default();
         let mut rows: HashMap<u64, usize> = HashMap::new();
         let (mut duplicated_rows, mut row) = (0, vec![0.0; values.units()]);
         for case in 0..cases {
@@ -216,6 +220,7 @@ impl DataFigures {
                     first_not_finite.get_or_insert_with(|| (case, unit, x.to_string()));
                     continue;
                 }
+                range.add(0, x as f32);
                 let is_binary = kinds[unit].is_binary();
                 if is_binary && !(0.0..=1.0).contains(&x) {
                     outside += 1;
@@ -278,6 +283,7 @@ impl DataFigures {
             first_not_finite,
             outside,
             first_outside,
+            mark: range.mark(),
             columns_outside: columns.iter().filter(|column| column.outside).count(),
             grey: grey as f64 / (cases * units) as f64,
             density: columns.iter().map(|column| column.sum).sum::<f64>()

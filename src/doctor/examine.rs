@@ -23,7 +23,7 @@ use super::{
     log::{self, LogFigures, Taken},
 };
 use crate::{
-    data::{Dataset, Encoding, Packing, Selection, Source, file},
+    data::{Dataset, Encoding, Packing, Selection, Source, file, table},
     device::DeviceChoice,
     error::{Error, Result, usage},
     finding::{Finding, Severity, sorted},
@@ -266,6 +266,17 @@ pub fn examine(options: &DoctorOptions) -> Result<Report> {
             let (dataset, usable) = load(&source, &options.selection, known.as_ref())?;
             let values = values(&dataset, options)?;
             levels = Some(examination.data(&source, &values, dataset.train.labels.as_deref(), None, aside));
+            let left_out: Vec<&str> =
+                dataset.notes.iter().filter_map(|note| note.strip_prefix("left out: ")).collect();
+            if !left_out.is_empty() {
+                examination.findings.push(Finding::note(
+                    "left-out",
+                    left_out.join("; "),
+                    "a number of the case is no measurement, and nothing can be learnt from what is always the same; rbm-gpu train \
+                     leaves them out, too",
+                    "nothing, if that is meant; ‹columns› says what a column is for, as in NAME:gaussian",
+                ));
+            }
             usable.then_some((source, dataset))
         }
     };
@@ -395,9 +406,26 @@ fn kind(subject: &Path, options: &DoctorOptions) -> Result<Kind> {
     let unpacked = name.strip_suffix(".gz").unwrap_or(&name);
     let ends = |all: &[&str]| all.iter().any(|end| unpacked.ends_with(end));
     let is_array = foreign::is_archive(subject)
-        || ends(&[".npy", ".fasta", ".fa", ".faa", ".fna", ".afa", ".a2m", ".a3m", ".sto", ".stockholm", ".svmlight", ".libsvm", ".svm"]);
+        || ends(&[
+            ".npy",
+            ".fasta",
+            ".fa",
+            ".faa",
+            ".fna",
+            ".afa",
+            ".a2m",
+            ".a3m",
+            ".sto",
+            ".stockholm",
+            ".svmlight",
+            ".libsvm",
+            ".svm",
+        ]);
     // Anything else, such as a pipe, is refused when it is read, with a fitting message.
     let is_folder = subject.is_dir() || !subject.exists();
+    // Nor is one of many columns of numbers a log, whatever its name is.
+    let is_array = is_array
+        || subject.is_file() && file::head(subject, file::LINES).is_ok_and(|start| table::is_wide(&start));
     let taken = match options.read_as {
         _ if is_folder => Taken { is_log: false, is_unsure: false },
         Some(read_as) => Taken { is_log: read_as == ReadAs::Log, is_unsure: false },

@@ -25,9 +25,13 @@ impl DataOptions {
     pub fn selection(&self, config: Option<&TrainConfig>) -> Selection {
         match config.map(|config| &config.selection) {
             Some(trained) if self.data.is_none() => self.selection.or(trained),
-            Some(trained) => {
-                Selection { invert: self.selection.invert.or(trained.invert), ..self.selection.clone() }
-            }
+            // The scale and the marks of missing values are the model's, whatever the new data look like.
+            Some(trained) => Selection {
+                invert: self.selection.invert.or(trained.invert),
+                divide_by: self.selection.divide_by.or(trained.divide_by),
+                missing: self.selection.missing.clone().or(trained.missing.clone()),
+                ..self.selection.clone()
+            },
             None => self.selection.clone(),
         }
     }
@@ -37,6 +41,7 @@ impl DataOptions {
     /// # Errors
     /// [`crate::Error::Usage`] if there are neither, or if they don't fit the model; those of [`Selection::load`].
     pub fn load(&self, Stored { path, config, encoding, .. }: &Stored) -> Result<(Source, Dataset)> {
+        let others = config.as_ref().map_or(Vec::new(), |config| config.selection.others());
         let config = config.as_ref();
         let Some(source) = self.data.clone().or_else(|| config.map(|config| config.data.clone())) else {
             return usage!(
@@ -45,7 +50,12 @@ impl DataOptions {
                 path.display()
             );
         };
-        let dataset = self.selection(config).load_for(&source, encoding, |units| {
+        let source = match self.data {
+            None => source.near(path)?,
+            Some(_) => source,
+        };
+        let selection = self.selection(config).of_encoding(encoding, others);
+        let dataset = selection.load_for(&source, encoding, |units| {
             usage!(
                 "{}: expected data of {} units, the model's visible units, found {units} in {source}; \
                  name the model's own data with ‹data›",

@@ -13,6 +13,7 @@ mod exact;
 mod examples;
 mod exchange;
 mod faults;
+mod files;
 mod gauge;
 mod golden;
 mod interruptions;

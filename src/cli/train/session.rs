@@ -250,7 +250,7 @@ impl Session {
     fn open(&self) -> Result<Trainer> {
         let init = self.config.init.as_ref().map(|_| self.folder.initial());
         let config = TrainConfig { init, ..self.config.clone() };
-        Trainer::new(&config, config.selection.load(&config.data)?)
+        Trainer::new(&config, config.selection.load(&config.data.near(&self.folder.model())?)?)
     }
 
     /// Restores the last checkpoint into a new trainer, and takes the folder back to it.

@@ -95,6 +95,20 @@ impl DataFigures {
             let why = "a visible unit is on or off, and a grey value is the probability that it is on; p(v|h) = σ(b + hWᵀ) \
                        cannot reach a value outside [0, 1], so the gradient pushes for ever (Hinton 2010, section 13)";
             let is_label = self.label_column.as_ref().is_some_and(|&(column, _)| column == unit);
+            if let Some(mark) = self.mark {
+                return Some(Finding::error(
+                    "values-outside-0-1",
+                    format!("{seen}; no other number is below 0"),
+                    format!(
+                        "{mark} beside 0 and 1 most likely stands for what is missing, not seen or not rated; as a value it would pull \
+                         every unit that it meets below off"
+                    ),
+                    format!(
+                        "name it as missing, ‹missing={mark}›; else leave these cases out, or put the column's mean in its place. Not \
+                         x ← (x + 1) / 2, which makes off of missing, and a half of off"
+                    ),
+                ));
+            }
             if is_label && self.columns_outside == 1 {
                 // The check for a label says it, with what to do about a label.
             } else if self.columns_outside * 2 < self.units {
@@ -113,7 +127,10 @@ impl DataFigures {
                      binary: choose ‹visible=gaussian›, or take the original values, divided by the largest (‹divide-by›); in your own code: \
                      x ← (x − min) / (max − min), with one min and max for all columns of an image, or each its own"
                 } else {
-                    "divide by the largest value (‹divide-by›); in your own code: x ← x / 255 for bytes"
+                    &format!(
+                        "divide by the largest value, ‹divide-by={}›; in your own code: x ← x / {0}, or x / 255 for grey levels",
+                        self.largest
+                    )
                 };
                 return Some(Finding::error("values-outside-0-1", seen, why, fix));
             }

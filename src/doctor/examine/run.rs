@@ -47,12 +47,13 @@ pub(super) fn run(
     let config = options(folder)?;
     let own = match (named, &config) {
         (None, Some(config)) => {
-            let dataset = prepared(config.selection.load(&config.data)?, config);
+            let data = config.data.near(&folder.join(MODEL))?;
+            let dataset = prepared(config.selection.load(&data)?, config);
             let labels = dataset.train.labels.as_deref();
             let hidden = config.hidden_layer();
-            let levels = to.data(&config.data, &Values::of(&dataset), labels, Some(&hidden), "");
+            let levels = to.data(&data, &Values::of(&dataset), labels, Some(&hidden), "");
             to.findings = config::answered(std::mem::take(&mut to.findings), config);
-            Some(((config.data.clone(), dataset), levels))
+            Some(((data, dataset), levels))
         }
         _ => None,
     };
@@ -176,7 +177,9 @@ pub(super) fn model(
     }
     let own = match (named, &config) {
         (None, Some(config)) => {
-            Some((config.data.clone(), prepared(config.selection.load(&config.data)?, config)))
+            let data = config.data.near(path)?;
+            let dataset = prepared(config.selection.load(&data)?, config);
+            Some((data, dataset))
         }
         _ => None,
     };
