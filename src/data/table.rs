@@ -317,3 +317,44 @@ impl Table<'_> {
         Ok(Dataset { encoding, notes: [self.notes.clone(), dataset.notes].concat(), ..dataset })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether units take missing values is not for the reader to say.
+    #[test]
+    fn what_is_missing_is_nan_in_the_rows() {
+        let read = |text: &str, missing: Option<&str>| {
+            let missing = missing.map(|mark| vec![mark.to_string()]);
+            let selection = Selection { any_numbers: true, missing, ..Selection::default() };
+            let dataset = load(Path::new("f"), text.as_bytes(), &selection).unwrap();
+            let values = (0..dataset.train.rows.len())
+                .flat_map(|row| dataset.train.rows.values(row).collect::<Vec<_>>());
+            (values.collect::<Vec<f32>>(), dataset.encoding)
+        };
+        let nan = f32::NAN;
+        for (text, missing, layer, expected) in [
+            ("1,\n0,1\n", None, "2 binary", &[1.0, nan, 0.0, 1.0][..]),
+            ("size,w\nL,1.5\n?,\nS,NA\n", None, "1 potts:2, 1 gaussian", &[0.0, 1.5, nan, nan, 1.0, nan]),
+            ("q,w\nyes,1\n,0\nno,null\n", None, "2 binary", &[1.0, 1.0, nan, 0.0, 0.0, nan]),
+            (
+                "q,w\nyes,-9\nnone,0\nno,1\n",
+                Some("-9"),
+                "1 potts:3, 1 binary",
+                &[2.0, nan, 1.0, 0.0, 0.0, 1.0],
+            ),
+            ("q,w\nyes,1\nnone,0\nno,1\n", Some("none"), "2 binary", &[1.0, 1.0, nan, 0.0, 0.0, 1.0]),
+        ] {
+            let (found, encoding) = read(text, missing);
+            assert_eq!(encoding.layer.to_string(), layer, "{text:?}");
+            let alike = found.iter().zip(expected).all(|(a, b)| a == b || a.is_nan() && b.is_nan());
+            assert!(alike && found.len() == expected.len(), "{text:?}: {found:?}");
+        }
+        // It is an empty cell again where it is written.
+        let (values, encoding) = read("size,w\nL,1.5\n?,\nS,NA\n", None);
+        let mut written = Vec::new();
+        write(&mut written, &encoding, &values).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), "size,w\nL,1.5\n,\nS,\n");
+    }
+}
