@@ -248,7 +248,7 @@ impl Table<'_> {
                 "{shown} is for a unit, as the others are; if it has the classes, name it as the label column"
             ));
         }
-        self.typed(columns, label, selection)
+        self.typed(columns, label)
     }
 
     /// Numbers of one scale.
