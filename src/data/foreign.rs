@@ -26,14 +26,18 @@ fn conversion(path: &Path, start: &[u8]) -> Option<(&'static str, Vec<String>)> 
     let extension = path.extension().map_or(String::new(), |end| end.to_string_lossy().to_lowercase());
     let has = |text: &[u8]| start.windows(text.len()).any(|window| window == text);
     let is_pickle = matches!(start, [0x80, 2..=5, ..]);
-    // As a Python string. The file is named as the user did.
-    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace(['\\', '\'', '"'], "_"));
-    let (from, npz) = (quoted(path), quoted(&path.with_extension("npz")));
+    // As a Python string in a shell's quotes; a name that would end those is left to the user.
+    let quoted = |end: &str| {
+        let text = path.with_extension(end).display().to_string();
+        let is_plain = !text.contains(['\\', '\'', '"', '$', '`', '!']) && !text.contains(char::is_control);
+        if is_plain { format!("'{text}'") } else { format!("'FILE.{end}'") }
+    };
+    let (from, npz) = (quoted(&path.extension().unwrap_or_default().to_string_lossy()), quoted("npz"));
     let python = |code: String| format!("  python -c \"{code}\"");
     let is_torch =
         ["pt", "pth", "ckpt"].contains(&&*extension) || start.starts_with(b"PK") && has(b"/data.pkl");
     if is_torch {
-        let to = quoted(&path.with_extension("safetensors"));
+        let to = quoted("safetensors");
         let code = format!(
             "import torch; from safetensors.torch import save_file; save_file({{k: v.contiguous() for k, v in \
              torch.load({from}, map_location='cpu', weights_only=True).items()}}, {to})"

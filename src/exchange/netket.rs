@@ -66,7 +66,7 @@ pub fn read(mut tensors: Tensors) -> Result<Read> {
 /// A model's arrays, where it is a wave function: its hidden spins are two times the same.
 pub fn arrays(wide: &Wide) -> Result<[(&'static str, Vec<usize>, Values); 3]> {
     if [Side::Visible, Side::Hidden].map(|side| wide.kind(side)) != [Some(Kind::Spin); 2] {
-        return Err(unfit(&wide.layers, "NetKet's RBM has spins only", Some(Kind::Spin)));
+        return Err(unfit(&wide.layers, "NetKet's RBM has spins only", None));
     }
     let (m, n) = (wide.shape().visible, wide.shape().hidden / 2);
     let hidden = wide.plane(Side::Hidden, 0);
