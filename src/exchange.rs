@@ -12,6 +12,7 @@
 mod contents;
 mod ising;
 mod julia;
+mod letters;
 mod named;
 mod netket;
 mod pgm;
@@ -248,13 +249,27 @@ pub fn export(rbm: &Rbm, encoding: &Encoding, target: &Target, export: Export) -
             hdf5::write(out, contents.iter().map(|(path, content)| (path.as_str(), content.clone())))
         })
     };
+    let mut letters = encoding.letters.clone();
+    let alphabets = match export.format {
+        Format::Rbms => Some(letters::RBMS),
+        Format::Pgm => Some(letters::PGM),
+        _ => None,
+    };
+    if let (Some(alphabets), Some(own)) = (alphabets, &letters) {
+        let (ordered, own) = alphabets.ordered(wide, own, &mut notes);
+        (wide, letters) = (ordered, Some(own));
+    }
+    let lettered = |mut contents: Vec<(String, Content)>| {
+        contents.extend(letters.clone().map(|letters| (letters::TEXT.into(), Content::Text(letters))));
+        contents
+    };
     match export.format {
         Format::Rbms => {
             let contents = rbms::contents(wide, &mut notes)?;
-            write_hdf5(contents)?;
+            write_hdf5(lettered(contents))?;
         }
-        Format::RbmsJl => write_hdf5(julia::contents(&wide)?)?,
-        Format::Pgm => write_hdf5(pgm::contents(&wide)?)?,
+        Format::RbmsJl => write_hdf5(lettered(julia::contents(&wide)?))?,
+        Format::Pgm => write_hdf5(lettered(pgm::contents(&wide)?))?,
         Format::Ising => target.write(ising::write(&wide)?)?,
         Format::Netket => {
             let arrays = netket::arrays(&wide)?.map(|(name, shape, values)| (name, Array { shape, values }));

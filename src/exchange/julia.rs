@@ -22,6 +22,7 @@ use crate::{
 use super::{
     Read,
     contents::array,
+    letters,
     tensors::{Tensor, Tensors},
     unfit,
     wide::Wide,
@@ -31,7 +32,8 @@ use super::{
 pub const HEADER: (&str, &str) = ("rbm_hdf5_file_format_version", "1.0.0");
 
 /// The arrays of such a file.
-pub const ARRAYS: [&str; 10] = [
+pub const ARRAYS: [&str; 11] = [
+    letters::TEXT,
     "weights",
     "visible_par",
     "hidden_par",
@@ -155,7 +157,14 @@ pub fn read(mut tensors: Tensors) -> Result<Read> {
                 .bad(format!("expected rbm_type RBM, StandardizedRBM or CenteredRBM, found {found:?}")));
         }
     }
-    Ok(Read { wide, letters: None, notes })
+    let letters = tensors.texts.remove(letters::TEXT);
+    if letters.is_none() && matches!(wide.kind(Side::Visible), Some(Kind::Potts { .. })) {
+        notes.push(
+            "the file does not name the states' letters; for FASTA files, ‹alphabet› gives them in order"
+                .into(),
+        );
+    }
+    Ok(Read { wide, letters, notes })
 }
 
 /// A model's contents of such a file.

@@ -39,8 +39,8 @@ const WEIGHTS: [(&str, Option<bool>); 12] = [
 ];
 
 /// Names of biases in lower case, which do not contain `bias` or `intercept`.
-const BIASES: [&str; 13] =
-    ["a", "b", "c", "bh", "bv", "hb", "vb", "b_h", "b_v", "h_b", "v_b", "bhid", "bvis"];
+const BIASES: [&str; 16] =
+    ["a", "b", "c", "b0", "b1", "b2", "bh", "bv", "hb", "vb", "b_h", "b_v", "h_b", "v_b", "bhid", "bvis"];
 
 /// Whether an array of a file may be one of these.
 pub fn is_wanted(name: &str) -> bool {

@@ -20,14 +20,11 @@ use crate::{
 use super::{
     Import, Read,
     contents::array,
-    only,
+    letters, only,
     tensors::{Tensor, Tensors},
     unfit,
     wide::Wide,
 };
-
-/// The letters of PGM's proteins: the gap is the last state.
-const PROTEIN: &str = "ACDEFGHIKLMNPQRSTVWY-";
 
 /// Whether these are such arrays.
 pub fn are_these(tensors: &Tensors) -> bool {
@@ -39,7 +36,8 @@ pub fn are_these(tensors: &Tensors) -> bool {
 pub fn is_wanted(name: &str) -> bool {
     let of_side = name.strip_prefix("v_").or(name.strip_prefix("h_"));
     let parameters = ["fields", "gamma", "theta", "gamma_plus", "gamma_minus", "theta_plus", "theta_minus"];
-    ["weights", "visible", "hidden"].contains(&name) || of_side.is_some_and(|name| parameters.contains(&name))
+    ["weights", "visible", "hidden", letters::TEXT].contains(&name)
+        || of_side.is_some_and(|name| parameters.contains(&name))
 }
 
 /// A side: its units and their parameters.
@@ -155,10 +153,8 @@ pub fn read(mut tensors: Tensors, wanted: &Import) -> Result<Read> {
         let (j, i) = (rest / n_v, rest % n_v);
         weights[(i * q_v + a) * n_h * q_h + j * q_h + b] = value;
     }
-    let letters = (q_v == PROTEIN.len()).then(|| PROTEIN.to_string());
-    if let Some(letters) = &letters {
-        notes.push(format!("21 states: taken as PGM's letters of proteins, {letters}"));
-    }
+    let text = tensors.texts.remove(letters::TEXT);
+    let letters = if q_v > 1 { letters::PGM.of_file(q_v, text, &mut notes) } else { None };
     let wide = Wide::new(Layers { visible, hidden }, weights, [seen, unseen])
         .map_err(|reason| tensors.bad(reason))?;
     Ok(Read { wide, letters, notes })

@@ -17,10 +17,7 @@ use crate::{
     units::{Kind, Layer},
 };
 
-use super::{Import, Read, contents::array, unfit, wide::Wide};
-
-/// The alphabet of rbms for proteins: the gap is state 0.
-const PROTEIN: &str = "-ACDEFGHIKLMNPQRSTVWY";
+use super::{Import, Read, contents::array, letters, unfit, wide::Wide};
 
 /// The numbers of the updates in a file; none if it is no file of rbms.
 pub fn updates(file: &File) -> Result<Vec<u64>> {
@@ -102,10 +99,8 @@ pub fn read(file: &File, updates: &[u64], wanted: &Import) -> Result<Read> {
     }
     let layers = Layers { visible: Layer::of(seen, units), hidden: Layer::of(unseen, hidden.len()) };
     let hidden = [hidden, precisions].concat();
-    let letters = (states == Some(PROTEIN.len())).then(|| PROTEIN.to_string());
-    if let Some(letters) = &letters {
-        notes.push(format!("21 states: taken as rbms' letters of proteins, {letters}"));
-    }
+    let text = file.text("/", letters::TEXT)?;
+    let letters = states.and_then(|states| letters::RBMS.of_file(states, text, &mut notes));
     let wide = Wide::new(layers, weights, [visible, hidden]).map_err(bad)?;
     Ok(Read { wide, letters, notes })
 }

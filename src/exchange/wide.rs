@@ -184,6 +184,24 @@ impl Wide {
         self
     }
 
+    /// The model with the states of the visible Potts units in another order of their letters.
+    ///
+    /// # Panics
+    /// If the two do not have the same letters, or the units not as many states.
+    pub fn of_other_letters(mut self, from: &str, to: &str) -> Self {
+        let from: Vec<char> = from.chars().collect();
+        let place = |letter| from.iter().position(|&other| other == letter).expect("the same letters");
+        let places: Vec<usize> = to.chars().map(place).collect();
+        let Shape { visible, hidden } = self.shape();
+        assert!(visible.is_multiple_of(places.len()), "whole units");
+        let columns =
+            (0..visible).map(|column| column / places.len() * places.len() + places[column % places.len()]);
+        let columns: Vec<usize> = columns.collect();
+        self.weights = columns.iter().flat_map(|&i| self.weights[i * hidden..][..hidden].to_vec()).collect();
+        self.potentials[0] = columns.iter().map(|&i| self.potentials[0][i]).collect();
+        self
+    }
+
     /// The kind of a side's units, if they are all of one; Potts units have one number of states.
     pub fn kind(&self, side: Side) -> Option<Kind> {
         let blocks = self.layers.side(side).blocks();
@@ -239,6 +257,18 @@ mod tests {
         close(&free_energies(&rbm, &states), &free_energies(&spins.rbm(), &of_spins));
         let back = spins.of_states(Kind::Binary);
         close(&free_energies(&rbm, &states), &free_energies(&back.rbm(), &states));
+    }
+
+    #[test]
+    fn letters_in_another_order_are_the_same_model() {
+        let layers = Layers { visible: "2 potts:3".parse().unwrap(), hidden: "2 spin".parse().unwrap() };
+        let rbm = random_model(&layers, 0.7, 5, |x| x);
+        let other = Wide::from(&rbm).of_other_letters("AB-", "-AB");
+        // B- and A- become …
+        let states = [vec![0.0, 1.0, 0.0, 0.0, 0.0, 1.0], vec![1.0, 0.0, 0.0, 0.0, 0.0, 1.0]];
+        let turned = [vec![0.0, 0.0, 1.0, 1.0, 0.0, 0.0], vec![0.0, 1.0, 0.0, 1.0, 0.0, 0.0]];
+        close(&free_energies(&rbm, &states), &free_energies(&other.rbm(), &turned));
+        assert_eq!(other.of_other_letters("-AB", "AB-"), Wide::from(&rbm));
     }
 
     #[test]

@@ -253,6 +253,23 @@ for kind, hidden, visible in [("BBRBM", "binary", "binary"), ("PBRBM", "binary",
     close(expected, again, ("rbms out", kind))
     models += 2
 
+# Letters: the gap is rbms' first state and PGM's last.
+weights = rng.normal(size=(6, 21, 3))
+with h5py.File(folder / "rbms.h5", "w") as f:
+    f["model_type"] = "PBRBM"
+    params = f.create_group("update_1/params")
+    params["weight_matrix"], params["vbias"], params["hbias"] = weights, np.zeros((6, 21)), np.zeros(3)
+assert "-ACDEFGHIKLMNPQRSTVWY" in run("import", "rbms.h5", "-o", "m.safetensors", "--force")
+assert "PGM's order" in run("export", "m.safetensors", "--to", "pgm", "-o", "out.h5", "--force")
+with h5py.File(folder / "out.h5") as f:
+    assert f["alphabet"][()] == b"ACDEFGHIKLMNPQRSTVWY-"
+    assert np.allclose(f["weights"][()], np.roll(weights, -1, 1).transpose(2, 0, 1))
+run("import", "out.h5", "-o", "m.safetensors", "--force")
+run("export", "m.safetensors", "--to", "rbms", "-o", "out.h5", "--force")
+with h5py.File(folder / "out.h5") as f:
+    assert np.allclose(f["update_1/params/weight_matrix"][()], weights)
+models += 3
+
 # A spin glass, NetKet's wave function, and zeros and ones as spins.
 own, theta, weights, v = rng.normal(size=5), rng.normal(size=3), rng.normal(size=(5, 3)), states("spin", 5)
 np.savez(folder / "psi.npz", **{"Dense/kernel": weights, "Dense/bias": theta, "visible_bias": own})
