@@ -370,7 +370,10 @@ fn data_beside_a_model_are_read_as_its_own() {
     fs::write(folder.path().join("states.csv"), (0..60).map(row).collect::<String>()).unwrap();
     let arguments =
         ["train", "--device", "cpu", "--data", "states.csv", "--visible", "potts:3", "--hidden", "4"];
-    let output = rbm_gpu(folder.path(), &[&arguments[..], &["--out", "run", "--epochs", "20"]].concat());
+    let output = rbm_gpu(
+        folder.path(),
+        &[&arguments[..], &["--out", "run", "--epochs", "20", "--batch", "10"]].concat(),
+    );
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // Nothing says that these are states but the model.
     let (report, _) = doctor(folder.path(), &["run/model.safetensors", "states.csv", "--plots", "plots"]);
