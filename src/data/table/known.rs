@@ -50,7 +50,7 @@ impl Table<'_> {
             Ok(Typed { at, kind, words: column.words.clone(), values: values.collect::<Result<_>>()? })
         });
         let typed = typed.collect::<Result<Vec<_>>>()?;
-        let mut dataset = self.typed(typed, label, selection)?;
+        let mut dataset = self.typed(typed, label)?;
         // Names are the model's, as numbers of columns may be.
         dataset.encoding.columns = trained.columns.clone();
         Ok(dataset)
