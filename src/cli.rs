@@ -101,9 +101,9 @@ enum Command {
     Inpaint(Box<inpaint::Options>),
     /// Fill in the missing values of a data set, with what the model expects given the others
     #[command(after_help = "Examples:\n  \
-        rbm-gpu impute runs/table-1 new.npy -o filled.npy\n  \
-        rbm-gpu impute runs/table-1 new.npy -o filled.npz\n  \
-        rbm-gpu impute runs/table-1 new.npy --draws 20 -o draws.npy\n\n\
+        rbm-gpu impute runs/table-1 new.csv -o filled.csv\n  \
+        rbm-gpu impute runs/table-1 new.csv -o filled.npz\n  \
+        rbm-gpu impute runs/table-1 new.csv --draws 20 -o draws.npy\n\n\
         A number becomes its mean, a state the likeliest one. An .npz file also has the spread (the standard deviation of a \
         number, the probability of another state) and which values were missing.")]
     Impute(Box<impute::Options>),

@@ -14,7 +14,10 @@ use rbm_gpu::{
     memory,
 };
 
-use super::{outputs::Output, print};
+use super::{
+    outputs::{self, Output},
+    print,
+};
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -32,7 +35,8 @@ pub struct Options {
     /// Write the means of binary units and spins too, not their likelier state
     #[arg(long, conflicts_with = "draws")]
     means: bool,
-    /// Write N draws of the missing values instead, which keep their spread: an array of N × cases × values
+    /// Write N draws of the missing values instead, which keep their spread: an array of N × cases × values, or the cases of each
+    /// draw one after another
     #[arg(long, value_name = "N")]
     draws: Option<usize>,
     #[command(flatten)]
@@ -46,8 +50,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             return Err(Error::Usage(format!("--{option} must be from 1 to 2^24 − 1, found {value}")));
         }
     }
-    let target = options.output.target("imputed.npy", &["npy", "npz"])?;
     let found = options.model.open()?;
+    let is_table = !found.encoding.columns.is_empty();
+    let default = if is_table { "imputed.csv" } else { "imputed.npy" };
+    let target = options.output.target(default, &["npy", "npz", "csv", "h5", "hdf5", "fasta", "fa"])?;
+    outputs::check(&found.encoding, &target)?;
     let mut model = options.model.clone();
     model.data.data = options.cases.clone().or(model.data.data);
     let (source, dataset) = model.load(&found)?;
@@ -74,13 +81,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         false => encoding.likeliest(&imputed.visible),
     };
     let pick = |(observed, filled): (&f32, f32)| if observed.is_nan() { filled } else { *observed };
-    let filled = observed.iter().zip(filled).map(pick).collect();
+    let filled: Vec<f32> = observed.iter().zip(filled).map(pick).collect();
     let array = |values: Vec<f32>, shape: Vec<usize>| Array { shape, values: Values::Floats(values) };
-    let written = match options.draws {
-        Some(draws) => array(encoding.decode(&imputed.draws), vec![draws, count, columns]),
-        None => array(filled, vec![count, columns]),
+    let extension = target.extension();
+    let (values, shape) = match options.draws {
+        Some(draws) => (encoding.decode(&imputed.draws), vec![draws, count, columns]),
+        None => (filled, vec![count, columns]),
     };
-    if target.extension() == "npz" {
+    if extension == "npz" {
+        let written = array(values, shape);
         let spread = encoding.spread(&imputed.visible, &imputed.deviations);
         let of_missing = |(observed, spread): (&f32, f32)| if observed.is_nan() { spread } else { 0.0 };
         let spread = observed.iter().zip(spread).map(of_missing).collect();
@@ -90,8 +99,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let name = if options.draws.is_some() { "draws" } else { "imputed" };
         let arrays = [(name, &written), ("spread", &spread), ("missing", &is_missing)];
         target.write(|out| write_npz(out, arrays))?;
+    } else if extension == "npy" {
+        target.write(|out| write_array(out, &array(values, shape)))?;
     } else {
-        target.write(|out| write_array(out, &written))?;
+        // Draws one after another.
+        outputs::write_cases(&target, encoding, values, !options.means)?;
     }
     print(format!(
         "{}: {missing} missing of {} values, in {count} cases of {source}, {} of {chains} chains of {} Gibbs steps each, on {}\n  {}\n",

@@ -234,7 +234,7 @@ mod tests {
             ("1 3:1 3:1\n", "line 1: expected each index once, found 3 again"),
             ("1 3:1\n3:1\n", "line 2: expected a label on each line"),
             ("3:1\n1 3:1\n", "line 2: expected a label on each line"),
-            ("1 1:nan\n", "line 1, index 1: expected a number, found NaN"),
+            ("1 1:inf\n", "line 1, index 1: expected a number, found inf"),
             ("1 1:0\n\n1 2:1 7:-3\n", "line 3, index 7: expected a number that is not negative, found -3"),
             ("1 1:16\n", "whole numbers up to 16"),
         ] {

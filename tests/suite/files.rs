@@ -371,19 +371,19 @@ fn text_files_are_read_as_meant_or_refused_with_advice() {
             "a.csv",
             "a,b\n1,\n0,1\n".into(),
             "",
-            "refused: a.csv: line 2, column 2: expected a number, found NaN: a missing value…",
+            "2 of 2 binary, floats: 1 NaN",
         ),
         (
             "a.csv",
             "a,label,b\n1,x,0\n1,y,nan\n".into(),
             "",
-            "refused: a.csv: line 3, column 3: expected a number, found NaN…",
+            "2 of 2 binary, floats: 1 0",
         ),
         (
             "a.csv",
             "a,b\nL,1.5\n?,2\nS,3\n".into(),
             "",
-            "refused: a.csv: line 3, column 1: expected a number, found NaN…",
+            "3 of 1 binary, 1 gaussian, floats: 0 -1",
         ),
         (
             "a.csv",
@@ -395,7 +395,7 @@ fn text_files_are_read_as_meant_or_refused_with_advice() {
             "a.csv",
             "1,0\n-1,0\n".into(),
             "--missing -1",
-            "refused: a.csv: line 2, column 1: expected a number, found NaN…",
+            "2 of 2 binary, floats: 1 0",
         ),
         (
             "a.csv",
@@ -655,7 +655,7 @@ fn arrays_are_read_by_the_scale_of_their_columns() {
             vec![10, 4],
             Values::Floats(likes),
             "--missing -1",
-            "refused: a.npy: case 0, value 0: expected a number, found NaN…",
+            "10 of 4 binary, floats: NaN",
         ),
         (vec![2, 2], Values::Floats(vec![1.0, -1.0, -1.0, 1.0]), "", "2 of 2 spin, spins: 1 -1"),
         (

@@ -1,4 +1,4 @@
-"""Models and features go to Python and come back: python3 tests/python.py target/release/rbm-gpu
+"""Models and features go to Python and come back: python3 tests/python/models.py target/release/rbm-gpu
 Needs numpy; skips, with a message, the checks of safetensors and scikit-learn if they are not installed."""
 
 import pathlib
