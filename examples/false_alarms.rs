@@ -24,8 +24,7 @@ impl Draws {
 }
 
 /// Binary cases: each column is a noisy copy of one of a few factors, turned on where its density says so.
-fn data(draws: &mut Draws, cases: usize, columns: usize, density: f64) -> Dataset {
-    let factors = 2 + (draws.uniform() * 6.0) as usize;
+fn data(draws: &mut Draws, (cases, columns, factors): (usize, usize, usize), density: f64) -> Dataset {
     let noise = draws.between(0.02, 0.2);
     let place: Vec<usize> = (0..columns).map(|_| (draws.uniform() * factors as f64) as usize).collect();
     let densities: Vec<f64> =
@@ -41,19 +40,27 @@ fn data(draws: &mut Draws, cases: usize, columns: usize, density: f64) -> Datase
     Dataset::new((1, columns), Cases::from(Rows::from_values(columns, &values)))
 }
 
-/// A recipe that suits the size: a thousand updates or more, no more parameters than the data can tell.
-fn recipe(draws: &mut Draws, cases: usize, columns: usize, density: f64, seed: u64) -> TrainConfig {
+/// A recipe that suits the size: no more hidden units than there is to learn, and so many updates that weights from N(0, 0.01²)
+/// grow. At first they grow by ε λ/4 of themselves an update, where λ is the largest eigenvalue of the columns' covariance.
+fn recipe(
+    draws: &mut Draws,
+    (cases, columns, factors): (usize, usize, usize),
+    density: f64,
+    seed: u64,
+) -> TrainConfig {
     let batch = (cases / 10).clamp(4, 50);
-    let updates = draws.between(1500.0, 4000.0);
+    let learning_rate = draws.between(0.04, 0.15);
+    let largest = columns as f64 / factors as f64 * density * (1.0 - density);
+    let updates = draws.between(1500.0, 4000.0).max(150.0 / (learning_rate * largest));
     let is_persistent = draws.uniform() < 0.4;
-    let most = (cases as f64 / 4.0).clamp(3.0, 60.0).min(columns as f64);
+    let most = (cases as f64 / 4.0).min(3.0 * factors as f64);
     let is_dense = density > 0.5;
     TrainConfig {
         device: DeviceChoice::Cpu,
-        hidden: draws.between(3.0, most.max(4.0)) as usize,
+        hidden: draws.between(2.0, most.max(3.0)) as usize,
         batch,
         epochs: (updates / (cases as f64 / batch as f64)).ceil() as usize,
-        learning_rate: draws.between(0.03, 0.1) as f32,
+        learning_rate: learning_rate as f32,
         momentum: if is_persistent { 0.0 } else { 0.5 }.into(),
         weight_decay: 0.0002,
         estimator: if is_persistent { Estimator::Pcd } else { Estimator::Cd },
@@ -71,8 +78,11 @@ fn main() -> rbm_gpu::Result<()> {
         let mut draws = Draws(Philox::new(seed, Stream::Synthetic, 17));
         let (cases, columns) = (draws.between(20.0, 5000.0) as usize, draws.between(5.0, 200.0) as usize);
         let density = 0.02 + 0.96 * draws.uniform();
-        let dataset = data(&mut draws, cases, columns, density);
-        let config = recipe(&mut draws, cases, columns, density, seed);
+        // Columns are of one factor with some others.
+        let factors = 1 + (draws.uniform() * (columns as f64 / 4.0).min(8.0)) as usize;
+        let size = (cases, columns, factors);
+        let dataset = data(&mut draws, size, density);
+        let config = recipe(&mut draws, size, density, seed);
         let mut trainer = Trainer::new(&config, dataset)?;
         let mut found = Vec::new();
         for _ in 0..config.epochs {

@@ -135,6 +135,8 @@ pub struct DataFigures {
     pub constant_columns: usize,
     /// Columns that equal an earlier one, without constant ones.
     pub duplicated_columns: usize,
+    /// Those of them that have so many bits that few cases cannot make them equal.
+    pub copied_columns: usize,
     /// Two equal columns.
     pub equal_columns: Option<(usize, usize)>,
     /// Rows that equal an earlier one.
@@ -175,6 +177,9 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
+/// Bits of a column, over all cases, that chance does not make equal to another's, even if both go together.
+const BITS_OF_A_COPY: f64 = 64.0;
+
 /// A label has fewer values than this.
 const CLASSES: usize = 33;
 
@@ -213,6 +218,8 @@ impl DataFigures {
                 if x.is_nan() {
                     missing += 1;
                     column.missing += 1;
+                    column.hash = mix(column.hash, x);
+                    row_hash = mix(row_hash, x);
                     continue;
                 }
                 if !x.is_finite() {
@@ -247,11 +254,18 @@ impl DataFigures {
         let single_rows = rows.values().filter(|&&count| count == 1).count();
 
         let mut first_with: HashMap<u64, usize> = HashMap::new();
-        let (mut duplicated_columns, mut equal_columns) = (0, None);
+        let entropy =
+            |p: f64| if p > 0.0 && p < 1.0 { -p * p.log2() - (1.0 - p) * (1.0 - p).log2() } else { 0.0 };
+        let bits_of = |unit: usize| match kinds[unit].is_binary() {
+            true => entropy(columns[unit].sum / (cases - columns[unit].missing).max(1) as f64),
+            false => columns[unit].bits(cases),
+        };
+        let (mut duplicated_columns, mut copied_columns, mut equal_columns) = (0, 0, None);
         for (unit, column) in columns.iter().enumerate().filter(|(_, column)| !column.is_constant()) {
             match first_with.get(&column.hash) {
                 Some(&first) => {
                     duplicated_columns += 1;
+                    copied_columns += usize::from(bits_of(unit) * cases as f64 > BITS_OF_A_COPY);
                     equal_columns.get_or_insert((first, unit));
                 }
                 None => {
@@ -259,18 +273,12 @@ impl DataFigures {
                 }
             }
         }
-        let entropy =
-            |p: f64| if p > 0.0 && p < 1.0 { -p * p.log2() - (1.0 - p) * (1.0 - p).log2() } else { 0.0 };
         let fold = |pick: &dyn Fn(&Column) -> f64, start: f64, of: fn(f64, f64) -> f64| {
             columns.iter().map(pick).fold(start, of)
         };
         let are_labels_possible = layer.as_ref().is_none_or(units::are_numbers);
         let label = are_labels_possible.then(|| label_column(values, &columns, labels)).flatten();
-        let bits = columns.iter().zip(&kinds).map(|(column, kind)| match kind.is_binary() {
-            true => entropy(column.sum / (cases - column.missing).max(1) as f64),
-            false => column.bits(cases),
-        });
-        let bits = bits.sum();
+        let bits = (0..units).map(bits_of).sum();
         let one_hot_blocks = values.are_binary().then(|| one_hot_blocks(values, &columns)).flatten();
         let is_class = values.are_binary() && one_hot_blocks.is_none();
         Self {
@@ -290,6 +298,7 @@ impl DataFigures {
                 / (cases * units - not_finite - missing).max(1) as f64,
             constant_columns: columns.iter().filter(|column| column.is_constant()).count(),
             duplicated_columns,
+            copied_columns,
             equal_columns,
             duplicated_rows,
             single_rows,

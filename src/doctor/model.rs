@@ -289,7 +289,8 @@ impl ModelFigures {
                    section 8)";
         let fix = "initial weights from N(0, 0.01²), each drawn by itself, and hidden states each drawn by itself; else \
                    fewer ‹hidden› units";
-        let many = self.duplicates * 2 > self.compared;
+        // Few units may all learn the one thing that stands out.
+        let many = self.duplicates * 2 > self.compared && self.compared >= 6;
         Some(if many { Finding::warning } else { Finding::note }("duplicate-hidden-units", seen, why, fix))
     }
 }

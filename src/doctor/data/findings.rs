@@ -10,8 +10,8 @@ use crate::{
     units::{Kind, Layer},
 };
 
-/// The most columns of rows that repeat by chance, though they go together.
-const MOST_REPEATED: usize = 64;
+/// The most bits of rows that repeat by chance, as their columns go together: the sum over the columns.
+const MOST_REPEATED: f64 = 128.0;
 
 type Check = fn(&DataFigures) -> Option<Finding>;
 
@@ -237,7 +237,7 @@ impl DataFigures {
         // Where few different rows are possible, or are likely, because columns go together, some repeat by chance, and others do
         // not. Copies in bulk leave none alone.
         let different = self.cases - self.duplicated_rows;
-        let are_few = self.units <= MOST_REPEATED && self.single_rows * 10 > different;
+        let are_few = self.bits <= MOST_REPEATED && self.single_rows * 10 > different;
         let by_chance = are_few || self.bits < (self.cases as f64).log2() + 2.0;
         if self.duplicated_rows * 2 > self.cases && !by_chance {
             return Some(Finding::warning(
@@ -276,7 +276,7 @@ impl DataFigures {
     /// Repeated columns.
     fn copied_columns(&self) -> Option<Finding> {
         if let Some((first, second)) = self.equal_columns {
-            let most = self.duplicated_columns * 2 > self.units;
+            let most = self.copied_columns * 2 > self.units;
             let make = if most { Finding::warning } else { Finding::note };
             return Some(make(
                 "duplicated-columns",

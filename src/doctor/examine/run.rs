@@ -70,10 +70,13 @@ pub(super) fn run(
         // Of the whole run, which may have gone on since the end that was recorded.
         let is_over = costs.costs.len() >= config.epochs;
         let nothing = is_over.then(|| outcome(config, dataset, &costs.costs)).flatten();
-        if nothing.is_some() {
-            // It says the same, with more figures.
-            to.findings.retain(|finding| !["mean-image", "cost-does-not-fall"].contains(&&*finding.name));
-        }
+        // It judges by the data, which tell more than the first epoch, and has more figures.
+        let has_learnt = nothing.is_none();
+        to.findings.retain(|finding| match &*finding.name {
+            "cost-does-not-fall" => !is_over,
+            "mean-image" => has_learnt,
+            _ => true,
+        });
         findings.extend(nothing);
         findings.extend(recorded.into_iter().filter(|finding| finding.name != NOTHING_LEARNT));
     } else {
