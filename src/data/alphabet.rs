@@ -125,7 +125,7 @@ mod tests {
         ] {
             assert_eq!(given(text).unwrap(), letters, "{text}");
         }
-        for text in ["", "A", "--", "A1", "ABA", "-", "--json"] {
+        for text in ["", "A", "--", "A1", "ABA", "-"] {
             assert!(given(text).is_err(), "{text}");
         }
         assert_eq!(spelled(RNA, 'T'), 'U');

@@ -101,12 +101,15 @@ impl Look {
     pub fn new(memory: &mut dyn Memory, dataset: &Dataset, binarize: Binarize, seed: u64) -> Result<Self> {
         let train = &dataset.train.rows;
         let layout = train.layout();
-        let base = Base::new(memory.layers(), dataset.train.marginals());
+        let layers = memory.layers();
         // Missing values are drawn from independent units.
         let some = |rows: &Rows| -> (usize, Vec<u32>) {
             let cases = rows.select(&spread_out(rows.len(), CASES));
             let cases = match cases.has_missing() {
-                true => Rows::of_layout(layout, &base.filled(&cases, seed).all_values()),
+                true => {
+                    let base = Base::new(layers, dataset.train.marginals());
+                    Rows::of_layout(layout, &base.filled(&cases, seed).all_values())
+                }
                 false => cases,
             };
             (cases.len(), cases.words().into_owned())

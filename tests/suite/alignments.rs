@@ -203,7 +203,7 @@ fn samples_of_letters_are_sequences() {
         &["sample", "run", "--show", "mean", "-o", "x.fasta"],
         &["letters are states", "--show state"],
     );
-    refuse(folder, &["reconstruct", "run", "-o", "x.png"], &[".fasta or .npy"]);
+    refuse(folder, &["reconstruct", "run", "-o", "x.png"], &[".fasta, .csv or .npy"]);
 }
 
 /// Pairs of sites, and the norms of their couplings.

@@ -367,36 +367,16 @@ fn text_files_are_read_as_meant_or_refused_with_advice() {
             "9 of 3 gaussian, floats: 1 50 3000",
         ),
         // What is missing.
-        (
-            "a.csv",
-            "a,b\n1,\n0,1\n".into(),
-            "",
-            "2 of 2 binary, floats: 1 NaN",
-        ),
-        (
-            "a.csv",
-            "a,label,b\n1,x,0\n1,y,nan\n".into(),
-            "",
-            "2 of 2 binary, floats: 1 0",
-        ),
-        (
-            "a.csv",
-            "a,b\nL,1.5\n?,2\nS,3\n".into(),
-            "",
-            "3 of 1 binary, 1 gaussian, floats: 0 -1",
-        ),
+        ("a.csv", "a,b\n1,\n0,1\n".into(), "", "2 of 2 binary, floats: 1 NaN"),
+        ("a.csv", "a,label,b\n1,x,0\n1,y,nan\n".into(), "", "2 of 2 binary, floats: 1 0; classes x,y"),
+        ("a.csv", "a,b\nL,1.5\n?,2\nS,3\n".into(), "", "3 of 1 binary, 1 gaussian, floats: 0 -1"),
         (
             "a.csv",
             "1,0\n-1,0\n".into(),
             "",
             "refused: a.csv: line 2, column 1: expected a number that is not negative, found -1, and no other…--missing -1…",
         ),
-        (
-            "a.csv",
-            "1,0\n-1,0\n".into(),
-            "--missing -1",
-            "2 of 2 binary, floats: 1 0",
-        ),
+        ("a.csv", "1,0\n-1,0\n".into(), "--missing -1", "2 of 2 binary, floats: 1 0"),
         (
             "a.csv",
             "a,b\n1,0,\n".into(),
@@ -651,12 +631,7 @@ fn arrays_are_read_by_the_scale_of_their_columns() {
             "",
             "refused: a.npy: case 0, value 0: expected a number that is not negative, found -1…--missing -1…",
         ),
-        (
-            vec![10, 4],
-            Values::Floats(likes),
-            "--missing -1",
-            "10 of 4 binary, floats: NaN",
-        ),
+        (vec![10, 4], Values::Floats(likes), "--missing -1", "10 of 4 binary, floats: NaN 0 1 NaN"),
         (vec![2, 2], Values::Floats(vec![1.0, -1.0, -1.0, 1.0]), "", "2 of 2 spin, spins: 1 -1"),
         (
             vec![10, 4],
