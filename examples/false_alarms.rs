@@ -81,7 +81,13 @@ fn main() -> rbm_gpu::Result<()> {
         // Columns are of one factor with some others.
         let factors = 1 + (draws.uniform() * (columns as f64 / 4.0).min(8.0)) as usize;
         let size = (cases, columns, factors);
-        let dataset = data(&mut draws, size, density);
+        let dataset = loop {
+            let dataset = data(&mut draws, size, density);
+            let means = dataset.train.marginals().means;
+            if (0.02..0.98).contains(&(means.iter().sum::<f64>() / columns as f64)) {
+                break dataset;
+            }
+        };
         let config = recipe(&mut draws, size, density, seed);
         let mut trainer = Trainer::new(&config, dataset)?;
         let mut found = Vec::new();

@@ -17,6 +17,9 @@ const COMPARED_WEIGHTS: usize = 128;
 const SAME: f64 = 0.99;
 /// The largest healthy sum of a hidden unit's weights: good models of a few patterns get to 10.
 const LARGEST_INPUT: f64 = 30.0;
+/// The largest healthy sum of a visible unit's weights. Columns that all go together have large weights to few hidden units, and
+/// these add up; but no more than this.
+const LARGEST_BACK: f64 = 8.0;
 /// The largest healthy factor between a precision and 1/variance of the data.
 const MOST_PRECISE: f64 = 50.0;
 /// The largest healthy ratio of a Potts unit's mean weights to the rest. That of independent weights is 1/√(q−1).
@@ -259,7 +262,8 @@ impl ModelFigures {
             }
         }
         let input = deviation * (self.units.0 as f64).sqrt();
-        if input > LARGEST_INPUT || largest > 100.0 {
+        let back = deviation * (self.units.1 as f64).sqrt();
+        if input > LARGEST_INPUT && back > LARGEST_BACK || largest > 100.0 {
             found.push(Finding::warning(
                 "weights-too-large",
                 format!(
