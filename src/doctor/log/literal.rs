@@ -26,11 +26,17 @@ enum Frame {
     Call { arguments: usize },
 }
 
+/// Takes each part of a value, in order.
+type Each<'a> = dyn FnMut(Part) + 'a;
+
+/// Goes through values.
+type Walk<'a> = dyn Fn(&mut Each) + 'a;
+
 /// Where a value is broken: the byte.
 struct Broken(usize);
 
 /// Reads one value at the start of the text and returns its length. Commas may be left out, as NumPy does.
-fn value<'a>(text: &'a str, on: &mut dyn FnMut(Part)) -> Result<usize, Broken> {
+fn value<'a>(text: &'a str, on: &mut Each) -> Result<usize, Broken> {
     let bytes = text.as_bytes();
     let (mut at, mut frames, mut keys): (usize, Vec<Frame>, Vec<&'a str>) = (0, Vec::new(), Vec::new());
     loop {
@@ -155,7 +161,7 @@ fn value<'a>(text: &'a str, on: &mut dyn FnMut(Part)) -> Result<usize, Broken> {
 }
 
 /// Goes through all values that begin a line, and returns their number.
-fn values(text: &str, on: &mut dyn FnMut(Part)) -> usize {
+fn values(text: &str, on: &mut Each) -> usize {
     // Once a value of several lines has been broken, only whole lines are tried: else a stranger's file takes quadratic time.
     let (mut at, mut are_long, mut count) = (0, true, 0);
     while at < text.len() {
@@ -190,14 +196,14 @@ fn values(text: &str, on: &mut dyn FnMut(Part)) -> usize {
 
 /// The costs of one of these names.
 pub fn parse(text: &str, keys: &[&str]) -> Vec<Log> {
-    let go = |on: &mut dyn FnMut(Part)| {
+    let go = |on: &mut Each| {
         values(text, on);
     };
     of_values(&go, keys)
 }
 
 /// The costs of values that are gone through twice: once for the names, once for one name's numbers.
-fn of_values(go: &dyn Fn(&mut dyn FnMut(Part)), keys: &[&str]) -> Vec<Log> {
+fn of_values(go: &Walk, keys: &[&str]) -> Vec<Log> {
     let (mut all, mut places): (Vec<(String, usize)>, HashMap<String, usize>) = Default::default();
     let mut path = String::new();
     go(&mut |part| {
@@ -252,9 +258,10 @@ fn joined(keys: &[&str], path: &mut String) {
 /// The numbers of a text that is one list.
 pub fn list(text: &str) -> Vec<f64> {
     let mut numbers = Vec::new();
-    let mut collect = |part: Part| match part {
-        Part::Number([], number) => numbers.push(number),
-        _ => {}
+    let mut collect = |part: Part| {
+        if let Part::Number([], number) = part {
+            numbers.push(number);
+        }
     };
     let is_one = text.trim_start().starts_with('[') && values(text, &mut collect) == 1;
     if is_one { numbers } else { Vec::new() }
@@ -284,7 +291,7 @@ pub fn in_a_line(text: &str, keys: &[&str]) -> Vec<Log> {
         let before = line[..start].trim_end_matches([' ', '\t', '=', ':', '(']);
         let word =
             before.rsplit(|c: char| !(c.is_alphanumeric() || "_-".contains(c))).next().unwrap_or_default();
-        let go = |on: &mut dyn FnMut(Part)| {
+        let go = |on: &mut Each| {
             let _ = value(&rest[..length], &mut |part| match part {
                 Part::Number([], number) => on(Part::Number(&[word], number)),
                 part => on(part),

@@ -222,6 +222,9 @@ fn is_held_out(word: &str) -> bool {
     ["val", "valid", "validation", "test", "testing", "eval", "dev"].contains(&word)
 }
 
+/// Whether a name fits a key.
+type Fits<'a> = dyn Fn(&str, &str) -> bool + 'a;
+
 /// The name to take: exactly one of `keys`, else one that has its words, else one that contains it; earlier keys come first. Of
 /// several, training comes before what is held out, and means of epochs before single steps. `counts` says how many numbers each
 /// has.
@@ -242,7 +245,7 @@ pub fn choose(names: &[(String, usize)], keys: &[&str]) -> Option<usize> {
         )
     };
     keys.iter().find_map(|key| {
-        let ways: [&dyn Fn(&str, &str) -> bool; 3] = [&is_exact, &has_words, &contains];
+        let ways: [&Fits; 3] = [&is_exact, &has_words, &contains];
         ways.iter().find_map(|fits| {
             let fitting = (0..names.len()).filter(|&at| names[at].1 > 0 && fits(&names[at].0, key));
             fitting.map(|at| (at, names[at].1)).min_by_key(rank).map(|(at, _)| at)

@@ -2,6 +2,9 @@
 
 use super::{Log, lines, literal, names, table};
 
+/// A way to find the costs of one of some names in a text.
+type Way = fn(&str, &[&str]) -> Vec<Log>;
+
 /// Finds the costs in a text: JSON lines with a key such as `cost`, or lists under it, as JSON or as Python prints them; a table whose
 /// first line names its columns; lines such as `cost = [ 969572.7 ]`; or columns of numbers, where the last column counts, or the
 /// one whose number from 1 is the key. One log for each layer, if several are told apart; none without costs. What should grow is
@@ -9,8 +12,7 @@ use super::{Log, lines, literal, names, table};
 pub fn parse(text: &str, key: Option<&str>) -> Vec<Log> {
     let text = &*lines::plain(text);
     let named = |keys: &[&str]| {
-        let ways: [fn(&str, &[&str]) -> Vec<Log>; 4] =
-            [literal::parse, table::parse, literal::in_a_line, lines::parse];
+        let ways: [Way; 4] = [literal::parse, table::parse, literal::in_a_line, lines::parse];
         ways.iter().map(|way| way(text, keys)).find(|logs| !logs.is_empty())
     };
     let bare = |column: Option<usize>| {
