@@ -41,13 +41,14 @@ fn squares(row: u32, group: u32, mean: vec4<f32>) -> vec4<f32> {
     if params.kind == SPIN {
         return vec4(1.0);
     }
-    if params.kind == GAUSSIAN || params.kind == RELU {
-        return -2.0 * moment(row, 1u, group);
+    if kind_precisions() == 0u {
+        return mean;
     }
-    if params.kind == DRELU {
-        return -2.0 * (moment(row, 1u, group) + moment(row, 2u, group));
+    var sum = vec4(0.0);
+    for (var number = 1u; number <= kind_precisions(); number++) {
+        sum += moment(row, number, group);
     }
-    return mean;
+    return -2.0 * sum;
 }
 
 fn moment(row: u32, number: u32, group: u32) -> vec4<f32> {

@@ -7,6 +7,7 @@
 mod binary;
 mod double_relu;
 mod gaussian;
+mod kind;
 mod kinds;
 mod potts;
 mod relu;
@@ -15,31 +16,12 @@ mod spin;
 pub(crate) mod truncated;
 
 pub use binary::{sigmoid, softplus};
+pub use kind::{Domain, Kind, PRECISIONS};
 pub use kinds::Kinds;
 
 use std::{fmt, str::FromStr};
 
 use crate::level::Level;
-
-/// A kind of unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// 0 or 1.
-    Binary,
-    /// −1 or +1.
-    Spin,
-    /// One of some states, one-hot: a column for each.
-    Potts {
-        /// How many, from 2 to [`Kind::MOST_STATES`].
-        states: u32,
-    },
-    /// Any number, normally distributed.
-    Gaussian,
-    /// At least 0, normally distributed above.
-    Relu,
-    /// Any number, with a normal distribution on either side of 0.
-    DoubleRelu,
-}
 
 /// Adjacent units of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -193,119 +175,6 @@ fn open(uniform: f32) -> f64 {
     f64::from(uniform) + 0.5 / f64::from(1 << 24)
 }
 
-impl Kind {
-    /// States of a Potts unit, at most.
-    pub const MOST_STATES: u32 = 1 << 16;
-
-    /// Their names; Potts units have their number of states after a colon.
-    pub const NAMES: [&str; 6] = ["binary", "spin", "potts", "gaussian", "relu", "drelu"];
-
-    /// Its number in the kernels: the index of its name.
-    pub const fn number(self) -> u32 {
-        match self {
-            Self::Binary => 0,
-            Self::Spin => 1,
-            Self::Potts { .. } => 2,
-            Self::Gaussian => 3,
-            Self::Relu => 4,
-            Self::DoubleRelu => 5,
-        }
-    }
-
-    /// The mathematics of such a unit.
-    pub fn unit(self) -> &'static dyn Unit {
-        match self {
-            Self::Binary => &binary::Binary,
-            Self::Spin => &spin::Spin,
-            Self::Potts { .. } => &potts::Potts,
-            Self::Gaussian => &gaussian::Gaussian,
-            Self::Relu => &relu::Relu,
-            Self::DoubleRelu => &double_relu::DoubleRelu,
-        }
-    }
-
-    /// Whether it is binary.
-    pub const fn is_binary(&self) -> bool {
-        matches!(self, Self::Binary)
-    }
-
-    /// Rows or columns of W per unit.
-    pub fn columns(self) -> usize {
-        match self {
-            Self::Potts { states } => states as usize,
-            _ => 1,
-        }
-    }
-
-    /// The parameters of a unit's potential for each of its columns: θ; with two or more the precision γ, that of positive states
-    /// where there are two; then γ₋ and δ.
-    pub fn parameters(self) -> usize {
-        match self {
-            Self::Binary | Self::Spin | Self::Potts { .. } => 1,
-            Self::Gaussian | Self::Relu => 2,
-            Self::DoubleRelu => 4,
-        }
-    }
-
-    /// Whether a unit takes values below 0.
-    pub fn is_signed(self) -> bool {
-        matches!(self, Self::Spin | Self::Gaussian | Self::DoubleRelu)
-    }
-
-    /// The largest of a unit's precisions, given its parameters; 0 if it has none.
-    pub fn largest_precision(self, parameters: &[f64]) -> f64 {
-        match self {
-            Self::Binary | Self::Spin | Self::Potts { .. } => 0.0,
-            Self::Gaussian | Self::Relu => parameters[1],
-            Self::DoubleRelu => parameters[1].max(parameters[2]),
-        }
-    }
-
-    /// ⟨s²⟩ of a column, given the mean of its state and those of its other statistics, by their number.
-    pub fn mean_square(self, mean: f64, statistic: impl Fn(usize) -> f64) -> f64 {
-        match self {
-            Self::Binary | Self::Potts { .. } => mean,
-            Self::Spin => 1.0,
-            Self::Gaussian | Self::Relu => -2.0 * statistic(1),
-            Self::DoubleRelu => -2.0 * (statistic(1) + statistic(2)),
-        }
-    }
-
-    /// How many states a unit has, if they can be counted.
-    pub fn states(self) -> Option<usize> {
-        match self {
-            Self::Binary | Self::Spin => Some(2),
-            Self::Potts { states } => Some(states as usize),
-            Self::Gaussian | Self::Relu | Self::DoubleRelu => None,
-        }
-    }
-
-    /// Writes the parameters of a unit without an inclination: 0, and precisions of 1.
-    fn neutral(self, parameters: &mut [f64]) {
-        parameters.fill(0.0);
-        parameters[PRECISIONS.start.min(self.parameters())..PRECISIONS.end.min(self.parameters())].fill(1.0);
-    }
-
-    /// Writes the state with this number, from 0 to [`Kind::states`] − 1, into a unit's columns.
-    ///
-    /// # Panics
-    /// Where states cannot be counted, or there is no such state.
-    pub fn state<T: From<i8>>(self, number: usize, columns: &mut [T]) {
-        match self {
-            Self::Binary => columns[0] = T::from(number as i8),
-            Self::Spin => columns[0] = T::from(2 * number as i8 - 1),
-            Self::Potts { .. } => {
-                columns.iter_mut().for_each(|column| *column = T::from(0));
-                columns[number] = T::from(1);
-            }
-            Self::Gaussian | Self::Relu | Self::DoubleRelu => panic!("{self} units have no numbered states"),
-        }
-    }
-}
-
-/// The numbers of the parameters that must stay above 0.
-pub const PRECISIONS: std::ops::Range<usize> = 1..3;
-
 /// A unit of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -390,11 +259,11 @@ impl Layer {
             let mut expectation = vec![0.0; parameters.len()];
             kind.unit().expectation(&parameters, &vec![0.0; kind.columns()], &mut expectation);
             for (column, &mean) in at.zip(&expectation) {
-                let square = match kind {
-                    Kind::Binary | Kind::Potts { .. } => mean,
-                    Kind::Spin => 1.0,
+                let square = match kind.domain() {
+                    Domain::Bits | Domain::OneHot => mean,
+                    Domain::Signs => 1.0,
                     // Their neutral potential is −s²/2.
-                    Kind::Gaussian | Kind::Relu | Kind::DoubleRelu => 1.0,
+                    Domain::Real | Domain::NotNegative => 1.0,
                 };
                 (means[column], variances[column]) = (mean, square - mean * mean);
             }
@@ -434,45 +303,6 @@ impl Layer {
             let kind = block.kind;
             (0..block.units).map(move |unit| Place { kind, column: first + unit * kind.columns() })
         })
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Binary => f.write_str("binary"),
-            Self::Spin => f.write_str("spin"),
-            Self::Potts { states } => write!(f, "potts:{states}"),
-            Self::Gaussian => f.write_str("gaussian"),
-            Self::Relu => f.write_str("relu"),
-            Self::DoubleRelu => f.write_str("drelu"),
-        }
-    }
-}
-
-impl FromStr for Kind {
-    type Err = String;
-
-    /// The reverse. The error says what was expected and found.
-    fn from_str(text: &str) -> Result<Self, String> {
-        match (text, text.split_once(':')) {
-            ("binary", _) => Ok(Self::Binary),
-            ("spin", _) => Ok(Self::Spin),
-            ("gaussian", _) => Ok(Self::Gaussian),
-            ("relu", _) => Ok(Self::Relu),
-            ("drelu", _) => Ok(Self::DoubleRelu),
-            (_, Some(("potts", number))) => match number.parse() {
-                Ok(states @ 2..=Self::MOST_STATES) => Ok(Self::Potts { states }),
-                _ => Err(format!(
-                    "expected potts:Q with Q from 2 to {} states, found {text:?}",
-                    Self::MOST_STATES
-                )),
-            },
-            ("potts", None) => {
-                Err("expected potts with its number of states, as potts:21, found \"potts\"".into())
-            }
-            _ => Err(format!("expected a kind of unit ({}), found {text:?}", Self::NAMES.join(", "))),
-        }
     }
 }
 
@@ -520,8 +350,10 @@ impl FromStr for Layer {
 mod tests {
     use super::*;
 
-    const ALL: [Kind; 6] =
-        [Kind::Binary, Kind::Spin, Kind::Potts { states: 3 }, Kind::Gaussian, Kind::Relu, Kind::DoubleRelu];
+    /// All kinds, Potts units with three states.
+    fn all() -> [Kind; Kind::ALL.len()] {
+        Kind::ALL.map(|kind| if let Kind::Potts { .. } = kind { Kind::Potts { states: 3 } } else { kind })
+    }
 
     /// Parameters of a unit, spread around; precisions between 0.3 and 3.
     fn parameters(kind: Kind, spread: f64, number: usize) -> Vec<f64> {
@@ -560,7 +392,7 @@ mod tests {
                         })
                         .sum()
                 };
-                half(1.0) + if kind == Kind::Relu { 0.0 } else { half(-1.0) }
+                half(1.0) + if kind.domain() == Domain::NotNegative { 0.0 } else { half(-1.0) }
             }
         }
     }
@@ -569,7 +401,7 @@ mod tests {
     /// statistics the potential's; and a unit has the moments that it was made for.
     #[test]
     fn a_kind_is_what_its_potential_says() {
-        for kind in ALL {
+        for kind in all() {
             let (unit, columns) = (kind.unit(), kind.columns());
             for (number, spread) in [0.0, 0.7, 2.0, 3.0].into_iter().enumerate() {
                 let theta = parameters(kind, spread, number);
@@ -622,7 +454,7 @@ mod tests {
     /// Draws by evenly spaced numbers have the moments of the unit.
     #[test]
     fn draws_have_the_moments_of_the_unit() {
-        for kind in ALL {
+        for kind in all() {
             let (unit, columns) = (kind.unit(), kind.columns());
             for number in 0..4 {
                 let theta = parameters(kind, 2.0, number);

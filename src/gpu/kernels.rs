@@ -1,7 +1,6 @@
 //! The table of kernels: source, bindings, workgroups and work of each. A new kernel is a WGSL file, a row here, a method
 //! of [`crate::backend::Backend`], and a textbook twin in [`crate::reference`]. The kernels for units of every kind are parts of
-//! methods: a dispatch for each block of a layer. A new kind is a WGSL file, a case in `shaders/shared/kinds.wgsl`, and its twin
-//! in [`crate::units`].
+//! methods: a dispatch for each block of a layer. They get every kind from the table of [`crate::units::Kind`].
 
 use super::{
     tile::{MOST_WORKGROUPS, Product, Tile},
@@ -15,24 +14,17 @@ use crate::{
         operation::{MULTIPLY_ADDS, Operation},
     },
     rbm::Layers,
+    units::Kind,
 };
 
 const GEOMETRY: &str = include_str!("../../shaders/shared/geometry.wgsl");
 const RANDOM: &str = include_str!("../../shaders/shared/random.wgsl");
 const SAMPLE: &str = include_str!("../../shaders/shared/sample.wgsl");
 const ACCUMULATE: &str = include_str!("../../shaders/shared/accumulate.wgsl");
-const UNIT: &str = include_str!("../../shaders/shared/unit_binary.wgsl");
-const POTTS: &str = include_str!("../../shaders/shared/unit_potts.wgsl");
-/// Every kind of unit with one column; needs [`wgsl::polynomials`].
-const KINDS: &str = concat!(
-    include_str!("../../shaders/shared/kinds.wgsl"),
-    include_str!("../../shaders/shared/unit_binary.wgsl"),
-    include_str!("../../shaders/shared/unit_spin.wgsl"),
-    include_str!("../../shaders/shared/unit_gaussian.wgsl"),
-    include_str!("../../shaders/shared/unit_relu.wgsl"),
-    include_str!("../../shaders/shared/unit_drelu.wgsl"),
-    include_str!("../../shaders/shared/truncated.wgsl"),
-);
+const UNIT: &str = Kind::Binary.shader();
+const POTTS: &str = Kind::Potts { states: 2 }.shader();
+/// What the kinds of unit with one column share; needs [`wgsl::kinds`] and [`wgsl::polynomials`].
+const KINDS: &str = include_str!("../../shaders/shared/truncated.wgsl");
 const BLOCK: &str = include_str!("../../shaders/shared/block.wgsl");
 const PATH: &str = include_str!("../../shaders/shared/path.wgsl");
 const PARAMETERS: &str = include_str!("../../shaders/shared/parameters.wgsl");
@@ -164,7 +156,7 @@ kernels! {
     LimitNorms "limit_norms", LimitNorms, [REDUCE], [W], Workgroups(|s| groups(s.hidden), once);
     FixGauge "fix_gauge", FixGauge, [REDUCE], [W], Workgroups(|s| s.visible.saturating_add(groups(s.hidden)), once);
     Track "track", Track, [REDUCE], [R, W], Workgroups(|s| groups(s.hidden), once);
-    TrackVariances "track_variances", TrackVariances, [REDUCE], [R, R, R, W], Workgroups(|s| groups(s.units + 3), once);
+    TrackVariances "track_variances", TrackVariances, [KINDS, REDUCE], [R, R, R, W], Workgroups(|s| groups(s.units + 3), once);
     Combine "combine", Combine, [PARAMETERS], [R, W], Invocations(parameters, once);
     SquaredError "squared_error", SquaredError, [REDUCE], [R, R, W], Workgroups(|s| s.rows, once);
     FreeEnergy "free_energy", FreeEnergy, [ACCUMULATE, REDUCE, FOUR_CASES, UNIT], [R, R, R, W], Workgroups(row_blocks, weights_for_rows);
@@ -274,6 +266,7 @@ impl Kernel {
         let Row { file, uniform, parts, .. } = self.row();
         let mut source = [file, GEOMETRY].concat() + &parts.concat() + &wgsl::shared() + uniform;
         if parts.contains(&KINDS) {
+            source += &wgsl::kinds();
             source += &wgsl::polynomials();
         }
         if let Some(tile) = tile {
