@@ -15,7 +15,7 @@ use crate::{
     rbm::{Layers, Rbm, Shape, Side},
     reference::Reference,
     rng::{Address, Philox, Stream, uniform_at},
-    units::{Kind, Layer, PRECISIONS, Place},
+    units::{Domain, Layer, PRECISIONS, Place},
 };
 
 /// Largest absolute difference from the reference, for means and parameters.
@@ -69,12 +69,12 @@ pub fn random_states_of(layer: &Layer, rows: usize, seed: u64) -> Vec<f32> {
         for &Place { kind, column } in &places {
             let mut normal = || -> f32 { StandardNormal.sample(&mut generator) };
             let state = &mut states[column..column + kind.columns()];
-            match kind {
-                Kind::Binary => {}
-                Kind::Spin => state[0] = 2.0 * state[0] - 1.0,
-                Kind::Potts { states } => kind.state(generator.random_range(0..states as usize), state),
-                Kind::Relu => state[0] = normal().abs(),
-                Kind::Gaussian | Kind::DoubleRelu => state[0] = normal(),
+            match kind.domain() {
+                Domain::Bits => {}
+                Domain::Signs => state[0] = 2.0 * state[0] - 1.0,
+                Domain::OneHot => kind.state(generator.random_range(0..kind.columns()), state),
+                Domain::NotNegative => state[0] = normal().abs(),
+                Domain::Real => state[0] = normal(),
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::{
     error::Result,
     rbm::Side,
     rng::{self, Address, Stream, uniform_at},
-    units::{Kind, Layer, Place},
+    units::{Domain, Layer, Place},
 };
 
 /// Chains from each place.
@@ -125,13 +125,13 @@ fn hidden_states(layer: &Layer, seed: u64) -> Vec<f32> {
         }
         for Place { kind, column } in layer.places() {
             let state = &mut states[column..][..kind.columns()];
-            match kind {
-                Kind::Spin => state[0] = 2.0 * state[0] - 1.0,
-                Kind::Potts { .. } => {
+            match kind.domain() {
+                Domain::Signs => state[0] = 2.0 * state[0] - 1.0,
+                Domain::OneHot => {
                     let on = state.iter().position(|&on| on == 1.0).unwrap_or(0);
                     kind.state(on, state);
                 }
-                Kind::Binary | Kind::Gaussian | Kind::Relu | Kind::DoubleRelu => {}
+                Domain::Bits | Domain::Real | Domain::NotNegative => {}
             }
         }
     }

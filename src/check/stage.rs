@@ -8,7 +8,7 @@ use crate::{
     backend::{Backend, BackendExt, Draw, Model, Pair, Units, Values},
     error::Result,
     rbm::{Shape, Side},
-    units::Kind,
+    units::Domain,
 };
 
 /// Guard rows in every buffer.
@@ -96,15 +96,16 @@ impl Stage<'_> {
         for (row, (states, grey)) in states.chunks_mut(units).zip(grey.chunks(units)).enumerate() {
             for place in self.backend.layers().side(layer).places() {
                 let at = place.column;
-                match place.kind {
-                    Kind::Binary => {}
-                    Kind::Spin => states[at] = 2.0 * states[at] - 1.0,
-                    Kind::Potts { states: count } => {
-                        let number = (row * 7 + at * 5 + seed as usize) % count as usize;
-                        place.kind.state(number, &mut states[at..at + count as usize]);
+                match place.kind.domain() {
+                    Domain::Bits => {}
+                    Domain::Signs => states[at] = 2.0 * states[at] - 1.0,
+                    Domain::OneHot => {
+                        let count = place.kind.columns();
+                        let number = (row * 7 + at * 5 + seed as usize) % count;
+                        place.kind.state(number, &mut states[at..at + count]);
                     }
-                    Kind::Relu => states[at] = 2.0 * grey[at],
-                    Kind::Gaussian | Kind::DoubleRelu => states[at] = 4.0 * grey[at] - 2.0,
+                    Domain::NotNegative => states[at] = 2.0 * grey[at],
+                    Domain::Real => states[at] = 4.0 * grey[at] - 2.0,
                 }
             }
         }

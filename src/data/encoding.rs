@@ -3,7 +3,7 @@
 use super::{Cases, Rows, table::Column};
 use crate::{
     error::{Result, bad_data},
-    units::{Kind, Layer, Marginals, Place},
+    units::{Domain, Kind, Layer, Marginals, Place},
 };
 
 /// The visible units of a data set, and what their values are in the file: one column there for each unit.
@@ -128,19 +128,17 @@ impl Encoding {
                             "",
                         );
                     }
-                    Kind::Relu if x < 0.0 => {
+                    _ if kind.domain() == Domain::NotNegative && x < 0.0 => {
                         return wrong("a number that is not negative for a rectified unit", "");
                     }
-                    Kind::Gaussian | Kind::Relu | Kind::DoubleRelu if !x.is_finite() => {
+                    _ if kind.states().is_none() && !x.is_finite() => {
                         return wrong("a number", "");
                     }
                     Kind::Potts { .. } => kind.state(x as usize, &mut out[column..][..kind.columns()]),
                     Kind::Gaussian if !self.means.is_empty() => {
                         out[column] = (x - self.means[column]) / self.deviations[column];
                     }
-                    Kind::Binary | Kind::Spin | Kind::Gaussian | Kind::Relu | Kind::DoubleRelu => {
-                        out[column] = x
-                    }
+                    _ => out[column] = x,
                 }
             }
             Ok(())

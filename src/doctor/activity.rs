@@ -46,12 +46,10 @@ pub fn deviations(layer: &Layer, potentials: &[f32]) -> Vec<f32> {
     let columns = layer.columns();
     let mut all = vec![1.0; columns];
     for Place { kind, column } in layer.places() {
-        let precision = match kind {
-            Kind::Binary | Kind::Spin | Kind::Potts { .. } => continue,
-            Kind::Gaussian | Kind::Relu => potentials[columns + column],
-            Kind::DoubleRelu => potentials[columns + column].min(potentials[2 * columns + column]),
-        };
-        all[column] = 1.0 / precision.sqrt();
+        let precisions = kind.precisions().map(|number| potentials[number * columns + column]);
+        if let Some(smallest) = precisions.reduce(f32::min) {
+            all[column] = 1.0 / smallest.sqrt();
+        }
     }
     all
 }

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use crate::{
     error::{Result, usage},
     rbm::{Rbm, Side},
-    units::{Kind, Layer},
+    units::{Domain, Layer},
 };
 
 /// What a model without a normalisation needs.
@@ -89,12 +89,13 @@ impl Unbounded {
             |number: usize, column: usize| f64::from(potentials[number * layer.columns() + column]);
         let all = layer.places().filter_map(|place| {
             let column = place.column;
-            let precisions = match place.kind {
-                Kind::Binary | Kind::Spin | Kind::Potts { .. } => return None,
-                Kind::Gaussian => [precision(1, column); 2],
-                Kind::Relu => [precision(1, column), f64::INFINITY],
-                Kind::DoubleRelu => [precision(1, column), precision(2, column)],
+            let mut precisions = place.kind.precisions().map(|number| precision(number, column));
+            let positive = precisions.next()?;
+            let negative = match place.kind.domain() {
+                Domain::NotNegative => f64::INFINITY,
+                _ => precisions.next().unwrap_or(positive),
             };
+            let precisions = [positive, negative];
             Some((column, precisions))
         });
         let (columns, precisions) = all.unzip();
@@ -322,7 +323,7 @@ mod tests {
         let steps = 20_000;
         let width = 2.0 * range / f64::from(steps);
         let middles = (0..steps).map(|at| (f64::from(at) + 0.5) * width - range);
-        let is_rectified = rbm.layers().visible.blocks()[0].kind == Kind::Relu;
+        let is_rectified = rbm.layers().visible.blocks()[0].kind.domain() == Domain::NotNegative;
         let inside = middles.filter(|v| !is_rectified || *v > 0.0);
         inside.map(|v| reference::log_marginal(rbm, Side::Visible, &[v as f32]).exp() * width).sum()
     }

@@ -3,7 +3,7 @@
 use super::svg;
 use crate::{
     data::Encoding,
-    units::{Kind, Marginals},
+    units::{Domain, Marginals},
 };
 
 /// The most lines.
@@ -84,14 +84,14 @@ fn lines(both: [&Marginals; 2], encoding: &Encoding) -> Vec<Line> {
         let column = place.column;
         let means = both.map(|marginals| marginals.means[column]);
         let plain = |name: String, means, scale| Line { name, means, deviations: None, scale };
-        match place.kind {
-            Kind::Binary => lines.push(plain(format!("column {unit}: 1"), means, [0.0, 1.0])),
-            Kind::Spin => lines.push(plain(format!("column {unit}: mean"), means, [-1.0, 1.0])),
-            Kind::Potts { states } => lines.extend((0..states as usize).map(|state| {
+        match place.kind.domain() {
+            Domain::Bits => lines.push(plain(format!("column {unit}: 1"), means, [0.0, 1.0])),
+            Domain::Signs => lines.push(plain(format!("column {unit}: mean"), means, [-1.0, 1.0])),
+            Domain::OneHot => lines.extend((0..place.kind.columns()).map(|state| {
                 let means = both.map(|marginals| marginals.means[column + state]);
                 plain(format!("column {unit}: {state}"), means, [0.0, 1.0])
             })),
-            Kind::Gaussian | Kind::Relu | Kind::DoubleRelu => {
+            Domain::Real | Domain::NotNegative => {
                 let (shift, factor) = match encoding.means.is_empty() {
                     true => (0.0, 1.0),
                     false => (f64::from(encoding.means[column]), f64::from(encoding.deviations[column])),
