@@ -1,6 +1,6 @@
 //! The native path for machines without a GPU: all cores, and loops for the instruction set found at run time. Products
-//! with binary states use look-up tables of sums (`cpu/lookup.rs`); other products use a GEMM crate. Tested against
-//! [`crate::reference`], as the GPU is.
+//! with binary states use look-up tables of sums (`cpu/lookup.rs`), or the places of the ones where few states are 1
+//! (`cpu/ones.rs`); other products use a GEMM crate. Tested against [`crate::reference`], as the GPU is.
 
 mod activation;
 mod centring;
@@ -12,7 +12,9 @@ mod lookup;
 mod math;
 pub(crate) mod matrix;
 mod multiply_add;
+mod ones;
 mod optimizer;
+mod packed;
 mod strips;
 mod units;
 
@@ -35,12 +37,12 @@ use crate::{
 };
 use activation::{Activation, Finish};
 use centring::Shifts;
-use codes::Codes;
 use contrast::{Difference, unit_gradient};
 use descent::{Centring, Descent};
 use lookup::{Part, Term};
 use math::{long_dot, squared_distance, sum_of_softplus};
 use matrix::{Matrix, product};
+use packed::Packed;
 use strips::Strips;
 use units::{Binarize, Kind, Units, WORD, copy_bits};
 
@@ -52,7 +54,7 @@ const FEWEST: usize = 8;
 pub struct Cpu {
     level: Level,
     /// Packed binary states of the positive and of the negative phase.
-    codes: [Codes; 2],
+    packed: [Packed; 2],
     /// Scratch for the step of a centred update with decay but without a velocity; the biases' correction needs it.
     /// Allocated at first use.
     step: Option<Rbm>,
@@ -134,8 +136,8 @@ impl Cpu {
     /// Multiplies the states of `input` by `factor`, and passes the product to `finish` in parts.
     fn multiply(&mut self, rows: usize, input: &Units, factor: Matrix, finish: impl Fn(Part) + Sync) {
         if rows >= FEWEST && input.are_binary(rows) {
-            self.codes[0].pack(self.level, &[(input, rows)], factor.columns);
-            lookup::sum(self.level, &[Term { left: &self.codes[0], right: factor, scale: 1.0 }], finish);
+            self.packed[0].pack(self.level, &[(input, rows)], &factor);
+            packed::sum(self.level, [Term { left: &self.packed[0], right: factor, scale: 1.0 }], finish);
             return;
         }
         let (states, share, columns, level) = (input.states(rows), share(rows), factor.columns, self.level);
@@ -281,13 +283,13 @@ impl HostKernels for Cpu {
         }
         let (level, factor) = (self.level, factor(to, rbm));
         let [one, other] = halves;
-        self.codes[0].pack(level, &[(one.from, rows[0]), (other.from, rows[1])], factor.columns);
+        self.packed[0].pack(level, &[(one.from, rows[0]), (other.from, rows[1])], &factor);
         let all_biases = [one.op, other.op].map(|op| potentials(to, path, op.beta));
         let [first, second] = &all_biases;
         let activations = [(one, first), (other, second)]
             .map(|(Half { op, uniforms, to, .. }, biases)| Activation::new(op, biases, uniforms, to));
-        let term = Term { left: &self.codes[0], right: factor, scale: 1.0 };
-        lookup::sum(level, &[term], |part| {
+        let term = Term { left: &self.packed[0], right: factor, scale: 1.0 };
+        packed::sum(level, [term], |part| {
             for (activation, part) in activations.iter().zip(part.split_at(rows[0])) {
                 level.dispatch(Finish { activation, part });
             }
@@ -297,7 +299,7 @@ impl HostKernels for Cpu {
     fn gradient(&mut self, op: &Contrast, phases: Phases<Units>, gradient: &mut Rbm) {
         let (level, n) = (self.level, gradient.shape().hidden);
         let difference = Difference::new(level, op, &phases, 1.0);
-        let (visible, hidden, ()) = difference.means(&mut self.codes, || ());
+        let (visible, hidden, ()) = difference.means(&mut self.packed, || ());
         let centring = (op.centred == 1).then_some(Centring {
             mu: phases.mu,
             lambda: phases.lambda,
@@ -305,7 +307,7 @@ impl HostKernels for Cpu {
             hidden: &hidden,
         });
         let weights = Strips::new(gradient.weights_mut(), n);
-        difference.associations(&self.codes, |part: Part| {
+        difference.associations(&self.packed, |part: Part| {
             vectorize(
                 level,
                 #[inline(always)]
@@ -366,7 +368,7 @@ impl HostKernels for Cpu {
         let difference = Difference::new(level, &op.contrast(), &phases, op.rate);
         // If ΔW is just the gradient, its products with the offsets don't need a second pass over ΔW.
         let is_gradient = momentum == 0.0 && op.weight_decay == 0.0;
-        let (visible, hidden, shifts) = difference.means(&mut self.codes, || {
+        let (visible, hidden, shifts) = difference.means(&mut self.packed, || {
             let shifts = || Shifts::of_gradient(level, difference.phases, difference.hidden(), offsets);
             (centred && is_gradient).then(shifts)
         });
@@ -381,7 +383,7 @@ impl HostKernels for Cpu {
         };
         let weights = Strips::new(rbm.weights_mut(), shape.hidden);
         let steps = kept.as_mut().map(|kept| Strips::new(kept.weights_mut(), shape.hidden));
-        difference.associations(&self.codes, |part: Part| {
+        difference.associations(&self.packed, |part: Part| {
             vectorize(
                 level,
                 #[inline(always)]

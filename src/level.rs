@@ -66,6 +66,16 @@ impl Level {
         self.dispatch(work)
     }
 
+    /// This one, without AVX-512: for loops that transpose. The compiler would scatter and gather their numbers, which takes
+    /// longer than AVX2's loads and stores.
+    pub(crate) fn without_scatters(self) -> Self {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        if let Some(Arch::V4(simd)) = self.arch {
+            return Self { arch: Some(Arch::V3(*simd)), ..self };
+        }
+        self
+    }
+
     /// Whether its vectors are the baseline's.
     pub(crate) fn is_baseline(self) -> bool {
         self.arch.is_none()

@@ -130,6 +130,12 @@ pub const OF_KINDS: &[OfKinds] = &[
     (mixed, Case { kernel: "ascend", way: "units of all kinds, Adam", prepare: |s| ascend(s, Ascent::ADAM), work: ascend_work }),
     (mixed, Case { kernel: "update", way: "units of all kinds, centred", prepare: |s| update(s, true, true, 0.05, CENTRED), work: update_work }),
     (mixed, Case { kernel: "update", way: "units of all kinds, without momentum", prepare: |s| update(s, true, false, 0.0, FEW), work: update_work }),
+    (potts_to_binary, Case { kernel: "sample_hidden", way: "of one-hot states", prepare: |s| half_step(s, Side::Hidden, true, DRAWN), work: hidden_work }),
+    (potts_to_binary, Case { kernel: "sample_hidden", way: "of two one-hot minibatches", prepare: |s| twice(s, true), work: twice_work }),
+    (potts_to_binary, Case { kernel: "finish_units", way: "to one-hot states", prepare: |s| half_step(s, Side::Visible, true, DRAWN), work: visible_work }),
+    (potts_to_binary, Case { kernel: "gradient", way: "of one-hot states, centred and sparse", prepare: |s| gradient(s, true, Contrast { centred: 1, ..SPARSE }), work: gradient_work }),
+    (potts_to_binary, Case { kernel: "update", way: "of one-hot states, fewer chains", prepare: |s| update(s, true, true, 0.05, FEW), work: update_work }),
+    (potts_to_binary, Case { kernel: "update", way: "of one-hot states, centred", prepare: |s| update(s, true, false, 0.0, CENTRED), work: update_work }),
     (mixed, Case { kernel: "fix_gauge", way: "of both sides", prepare: fix_gauge, work: limit_norms_work }),
     (potts_to_real, Case { kernel: "fix_gauge", way: "of many states", prepare: fix_gauge, work: limit_norms_work }),
     (mixed, Case { kernel: "standardise", way: "units of all kinds", prepare: standardise, work: combine_work }),
@@ -168,11 +174,18 @@ fn mixed_to_binary(shape: Shape) -> Layers {
     Layers { hidden: Layer::of(Kind::Binary, shape.hidden), ..mixed(shape) }
 }
 
-/// Potts units of 21 states, a few rectified units where columns are left over, and double rectified hidden units.
+/// Potts units of 21 states, after units of another kind where columns are left over.
+fn potts(columns: usize, rest: Kind) -> Layer {
+    let sites = Block { kind: Kind::Potts { states: 21 }, units: columns / 21 };
+    Layer::new([Block { kind: rest, units: columns % 21 }, sites])
+}
+
 fn potts_to_real(Shape { visible, hidden }: Shape) -> Layers {
-    let sites = Block { kind: Kind::Potts { states: 21 }, units: visible / 21 };
-    let rest = Block { kind: Kind::Relu, units: visible % 21 };
-    Layers { visible: Layer::new([rest, sites]), hidden: Layer::of(Kind::DoubleRelu, hidden) }
+    Layers { visible: potts(visible, Kind::Relu), hidden: Layer::of(Kind::DoubleRelu, hidden) }
+}
+
+fn potts_to_binary(Shape { visible, hidden }: Shape) -> Layers {
+    Layers { visible: potts(visible, Kind::Binary), hidden: Layer::of(Kind::Binary, hidden) }
 }
 
 // Work. Products are 2 FLOP for each pair of units and case; each input and output is moved once.

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use rayon::prelude::*;
 
 use super::{
-    Codes, FEWEST, Units, in_turn,
+    FEWEST, Units, in_turn,
     lookup::{self, Part, Term},
     matrix::{Matrix, product},
+    packed::{self, Packed},
     share, vectorize,
 };
 use crate::{
@@ -53,10 +54,10 @@ impl<'a> Difference<'a> {
     }
 
     /// Differences of the mean visible and hidden units, and the result of `beside`, which runs in parallel with the
-    /// latter. Prepares `codes` for [`Difference::associations`].
+    /// latter. Prepares `packed` for [`Difference::associations`].
     pub fn means<T: Send>(
         &self,
-        codes: &mut [Codes; 2],
+        packed: &mut [Packed; 2],
         beside: impl FnOnce() -> T + Send,
     ) -> (Vec<f32>, Vec<f32>, T) {
         let Self { level, units: (m, n), phases, .. } = *self;
@@ -65,9 +66,9 @@ impl<'a> Difference<'a> {
                 return unit_gradient(level, [(&**positive, phases[0].1), (&**negative, phases[1].1)], m);
             }
             let mut gradient = vec![0.0; m];
-            for (codes, (phase, scale)) in codes.iter_mut().zip(phases) {
-                codes.pack_transposed(level, phase.visible, phase.rows, n);
-                for (gradient, count) in gradient.iter_mut().zip(codes.counts()) {
+            for (packed, (phase, scale)) in packed.iter_mut().zip(phases) {
+                packed.pack_transposed(level, phase.visible, phase.rows, n);
+                for (gradient, count) in gradient.iter_mut().zip(packed.counts()) {
                     *gradient += scale * count as f32;
                 }
             }
@@ -85,15 +86,15 @@ impl<'a> Difference<'a> {
 
     /// The difference of the mean products v h, visible × hidden units, not centred, passed to `take` in parts. Call
     /// [`Difference::means`] first.
-    pub fn associations(&self, codes: &[Codes; 2], take: impl Fn(Part) + Sync) {
+    pub fn associations(&self, packed: &[Packed; 2], take: impl Fn(Part) + Sync) {
         let Self { level, units: (m, n), phases, .. } = *self;
         let hidden = self.hidden();
         let means = [0, 1].map(|phase| Matrix::new(hidden[phase], phases[phase].0.rows, n));
         let scales = phases.map(|(_, scale)| scale);
         let Some(states) = &self.states else {
             let terms =
-                [0, 1].map(|phase| Term { left: &codes[phase], right: means[phase], scale: scales[phase] });
-            return lookup::sum(level, &terms, take);
+                [0, 1].map(|phase| Term { left: &packed[phase], right: means[phase], scale: scales[phase] });
+            return packed::sum(level, terms, take);
         };
         let share = share(m);
         (0..m.div_ceil(share)).into_par_iter().for_each_init(Vec::new, |sums, part| {

@@ -2,7 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::units::{Kind as Kept, Units, WORD};
+use super::{
+    units::{Kind as Kept, Pack, Units},
+    vectorize,
+};
 use crate::{
     backend::{HalfStep, Track},
     host::{Phase, Uniforms},
@@ -39,7 +42,11 @@ pub fn finish(
         |numbers, (row, (((means, states), moments), bits))| {
             means.iter_mut().for_each(|input| *input *= op.beta);
             if uniforms.are_drawn() {
-                uniforms.fill(width, row, 0, numbers);
+                vectorize(
+                    level,
+                    #[inline(always)]
+                    || uniforms.fill(width, row, 0, numbers),
+                );
             }
             for (kind, planes, columns) in blocks(layer, parameters) {
                 let mut rest = &mut *moments;
@@ -62,10 +69,7 @@ pub fn finish(
                 );
             }
             if are_bits {
-                bits.fill(0);
-                for (column, _) in states.iter().enumerate().filter(|(_, state)| **state == 1.0) {
-                    bits[column / WORD] |= 1 << (column % WORD);
-                }
+                level.dispatch(Pack { states, bits });
             }
         },
     );

@@ -33,16 +33,23 @@ const FINISH: usize = 16;
 /// Entries of the table: all that a byte can address. Those past the last group are unused.
 const TABLE: usize = 1 << u8::BITS;
 /// Floats per cache line, and the most per vector.
-const LANES: usize = 16;
+pub const LANES: usize = 16;
 
 /// A product to add: `scale` × a binary matrix × a real matrix.
-pub struct Term<'a> {
+pub struct Term<'a, L> {
     /// rows × depth.
-    pub left: &'a Codes,
+    pub left: &'a L,
     /// depth × columns.
     pub right: Matrix<'a>,
     /// Factor of the right matrix.
     pub scale: f32,
+}
+
+impl<'a, L> Term<'a, L> {
+    /// The term with a part of the left matrix's data.
+    pub fn of<P>(self, part: impl FnOnce(&'a L) -> &'a P) -> Term<'a, P> {
+        Term { left: part(self.left), right: self.right, scale: self.scale }
+    }
 }
 
 /// A part of the sum: `sums[row - rows.start][column - columns.start]`, with a row stride in floats.
@@ -76,7 +83,7 @@ impl Part<'_> {
 
 /// Adds up the terms, and passes each part of the sum to `finish` while it is in the cache. Results don't depend on how the
 /// work is cut: terms and depth are always added in one order.
-pub fn sum(level: Level, terms: &[Term], finish: impl Fn(Part) + Sync) {
+pub fn sum(level: Level, terms: &[Term<Codes>], finish: impl Fn(Part) + Sync) {
     let ((rows, _), columns) = (terms[0].left.shape(), terms[0].right.columns);
     for Term { left, right, .. } in terms {
         assert_eq!((left.shape(), right.columns), ((rows, right.rows), columns));
@@ -127,7 +134,7 @@ pub fn is_small(rows: usize, depth: usize, columns: usize) -> bool {
 
 /// Does all parts of some work with one thread, or with all. Each thread begins with its own part, the same one in every
 /// call, whose data are in its cache, and then helps the others. A thread that doesn't wake in time is not waited for.
-fn for_each_part(threads: usize, parts: usize, work: impl Fn(usize) + Sync) {
+pub fn for_each_part(threads: usize, parts: usize, work: impl Fn(usize) + Sync) {
     if threads == 1 {
         return (0..parts).for_each(work);
     }
@@ -151,7 +158,7 @@ fn for_each_part(threads: usize, parts: usize, work: impl Fn(usize) + Sync) {
 /// A cache line.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct Line([f32; LANES]);
+pub struct Line([f32; LANES]);
 
 /// Scratch of one thread.
 struct Scratch {
@@ -169,7 +176,7 @@ thread_local! {
 }
 
 /// Floats per vector.
-struct Lanes;
+pub struct Lanes;
 
 impl WithSimd for Lanes {
     type Output = usize;
@@ -182,7 +189,7 @@ impl WithSimd for Lanes {
 
 /// One term's contribution to a part of the sum.
 struct Strip<'a> {
-    term: &'a Term<'a>,
+    term: &'a Term<'a, Codes>,
     chunks: &'a Range<usize>,
     columns: &'a Range<usize>,
     stride: usize,

@@ -26,11 +26,15 @@ impl<'a> Matrix<'a> {
         Self { stride: (self.stride.1, self.stride.0), rows: self.columns, columns: self.rows, ..self }
     }
 
+    /// Whether its rows are contiguous.
+    pub fn has_rows(&self) -> bool {
+        // A single column may look like rows.
+        self.stride.1 == 1 && self.stride.0 >= self.columns
+    }
+
     /// The start of a block and its row stride, if its rows are contiguous.
     pub fn block_of_rows(&self, rows: &Range<usize>, columns: &Range<usize>) -> Option<(&'a [f32], usize)> {
-        // A single column may look like rows.
-        let is_rows = self.stride.1 == 1 && self.stride.0 >= self.columns;
-        is_rows.then(|| (&self.values[rows.start * self.stride.0 + columns.start..], self.stride.0))
+        self.has_rows().then(|| (&self.values[rows.start * self.stride.0 + columns.start..], self.stride.0))
     }
 
     /// Copies a block with contiguous columns to rows of `width` floats.

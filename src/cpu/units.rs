@@ -13,6 +13,9 @@ use crate::{
 /// States per word. Parts of a sum begin at whole words, so threads never share one.
 pub const WORD: usize = u16::BITS as usize;
 
+/// Columns a unit, on average, from which the places of ones take less time than look-ups: a code of four has one of them.
+const MANY: usize = 4;
+
 /// How the states of a row are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -32,6 +35,8 @@ pub struct Units {
     pub width: usize,
     /// Numbers of `moments` per row.
     pub extra: usize,
+    /// Whether rows of bits have few ones, because most units are Potts units.
+    pub few_ones: bool,
     /// p(unit = 1).
     pub means: Vec<f32>,
     /// Rows × an even number of words; [`WORD`] states per word, lowest bit first. Bits past the width are 0.
@@ -106,7 +111,9 @@ impl HostUnits for Units {
         let width = layer.columns();
         let extra = layer.parameters() - width;
         let moments = vec![0.0; rows * extra];
-        let mut units = Self { width, extra, moments, kinds: vec![Kind::Binary; rows], ..Self::default() };
+        let few_ones = width >= MANY * layer.units();
+        let mut units =
+            Self { width, extra, few_ones, moments, kinds: vec![Kind::Binary; rows], ..Self::default() };
         units.means = vec![0.0; rows * width];
         units.real = vec![0.0; rows * width];
         units.bits = vec![0; rows * units.words()];
@@ -197,6 +204,30 @@ pub fn draw<S: Simd>(simd: S, uniforms: &[f32; WORD], means: &[f32; WORD]) -> u1
     vectors
         .zip((0..).step_by(S::F32_LANES))
         .fold(0, |bits, ((u, mean), lane)| bits | bits_of::<S>(simd.less_than_f32s(*u, *mean)) << lane)
+}
+
+/// Packs states that are 0 or 1.
+pub struct Pack<'a> {
+    pub states: &'a [f32],
+    pub bits: &'a mut [u16],
+}
+
+impl WithSimd for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { states, bits } = self;
+        let (whole, last) = states.as_chunks::<WORD>();
+        for (word, states) in bits.iter_mut().zip(whole) {
+            *word = draw(simd, &[0.5; WORD], states);
+        }
+        if !last.is_empty() {
+            let mut padded = [0.0; WORD];
+            padded[..last.len()].copy_from_slice(last);
+            bits[whole.len()] = draw(simd, &[0.5; WORD], &padded);
+        }
+    }
 }
 
 /// A mask as bits, lane 0 lowest.

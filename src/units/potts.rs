@@ -42,6 +42,62 @@ fn sum(numbers: &[f32]) -> f32 {
     ((a + e) + (c + g)) + ((b + f) + (d + h))
 }
 
+/// The state of a draw whose number is above the sum of the means, by rounding: the last that may be.
+fn last(mean: &[f32]) -> usize {
+    mean.iter().rposition(|&mean| mean > 0.0).unwrap_or(0)
+}
+
+/// Units that go through each loop together.
+const TOGETHER: usize = 16;
+
+/// Replaces the inputs of the states of some units by e^(x − largest), and returns the units' 1 / Σ of these.
+#[inline(always)]
+fn softmax(lanes: &mut [[f32; TOGETHER]]) -> [f32; TOGETHER] {
+    let mut largest = [f32::NEG_INFINITY; TOGETHER];
+    for x in &*lanes {
+        for lane in 0..TOGETHER {
+            largest[lane] = if x[lane] > largest[lane] { x[lane] } else { largest[lane] };
+        }
+    }
+    for x in &mut *lanes {
+        for lane in 0..TOGETHER {
+            x[lane] -= largest[lane];
+        }
+    }
+    for x in lanes.as_flattened_mut() {
+        *x = single::exp(*x);
+    }
+    let mut sums = [0.0; TOGETHER];
+    for x in &*lanes {
+        for lane in 0..TOGETHER {
+            sums[lane] += x[lane];
+        }
+    }
+    let mut shares = [0.0; TOGETHER];
+    for lane in 0..TOGETHER {
+        shares[lane] = 1.0 / sums[lane];
+    }
+    shares
+}
+
+/// The first state of each unit at which the means, which are x · share, add up to more than the uniform number; the number of
+/// states if there is none.
+#[inline(always)]
+fn first_above(
+    lanes: &[[f32; TOGETHER]],
+    shares: &[f32; TOGETHER],
+    numbers: &[f32; TOGETHER],
+) -> [u32; TOGETHER] {
+    let (mut sums, mut found) = ([0.0; TOGETHER], [0; TOGETHER]);
+    for x in lanes {
+        for lane in 0..TOGETHER {
+            sums[lane] += x[lane] * shares[lane];
+            found[lane] += if numbers[lane] < sums[lane] { 0 } else { 1 };
+        }
+    }
+    found
+}
+
 impl Unit for Potts {
     fn potential(&self, parameters: &[f64], state: &[f64]) -> f64 {
         parameters.iter().zip(state).map(|(parameter, state)| parameter * state).sum()
@@ -75,49 +131,57 @@ impl Unit for Potts {
             sum += mean;
             uniform < sum
         });
-        // Rounding may leave their sum below the number.
-        let last = mean.iter().rposition(|&mean| mean > 0.0).unwrap_or(0);
         state.fill(0.0);
-        state[found.unwrap_or(last)] = 1.0;
+        state[found.unwrap_or_else(|| last(mean))] = 1.0;
     }
 
-    /// Softmax and draw in 32 bits, in stages that the compiler vectorises.
+    /// Softmax and draw in 32 bits, a unit in each lane.
     fn finish(&self, level: Level, columns: Columns) {
         let Columns { per_unit, parameters: [theta, ..], means, states, uniforms, .. } = columns;
-        level.run(
+        level.without_scatters().run(
             #[inline(always)]
             || {
-                for (x, theta) in means.iter_mut().zip(theta) {
-                    *x += theta;
-                }
-                for unit in means.chunks_mut(per_unit) {
-                    let largest = largest(unit);
-                    unit.iter_mut().for_each(
+                let mut lanes = vec![[0.0; TOGETHER]; per_unit];
+                let together = TOGETHER * per_unit;
+                let units = means.chunks_mut(together).zip(states.chunks_mut(together));
+                for ((means, states), (number, theta)) in units.zip(theta.chunks(together).enumerate()) {
+                    let each = means.chunks(per_unit).zip(theta.chunks(per_unit));
+                    for (lane, (x, theta)) in each.enumerate() {
+                        for ((lanes, x), theta) in lanes.iter_mut().zip(x).zip(theta) {
+                            lanes[lane] = x + theta;
+                        }
+                    }
+                    let shares = softmax(&mut lanes);
+                    let found = uniforms.map(
                         #[inline(always)]
-                        |x| *x -= largest,
+                        |uniforms| {
+                            let mut numbers = [0.0; TOGETHER];
+                            let of_units = uniforms[number * together..].iter().step_by(per_unit);
+                            numbers.iter_mut().zip(of_units).for_each(|(number, u)| *number = *u);
+                            first_above(&lanes, &shares, &numbers)
+                        },
                     );
-                }
-                for x in means.iter_mut() {
-                    *x = single::exp(*x);
-                }
-                for unit in means.chunks_mut(per_unit) {
-                    let share = 1.0 / sum(unit);
-                    unit.iter_mut().for_each(
-                        #[inline(always)]
-                        |x| *x *= share,
-                    );
+                    for (lane, means) in means.chunks_mut(per_unit).enumerate() {
+                        for (mean, lanes) in means.iter_mut().zip(&lanes) {
+                            *mean = lanes[lane] * shares[lane];
+                        }
+                    }
+                    let Some(found) = found else {
+                        states.copy_from_slice(means);
+                        continue;
+                    };
+                    states.fill(0.0);
+                    for ((state, mean), found) in
+                        states.chunks_mut(per_unit).zip(means.chunks(per_unit)).zip(found)
+                    {
+                        match state.get_mut(found as usize) {
+                            Some(state) => *state = 1.0,
+                            None => state[last(mean)] = 1.0,
+                        }
+                    }
                 }
             },
         );
-        match uniforms {
-            None => states.copy_from_slice(means),
-            Some(uniforms) => {
-                let units = means.chunks(per_unit).zip(states.chunks_mut(per_unit));
-                for ((mean, state), uniform) in units.zip(uniforms.iter().step_by(per_unit)) {
-                    self.draw(&[], &[], mean, *uniform, state);
-                }
-            }
-        }
     }
 
     fn sum_of_potentials(&self, _: Level, _: usize, [theta, ..]: Planes, states: &[f32]) -> f64 {
