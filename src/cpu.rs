@@ -58,6 +58,8 @@ pub struct Cpu {
     /// Scratch for the step of a centred update with decay but without a velocity; the biases' correction needs it.
     /// Allocated at first use.
     step: Option<Rbm>,
+    /// Scratch for the velocity of an update that keeps none. Allocated at first use.
+    velocity: Option<Rbm>,
     /// Inputs of the hidden units, for free energies.
     inputs: Vec<f32>,
 }
@@ -108,8 +110,10 @@ impl Cpu {
         match velocity {
             Some(velocity) => self.ascend(&ascent, &mut step, rbm, velocity, None),
             None => {
-                let mut velocity = Rbm::zeros(rbm.layers());
+                let mut velocity = self.velocity.take().unwrap_or_else(|| Rbm::zeros(rbm.layers()));
+                velocity.parameters_mut().fill(0.0);
                 self.ascend(&Ascent { momentum: 0.0, ..ascent }, &mut step, rbm, &mut velocity, None);
+                self.velocity = Some(velocity);
             }
         }
         if op.centred == 1 {
