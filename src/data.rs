@@ -143,7 +143,7 @@ impl Dataset {
         };
         // Parts with and without missing values take one way.
         Ok(match encoded.has_missing() {
-            true => encoded.map(|rows, _| rows.as_floats()),
+            true => encoded.map(|rows, _| rows.into_floats()),
             false => encoded,
         })
     }

@@ -75,8 +75,8 @@ pub fn impute(
     let (path, seed) = (Path { model: inference.model, base: Some(base) }, inference.seed);
     let (warm, len) = (effort.steps / 2, rows.len() * visible);
     let kept = (effort.chains * (effort.steps - warm)) as f64;
-    let mut imputed = Imputed::default();
-    imputed.draws = vec![0.0; if wanted.draws { effort.chains * len } else { 0 }];
+    let draws = vec![0.0; if wanted.draws { effort.chains * len } else { 0 }];
+    let mut imputed = Imputed { draws, ..Imputed::default() };
     inference.parts_into(rows, completion.observed(), |this, cases| {
         let (units, chain, count) = (this.hidden, this.reconstruction, cases.len());
         let starts = mean.repeat(count);

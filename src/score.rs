@@ -85,7 +85,7 @@ pub fn score(
     // Both are packed alike, so that they take one way.
     let (mut both, scored) = match known.rows.layout() == scored.rows.layout() {
         true => (known.rows.clone(), scored.rows),
-        false => (known.rows.clone().as_floats(), scored.rows.as_floats()),
+        false => (known.rows.clone().into_floats(), scored.rows.into_floats()),
     };
     both.append(scored);
     let both = Dataset { encoding: stored.encoding.clone(), ..Dataset::new(compared.image, both) };

@@ -338,7 +338,7 @@ impl Rows {
     }
 
     /// The same values as floats.
-    pub(crate) fn as_floats(self) -> Self {
+    pub(crate) fn into_floats(self) -> Self {
         let layout = RowLayout { packing: Packing::Floats, scale: 1.0, ..self.layout };
         match self.layout == layout && !self.is_sparse() {
             true => self,
