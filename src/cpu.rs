@@ -167,11 +167,6 @@ fn has_precisions(rbm: &Rbm) -> bool {
         .any(|layer| layer.parameters() > layer.columns())
 }
 
-/// [`Level::dispatch`] for a closure, which becomes an `FnOnce`.
-fn vectorize<R>(level: Level, work: impl FnOnce() -> R) -> R {
-    level.dispatch(work)
-}
-
 /// [`rayon::join`] on one thread.
 fn in_turn<A, B>(a: impl FnOnce() -> A, b: impl FnOnce() -> B) -> (A, B) {
     (a(), b())
@@ -234,8 +229,7 @@ impl HostKernels for Cpu {
         visible.kinds[..rows].fill(kind);
         if kind == Kind::Real {
             packed.zip(visible.real.par_chunks_mut(units)).for_each(|((_, packed), states)| {
-                vectorize(
-                    level,
+                level.run(
                     #[inline(always)]
                     || layout.unpack(packed, states),
                 );
@@ -312,8 +306,7 @@ impl HostKernels for Cpu {
         });
         let weights = Strips::new(gradient.weights_mut(), n);
         difference.associations(&self.packed, |part: Part| {
-            vectorize(
-                level,
+            level.run(
                 #[inline(always)]
                 || {
                     for (unit, associations) in part.rows() {
@@ -388,8 +381,7 @@ impl HostKernels for Cpu {
         let weights = Strips::new(rbm.weights_mut(), shape.hidden);
         let steps = kept.as_mut().map(|kept| Strips::new(kept.weights_mut(), shape.hidden));
         difference.associations(&self.packed, |part: Part| {
-            vectorize(
-                level,
+            level.run(
                 #[inline(always)]
                 || {
                     for (unit, associations) in part.rows() {
@@ -465,8 +457,7 @@ impl HostKernels for Cpu {
         values[..op.rows as usize].par_iter_mut().zip(rows).for_each_init(
             || vec![0.0; units],
             |scratch, (value, (row, p))| {
-                *value += vectorize(
-                    level,
+                *value += level.run(
                     #[inline(always)]
                     || squared_distance(visible.row(row, scratch), p),
                 );
@@ -507,8 +498,7 @@ impl HostKernels for Cpu {
         values[..rows].par_iter_mut().zip(inputs.par_chunks(n)).enumerate().for_each_init(
             || vec![0.0; m],
             |scratch, (row, (value, inputs))| {
-                *value = vectorize(
-                    level,
+                *value = level.run(
                     #[inline(always)]
                     || {
                         let v = visible.row(row, scratch);
@@ -564,8 +554,7 @@ impl HostKernels for Cpu {
         rows.for_each_init(
             || (vec![0.0; m], vec![0.0; n]),
             |(v, h), (row, (value, inputs))| {
-                *value = vectorize(
-                    level,
+                *value = level.run(
                     #[inline(always)]
                     || {
                         let (v, h) = (visible.row(row, v), hidden.row(row, h));

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use super::{
     math::{TOGETHER, dot, total},
     units::{Kind, Units, WORD, states_of},
-    vectorize,
 };
 use crate::level::Level;
 use crate::{host::Phase, rbm::Rbm};
@@ -35,8 +34,7 @@ impl Shifts {
         let units = lambda.len();
         let rows = change.par_chunks(units).with_min_len(64);
         let visible = rows.map(|row| {
-            vectorize(
-                level,
+            level.run(
                 #[inline(always)]
                 || dot(row, lambda),
             )
@@ -44,8 +42,7 @@ impl Shifts {
         let mut shifts = Self { visible: visible.collect(), hidden: vec![0.0; units] };
         const STRIP: usize = 64;
         shifts.hidden.par_chunks_mut(STRIP).enumerate().for_each(|(strip, shifts)| {
-            vectorize(
-                level,
+            level.run(
                 #[inline(always)]
                 || {
                     let mut sums = [0.0; STRIP];

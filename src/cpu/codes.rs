@@ -4,10 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{
-    units::{Units, WORD},
-    vectorize,
-};
+use super::units::{Units, WORD};
 use crate::level::Level;
 
 /// Binary inputs of a code.
@@ -185,8 +182,7 @@ impl Codes {
         let chunks = (words, entries, order, self.ends.par_chunks_mut(blocks));
         let chunks = chunks.into_par_iter().enumerate().with_min_len(FEWEST.div_ceil(blocks * chunk));
         chunks.for_each(|(index, (words, entries, order, ends))| {
-            vectorize(
-                level,
+            level.run(
                 #[inline(always)]
                 || {
                     let rows = index * chunk..rows.min((index + 1) * chunk);

@@ -10,7 +10,7 @@ use super::{
     lookup::{self, Part, Term},
     matrix::{Matrix, product},
     packed::{self, Packed},
-    share, vectorize,
+    share,
 };
 use crate::{
     backend::Contrast,
@@ -117,8 +117,7 @@ impl<'a> Difference<'a> {
 /// Σ over the phases of scale × the sum over rows, per unit of a layer. A phase is its rows × units, and its scale.
 pub fn unit_gradient<const N: usize>(level: Level, phases: [(&[f32], f32); N], units: usize) -> Vec<f32> {
     let mut gradient = vec![0.0; units];
-    vectorize(
-        level,
+    level.run(
         #[inline(always)]
         || {
             for (values, scale) in phases {

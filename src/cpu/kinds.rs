@@ -2,10 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{
-    units::{Kind as Kept, Pack, Units},
-    vectorize,
-};
+use super::units::{Kind as Kept, Pack, Units};
 use crate::{
     backend::{HalfStep, Track},
     host::{Phase, Uniforms},
@@ -42,8 +39,7 @@ pub fn finish(
         |numbers, (row, (((means, states), moments), bits))| {
             means.iter_mut().for_each(|input| *input *= op.beta);
             if uniforms.are_drawn() {
-                vectorize(
-                    level,
+                level.run(
                     #[inline(always)]
                     || uniforms.fill(width, row, 0, numbers),
                 );

@@ -10,7 +10,6 @@ use rayon::prelude::*;
 use super::{
     lookup::{LANES, Lanes, Line, Part, Term, for_each_part},
     units::{Units, WORD},
-    vectorize,
 };
 use crate::level::Level;
 
@@ -178,8 +177,7 @@ impl Ones {
         let chunks = self.chunks.par_iter_mut().enumerate().with_min_len(FEWEST_WORDS.div_ceil(words));
         chunks.for_each(|(index, places)| {
             // Ones are counted by an instruction, where there is one.
-            vectorize(
-                level,
+            level.run(
                 #[inline(always)]
                 || list(index * chunk..rows.min((index + 1) * chunk), places),
             );

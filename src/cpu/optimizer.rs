@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::{math::long_dot, vectorize};
+use super::math::long_dot;
 use crate::level::Level;
 use crate::{
     backend::{
@@ -37,16 +37,14 @@ pub fn ascend(
             gradient.par_chunks_mut(PART).zip(theta.par_chunks_mut(PART)).zip(velocity.par_chunks_mut(PART));
         if op.rule == Ascent::ADAM {
             parts.zip(squares.par_chunks_mut(PART)).for_each(|(((gradient, theta), velocity), squares)| {
-                vectorize(
-                    level,
+                level.run(
                     #[inline(always)]
                     || adam(op, gradient, theta, velocity, squares),
                 );
             });
         } else {
             parts.for_each(|((gradient, theta), velocity)| {
-                vectorize(
-                    level,
+                level.run(
                     #[inline(always)]
                     || momentum(op, gradient, theta, velocity),
                 );
@@ -92,8 +90,7 @@ pub fn combine(level: Level, op: &Combine, other: &Rbm, rbm: &mut Rbm) {
     let &Combine { keep, add } = op;
     for (out, other) in rbm.tensors_mut().into_iter().zip(other.tensors()) {
         out.par_chunks_mut(PART).zip(other.par_chunks(PART)).for_each(|(out, other)| {
-            vectorize(
-                level,
+            level.run(
                 #[inline(always)]
                 || match keep {
                     0.0 => out.iter_mut().zip(other).for_each(|(out, other)| *out = add * other),
@@ -127,8 +124,7 @@ pub fn standardise(op: &Standardise, variances: [&[f32]; 2], gradient: &mut Rbm)
 pub fn penalise(level: Level, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient: &mut Rbm) {
     let units = rbm.shape().hidden;
     let mut sums = vec![0.0_f64; units];
-    vectorize(
-        level,
+    level.run(
         #[inline(always)]
         || {
             for (row, &scale) in rbm.weights().chunks(units).zip(scales) {
@@ -152,8 +148,7 @@ pub fn penalise(level: Level, op: &Penalise, scales: &[f32], rbm: &Rbm, gradient
 pub fn clip(level: Level, op: &Clip, gradient: &mut Rbm) {
     // Parts of one length, so that the sum does not depend on the threads.
     let parts = gradient.parameters().par_chunks(PART).map(|part| {
-        vectorize(
-            level,
+        level.run(
             #[inline(always)]
             || long_dot(part, part),
         )
@@ -170,8 +165,7 @@ pub fn clip(level: Level, op: &Clip, gradient: &mut Rbm) {
 pub fn limit_norms(level: Level, op: &LimitNorms, rbm: &mut Rbm) {
     let units = rbm.shape().hidden;
     let mut factors = vec![0.0_f64; units];
-    vectorize(
-        level,
+    level.run(
         #[inline(always)]
         || {
             for row in rbm.weights().chunks(units) {
@@ -200,8 +194,7 @@ pub fn fix_gauge(level: Level, rbm: &mut Rbm) {
     for Place { column, kind } in layers.visible.potts() {
         let states = column..column + kind.columns();
         let rows = &mut rbm.weights_mut()[states.start * hidden..states.end * hidden];
-        vectorize(
-            level,
+        level.run(
             #[inline(always)]
             || centre_rows(rows, &mut means),
         );
