@@ -2,7 +2,7 @@
 //! here only.
 //!
 //! Files are untrusted. The parser checks what it reads, and this module bounds what an array may take: its unpacked size is at
-//! most [`MOST_UNPACKED`] times the file's, as no chunk of a gzip stream unpacks to more.
+//! most 1032 times the file's, as no chunk of a gzip stream unpacks to more.
 
 mod lzf;
 mod write;

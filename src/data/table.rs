@@ -1,8 +1,8 @@
 //! Tables in text files: one case a line, with or without names, classes and words.
 //!
 //! A table of numbers of one scale (0 and 1, from 0 to 1, whole numbers up to 255, or −1 and 1) is read as an array of them is:
-//! [`numbers`]. In every other table each column has a type of its own, by [`schema`]: where a column has words, where the columns
-//! are of several scales ([`Scale`]), or where `--columns` says so.
+//! `numbers`. In every other table each column has a type of its own, by `schema`: where a column has words, where the columns
+//! are of several scales (`Scale`), or where `--columns` says so.
 
 mod cells;
 mod column;

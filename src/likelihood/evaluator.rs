@@ -117,7 +117,7 @@ impl Evaluator {
 
     /// All figures of `rbm`, which is the `model` on the device, on data that are states of its visible units: binary ones
     /// have been thresholded or sampled ([`Dataset::threshold`], [`Dataset::sample`]). Likelihoods of continuous units are
-    /// densities of the numbers in the file. Where values are missing, likelihoods are of the observed part of a case ([`Observed`]); a
+    /// densities of the numbers in the file. Where values are missing, likelihoods are of the observed part of a case, by annealing; a
     /// pseudo-likelihood is of the observed units, given a sample of the missing ones.
     ///
     /// # Errors
