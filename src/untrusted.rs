@@ -282,7 +282,7 @@ fn log(bytes: &[u8]) -> Result<()> {
         for log in parse_log(name(), bytes, key).unwrap_or_default() {
             let _ = LogFigures::measure(&log).findings(None);
         }
-        let text = String::from_utf8_lossy(bytes);
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 16)]);
         let _ = [false, true].map(|is_array| taken(&text, is_array, key));
     }
     parse_log(name(), bytes, None).map(|_| ())

@@ -42,9 +42,14 @@ const MOST_FORMS: usize = 1 << 16;
 /// A way to find the number that belongs to a name in a line. Both are in lower case.
 type Way = fn(&str, &str) -> Option<f64>;
 
-/// The states of a line on a terminal: a carriage return or backspaces begin the next. All states, or only the last with a cost.
-fn states(line: &str) -> impl DoubleEndedIterator<Item = &str> {
-    line.split(['\r', '\u{8}']).filter(|state| !state.trim().is_empty())
+/// What begins a line anew on a terminal.
+const REWRITES: [char; 2] = ['\r', '\u{8}'];
+
+/// The states of a line on a terminal: a carriage return or backspaces begin the next, if the text `is_rewritten` at all.
+fn states(line: &str, is_rewritten: bool) -> impl DoubleEndedIterator<Item = &str> {
+    let all = is_rewritten.then(|| line.split(REWRITES).filter(|state| !state.trim().is_empty()));
+    let whole = (!is_rewritten).then_some(line);
+    all.into_iter().flatten().chain(whole)
 }
 
 fn of_key(text: &str, key: &str, way: Way, fewest: usize) -> Vec<Log> {
@@ -53,32 +58,40 @@ fn of_key(text: &str, key: &str, way: Way, fewest: usize) -> Vec<Log> {
         return Vec::new();
     }
     let find = |line: &str| way(line, small_key);
+    let is_rewritten = REWRITES.iter().any(|&sign| text.contains(sign));
     // Only the most common form of line with a cost counts, which leaves out a summary at the end.
     let mut forms: HashMap<u64, usize> = HashMap::new();
+    let count = |forms: &mut HashMap<u64, usize>, state: &str| {
+        if forms.len() < MOST_FORMS {
+            *forms.entry(form(state)).or_default() += 1;
+        }
+    };
     let (mut rewritten, mut found) = (0, 0);
     for line in text.split('\n') {
-        let last = states(line).rev().find_map(|state| find(state).map(|_| state));
-        rewritten += usize::from(last.is_some());
-        found += last.map_or(0, |_| states(line).filter_map(find).count());
+        let Some(last) = states(line, is_rewritten).rev().find(|state| find(state).is_some()) else {
+            continue;
+        };
+        count(&mut forms, last);
+        rewritten += 1;
+        found += if is_rewritten { states(line, is_rewritten).filter_map(find).count() } else { 1 };
     }
     if found == 0 || found < fewest {
         return Vec::new();
     }
     let is_last_only = rewritten >= LINES_OF_EPOCHS || rewritten == found;
     let of_line = |line: &str, each: &mut dyn FnMut(&str, f64)| match is_last_only {
-        true => states(line)
+        true => states(line, is_rewritten)
             .rev()
             .find_map(|state| Some((state, find(state)?)))
             .into_iter()
             .for_each(|(s, x)| each(s, x)),
-        false => states(line).for_each(|state| find(state).into_iter().for_each(|x| each(state, x))),
+        false => {
+            states(line, is_rewritten).for_each(|state| find(state).into_iter().for_each(|x| each(state, x)))
+        }
     };
-    for line in text.split('\n') {
-        of_line(line, &mut |state, _| {
-            if forms.len() < MOST_FORMS {
-                *forms.entry(form(state)).or_default() += 1;
-            }
-        });
+    if !is_last_only {
+        forms.clear();
+        text.split('\n').for_each(|line| of_line(line, &mut |state, _| count(&mut forms, state)));
     }
     let total: usize = forms.values().sum();
     // The earliest of the most common.
