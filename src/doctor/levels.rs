@@ -44,17 +44,24 @@ pub struct Saturated {
 }
 
 impl Levels {
-    /// Measures all rows, in the columns of the visible layer.
+    /// Measures all rows, in the columns of the visible layer. Missing values add nothing.
     pub fn measure(values: &Values) -> Self {
         let (cases, units) = (values.len(), values.units());
+        let mut missing = vec![0; units];
+        for row in 0..cases {
+            missing.iter_mut().zip(values.row(row)).for_each(|(count, x)| *count += usize::from(x.is_nan()));
+        }
         let mut mean = vec![0.0; units];
         for row in 0..cases {
-            mean.iter_mut().zip(values.row(row)).for_each(|(mean, x)| *mean += x / cases as f64);
+            for ((mean, missing), x) in mean.iter_mut().zip(&missing).zip(values.row(row)) {
+                *mean += if x.is_nan() { 0.0 } else { x / (cases - missing) as f64 };
+            }
         }
         let level = |cost: &dyn Fn(f64, f64) -> f64| {
             let (mut total, mut squares) = (0.0, 0.0);
             for row in 0..cases {
-                let case: f64 = values.row(row).zip(&mean).map(|(x, mean)| cost(x, *mean)).sum();
+                let known = values.row(row).zip(&mean).filter(|(x, _)| !x.is_nan());
+                let case: f64 = known.map(|(x, mean)| cost(x, *mean)).sum();
                 total += case;
                 squares += case * case;
             }

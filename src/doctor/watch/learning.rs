@@ -205,7 +205,8 @@ impl Expected {
         let means = dataset.train.marginals().means;
         let held_out = &dataset.held_out().rows;
         let of_case = |case: usize| -> f64 {
-            held_out.values(case).zip(&means).map(|(x, mean)| (f64::from(x) - mean).powi(2)).sum()
+            let known = held_out.values(case).zip(&means).filter(|(x, _)| !x.is_nan());
+            known.map(|(x, mean)| (f64::from(x) - mean).powi(2)).sum()
         };
         Self {
             mean_image: (0..held_out.len()).map(of_case).sum::<f64>() / held_out.len() as f64,
