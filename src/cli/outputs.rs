@@ -97,7 +97,7 @@ pub fn named(stem: &str, encoding: &Encoding) -> String {
 /// Checks before any work that cases of these units can be written to a file of its kind.
 pub fn check(encoding: &Encoding, target: &Target) -> Result<()> {
     match target.extension().as_str() {
-        "npy" | "csv" | "h5" | "hdf5" => Ok(()),
+        "npy" | "npz" | "csv" | "h5" | "hdf5" => Ok(()),
         extension if LETTERS.contains(&extension) => letters(encoding, &[], target).map(drop),
         _ => greys(encoding, &[], &[], target).map(drop),
     }
