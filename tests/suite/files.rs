@@ -369,7 +369,7 @@ fn text_files_are_read_as_meant_or_refused_with_advice() {
         // What is missing.
         ("a.csv", "a,b\n1,\n0,1\n".into(), "", "2 of 2 binary, floats: 1 NaN"),
         ("a.csv", "a,label,b\n1,x,0\n1,y,nan\n".into(), "", "2 of 2 binary, floats: 1 0; classes x,y"),
-        ("a.csv", "a,b\nL,1.5\n?,2\nS,3\n".into(), "", "3 of 1 binary, 1 gaussian, floats: 0 -1"),
+        ("a.csv", "a,b\nL,1.5\n?,2\nS,3\n".into(), "", "3 of 1 potts:2, 1 gaussian, floats: 0 1.5; a L/S"),
         (
             "a.csv",
             "1,0\n-1,0\n".into(),

@@ -282,7 +282,7 @@ fn broken_data_are_explained() {
         (&["flat.npy"], &["flat.npy", "cases × values", "[4]"]),
         (&["promise.npy"], &["4000000000 × 784", "0 follow"]),
         (&["broken.npz"], &["broken.npz", "ZIP archive"]),
-        (&["notes.doc"], &["notes.doc", ".npy, .npz, .csv, .fasta, .a2m or .sto"]),
+        (&["notes.doc"], &["notes.doc", ".npy, .npz, .h5, .csv, .svmlight, .fasta, .a2m or .sto"]),
         (&["sizes"], &["b.png", "expected 4×4", "a.png", "found 5×4"]),
         (&["fake"], &["a.png", "expected a PNG image"]),
         (&["none"], &["none", "found no training images"]),
