@@ -80,7 +80,7 @@ run("data", "sparse.h5", fails="times the file's")
 (folder / "torn.h5").write_bytes((folder / "a.h5").read_bytes()[:700])
 run("data", "torn.h5", fails="torn.h5")
 (folder / "a.pkl").write_bytes(b"\x80\x04.")
-run("data", "a.pkl", fails="python -c")
+run("data", "a.pkl", fails="pickle.load(")
 run("import", "a.pkl", fails="python -c")
 
 
