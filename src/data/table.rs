@@ -230,9 +230,12 @@ impl Table<'_> {
         }
         let columns = schema::typed(&self, &kept, selection)?;
         let columns = columns.into_iter().filter_map(|column| match column.kind {
-            Kind::Potts { states: 1 } => {
-                let (shown, word) = (self.header.shown(column.at), excerpt(&column.words[0]));
-                self.notes.push(format!("left out: {shown}, always {word}"));
+            Kind::Potts { states: 0 | 1 } => {
+                let shown = self.header.shown(column.at);
+                self.notes.push(match column.words.first() {
+                    Some(word) => format!("left out: {shown}, always {}", excerpt(word)),
+                    None => format!("left out: {shown}, without a value"),
+                });
                 None
             }
             _ => Some(column),

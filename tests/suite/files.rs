@@ -386,6 +386,12 @@ fn text_files_are_read_as_meant_or_refused_with_advice() {
         ("a.csv", "1,0,\n0,1,\n".into(), "", "2 of 2 binary, bits: 1 0; left out: column 3, without a value"),
         (
             "a.csv",
+            "0,1".into(),
+            "--columns 1:potts --drop 2 --missing 0",
+            "refused: a.csv: expected columns to learn from, found none…",
+        ),
+        (
+            "a.csv",
             "a,b\n1,0\n,\n0,1\n".into(),
             "",
             "2 of 2 binary, bits: 1 0; left out: 1 line of empty fields",
