@@ -29,7 +29,7 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// Allocates buffers for so many cases.
+    /// Allocates buffers for `rows` cases.
     ///
     /// # Errors
     /// [`crate::Error::Usage`] when there is no room.

@@ -68,7 +68,7 @@ fn table(report: &EvalReport) -> String {
             report.train_cases,
             report.test_cases
         ),
-        false => "without data, of which fantasies take the place: log Z alone".into(),
+        false => "log Z alone, as there are no data; chains start from samples of the model instead".into(),
     };
     let mut text = format!(
         "{}: {} visible and {} hidden units\n{data}, on {}\n\n",

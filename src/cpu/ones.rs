@@ -54,7 +54,7 @@ impl Places {
     /// Adds a row, given by its bits.
     #[inline(always)]
     fn push(&mut self, bits: &[u16]) {
-        /// Ones of a word that are written without looking whether there are so many.
+        /// Places that are written for every word, even if it has fewer ones.
         const AT_ONCE: usize = 4;
         const BITS: usize = u64::BITS as usize;
         let words = bits.chunks(BITS / WORD);

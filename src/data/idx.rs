@@ -13,7 +13,7 @@ use crate::error::{Error, Result, bad_data, list};
 /// Two zero bytes, then the type of the elements (8: unsigned byte), then the number of dimensions.
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
-/// QMNIST's labels: 32-bit integers, of which the first of each case is the class.
+/// QMNIST's labels: some 32-bit integers for each case. The first of them is the class.
 const EXTENDED_LABELS: u32 = 0x0c02;
 /// The most classes: numbers of classes count from 0.
 const MOST_CLASSES: u32 = 1 << 16;

@@ -67,7 +67,7 @@ impl RowLayout {
         }
     }
 
-    /// The number of which this is stored.
+    /// The number that is stored as these bits.
     #[inline(always)]
     fn number(&self, stored: u32) -> f32 {
         match self.packing {
